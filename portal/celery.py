@@ -1,0 +1,17 @@
+"""The doorbell: Celery carries "drive operation X" and the schedule, and keeps no state (docs/decisions.md)."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+app = Celery("portal")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.conf.broker_transport_options = {"visibility_timeout": 900, "unacked_restore_interval": 5, "unacked_restore_throttle": 1}
+app.conf.beat_schedule = {
+    "operations-ring-due": {"task": "portal.operations.tasks.ring_due_operations", "schedule": 3.0},
+    "accounts-rotate-issuer-keys": {"task": "accounts.tasks.rotate_issuer_keys", "schedule": 3600.0},
+    "accounts-expire-kits": {"task": "accounts.tasks.expire_kits", "schedule": 300.0},
+}
