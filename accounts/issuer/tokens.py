@@ -1,0 +1,50 @@
+"""Tokens for customers' clouds: RS256, one string `aud`, at most five minutes."""
+
+import time
+import uuid
+from functools import lru_cache
+
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from accounts.clouds.base import TokenSource
+from accounts.issuer.addresses import issuer_url
+from accounts.issuer.keys import active_key, private_key
+from accounts.models import Kit
+
+LIFETIME_S = 300
+# Clouds' clocks differ by some seconds: a token is valid from a little before it was made.
+CLOCK_SKEW_S = 30
+
+
+def token_source(kit: Kit) -> TokenSource:
+    """A source of tokens that name this kit's issuer: the only way a token is made."""
+    issuer = issuer_url(kit)
+
+    def mint(*, subject: str, audience: str) -> str:
+        return sign(issuer=issuer, subject=subject, audience=audience)
+
+    return mint
+
+
+def sign(*, issuer: str, subject: str, audience: str) -> str:
+    row = active_key()
+    now = int(time.time())
+    claims = {
+        "iss": issuer,
+        "sub": subject,
+        "aud": audience,
+        "iat": now,
+        "nbf": now - CLOCK_SKEW_S,
+        "exp": now + LIFETIME_S - CLOCK_SKEW_S,
+        "jti": str(uuid.uuid4()),
+    }
+    return jwt.encode({"alg": "RS256", "typ": "JWT", "kid": row.kid}, claims, _signing_key(row.kid, row.sealed_private_key))
+
+
+@lru_cache(maxsize=2)
+def _signing_key(kid: str, sealed: str) -> RSAKey:
+    """Opening and parsing a key costs more than signing: keep the parsed one, under its sealed form."""
+    from accounts.models import SigningKey  # noqa: PLC0415
+
+    return private_key(SigningKey(kid=kid, sealed_private_key=sealed))

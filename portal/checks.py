@@ -1,0 +1,42 @@
+"""Production demands as system checks: `manage.py check --deploy` proves them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+
+
+@register(Tags.security, deploy=True)
+def check_portal_url(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.PORTAL_URL.startswith("https://"):
+        return []
+    return [Error("PORTAL_URL is not https.", hint="Clouds and passkeys trust the portal by its https address.", id="portal.E001")]
+
+
+@register(Tags.security, deploy=True)
+def check_issuer_url(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.ISSUER_URL.startswith("https://"):
+        return []
+    return [Error("PORTAL_ISSUER_URL is not https.", hint="AWS, GCP and Azure accept only https issuers.", id="portal.E002")]
+
+
+@register(Tags.security)
+def check_seal_keys(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    problems: list[CheckMessage] = []
+    for position, key in enumerate(settings.SEAL_KEYS, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            hint = "Each is 32 random bytes in URL-safe base64: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+            problems.append(Error(f"Key {position} of PORTAL_SEAL_KEYS is not a Fernet key.", hint=hint, id="portal.E003"))
+    return problems
+
+
+@register(deploy=True)
+def check_kits_bucket(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    if settings.KITS_BUCKET:
+        return []
+    hint = "AWS opens Launch-stack links only for templates in S3; run `manage.py publish_kits` after setting it."
+    return [Warning("PORTAL_KITS_BUCKET is not set.", hint=hint, id="portal.W001")]
