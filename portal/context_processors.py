@@ -1,0 +1,79 @@
+"""What the frame of every page needs: brand, theme, organisation, navigation. Rows are read only when a template shows them."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import pgettext_lazy
+
+THEMES = {
+    "auto": pgettext_lazy("theme", "Same as my device"),
+    "light": pgettext_lazy("theme", "Light"),
+    "dark": pgettext_lazy("theme", "Dark"),
+}
+# Label, URL name, icon, and the URL names below it (by prefix) that belong to the same place.
+NAVIGATION = (
+    (pgettext_lazy("navigation", "Home"), "accounts:home", "house", ("home",)),
+    (pgettext_lazy("navigation", "Cloud accounts"), "accounts:account_list", "cloud", ("account_", "connect_")),
+    (pgettext_lazy("navigation", "Operations"), "accounts:operation_list", "list-checks", ("operation_",)),
+    (pgettext_lazy("navigation", "Activity"), "accounts:activity", "scroll-text", ("activity",)),
+    (
+        pgettext_lazy("navigation", "Settings"),
+        "accounts:organisation_settings",
+        "settings",
+        ("organisation_settings", "member", "invitation_", "contact"),
+    ),
+)
+
+
+class NavItem(NamedTuple):
+    label: str
+    url: str
+    icon: str
+    is_current: bool
+
+
+class Brand(NamedTuple):
+    name: str
+    support_email: str
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """`brand`, `theme`, `themes`, `organisation`, `membership`, `memberships`, `nav`."""
+    organisation = getattr(request, "organisation", None)
+    return {
+        "brand": Brand(settings.PROVIDER_NAME, settings.PROVIDER_SUPPORT_EMAIL),
+        "theme": theme_of(request),
+        "themes": THEMES,
+        "organisation": organisation,
+        "membership": getattr(request, "membership", None),
+        "memberships": _lazy_list(lambda: memberships_of(request)),
+        "nav": _lazy_list(lambda: navigation(request, organisation.slug) if organisation else []),
+    }
+
+
+def theme_of(request: HttpRequest) -> str:
+    """The theme this browser asked for, from its cookie; `auto` follows the device."""
+    chosen = request.COOKIES.get("theme", "auto")
+    return chosen if chosen in THEMES else "auto"
+
+
+def memberships_of(request: HttpRequest) -> list[Any]:
+    """The signed-in user's memberships with their organisations, by name; one query."""
+    user: Any = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return []
+    return list(user.memberships.select_related("organisation").order_by("organisation__name"))
+
+
+def navigation(request: HttpRequest, slug: str) -> list[NavItem]:
+    """The left rail of one organisation: only places that exist."""
+    here = getattr(request.resolver_match, "url_name", None) or ""
+    return [NavItem(str(label), reverse(name, args=[slug]), icon, here.startswith(places)) for label, name, icon, places in NAVIGATION]
+
+
+def _lazy_list(build: Callable[[], list[Any]]) -> Any:
+    return SimpleLazyObject(build)
