@@ -1,0 +1,165 @@
+"""Start servers that die with the process that started them, also when that one was killed with SIGKILL."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO
+
+IS_LINUX = sys.platform == "linux"
+CLONE_NEWUSER = 0x10000000
+PR_SET_PDEATHSIG = 1
+PR_SET_KEEPCAPS = 8
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+CAP_DAC_OVERRIDE = 1
+CAPABILITY_VERSION_3 = 0x20080522
+NOBODY = 65534
+
+# Loaded here and not in the child: between fork and exec nothing may take a lock or import.
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class CannotDropRootError(Exception):
+    """Neither a user namespace nor a change of user is allowed here."""
+
+
+def spawn(
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    output: IO[bytes] | int | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    as_user: bool = False,
+) -> subprocess.Popen[bytes]:
+    """Start `command` in a session of its own, so that Ctrl-C reaches only the one who started it.
+
+    `stop_signal` is what the kernel sends it when this process dies (Linux). `as_user` leaves root, for a server that refuses root.
+    Call it from the main thread: the death signal follows the thread that forks. Raises CannotDropRootError, OSError.
+    """
+    leave_root = leaving_root() if as_user and os.geteuid() == 0 else None
+    parent = os.getpid()
+
+    def before_exec() -> None:
+        if leave_root:
+            leave_root()
+        if IS_LINUX:  # after leaving root: a change of user clears the death signal
+            _libc.prctl(PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return subprocess.Popen(  # noqa: S603  every command is our own
+        [str(part) for part in command],
+        env=dict(env) if env is not None else None,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT if output is not None else None,
+        start_new_session=True,
+        preexec_fn=before_exec,  # noqa: PLW1509  main thread only, see above
+    )
+
+
+# --- Leaving root: PostgreSQL refuses to run as user 0 -----------------------------------------------------------------
+
+
+@cache
+def leaving_root() -> Callable[[], None]:
+    """The first way of leaving root that this machine allows. Raises CannotDropRootError."""
+    for way in (_enter_user_namespace, _become_nobody):
+        if _works(way):
+            return way
+    message = "This machine allows root neither a user namespace nor a change of user."
+    raise CannotDropRootError(message)
+
+
+def owner_of_files() -> int:
+    """User id, as this process sees it, that must own the files of a server started with `as_user`."""
+    if os.geteuid() == 0 and leaving_root() is _become_nobody:
+        return NOBODY
+    return os.geteuid()
+
+
+def _enter_user_namespace() -> None:
+    """In the child: be user 1000 in a namespace where 1000 is the real root. Files stay root's, no user is created."""
+    if _libc.unshare(CLONE_NEWUSER) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    for name, line in (("setgroups", "deny"), ("uid_map", "1000 0 1"), ("gid_map", "1000 0 1")):
+        with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123  as little as possible between fork and exec
+            file.write(line)
+
+
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+
+class _CapabilityData(ctypes.Structure):
+    _fields_ = [("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32)]
+
+
+def _become_nobody() -> None:
+    """In the child: be nobody, but still able to walk into directories that only root may enter (most containers lack namespaces).
+
+    Without that one capability the state and the programs would have to lie where everybody can reach them.
+    """
+    _libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+    header = _CapabilityHeader(CAPABILITY_VERSION_3, 0)
+    data = (_CapabilityData * 2)()
+    mask = 1 << CAP_DAC_OVERRIDE
+    data[0].effective = data[0].permitted = data[0].inheritable = mask
+    if _libc.capset(ctypes.byref(header), data) == 0:
+        _libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)
+
+
+def _works(way: Callable[[], None]) -> bool:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            way()
+            os._exit(0 if os.geteuid() != 0 else 1)
+        except OSError:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+# --- Looking at processes that are not our children --------------------------------------------------------------------
+
+
+def command_of(pid: int) -> str:
+    """Command line of a running process, empty when there is none."""
+    if IS_LINUX:
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            return ""
+    listing = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return listing.stdout.strip()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process with this id exists, whoever owns it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Ask every 10 ms; whether it became true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True

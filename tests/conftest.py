@@ -1,0 +1,100 @@
+"""What every test stands on: a PostgreSQL and a Valkey of this run alone, settings from the environment, strict guards.
+
+The servers live in a private folder with a short name and die with pytest, however it ends. With xdist the controller starts
+them once; its workers inherit the addresses and each makes a database of its own on the one server.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from portal.embedded.postgres import OWNER, Postgres, find_binaries
+from portal.embedded.process import is_alive, wait_until
+from portal.embedded.valkey import Valkey, find_server
+
+SCRATCH = re.compile(r"byoc-test-(\d+)-")
+servers = pytest.StashKey[tuple[Path, Postgres, Valkey]]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        _start_servers(config)
+    # Only now: the settings read the environment when they are first touched.
+    os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+    from django.conf import settings
+
+    from tests.undefined import UndefinedVariable
+
+    settings.TEMPLATES[0]["OPTIONS"]["string_if_invalid"] = UndefinedVariable()
+    import importlib.util  # until portal/admin.py is there
+
+    if not importlib.util.find_spec("portal.admin"):
+        settings.INSTALLED_APPS[settings.INSTALLED_APPS.index("portal.apps.PortalAdminConfig")] = "django.contrib.admin"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if found := config.stash.get(servers, None):
+        scratch, postgres, valkey = found
+        for server in (postgres.process, valkey.process):
+            if server:
+                server.kill()
+                server.wait()
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _start_servers(config: pytest.Config) -> None:
+    _sweep()
+    scratch = Path(tempfile.mkdtemp(prefix=f"byoc-test-{os.getpid()}-", dir="/tmp"))
+    postgres = Postgres(scratch / "pg", scratch / "run", find_binaries(), is_durable=False)
+    valkey = Valkey(scratch / "valkey", scratch / "run", find_server(), is_durable=False)
+    config.stash[servers] = (scratch, postgres, valkey)
+    postgres.prepare()
+    with (scratch / "servers.log").open("wb") as log:
+        postgres.spawn(log)
+        valkey.spawn(log)
+    if not wait_until(lambda: postgres.is_ready() and valkey.is_ready(), 30):
+        pytest.exit(f"The test servers did not start:\n{(scratch / 'servers.log').read_text()}", returncode=1)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "PORTAL_", "PG")) and name not in KEPT]:
+        del os.environ[name]
+    os.environ |= environment(postgres.url(OWNER), valkey)
+
+
+# Of the caller's variables only these reach the tests.
+KEPT = {"PORTAL_CHROMIUM", "PORTAL_PG_BIN", "PORTAL_VALKEY_BIN"}
+
+
+def environment(database_url: str, valkey: Valkey) -> dict[str, str]:
+    return {
+        "PORTAL_URL": "http://localhost:8000",
+        "PORTAL_ISSUER_URL": "https://id.portal.test",
+        "PORTAL_PROVIDER_NAME": "Fernhill",
+        "PORTAL_SUPPORT_EMAIL": "support@fernhill.example",
+        "PORTAL_SECRET_KEY": "only-for-tests-" + "x" * 50,
+        "PORTAL_SEAL_KEYS": "b25seS1mb3ItdGVzdHMtMDEyMzQ1Njc4OWFiY2RlZmc=",
+        "PORTAL_STATIC_STORAGE": "django.contrib.staticfiles.storage.StaticFilesStorage",
+        "PORTAL_KITS_BUCKET": "fernhill-kits",
+        "PORTAL_DATABASE_POOL": "false",  # a pool outlives the test that filled it
+        "DATABASE_URL": database_url,
+        "CACHE_URL": valkey.cache_url,
+        "BROKER_URL": valkey.broker_url,
+        "EMAIL_URL": "memorymail://",
+        # No key, profile or instance role of this machine can be found, whatever a test forgets.
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _sweep() -> None:
+    """Remove the folders of runs that were killed."""
+    for folder in Path("/tmp").glob("byoc-test-*"):
+        match = SCRATCH.match(folder.name)
+        if match and not is_alive(int(match[1])):
+            shutil.rmtree(folder, ignore_errors=True)
