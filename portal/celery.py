@@ -13,5 +13,4 @@ app.conf.broker_transport_options = {"visibility_timeout": 900, "unacked_restore
 app.conf.beat_schedule = {
     "operations-ring-due": {"task": "portal.operations.tasks.ring_due_operations", "schedule": 3.0},
     "accounts-rotate-issuer-keys": {"task": "accounts.tasks.rotate_issuer_keys", "schedule": 3600.0},
-    "accounts-expire-kits": {"task": "accounts.tasks.expire_kits", "schedule": 300.0},
 }

@@ -34,8 +34,8 @@ def published_keys() -> list[SigningKey]:
     return list(SigningKey.objects.exclude(state=State.RETIRED).order_by("created_at"))
 
 
-def private_key(key: SigningKey) -> RSAKey:
-    return RSAKey.import_key(json.loads(unseal(key.sealed_private_key)))
+def open_private_key(sealed: str) -> RSAKey:
+    return RSAKey.import_key(json.loads(unseal(sealed)))
 
 
 def rotate() -> None:
@@ -49,6 +49,8 @@ def rotate() -> None:
         if active and upcoming and now >= upcoming.state_at + PUBLISH_BEFORE:
             _move(active, State.RETIRING)
             _move(upcoming, State.ACTIVE)
+        if not active:
+            _make(State.ACTIVE)
         for key in SigningKey.objects.filter(state=State.RETIRING, state_at__lte=now - KEEP_AFTER):
             _move(key, State.RETIRED)
 

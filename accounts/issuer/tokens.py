@@ -9,7 +9,7 @@ from joserfc.jwk import RSAKey
 
 from accounts.clouds.base import TokenSource
 from accounts.issuer.addresses import issuer_url
-from accounts.issuer.keys import active_key, private_key
+from accounts.issuer.keys import active_key, open_private_key
 from accounts.models import Kit
 
 LIFETIME_S = 300
@@ -39,12 +39,10 @@ def sign(*, issuer: str, subject: str, audience: str) -> str:
         "exp": now + LIFETIME_S - CLOCK_SKEW_S,
         "jti": str(uuid.uuid4()),
     }
-    return jwt.encode({"alg": "RS256", "typ": "JWT", "kid": row.kid}, claims, _signing_key(row.kid, row.sealed_private_key))
+    return jwt.encode({"alg": "RS256", "typ": "JWT", "kid": row.kid}, claims, _signing_key(row.sealed_private_key))
 
 
 @lru_cache(maxsize=2)
-def _signing_key(kid: str, sealed: str) -> RSAKey:
+def _signing_key(sealed: str) -> RSAKey:
     """Opening and parsing a key costs more than signing: keep the parsed one, under its sealed form."""
-    from accounts.models import SigningKey  # noqa: PLC0415
-
-    return private_key(SigningKey(kid=kid, sealed_private_key=sealed))
+    return open_private_key(sealed)

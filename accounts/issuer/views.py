@@ -8,7 +8,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_GET
 
 from accounts.issuer.addresses import issuer_url, jwks_url
-from accounts.issuer.keys import active_key, published_keys
+from accounts.issuer.keys import published_keys
 from accounts.models import Kit
 from accounts.states import KitState
 
@@ -21,8 +21,8 @@ def discovery(request: HttpRequest, account: uuid.UUID, generation: int) -> Http
     kit = Kit.objects.filter(account_id=account, generation=generation).first()
     if kit is None:
         raise Http404
-    if kit.state == KitState.OUTDATED:
-        return JsonResponse({"error": "gone", "error_description": "This kit was replaced. Its trust has ended."}, status=410)
+    if kit.state != KitState.CURRENT:
+        return JsonResponse({"error": "gone", "error_description": "This kit was replaced or has expired. Its trust has ended."}, status=410)
     return JsonResponse(
         {
             "issuer": issuer_url(kit),
@@ -40,5 +40,4 @@ def discovery(request: HttpRequest, account: uuid.UUID, generation: int) -> Http
 @cache_control(public=True, max_age=300)
 def jwks(request: HttpRequest) -> HttpResponse:
     """The public keys, the coming one included: verifiers learn it before it signs."""
-    active_key()
     return JsonResponse({"keys": [key.public_jwk for key in published_keys()]})

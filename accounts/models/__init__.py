@@ -1,5 +1,5 @@
-from accounts.models.cloud_accounts import CloudAccount, Kit, PermissionCheck
+from accounts.models.cloud_accounts import CloudAccount, Kit, TrustCheck
 from accounts.models.issuer import SigningKey
 from accounts.models.people import Contact, Invitation, Membership, Organisation, User
 
-__all__ = ["CloudAccount", "Contact", "Invitation", "Kit", "Membership", "Organisation", "PermissionCheck", "SigningKey", "User"]
+__all__ = ["CloudAccount", "Contact", "Invitation", "Kit", "Membership", "Organisation", "SigningKey", "TrustCheck", "User"]

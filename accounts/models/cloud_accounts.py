@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -12,6 +13,20 @@ from accounts.models.people import Organisation, User
 from accounts.states import CONNECTING_STATES, PROVEN_STATES, TERMINAL_STATES, AccountState, KitState
 
 KIT_LIFETIME = timedelta(days=7)
+
+
+BADGES = {
+    AccountState.DRAFT: "neutral",
+    AccountState.WAITING_FOR_KIT: "attention",
+    AccountState.VERIFYING: "progress",
+    AccountState.FAILED: "critical",
+    AccountState.CONNECTED: "ok",
+    AccountState.NEEDS_ATTENTION: "attention",
+    AccountState.DISCONNECTED: "neutral",
+    AccountState.OFFBOARDING: "progress",
+    AccountState.READY_TO_OFFBOARD: "attention",
+    AccountState.OFFBOARDED: "neutral",
+}
 
 
 class Cloud(models.TextChoices):
@@ -24,6 +39,11 @@ class CloudAccountQuerySet(models.QuerySet["CloudAccount"]):
 
     def proven(self) -> "CloudAccountQuerySet":
         return self.filter(state__in=PROVEN_STATES)
+
+    def with_current_kit(self) -> "CloudAccountQuerySet":
+        """Each account's `current_kits` list, at most one long, in one further query."""
+        current = Kit.objects.filter(state=KitState.CURRENT)
+        return self.prefetch_related(models.Prefetch("kits", queryset=current, to_attr="current_kits"))
 
     def live(self) -> "CloudAccountQuerySet":
         return self.exclude(state__in=TERMINAL_STATES)
@@ -43,8 +63,6 @@ class CloudAccount(models.Model):
     state_at = models.DateTimeField(default=timezone.now, editable=False)
     # Furthest wizard step reached: where "Continue" leads on any device.
     wizard_step = models.CharField(max_length=20, default="account")
-    terms_accepted_at = models.DateTimeField(null=True, blank=True)
-    terms_accepted_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     connected_at = models.DateTimeField(null=True, blank=True)
@@ -73,6 +91,18 @@ class CloudAccount(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.external_id or str(self.id)
+
+    def get_absolute_url(self) -> str:
+        return reverse("accounts:account_detail", args=[self.organisation.slug, self.pk])
+
+    @property
+    def is_connecting(self) -> bool:
+        return self.state in CONNECTING_STATES
+
+    @property
+    def badge(self) -> str:
+        """Kind of the status badge (UX d): what the state looks like."""
+        return BADGES[AccountState(self.state)]
 
 
 class Kit(models.Model):
@@ -108,19 +138,26 @@ class Kit(models.Model):
         return f"{self.account_id.hex[:8]}-g{self.generation}"
 
 
-class PermissionCheck(models.Model):
-    """What the last verification found for one permission of the manifest."""
+class TrustCheck(models.Model):
+    """What the last verification found: one permission we hold or lack, or one sign-in that must be refused."""
+
+    class Kind(models.TextChoices):
+        PERMISSION = "permission", _("Permission")
+        REFUSAL = "refusal", _("Refusal")
 
     id = models.BigAutoField(primary_key=True)
-    account = models.ForeignKey(CloudAccount, on_delete=models.CASCADE, related_name="permission_checks")
-    permission = models.CharField(max_length=160)
-    is_granted = models.BooleanField()
-    detail = models.CharField(max_length=300, blank=True, default="")
+    account = models.ForeignKey(CloudAccount, on_delete=models.CASCADE, related_name="trust_checks")
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    name = models.CharField(max_length=160)
+    is_ok = models.BooleanField()
+    detail = models.CharField(max_length=500, blank=True, default="")
     checked_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        ordering = ["permission"]
-        constraints = [models.UniqueConstraint(fields=["account", "permission"], name="permission_check_once")]
+        ordering = ["kind", "name"]
+        verbose_name = _("trust check")
+        verbose_name_plural = _("trust checks")
+        constraints = [models.UniqueConstraint(fields=["account", "kind", "name"], name="trust_check_once")]
 
     def __str__(self) -> str:
-        return self.permission
+        return self.name

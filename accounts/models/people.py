@@ -1,14 +1,18 @@
 """People and organisations: who may act (User, Membership) and who is told (Contact)."""
 
+import hashlib
 import secrets
 import uuid
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -16,6 +20,17 @@ from django.utils.translation import pgettext_lazy
 from accounts.access import ROLE_PERMISSIONS, Permission, Role
 
 INVITATION_LIFETIME = timedelta(days=7)
+SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+
+
+def new_token() -> str:
+    """A secret for a link in a mail: 256 random bits, safe in an address. Only its `token_hash` is stored."""
+    return secrets.token_urlsafe(32)
+
+
+def token_hash(token: str) -> str:
+    """SHA-256 in hex. No salt: the token is random, not chosen."""
+    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class UserManager(BaseUserManager["User"]):
@@ -47,6 +62,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("provider staff"), default=False)
     is_support_engineer = models.BooleanField(_("support engineer"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
+    # Where `/` leads: the organisation last switched to, on any device.
+    current_organisation = models.ForeignKey("Organisation", on_delete=models.SET_NULL, related_name="+", null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -61,6 +78,12 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.name or self.email
+
+    def landing_membership(self) -> "Membership | None":
+        """The membership `/` leads to: of the organisation last switched to, else the oldest."""
+        memberships = list(self.memberships.select_related("organisation"))
+        current = [membership for membership in memberships if membership.organisation_id == self.current_organisation_id]
+        return next(iter(current or memberships), None)
 
 
 class Organisation(models.Model):
@@ -79,6 +102,23 @@ class Organisation(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def get_absolute_url(self) -> str:
+        return reverse("accounts:home", args=[self.slug])
+
+    def has_operational_contact(self) -> bool:
+        """Whether somebody is named who hears about operations: connecting cannot finish without."""
+        return self.contacts.operational().exists()
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    def owners(self) -> "MembershipQuerySet":
+        return self.filter(role=Role.OWNER, user__is_active=True)
+
+    def with_user(self) -> "MembershipQuerySet":
+        """With each user, and `has_second_factor`: whether stealing the password is enough to be them."""
+        factors = Authenticator.objects.filter(user=models.OuterRef("user"), type__in=SECOND_FACTORS)
+        return self.select_related("user").annotate(has_second_factor=models.Exists(factors))
+
 
 class Membership(models.Model):
     """A user's role in an organisation."""
@@ -88,6 +128,8 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(_("role"), max_length=20, choices=Role.choices)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[MembershipQuerySet] = MembershipQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ["created_at"]
@@ -105,6 +147,20 @@ class Membership(models.Model):
         return permission in ROLE_PERMISSIONS[Role(self.role)]
 
 
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def unanswered(self) -> "InvitationQuerySet":
+        """Neither accepted nor revoked; may have expired."""
+        return self.filter(accepted_at=None, revoked_at=None)
+
+    def open(self) -> "InvitationQuerySet":
+        return self.unanswered().filter(expires_at__gt=timezone.now())
+
+    def for_user(self, user: User) -> "InvitationQuerySet":
+        """Sent to an address this user has proven to own."""
+        proven = EmailAddress.objects.filter(user=user, verified=True).values_list(Lower("email"), flat=True)
+        return self.alias(lower_email=Lower("email")).filter(lower_email__in=list(proven))
+
+
 class Invitation(models.Model):
     """An offer of membership to one e-mail address: expires, works once, only for that address."""
 
@@ -116,10 +172,13 @@ class Invitation(models.Model):
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    sent_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
     accepted_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[InvitationQuerySet] = InvitationQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ["-created_at"]
@@ -141,9 +200,21 @@ class Invitation(models.Model):
     def __str__(self) -> str:
         return self.email
 
-    @staticmethod
-    def new_token() -> str:
-        return secrets.token_urlsafe(32)
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at <= timezone.now()
+
+    @property
+    def is_open(self) -> bool:
+        return self.accepted_at is None and self.revoked_at is None and not self.is_expired
+
+
+class ContactQuerySet(models.QuerySet["Contact"]):
+    def operational(self) -> "ContactQuerySet":
+        return self.filter(purpose=Contact.Purpose.OPERATIONAL)
+
+    def confirmed(self) -> "ContactQuerySet":
+        return self.exclude(confirmed_at=None)
 
 
 class Contact(models.Model):
@@ -161,8 +232,11 @@ class Contact(models.Model):
     purpose = models.CharField(_("told about"), max_length=20, choices=Purpose.choices, default=Purpose.OPERATIONAL)
     # SHA-256 of the token in the confirmation mail; empty once confirmed.
     token_hash = models.CharField(max_length=64, blank=True, default="", editable=False)
+    sent_at = models.DateTimeField(default=timezone.now, editable=False)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[ContactQuerySet] = ContactQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ["purpose", "name"]
@@ -170,6 +244,7 @@ class Contact(models.Model):
         verbose_name_plural = _("contacts")
         constraints = [
             models.UniqueConstraint("organisation", Lower("email"), "purpose", name="contact_once_per_address_and_purpose"),
+            models.CheckConstraint(condition=models.Q(purpose__in=("operational", "security", "billing")), name="contact_purpose_known"),
         ]
 
     def __str__(self) -> str:

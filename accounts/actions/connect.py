@@ -1,0 +1,189 @@
+"""What a person asks for on the way to a connected account. Each: check, write rows and one event, queue after commit."""
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts import kits
+from accounts.availability import why_not_discard, why_not_edit, why_not_issue_kit, why_not_stop
+from accounts.models import CloudAccount, Kit, Organisation, User
+from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
+from accounts.states import AccountState, KitState
+from accounts.transitions import move_account, move_kit, subject_of
+from portal.audit import Actor, record
+from portal.operations.actions import cancel_live
+from portal.operations.engine import start
+
+CONNECT = "connect_cloud_account"
+
+
+class NotAllowed(Exception):
+    """The act is not possible now; the message says why, in the user's language."""
+
+
+class DuplicateAccount(Exception):
+    """This organisation already has the account: `existing` is it."""
+
+    def __init__(self, existing: CloudAccount) -> None:
+        super().__init__(existing.pk)
+        self.existing = existing
+
+
+def start_draft(*, organisation: Organisation, cloud: Cloud, by: User) -> CloudAccount:
+    with transaction.atomic():
+        account = CloudAccount.objects.create(organisation=organisation, cloud=cloud, created_by=by)
+        _record(account, "draft_started", by=by, cloud=cloud.value)
+    return account
+
+
+def save_identity(account: CloudAccount, *, name: str, external_id: str, by: User) -> None:
+    """Name and number of the account. Raises NotAllowed, DuplicateAccount."""
+    _refuse(why_not_edit(account))
+    changes = {"name": [account.name, name], "account_number": [account.external_id, external_id]}
+    account.name, account.external_id = name, external_id
+    try:
+        with transaction.atomic():
+            _save_draft(account, "place", "name", "external_id")
+            _record(account, "details_saved", by=by, **changes)
+    except IntegrityError as error:
+        existing = account.organisation.cloud_accounts.live().filter(cloud=account.cloud, external_id=external_id).exclude(pk=account.pk).first()
+        if existing is None:
+            raise
+        raise DuplicateAccount(existing) from error
+
+
+def save_place(account: CloudAccount, *, region: str, by: User) -> None:
+    """The region the kit runs in. Raises NotAllowed."""
+    _refuse(why_not_edit(account))
+    changes = {"region": [account.home_region, region]}
+    account.home_region = region
+    with transaction.atomic():
+        _save_draft(account, "review", "home_region")
+        _record(account, "details_saved", by=by, **changes)
+
+
+def accept_review(account: CloudAccount, *, by: User) -> None:
+    """The customer has read what the kit makes and may do. Raises NotAllowed."""
+    _refuse(why_not_edit(account))
+    kit = kits.load(account.cloud)
+    with transaction.atomic():
+        _save_draft(account, "preflight")
+        _record(account, "kit_reviewed", by=by, kit_version=kit.version, kit_hash=kit.content_hash)
+
+
+def issue_kit(account: CloudAccount, *, after_generation: int, by: User) -> None:
+    """Make a kit, the next generation, and start watching for it. An earlier kit and its trust end here. Raises NotAllowed.
+
+    `after_generation` is the newest generation the page showed (0 for none): a second click finds it overtaken and changes nothing.
+    """
+    _refuse(why_not_issue_kit(account))
+    with transaction.atomic():
+        # One row lock orders a double click, two tabs and a colleague: each sees what the one before has done.
+        account = CloudAccount.objects.select_for_update().get(pk=account.pk)
+        _refuse(why_not_issue_kit(account))
+        if newest_generation(account) != after_generation:
+            return
+        cancel_live(subject_of(account), by=by, is_recorded=False)
+        account.refresh_from_db()
+        kit = _next_kit(account, by=by)
+        details = {"generation": kit.generation, "kit_version": kit.version, "kit_hash": kit.content_hash}
+        _account_waits(account, by=by, details=details)
+        start(
+            kind=CONNECT,
+            subject=subject_of(account),
+            organisation_id=account.organisation_id,
+            by=by,
+            idempotency_key=f"{CONNECT}:{kit.pk}",
+            data={"account": str(account.pk), "kit": str(kit.pk)},
+            is_recorded=False,
+        )
+
+
+def stop_connecting(account: CloudAccount, *, by: User) -> None:
+    """Back to a draft: nothing is watched any more and the kit's trust is dead on our side. Raises NotAllowed."""
+    _refuse(why_not_stop(account))
+    with transaction.atomic():
+        account = CloudAccount.objects.select_for_update().get(pk=account.pk)
+        _refuse(why_not_stop(account))
+        cancel_live(subject_of(account), by=by, is_recorded=False)
+        account.refresh_from_db()
+        retire_kits(account)
+        CloudAccount.objects.filter(pk=account.pk).update(wizard_step="review")
+        if account.state == AccountState.DRAFT:
+            _record(account, "connecting_stopped", by=by)
+        else:
+            move_account(account, AccountState.DRAFT, by=Actor.user(by), action="cloud_account.connecting_stopped")
+
+
+def discard_draft(account: CloudAccount, *, by: User) -> None:
+    """Throw a draft away. What it was stays in the activity log. Raises NotAllowed."""
+    _refuse(why_not_discard(account))
+    with transaction.atomic():
+        account = CloudAccount.objects.select_for_update().get(pk=account.pk)
+        _refuse(why_not_discard(account))
+        _record(account, "draft_discarded", by=by, account_number=account.external_id)
+        account.kits.all().delete()
+        account.delete()
+
+
+def newest_generation(account: CloudAccount) -> int:
+    """Of the kits issued so far; 0 before the first."""
+    newest = account.kits.first()
+    return newest.generation if newest else 0
+
+
+def retire_kits(account: CloudAccount) -> None:
+    for kit in account.kits.exclude(state=KitState.OUTDATED):
+        move_kit(kit, KitState.OUTDATED)
+
+
+def _next_kit(account: CloudAccount, *, by: User) -> Kit:
+    retire_kits(account)
+    shipped = kits.load(account.cloud)
+    return Kit.objects.create(
+        account=account,
+        generation=newest_generation(account) + 1,
+        version=shipped.version,
+        content_hash=shipped.content_hash,
+        region=account.home_region,
+        created_by=by,
+        expires_at=timezone.now() + KIT_LIFETIME,
+    )
+
+
+def _account_waits(account: CloudAccount, *, by: User, details: dict[str, object]) -> None:
+    CloudAccount.objects.filter(pk=account.pk).update(wizard_step="run")
+    account.wizard_step = "run"
+    if account.state == AccountState.WAITING_FOR_KIT:
+        _record(account, "kit_issued", by=by, **details)
+    else:
+        move_account(account, AccountState.WAITING_FOR_KIT, by=Actor.user(by), action="cloud_account.kit_issued", details=details)
+
+
+def _save_draft(account: CloudAccount, next_step: str, *fields: str) -> None:
+    """Save, and remember the furthest step: going back to correct a name does not lose the way."""
+    account.wizard_step = furthest(account.wizard_step, next_step)
+    account.save(update_fields=[*fields, "wizard_step"])
+
+
+STEPS = ("account", "place", "review", "preflight", "run")
+
+
+def furthest(one: str, other: str) -> str:
+    return max(one, other, key=STEPS.index)
+
+
+def _refuse(reason: str) -> None:
+    if reason:
+        raise NotAllowed(reason)
+
+
+def _record(account: CloudAccount, what: str, *, by: User, **details: object) -> None:
+    record(
+        organisation_id=account.organisation_id,
+        action=f"cloud_account.{what}",
+        actor=Actor.user(by),
+        subject=subject_of(account),
+        details=details,
+    )
+
+

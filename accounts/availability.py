@@ -1,0 +1,40 @@
+"""May I, and if not, why: one function per act. Button, form and action ask the same one."""
+
+from django.utils.translation import gettext as _
+
+from accounts.models import CloudAccount
+from accounts.states import CONNECTING_STATES, AccountState
+
+
+def why_not_edit(account: CloudAccount) -> str:
+    """Empty when the account's number, name and region may still change."""
+    if account.state == AccountState.DRAFT:
+        return ""
+    if account.state in CONNECTING_STATES:
+        return _("The kit is already made for this account number and region. Stop connecting to change them.")
+    return _("This account is connected. Its number and region cannot be changed.")
+
+
+def why_not_issue_kit(account: CloudAccount) -> str:
+    """Empty when a kit may be made now, the first or the next generation."""
+    if account.state not in CONNECTING_STATES:
+        return _("This account is connected. Its kit is in use.")
+    if not account.external_id:
+        return _("Enter the AWS account number first.")
+    if not account.home_region:
+        return _("Choose the region for the kit first.")
+    return ""
+
+
+def why_not_stop(account: CloudAccount) -> str:
+    """Empty when connecting can be stopped and the draft kept."""
+    if account.state in CONNECTING_STATES - {AccountState.DRAFT}:
+        return ""
+    return _("Nothing is being connected here.")
+
+
+def why_not_discard(account: CloudAccount) -> str:
+    """Empty when the draft can be thrown away."""
+    if account.state == AccountState.DRAFT:
+        return ""
+    return _("Only a draft can be discarded. Stop connecting first.")

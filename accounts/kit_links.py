@@ -1,0 +1,38 @@
+"""An issued kit as the customer meets it: a Launch-stack link, a CLI command, a Terraform module."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from accounts import kits
+from accounts.issuer.addresses import issuer_url
+from accounts.models import Kit
+
+ROUTES = {"launch": _("Launch stack"), "cli": _("CLI"), "terraform": _("Terraform")}
+
+
+@dataclass(frozen=True)
+class KitLinks:
+    launch_url: str
+    template_url: str
+    cli_command: str
+    terraform: str
+    stack_name: str
+    parameters: dict[str, str]
+
+
+def kit_links(kit: Kit) -> KitLinks:
+    shipped = kits.load(kit.account.cloud)
+    parameters = shipped.parameters(account=str(kit.account_id), generation=kit.generation, suffix=kit.suffix, issuer_url=issuer_url(kit))
+    stack_name = shipped.stack_name(kit.suffix)
+    template_url = shipped.template_url(bucket=settings.KITS_BUCKET, region=settings.KITS_REGION, base_url=settings.KITS_URL)
+    common = {"template_url": template_url, "stack_name": stack_name, "parameters": parameters, "region": kit.region}
+    return KitLinks(
+        launch_url=shipped.launch_url(console_url=settings.AWS_CONSOLE_URL, **common),
+        template_url=template_url,
+        cli_command=shipped.cli_command(**common),
+        terraform=shipped.terraform_snippet(parameters=parameters, region=kit.region),
+        stack_name=stack_name,
+        parameters=parameters,
+    )

@@ -1,0 +1,224 @@
+"""Steps of connecting a cloud account. Each makes one kind of call, is safe to run twice and answers with an outcome.
+
+    run_kit -> check_kit -> check_trust -> check_permissions -> check_refusals -> finish
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import wraps
+
+from django.db import IntegrityError, transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts import kits
+from accounts.clouds.base import CloudAdapter, CloudError, KitStatus
+from accounts.models import CloudAccount, Contact, Kit, TrustCheck
+from accounts.states import AccountState, KitState
+from accounts.steps.adapters import adapter_for
+from accounts.transitions import move_account, move_kit
+from portal.audit import Actor
+from portal.operations.engine import StepContext
+from portal.operations.models import Operation
+from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
+from portal.operations.registry import Kind, StepSpec, register
+from portal.operations.states import Party
+
+WORKER = Actor.worker("operations")
+# Identity just created takes clouds up to two minutes to spread: waited out with words, not shown as failure.
+PROPAGATION_BUDGET = timedelta(minutes=3)
+REFUSED_BUDGET = timedelta(minutes=10)
+
+Step = Callable[[StepContext, CloudAccount, Kit, CloudAdapter], Outcome]
+
+
+def on_account(step: Step) -> Callable[[StepContext], Outcome]:
+    """Load the rows, build the adapter, turn a CloudError into an outcome."""
+
+    @wraps(step)
+    def run(ctx: StepContext) -> Outcome:
+        account = CloudAccount.objects.select_related("organisation").get(pk=ctx.data["account"])
+        kit = account.kits.get(pk=ctx.data["kit"])
+        if kit.state == KitState.OUTDATED:
+            return Fail("kit_replaced")
+        try:
+            outcome = step(ctx, account, kit, adapter_for(account, kit))
+        except CloudError as error:
+            return _outcome_of(error)
+        if isinstance(outcome, Done):
+            CloudAccount.objects.filter(pk=account.pk).update(last_contact_at=timezone.now())
+        return outcome
+
+    return run
+
+
+def _outcome_of(error: CloudError) -> Outcome:
+    kind = Retry if error.retryable else Fail
+    return kind(error.code, params=error.params, evidence=error.raw)
+
+
+@on_account
+def run_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
+    """Wait until the kit's trust opens: the customer runs the kit, we try to sign in."""
+    if timezone.now() >= kit.expires_at:
+        return Fail("kit_expired", params={"days": str((kit.expires_at - kit.created_at).days)})
+    try:
+        identity = adapter.probe_trust()
+    except CloudError as error:
+        return _trust_is_not_open(ctx, account, kit, error)
+    ctx.log(f"Signed in as {identity.principal}")
+    _move_once(account, AccountState.WAITING_FOR_KIT, AccountState.VERIFYING)
+    return Done({"principal": identity.principal})
+
+
+def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, error: CloudError) -> Outcome:
+    if error.code == "kit_not_run":
+        return Wait(_pace(kit), on=Party.YOU, why="kit_not_run", params={"account_id": account.external_id})
+    if error.code == "trust_not_ready":
+        if ctx.waited_for("trust_not_ready") > REFUSED_BUDGET:
+            return Fail("trust_refused", params=error.params, evidence=error.raw)
+        return Wait(5, on=Party.CLOUD, why="trust_not_ready")
+    if error.code in {"throttled", "cloud_unavailable"}:
+        return Wait(30, on=Party.CLOUD, why=error.code)
+    return _outcome_of(error)
+
+
+def _pace(kit: Kit) -> int:
+    """Seconds to the next look: 10 while somebody is likely at it, slower for a kit that waits for days."""
+    age = timezone.now() - kit.created_at
+    if age < timedelta(hours=2):
+        return 10
+    return 60 if age < timedelta(days=1) else 300
+
+
+@on_account
+def check_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
+    """The kit has finished, and it is the one issued for this account: version, generation, account, region."""
+    report = adapter.describe_kit()
+    ctx.log(f"{report.stack}: {report.status.value} {report.detail}".rstrip())
+    if report.status == KitStatus.CREATING:
+        return Wait(5, on=Party.CLOUD, why="kit_finishing")
+    if report.status == KitStatus.FAILED:
+        return Fail("stack_failed", evidence=report.detail)
+    if report.status == KitStatus.DELETING:
+        return Fail("stack_deleting", evidence=report.detail)
+    if report.account != str(account.pk) or report.generation != kit.generation:
+        return Fail("kit_generation_wrong", params={"found": str(report.generation), "expected": str(kit.generation)})
+    if report.version != kit.version:
+        return Fail("kit_version_wrong", params={"found": report.version, "expected": kit.version})
+    if report.region != kit.region:
+        return Fail("wrong_region", params={"found": report.region, "expected": kit.region})
+    return Done({"stack": report.stack})
+
+
+@on_account
+def check_trust(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
+    """The trust stands as shipped: provider, trust policies and boundaries unedited."""
+    adapter.check_trust_unedited()
+    return Done()
+
+
+@on_account
+def check_permissions(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
+    """Each permission of the manifest is held. What was found is kept per permission."""
+    wanted = [permission.action for permission in kits.load(account.cloud).operator_permissions()]
+    results = adapter.check_permissions(wanted)
+    _keep(account, TrustCheck.Kind.PERMISSION, ((r.permission, r.is_granted, r.detail) for r in results))
+    missing = [r.permission for r in results if not r.is_granted]
+    ctx.log(f"{len(results) - len(missing)} of {len(results)} permissions held")
+    if not missing:
+        return Done({"permissions": len(results)})
+    if ctx.waited_for("permissions_spreading") < PROPAGATION_BUDGET:
+        return Wait(10, on=Party.CLOUD, why="permissions_spreading", params={"count": str(len(missing))})
+    return Fail("permission_missing", params={"count": str(len(missing)), "permissions": ", ".join(missing[:5])}, evidence="\n".join(missing))
+
+
+@on_account
+def check_refusals(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
+    """Sign-ins that must fail do fail: the trust is not wider than promised."""
+    results = adapter.check_refusals()
+    _keep(account, TrustCheck.Kind.REFUSAL, ((r.name, r.is_refused, r.evidence) for r in results))
+    accepted = [r.name for r in results if not r.is_refused]
+    for result in results:
+        ctx.log(f"{result.name}: {'refused' if result.is_refused else 'ACCEPTED'} ({result.evidence})")
+    if accepted:
+        return Fail("trust_too_wide", params={"names": ", ".join(accepted)})
+    return Done({"refusals": len(results)})
+
+
+@on_account
+def finish(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
+    """Connected, once somebody is named whom to tell. The cloud account belongs to one organisation only."""
+    if not account.organisation.contacts.filter(purpose=Contact.Purpose.OPERATIONAL).exists():
+        return Wait(30, on=Party.YOU, why="contact_missing")
+    try:
+        _move_once(account, AccountState.VERIFYING, AccountState.CONNECTED)
+    except IntegrityError:
+        return Fail("duplicate_account", params={"account_id": account.external_id})
+    return Done()
+
+
+def _move_once(account: CloudAccount, was: AccountState, to: AccountState) -> None:
+    """The move, unless an earlier run of this step, killed before it could say so, has made it."""
+    if account.state == was:
+        move_account(account, to, by=WORKER)
+
+
+def _keep(account: CloudAccount, kind: TrustCheck.Kind, found: Iterable[tuple[str, bool, str]]) -> None:
+    now = timezone.now()
+    rows = [TrustCheck(account=account, kind=kind, name=name, is_ok=is_ok, detail=detail[:500], checked_at=now) for name, is_ok, detail in found]
+    with transaction.atomic():
+        TrustCheck.objects.filter(account=account, kind=kind).exclude(name__in=[row.name for row in rows]).delete()
+        TrustCheck.objects.bulk_create(
+            rows,
+            update_conflicts=True,
+            unique_fields=["account", "kind", "name"],
+            update_fields=["is_ok", "detail", "checked_at"],
+        )
+
+
+def _failed(operation: Operation) -> None:
+    account = CloudAccount.objects.select_for_update().get(pk=operation.subject_id)
+    if account.state in {AccountState.WAITING_FOR_KIT, AccountState.VERIFYING}:
+        move_account(account, AccountState.FAILED, by=WORKER, code=operation.failure_code, is_recorded=False)
+    if operation.failure_code == "kit_expired":
+        for kit in account.kits.filter(state=KitState.CURRENT):
+            move_kit(kit, KitState.EXPIRED)
+
+
+def _cancelled(operation: Operation) -> None:
+    account = CloudAccount.objects.select_for_update().get(pk=operation.subject_id)
+    if account.state in {AccountState.WAITING_FOR_KIT, AccountState.VERIFYING}:
+        move_account(account, AccountState.DRAFT, by=WORKER, is_recorded=False)
+
+
+def _retried(operation: Operation) -> None:
+    account = CloudAccount.objects.select_for_update().get(pk=operation.subject_id)
+    to = AccountState.VERIFYING if "principal" in operation.data else AccountState.WAITING_FOR_KIT
+    move_account(account, to, by=WORKER, is_recorded=False)
+
+
+def account_url(operation: Operation) -> str:
+    return reverse("accounts:account_detail", args=[operation.organisation.slug, operation.subject_id])
+
+
+register(
+    Kind(
+        name="connect_cloud_account",
+        title=_("Connect cloud account"),
+        steps=(
+            StepSpec("run_kit", _("You run the kit"), run_kit, actor=Party.YOU, budget=timedelta(days=8)),
+            StepSpec("check_kit", _("The cloud finishes the kit"), check_kit, actor=Party.CLOUD, budget=timedelta(minutes=20)),
+            StepSpec("check_trust", _("Trust is as shipped"), check_trust),
+            StepSpec("check_permissions", _("Each permission is held"), check_permissions),
+            StepSpec("check_refusals", _("Wrong sign-ins are refused"), check_refusals),
+            StepSpec("finish", _("Account is connected"), finish),
+        ),
+        on_failed=_failed,
+        on_cancelled=_cancelled,
+        on_retried=_retried,
+        subject_url=account_url,
+        cancel_note=_("What the kit made in your cloud stays there until you delete its stack. {provider} cannot use it any more."),
+    )
+)

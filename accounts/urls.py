@@ -1,0 +1,54 @@
+"""URLs of tenancy. Everything under /o/<slug>/ passes `accounts.access.requires`; a guard test looks for its mark."""
+
+from django.urls import path
+
+from accounts.access import Permission, requires
+from accounts.views import cloud_accounts, connect, home
+from portal.audit import views as audit
+from portal.operations import views as operations
+
+app_name = "accounts"
+
+view_gate = requires(Permission.VIEW)
+run_gate = requires(Permission.RUN_OPERATIONS)
+
+# --- Home, cloud accounts, connect wizard ---
+urlpatterns = [
+    path("o/<slug:slug>/", home.home, name="home"),
+    path("o/<slug:slug>/accounts/", cloud_accounts.account_list, name="account_list"),
+    path("o/<slug:slug>/accounts/connect/", connect.connect_start, name="connect_start"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/", cloud_accounts.account_detail, name="account_detail"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/permissions/", cloud_accounts.account_permissions, name="account_permissions"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/kit/", cloud_accounts.account_kit, name="account_kit"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/kit/template/", cloud_accounts.account_kit_template, name="account_kit_template"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/activity/", cloud_accounts.account_activity, name="account_activity"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/record.json", cloud_accounts.account_record, name="account_record"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/", connect.connect_resume, name="connect_resume"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/account/", connect.connect_account, name="connect_account"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/place/", connect.connect_place, name="connect_place"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/review/", connect.connect_review, name="connect_review"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/preflight/", connect.connect_preflight, name="connect_preflight"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/run/", connect.connect_run, name="connect_run"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/waiting/", connect.connect_waiting, name="connect_waiting"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/waiting/status/", connect.connect_waiting_status, name="connect_waiting_status"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/done/", connect.connect_done, name="connect_done"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/run-again/", connect.connect_run_again, name="connect_run_again"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/stop/", connect.connect_stop, name="connect_stop"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/discard/", connect.connect_discard, name="connect_discard"),
+]
+
+# --- Operations and activity: the floor's pages, behind tenancy's gate ---
+urlpatterns += [
+    path("o/<slug:slug>/operations/", view_gate(operations.operation_list), name="operation_list"),
+    path("o/<slug:slug>/operations/<uuid:pk>/", view_gate(operations.operation_detail), name="operation_detail"),
+    path("o/<slug:slug>/operations/<uuid:pk>/progress/", view_gate(operations.operation_progress), name="operation_progress"),
+    path("o/<slug:slug>/operations/<uuid:pk>/retry/", run_gate(operations.operation_retry), name="operation_retry"),
+    path("o/<slug:slug>/operations/<uuid:pk>/cancel/", run_gate(operations.operation_cancel), name="operation_cancel"),
+    path("o/<slug:slug>/operations/<uuid:pk>/check/", run_gate(operations.operation_check), name="operation_check"),
+    path("o/<slug:slug>/operations/<uuid:pk>/log/<slug:step>/", view_gate(operations.operation_log), name="operation_log"),
+    path("o/<slug:slug>/activity/", view_gate(audit.activity_list), name="activity"),
+    path("o/<slug:slug>/activity/verify/", view_gate(audit.activity_verify), name="activity_verify"),
+    path("o/<slug:slug>/activity/export/", requires(Permission.EXPORT_ACTIVITY)(audit.activity_export), name="activity_export"),
+]
+
+# --- People: members, invitations, contacts, organisation, profile ---

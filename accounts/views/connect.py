@@ -1,0 +1,278 @@
+"""The connect wizard: one page a step, each with its own URL; saved at every step, so any device can go on.
+
+    Start -> Account -> Place -> Review -> Preflight -> Run kit -> Waiting -> Done
+"""
+
+import uuid
+from typing import Any
+
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import kits
+from accounts.access import OrganisationRequest, Permission, requires
+from accounts.actions.connect import (
+    STEPS,
+    DuplicateAccount,
+    NotAllowed,
+    accept_review,
+    discard_draft,
+    issue_kit,
+    newest_generation,
+    save_identity,
+    save_place,
+    start_draft,
+    stop_connecting,
+)
+from accounts.availability import why_not_discard, why_not_stop
+from accounts.forms.connect import IdentityForm, PlaceForm, StartForm
+from accounts.kit_links import ROUTES, kit_links
+from accounts.models import CloudAccount
+from accounts.models.cloud_accounts import Cloud
+from accounts.preflight import is_blocked, preflight
+from accounts.states import PROVEN_STATES, AccountState, KitState
+from portal.operations.models import Operation
+
+TITLES = (
+    ("start", gettext_lazy("Start")),
+    ("account", gettext_lazy("Account")),
+    ("place", gettext_lazy("Place")),
+    ("review", gettext_lazy("Review")),
+    ("preflight", gettext_lazy("Preflight")),
+    ("run", gettext_lazy("Run kit")),
+    ("waiting", gettext_lazy("Waiting")),
+    ("done", gettext_lazy("Done")),
+)
+ROUTE_COOKIE = "kit_route"
+
+gate = requires(Permission.CONNECT_ACCOUNTS)
+
+
+@gate
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect_start(request: OrganisationRequest) -> HttpResponse:
+    form = StartForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        account = start_draft(organisation=request.organisation, cloud=Cloud(form.cleaned_data["cloud"]), by=request.user)
+        return redirect("accounts:connect_account", request.organisation.slug, account.pk)
+    return _page(request, "start", None, form=form, kit=kits.load(Cloud.AWS))
+
+
+@gate
+@require_GET
+def connect_resume(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """Where this account stopped, on any device."""
+    account = _account(request, pk)
+    return redirect(step_url(account, current_step(account)))
+
+
+@gate
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect_account(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    if moved := _elsewhere(account, "account"):
+        return moved
+    initial = {"name": account.name, "external_id": account.external_id}
+    form = IdentityForm(request.POST or None, initial=initial, account=account)
+    if request.method == "POST" and form.is_valid():
+        try:
+            save_identity(account, **form.cleaned_data, by=request.user)
+        except DuplicateAccount as duplicate:
+            form.add_error("external_id", _("This account is already in your organisation as “%(name)s”.") % {"name": duplicate.existing.name})
+            return _page(request, "account", account, form=form, existing=duplicate.existing)
+        except NotAllowed as reason:
+            return _refused(request, account, reason)
+        return redirect(step_url(account, "place"))
+    return _page(request, "account", account, form=form)
+
+
+@gate
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect_place(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    if moved := _elsewhere(account, "place"):
+        return moved
+    form = PlaceForm(request.POST or None, initial={"region": account.home_region or "us-east-1"}, account=account)
+    if request.method == "POST" and form.is_valid():
+        try:
+            save_place(account, region=form.cleaned_data["region"], by=request.user)
+        except NotAllowed as reason:
+            return _refused(request, account, reason)
+        return redirect(step_url(account, "review"))
+    return _page(request, "place", account, form=form)
+
+
+@gate
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect_review(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    if moved := _elsewhere(account, "review"):
+        return moved
+    if request.method == "POST":
+        try:
+            accept_review(account, by=request.user)
+        except NotAllowed as reason:
+            return _refused(request, account, reason)
+        return redirect(step_url(account, "preflight"))
+    kit = kits.load(account.cloud)
+    words = request.GET.get("q", "").strip()
+    return _page(request, "review", account, kit=kit, permissions=kit.search_permissions(words), q=words)
+
+
+@gate
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect_preflight(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    if moved := _elsewhere(account, "preflight"):
+        return moved
+    checks = preflight(account)
+    if request.method == "POST" and not is_blocked(checks):
+        try:
+            issue_kit(account, after_generation=_shown_generation(request), by=request.user)
+        except NotAllowed as reason:
+            return _refused(request, account, reason)
+        return redirect(step_url(account, "run"))
+    is_refused = request.method == "POST"
+    return _page(request, "preflight", account, checks=checks, is_refused=is_refused, generation=newest_generation(account))
+
+
+@gate
+@require_GET
+def connect_run(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    if moved := _elsewhere(account, "run"):
+        return moved
+    kit = account.kits.filter(state=KitState.CURRENT).first()
+    if kit is None:
+        return redirect(step_url(account, "waiting"))
+    via = request.GET.get("via") or request.COOKIES.get(ROUTE_COOKIE, "")
+    via = via if via in ROUTES else "launch"
+    response = _page(request, "run", account, kit=kit, links=kit_links(kit), via=via, routes=_route_tabs(via))
+    response.set_cookie(ROUTE_COOKIE, via, max_age=365 * 24 * 3600, samesite="Lax", httponly=True, secure=request.is_secure())
+    return response
+
+
+@gate
+@require_GET
+def connect_waiting(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    if moved := _elsewhere(account, "waiting"):
+        return moved
+    return _page(request, "waiting", account, operation=_operation(account), kit=account.kits.first(), generation=newest_generation(account))
+
+
+@gate
+@require_GET
+def connect_waiting_status(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """Polled by the waiting page: nothing while waiting, a redirect once connected or failed."""
+    account = _account(request, pk)
+    if account.state in PROVEN_STATES:
+        return HttpResponse(headers={"HX-Redirect": step_url(account, "done")})
+    return HttpResponse(status=204)
+
+
+@gate
+@require_GET
+def connect_done(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    if account.state not in PROVEN_STATES:
+        return redirect(step_url(account, current_step(account)))
+    operation = _operation(account)
+    contacts = request.organisation.contacts.all()
+    return _page(request, "done", account, operation=operation, kit=account.kits.first(), contacts=contacts, checks=account.trust_checks.all())
+
+
+@gate
+@require_POST
+def connect_run_again(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    try:
+        issue_kit(account, after_generation=_shown_generation(request), by=request.user)
+    except NotAllowed as reason:
+        return _refused(request, account, reason)
+    return redirect(step_url(account, "run"))
+
+
+@gate
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect_stop(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    if request.method == "POST":
+        try:
+            stop_connecting(account, by=request.user)
+        except NotAllowed as reason:
+            return _refused(request, account, reason)
+        return redirect(step_url(account, "account"))
+    return render(request, "accounts/connect_stop.html", {"account": account, "reason": why_not_stop(account), "kit": account.kits.first()})
+
+
+@gate
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect_discard(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    if request.method == "POST":
+        try:
+            discard_draft(account, by=request.user)
+        except NotAllowed as reason:
+            return _refused(request, account, reason)
+        return redirect("accounts:account_list", request.organisation.slug)
+    return render(request, "accounts/connect_discard.html", {"account": account, "reason": why_not_discard(account), "kit": account.kits.first()})
+
+
+def step_url(account: CloudAccount, step: str) -> str:
+    return reverse(f"accounts:connect_{step}", args=[account.organisation.slug, account.pk])
+
+
+def current_step(account: CloudAccount) -> str:
+    """The step to continue at: as far as the draft got, the kit while it has not run, else the waiting page."""
+    if account.state in PROVEN_STATES:
+        return "done"
+    if account.state == AccountState.DRAFT:
+        return account.wizard_step
+    return "run" if account.state == AccountState.WAITING_FOR_KIT else "waiting"
+
+
+def _elsewhere(account: CloudAccount, step: str) -> HttpResponseRedirect | None:
+    """Where this page is not the place to be: ahead of what is filled in, or behind what is done."""
+    here = current_step(account)
+    if account.state == AccountState.DRAFT and step in STEPS and step != "run":
+        is_open = STEPS.index(step) <= STEPS.index(account.wizard_step)
+    elif account.state in PROVEN_STATES:
+        is_open = step == "done"
+    else:
+        is_open = step in {"run", "waiting"} and account.state != AccountState.DRAFT
+    return None if is_open else redirect(step_url(account, here))
+
+
+def _account(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:
+    return get_object_or_404(request.organisation.cloud_accounts.select_related("organisation"), pk=pk)
+
+
+def _operation(account: CloudAccount) -> Operation | None:
+    return Operation.objects.filter(organisation=account.organisation_id, subject_id=str(account.pk)).order_by("-created_at").first()
+
+
+def _shown_generation(request: OrganisationRequest) -> int:
+    shown = request.POST.get("generation", "")
+    return int(shown) if shown.isdecimal() else -1
+
+
+def _route_tabs(via: str) -> list[dict[str, Any]]:
+    return [{"label": label, "url": f"?via={code}", "is_current": code == via} for code, label in ROUTES.items()]
+
+
+def _refused(request: OrganisationRequest, account: CloudAccount, reason: NotAllowed) -> HttpResponse:
+    return render(request, "accounts/connect_refused.html", {"account": account, "reason": str(reason)}, status=409)
+
+
+def _page(request: OrganisationRequest, step: str, account: CloudAccount | None, **context: Any) -> HttpResponse:
+    names = [code for code, title in TITLES]
+    index = names.index(step)
+    context |= {"account": account, "step": step, "step_title": TITLES[index][1], "number": index + 1, "steps": [title for code, title in TITLES]}
+    if account and 0 < index <= names.index("preflight"):
+        context["back_url"] = step_url(account, names[index - 1]) if index > 1 else ""
+    return render(request, f"accounts/connect_{step}.html", context)

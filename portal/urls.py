@@ -1,0 +1,23 @@
+"""The whole URL tree in one screen. Organisation pages live under /o/<slug>/ and bear a permission (accounts/urls.py)."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from accounts.issuer import views as issuer
+from accounts.views.home import home_redirect
+from portal import views
+
+urlpatterns = [
+    path("", home_redirect, name="home"),
+    path("", include("accounts.urls")),
+    path("", include((views.urlpatterns, "portal"))),
+    path("auth/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("trust/jwks.json", issuer.jwks, name="issuer_jwks"),
+    path("trust/<uuid:account>/g<int:generation>/.well-known/openid-configuration", issuer.discovery, name="issuer_discovery"),
+]
+
+handler400 = "portal.views.bad_request"
+handler403 = "portal.views.permission_denied"
+handler404 = "portal.views.page_not_found"
+handler500 = "portal.views.server_error"
