@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
 from django.core.exceptions import PermissionDenied
 from django.db.models import TextChoices
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 if TYPE_CHECKING:
@@ -27,6 +29,18 @@ class Permission(StrEnum):
     EXPORT_ACTIVITY = "export_activity"
 
 
+# What each permission lets a person do, in the words of the members page.
+PERMISSION_WORDS: dict[Permission, str | Promise] = {
+    Permission.VIEW: _("See every page of the organisation"),
+    Permission.MANAGE_ORGANISATION: _("Invite people, change roles, rename the organisation"),
+    Permission.MANAGE_CONTACTS: _("Add and remove contacts"),
+    Permission.CONNECT_ACCOUNTS: _("Connect cloud accounts and run kits"),
+    Permission.RUN_OPERATIONS: _("Retry, cancel and check operations"),
+    Permission.DECIDE_SUPPORT_ACCESS: _("Approve or decline support access requests"),
+    Permission.EXPORT_ACTIVITY: _("Export and verify the activity record"),
+}
+
+
 class Role(TextChoices):
     OWNER = "owner", pgettext_lazy("role", "Owner")
     OPERATOR = "operator", pgettext_lazy("role", "Operator")
@@ -40,6 +54,16 @@ ROLE_PERMISSIONS: dict[Role, tuple[Permission, ...]] = {
     Role.APPROVER: (Permission.VIEW, Permission.DECIDE_SUPPORT_ACCESS),
     Role.AUDITOR: (Permission.VIEW, Permission.EXPORT_ACTIVITY),
 }
+
+
+def role_words(role: Role) -> list[str | Promise]:
+    """What this role may do, one phrase a permission."""
+    return [PERMISSION_WORDS[permission] for permission in ROLE_PERMISSIONS[role]]
+
+
+def roles_with(permission: Permission) -> list[Role]:
+    """Roles that hold this permission: whom to ask for it."""
+    return [role for role, permissions in ROLE_PERMISSIONS.items() if permission in permissions]
 
 
 class OrganisationRequest(HttpRequest):
@@ -63,8 +87,11 @@ P = ParamSpec("P")
 View = Callable[Concatenate[OrganisationRequest, P], HttpResponseBase]
 
 
-def requires(permission: Permission) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
-    """Resolve `slug` to the member's organisation and check the right; leaves `required_permission` on the view."""
+def requires(permission: Permission, *, to_change: Permission | None = None) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
+    """Resolve `slug` to the member's organisation and check the right; leaves `required_permission` on the view.
+
+    `to_change` is the right a POST needs, for a page that more people may read than change.
+    """
 
     def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
@@ -73,8 +100,9 @@ def requires(permission: Permission) -> Callable[[View[P]], Callable[..., HttpRe
             org_request = cast(OrganisationRequest, request)
             org_request.membership = membership
             org_request.organisation = membership.organisation
-            if not membership.can(permission):
-                raise MissingPermission(permission, membership.organisation)
+            needed = to_change if to_change and request.method == "POST" else permission
+            if not membership.can(needed):
+                raise MissingPermission(needed, membership.organisation)
             return view(org_request, *args, **kwargs)
 
         gate.required_permission = permission  # type: ignore[attr-defined]  # the mark a guard test looks for

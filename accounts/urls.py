@@ -3,7 +3,7 @@
 from django.urls import path
 
 from accounts.access import Permission, requires
-from accounts.views import cloud_accounts, connect, home
+from accounts.views import cloud_accounts, connect, contacts, home, invitations, organisations, people
 from portal.audit import views as audit
 from portal.operations import views as operations
 
@@ -52,3 +52,25 @@ urlpatterns += [
 ]
 
 # --- People: members, invitations, contacts, organisation, profile ---
+urlpatterns += [
+    path("organisations/new/", organisations.organisation_create, name="organisation_create"),
+    path("organisations/switch/", organisations.organisation_switch, name="organisation_switch"),
+    path("profile/", people.profile, name="profile"),
+    path("support/", organisations.support_home, name="support_home"),
+    path("invitations/<uuid:pk>/accept/", invitations.invitation_accept, name="invitation_accept"),
+    path("invitations/<str:token>/", invitations.invitation, name="invitation"),
+    path("invitations/<str:token>/sign-up/", invitations.invitation_sign_up, name="invitation_sign_up"),
+    path("contacts/confirm/<str:token>/", contacts.contact_confirm, name="contact_confirm"),
+    path("o/<slug:slug>/settings/", organisations.organisation_settings, name="organisation_settings"),
+    path("o/<slug:slug>/settings/members/", people.members, name="members"),
+    path("o/<slug:slug>/settings/members/leave/", people.member_leave, name="member_leave"),
+    path("o/<slug:slug>/settings/members/<uuid:pk>/role/", people.member_role, name="member_role"),
+    path("o/<slug:slug>/settings/members/<uuid:pk>/remove/", people.member_remove, name="member_remove"),
+    path("o/<slug:slug>/settings/invitations/new/", invitations.invitation_create, name="invitation_create"),
+    path("o/<slug:slug>/settings/invitations/<uuid:pk>/resend/", invitations.invitation_resend, name="invitation_resend"),
+    path("o/<slug:slug>/settings/invitations/<uuid:pk>/revoke/", invitations.invitation_revoke, name="invitation_revoke"),
+    path("o/<slug:slug>/settings/contacts/", contacts.contacts, name="contacts"),
+    path("o/<slug:slug>/settings/contacts/add/", contacts.contact_add, name="contact_add"),
+    path("o/<slug:slug>/settings/contacts/<uuid:pk>/remove/", contacts.contact_remove, name="contact_remove"),
+    path("o/<slug:slug>/settings/contacts/<uuid:pk>/resend/", contacts.contact_resend, name="contact_resend"),
+]

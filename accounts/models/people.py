@@ -50,11 +50,6 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A person. Signs in with an e-mail address; belongs to organisations through memberships."""
 
-    class Theme(models.TextChoices):
-        AUTO = "auto", pgettext_lazy("theme", "Same as my device")
-        LIGHT = "light", pgettext_lazy("theme", "Light")
-        DARK = "dark", pgettext_lazy("theme", "Dark")
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=120)

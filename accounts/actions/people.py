@@ -1,0 +1,58 @@
+"""Change roles, remove members, leave; a person's own profile."""
+
+from django.db import transaction
+
+from accounts.access import Role
+from accounts.availability_people import refuse_if, why_not_change_role, why_not_remove
+from accounts.models import Membership, Organisation, User
+from portal.audit import Actor, Subject, record
+
+
+def change_role(*, membership: Membership, role: Role, by: User) -> None:
+    """Raises NotAllowed for the last owner, also when two owners demote each other at once."""
+    with transaction.atomic():
+        locked, owner_count = _lock(membership)
+        if locked.role == role:
+            return
+        refuse_if(why_not_change_role(locked, owner_count=owner_count))
+        before, locked.role = locked.role, role
+        locked.save(update_fields=["role"])
+        _record(locked, "member.role_changed", by, {"role": [before, str(role)]})
+    membership.role = role
+
+
+def remove_member(*, membership: Membership, by: User) -> None:
+    """End a membership; by the member itself it is recorded as leaving. Raises NotAllowed for the last owner."""
+    with transaction.atomic():
+        locked, owner_count = _lock(membership)
+        refuse_if(why_not_remove(locked, owner_count=owner_count))
+        action = "member.left" if by.pk == locked.user_id else "member.removed"
+        _record(locked, action, by, {"role": locked.role, "email": locked.user.email})
+        locked.delete()
+        User.objects.filter(pk=locked.user_id, current_organisation=locked.organisation_id).update(current_organisation=None)
+
+
+def update_profile(*, user: User, name: str, time_zone: str) -> None:
+    """Save the profile. The log keeps which fields changed, not their values: it cannot be erased."""
+    with transaction.atomic():
+        new = {"name": name, "time_zone": time_zone}
+        changed = [field for field, value in new.items() if getattr(user, field) != value]
+        if not changed:
+            return
+        for field in changed:
+            setattr(user, field, new[field])
+        user.save(update_fields=changed)
+        subject = Subject(kind="person", id=str(user.pk), label=user.email)
+        record(organisation_id=None, action="person.profile_changed", actor=Actor.user(user), subject=subject, details={"fields": changed})
+
+
+def _lock(membership: Membership) -> tuple[Membership, int]:
+    """The membership as it is now, and how many owners there are, with the organisation's row held: one change of owners at a time."""
+    Organisation.objects.select_for_update().get(pk=membership.organisation_id)
+    locked = Membership.objects.select_related("user").get(pk=membership.pk)
+    return locked, Membership.objects.filter(organisation=membership.organisation_id).owners().count()
+
+
+def _record(membership: Membership, action: str, by: User, details: dict[str, str | list[str]]) -> None:
+    subject = Subject(kind="member", id=str(membership.user_id), label=str(membership.user))
+    record(organisation_id=membership.organisation_id, action=action, actor=Actor.user(by), subject=subject, details=details)

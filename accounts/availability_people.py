@@ -1,0 +1,111 @@
+"""May a person do this, and if not, why: one function for the button, the form and the action. Empty means yes."""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.access import Role
+from accounts.models import Contact, Invitation, Membership, Organisation, User
+
+INVITATIONS_A_DAY = 100
+RESEND_PAUSE = timedelta(minutes=1)
+
+
+class NotAllowed(Exception):  # noqa: N818  it is an answer, not a fault
+    """An action was refused. `reason` is the sentence for the person who asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def refuse_if(reason: str) -> None:
+    """Raise NotAllowed when there is a reason."""
+    if reason:
+        raise NotAllowed(reason)
+
+
+# --- Members ---------------------------------------------------------------------------------------------------------
+
+
+def why_not_change_role(membership: Membership, *, owner_count: int) -> str:
+    """`owner_count` is given, not queried: a list asks this once a row."""
+    if membership.role == Role.OWNER and owner_count <= 1:
+        return _("This is the last owner. Make somebody else an owner first.")
+    return ""
+
+
+def why_not_remove(membership: Membership, *, owner_count: int) -> str:
+    if membership.role == Role.OWNER and owner_count <= 1:
+        return _("The last owner cannot leave. Make somebody else an owner first.")
+    return ""
+
+
+# --- Invitations -----------------------------------------------------------------------------------------------------
+
+
+def why_not_invite(organisation: Organisation, *, email: str) -> str:
+    if organisation.memberships.filter(user__email__iexact=email).exists():
+        return _("%(email)s is already a member of %(organisation)s.") % {"email": email, "organisation": organisation}
+    if organisation.invitations.open().filter(email__iexact=email).exists():
+        return _("%(email)s is already invited. Send the invitation again from the members page.") % {"email": email}
+    if organisation.invitations.filter(created_at__gt=timezone.now() - timedelta(days=1)).count() >= INVITATIONS_A_DAY:
+        return _("%(count)s invitations were sent in the last 24 hours, which is the limit. Invite more people tomorrow.") % {
+            "count": INVITATIONS_A_DAY
+        }
+    return ""
+
+
+def why_not_resend_invitation(invitation: Invitation) -> str:
+    if invitation.accepted_at or invitation.revoked_at:
+        return why_not_revoke_invitation(invitation)
+    return _why_not_resend(invitation.sent_at)
+
+
+def why_not_revoke_invitation(invitation: Invitation) -> str:
+    if invitation.accepted_at:
+        return _("This invitation has been accepted.")
+    if invitation.revoked_at:
+        return _("This invitation has been withdrawn.")
+    return ""
+
+
+def why_not_accept_invitation(invitation: Invitation, user: User) -> str:
+    if invitation.is_expired:
+        return _("This invitation has expired. Ask for a new one.")
+    if reason := why_not_revoke_invitation(invitation):
+        return reason
+    if not Invitation.objects.for_user(user).filter(pk=invitation.pk).exists():
+        return _("This invitation is for %(invited)s. You are signed in as %(email)s.") % {"invited": invitation.email, "email": user.email}
+    if invitation.organisation.memberships.filter(user=user).exists():
+        return _("You are already a member of %(organisation)s.") % {"organisation": invitation.organisation}
+    return ""
+
+
+# --- Contacts --------------------------------------------------------------------------------------------------------
+
+
+def why_not_add_contact(organisation: Organisation, *, email: str, purpose: str) -> str:
+    if organisation.contacts.filter(email__iexact=email, purpose=purpose).exists():
+        return _("%(email)s is already a contact for this.") % {"email": email}
+    return ""
+
+
+def why_not_remove_contact(contact: Contact, *, operational_count: int, has_proven_accounts: bool) -> str:
+    """The counts are given, not queried: a list asks this once a row."""
+    if contact.purpose == Contact.Purpose.OPERATIONAL and operational_count <= 1 and has_proven_accounts:
+        return _("This is the last operational contact, and cloud accounts are connected. Add another operational contact first.")
+    return ""
+
+
+def why_not_resend_confirmation(contact: Contact) -> str:
+    if contact.confirmed_at:
+        return _("This contact has confirmed the address.")
+    return _why_not_resend(contact.sent_at)
+
+
+def _why_not_resend(sent_at: datetime) -> str:
+    if sent_at > timezone.now() - RESEND_PAUSE:
+        return _("The mail was sent less than a minute ago. Wait a minute before sending it again.")
+    return ""

@@ -1,0 +1,85 @@
+"""What we hang into allauth: mails through our queue, second factors sealed at rest, ended sessions on the record.
+
+Also `step_up`: a page that asks who you are once more.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import wraps
+from types import SimpleNamespace
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.core.exceptions import ReauthenticationRequired
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.http import HttpRequest, HttpResponseBase
+
+from accounts.issuer.seal import seal, unseal
+from accounts.mail import queue_message
+from accounts.models import User
+from accounts.sign_in_record import record_of_person
+
+STEP_UP_MAX_AGE = timedelta(minutes=5)
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Queued, so that a known and an unknown address take the same time, and a mail server that is down stops nobody."""
+        site = SimpleNamespace(name=settings.PROVIDER_NAME, domain=urlsplit(settings.PORTAL_URL).netloc)
+        message: EmailMessage = self.render_mail(
+            template_prefix, email, {"request": self.request, "email": email, "current_site": site, "user": None} | context
+        )
+        queue_message(message)
+
+
+class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
+    """TOTP secrets and recovery code seeds lie sealed in the database, under the same keys as the issuer's."""
+
+    def encrypt(self, text: str) -> str:
+        return seal(text.encode())
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return unseal(encrypted_text).decode()
+
+    def _get_site_name(self) -> str:
+        # The name a passkey is stored under in the browser; allauth would take the host.
+        return str(settings.PROVIDER_NAME)
+
+
+class SessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]  # allauth is untyped
+    def end_sessions(self, sessions: Iterable[UserSession]) -> None:
+        ended = list(sessions)
+        super().end_sessions(ended)
+        if ended:
+            record_of_person("person.sessions_ended", cast(User, ended[0].user), {"count": len(ended)})
+
+
+# --- Step-up ---------------------------------------------------------------------------------------------------------
+
+
+def require_recent_authentication(request: HttpRequest, *, max_age: timedelta = STEP_UP_MAX_AGE) -> None:
+    """Return when the person proved who they are within `max_age`, at sign-in or since; else send them to prove it again.
+
+    Raises ReauthenticationRequired, which allauth's middleware answers; a POST is kept in the session and carried out afterwards.
+    """
+    records = get_authentication_records(request, request.user)
+    if not records or time.time() - records[-1]["at"] > max_age.total_seconds():
+        raise ReauthenticationRequired
+
+
+def step_up(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Decorator: the view runs only within five minutes of a proof of identity. Put it under `requires`: strangers get their 404 first."""
+
+    @wraps(view)
+    def proven(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        require_recent_authentication(request)
+        return view(request, *args, **kwargs)
+
+    return proven
