@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "portal.middleware.TimeZoneMiddleware",
+    "portal.audit.middleware.ActivityMiddleware",
 ]
 
 TEMPLATES = [
@@ -210,7 +211,9 @@ STORAGES = {"staticfiles": {"BACKEND": env.str("PORTAL_STATIC_STORAGE", default=
 DEBUG = False
 IS_HTTPS = PORTAL_URL.startswith("https://")
 SECURE_SSL_REDIRECT = IS_HTTPS
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("PORTAL_BEHIND_PROXY", default=False) else None
+# True: a reverse proxy of ours sets X-Forwarded-Proto and appends the client to X-Forwarded-For; both are believed only then.
+BEHIND_PROXY = env.bool("PORTAL_BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
