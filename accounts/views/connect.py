@@ -273,6 +273,10 @@ def _page(request: OrganisationRequest, step: str, account: CloudAccount | None,
     names = [code for code, title in TITLES]
     index = names.index(step)
     context |= {"account": account, "step": step, "step_title": TITLES[index][1], "number": index + 1, "steps": [title for code, title in TITLES]}
+    context["crumbs"] = [
+        {"label": _("Cloud accounts"), "url": reverse("accounts:account_list", args=[request.organisation.slug])},
+        {"label": account.name if account and account.name else _("Connect a cloud account")},
+    ]
     if account and 0 < index <= names.index("preflight"):
         context["back_url"] = step_url(account, names[index - 1]) if index > 1 else ""
     return render(request, f"accounts/connect_{step}.html", context)

@@ -1,0 +1,145 @@
+"""Cloud accounts: the list, and one account with its tabs."""
+
+import uuid
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+
+from accounts import kits
+from accounts.access import OrganisationRequest, Permission, requires
+from accounts.kit_links import kit_links
+from accounts.models import CloudAccount, Kit, TrustCheck
+from accounts.states import AccountState
+from portal.operations.models import Operation
+
+PAGE_SIZE = 100
+
+gate = requires(Permission.VIEW)
+
+
+@gate
+@require_GET
+@vary_on_headers("HX-Request")
+def account_list(request: OrganisationRequest) -> HttpResponse:
+    words = request.GET.get("q", "").strip()
+    state = request.GET.get("state", "")
+    accounts = _search(request.organisation.cloud_accounts.select_related("organisation"), words, state)
+    found = list(accounts[: PAGE_SIZE + 1])
+    context = {
+        "accounts": found[:PAGE_SIZE],
+        "is_cut": len(found) > PAGE_SIZE,
+        "q": words,
+        "state": state,
+        "states": AccountState.choices,
+        "is_filtered": bool(words or state),
+    }
+    return render(request, "accounts/_account_table.html" if request.htmx else "accounts/account_list.html", context)
+
+
+def _search(accounts: QuerySet[CloudAccount], words: str, state: str) -> QuerySet[CloudAccount]:
+    if words:
+        digits = words.replace(" ", "").replace("-", "")
+        accounts = accounts.filter(Q(name__icontains=words) | Q(external_id__icontains=digits) | Q(home_region__icontains=words))
+    if state in AccountState.values:
+        accounts = accounts.filter(state=state)
+    return accounts
+
+
+@gate
+@require_GET
+def account_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    refusals = account.trust_checks.filter(kind=TrustCheck.Kind.REFUSAL)
+    operations = Operation.objects.filter(organisation=request.organisation, subject_id=str(account.pk)).order_by("-created_at")[:10]
+    held = account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)
+    context = {"refusals": refusals, "operations": operations, "held": sum(check.is_ok for check in held), "wanted": len(held)}
+    return _tab(request, account, "account_detail", **context)
+
+
+@gate
+@require_GET
+def account_permissions(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    words = request.GET.get("q", "").strip()
+    kit = kits.load(account.cloud)
+    checks = {check.name: check for check in account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)}
+    rows = [(permission, checks.get(permission.action)) for permission in kit.search_permissions(words)]
+    return _tab(request, account, "account_permissions", rows=rows, q=words, kit=kit, total=len(kit.permissions))
+
+
+@gate
+@require_GET
+def account_kit(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    issued = list(account.kits.select_related("created_by", "account"))
+    links = kit_links(issued[0]) if issued else None
+    return _tab(request, account, "account_kit", issued=issued, links=links, kit=kits.load(account.cloud))
+
+
+@gate
+@require_GET
+def account_kit_template(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """The template to read or run: the exact bytes whose hash the pages show."""
+    account = _account(request, pk)
+    kit = kits.load(account.cloud)
+    headers = {"Content-Disposition": f'inline; filename="byoc-kit-{kit.version}.yaml"', "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(kit.template_text, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+@gate
+@require_GET
+def account_activity(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    return _tab(request, account, "account_activity")
+
+
+@gate
+@require_GET
+def account_record(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """The connection as a file to keep: who, what, when, what was proven. Times are UTC."""
+    account = _account(request, pk)
+    kit = account.kits.first()
+    record = {
+        "record": "cloud account connection",
+        "organisation": request.organisation.name,
+        "cloud": account.cloud,
+        "account_number": account.external_id,
+        "name": account.name,
+        "reference": str(account.pk),
+        "state": account.state,
+        "connected_at": account.connected_at,
+        "kit": _kit_record(kit) if kit else None,
+        "checks": list(account.trust_checks.values("kind", "name", "is_ok", "detail", "checked_at")),
+    }
+    headers = {"Content-Disposition": f'attachment; filename="connection-{account.external_id}.json"'}
+    return JsonResponse(record, headers=headers, json_dumps_params={"indent": 2})
+
+
+def _kit_record(kit: Kit) -> dict[str, Any]:
+    return {"version": kit.version, "generation": kit.generation, "sha256": kit.content_hash, "region": kit.region, "suffix": kit.suffix}
+
+
+def _account(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:
+    return get_object_or_404(request.organisation.cloud_accounts.select_related("organisation", "created_by"), pk=pk)
+
+
+def _tab(request: OrganisationRequest, account: CloudAccount, name: str, **context: Any) -> HttpResponse:
+    tabs = (
+        ("account_detail", _("Overview")),
+        ("account_permissions", _("Permissions")),
+        ("account_kit", _("Kit")),
+        ("account_activity", _("Activity")),
+    )
+    args = [request.organisation.slug, account.pk]
+    items = [{"label": label, "url": reverse(f"accounts:{tab}", args=args), "is_current": tab == name} for tab, label in tabs]
+    crumbs = [
+        {"label": _("Cloud accounts"), "url": reverse("accounts:account_list", args=[request.organisation.slug])},
+        {"label": account.name or account.external_id or _("New cloud account")},
+    ]
+    return render(request, f"accounts/{name}.html", {"account": account, "tabs": items, "crumbs": crumbs, **context})

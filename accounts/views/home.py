@@ -1,0 +1,98 @@
+"""Home: what needs you, how the accounts are, what to set up."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from accounts.access import OrganisationRequest, Permission, requires
+from accounts.models import CloudAccount, Contact, User
+from accounts.states import AccountState
+from portal.operations.models import Operation
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that waits for this person: what, why, and the act that ends it."""
+
+    kind: str
+    title: str
+    detail: str
+    act: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of "Get set up"."""
+
+    title: str
+    detail: str
+    url: str
+    is_done: bool
+
+
+@require_GET
+def home_redirect(request: HttpRequest) -> HttpResponse:
+    """`/`: the organisation used last, else where this person belongs."""
+    user = cast(User, request.user)
+    slugs = list(user.memberships.order_by("created_at").values_list("organisation__slug", flat=True))
+    if slugs:
+        last = request.session.get("organisation", "")
+        return redirect("accounts:home", last if last in slugs else slugs[0])
+    if user.is_support_engineer:
+        return redirect("accounts:support_home")
+    if user.is_staff:
+        return redirect("admin:index")
+    return redirect("accounts:organisation_create")
+
+
+@requires(Permission.VIEW)
+@require_GET
+def home(request: OrganisationRequest) -> HttpResponse:
+    accounts = list(request.organisation.cloud_accounts.select_related("organisation").order_by("name", "created_at")[:50])
+    operations = list(Operation.objects.filter(organisation=request.organisation).live().order_by("-created_at")[:10])
+    context = {
+        "accounts": accounts,
+        "operations": operations,
+        "needs": _needs(request, accounts),
+        "tasks": _tasks(request, accounts),
+    }
+    return render(request, "accounts/home.html", context)
+
+
+def _needs(request: OrganisationRequest, accounts: list[CloudAccount]) -> list[Need]:
+    if not request.membership.can(Permission.CONNECT_ACCOUNTS):
+        return []
+    needs = [_account_need(account) for account in accounts]
+    return [need for need in needs if need is not None]
+
+
+def _account_need(account: CloudAccount) -> Need | None:
+    url = reverse("accounts:connect_resume", args=[account.organisation.slug, account.pk])
+    name = str(account) if account.name or account.external_id else _("a new cloud account")
+    if account.state == AccountState.FAILED:
+        return Need("critical", _("Connecting %(name)s failed") % {"name": name}, _("See the cause and run the kit again."), _("See what happened"), url)
+    if account.state == AccountState.WAITING_FOR_KIT:
+        detail = _("The kit is ready and waits for somebody with rights in the cloud account.")
+        return Need("attention", _("Run the kit for %(name)s") % {"name": name}, detail, _("Continue"), url)
+    if account.state == AccountState.DRAFT:
+        detail = _("Everything entered so far is saved.")
+        return Need("neutral", _("Continue connecting %(name)s") % {"name": name}, detail, _("Continue"), url)
+    return None
+
+
+def _tasks(request: OrganisationRequest, accounts: list[CloudAccount]) -> list[Task]:
+    slug = request.organisation.slug
+    has_colleagues = request.organisation.memberships.count() > 1
+    has_contact = request.organisation.contacts.filter(purpose=Contact.Purpose.OPERATIONAL).exists()
+    is_connected = any(not account.is_connecting for account in accounts)
+    return [
+        Task(_("Invite a colleague"), _("Roles decide who connects, who approves and who only reads."), reverse("accounts:members", args=[slug]), has_colleagues),
+        Task(_("Name an operational contact"), _("Told when an account needs attention. Need not be a user."), reverse("accounts:contacts", args=[slug]), has_contact),
+        Task(_("Connect a cloud account"), _("About 10 minutes, and no keys are handed over."), reverse("accounts:connect_start", args=[slug]), is_connected),
+    ]
