@@ -2,15 +2,26 @@
 
 import os
 
+from typing import Any
+
 from celery import Celery
+from celery.signals import setup_logging
+from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.autodiscover_tasks(["accounts"], related_name="mail")
+app.steps["worker"].add(DjangoStructLogInitStep)
 app.conf.broker_transport_options = {"visibility_timeout": 900, "unacked_restore_interval": 5, "unacked_restore_throttle": 1}
 app.conf.beat_schedule = {
     "operations-ring-due": {"task": "portal.operations.tasks.ring_due_operations", "schedule": 3.0},
     "accounts-rotate-issuer-keys": {"task": "accounts.tasks.rotate_issuer_keys", "schedule": 3600.0},
 }
+
+
+@setup_logging.connect
+def keep_our_logging(**kwargs: Any) -> None:
+    """Celery would put its own handlers in place; Django's settings have configured ours already."""

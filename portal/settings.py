@@ -237,3 +237,5 @@ CONTENT_SECURITY_POLICY = {
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.str("PORTAL_LOG_LEVEL", default="INFO")
+LOGGING_CONFIG = "portal.logs.configure"
+LOGGING = LOG_LEVEL

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
 from accounts.clouds.base import CloudAdapter, CloudError, KitStatus
+from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Contact, Kit, TrustCheck
 from accounts.states import AccountState, KitState
 from accounts.steps.adapters import adapter_for
@@ -187,6 +188,24 @@ def _failed(operation: Operation) -> None:
             move_kit(kit, KitState.EXPIRED)
 
 
+    _tell(account, operation, "account_failed", "accounts:operation_detail", operation.pk)
+
+
+def _succeeded(operation: Operation) -> None:
+    account = CloudAccount.objects.select_related("organisation").get(pk=operation.subject_id)
+    _tell(account, operation, "account_connected", "accounts:connect_done", account.pk)
+
+
+def _tell(account: CloudAccount, operation: Operation, template: str, page: str, pk: object) -> None:
+    """Mail to the one who asked and to the operational contacts, once each, after the ending is committed."""
+    contacts = account.organisation.contacts.filter(purpose=Contact.Purpose.OPERATIONAL).values_list("email", flat=True)
+    asked_by = [operation.requested_by.email] if operation.requested_by else []
+    url = absolute_url(page, account.organisation.slug, pk)
+    context = {"account": account, "reference": operation.reference, "url": url, "failure": failure_text(operation)}
+    for address in sorted({address.lower() for address in [*contacts, *asked_by]}):
+        queue_mail(to=address, template=template, context=context)
+
+
 def _cancelled(operation: Operation) -> None:
     account = CloudAccount.objects.select_for_update().get(pk=operation.subject_id)
     if account.state in {AccountState.WAITING_FOR_KIT, AccountState.VERIFYING}:
@@ -216,6 +235,7 @@ register(
             StepSpec("finish", _("Account is connected"), finish),
         ),
         on_failed=_failed,
+        on_succeeded=_succeeded,
         on_cancelled=_cancelled,
         on_retried=_retried,
         subject_url=account_url,
