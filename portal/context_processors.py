@@ -45,7 +45,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     """`brand`, `theme`, `themes`, `organisation`, `membership`, `memberships`, `nav`."""
     organisation = getattr(request, "organisation", None)
     return {
-        "brand": Brand(settings.PROVIDER_NAME, settings.PROVIDER_SUPPORT_EMAIL),
+        "brand": brand_of(),
         "theme": theme_of(request),
         "themes": THEMES,
         "organisation": organisation,
@@ -53,6 +53,10 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "memberships": _lazy_list(lambda: memberships_of(request)),
         "nav": _lazy_list(lambda: navigation(request, organisation.slug) if organisation else []),
     }
+
+
+def brand_of() -> Brand:
+    return Brand(settings.PROVIDER_NAME, settings.PROVIDER_SUPPORT_EMAIL)
 
 
 def theme_of(request: HttpRequest) -> str:
