@@ -22,6 +22,8 @@ class Wait:
     on: Party
     why: str
     params: Mapping[str, str] = field(default_factory=dict)
+    # Merged like Done.data: what a step has to remember until it looks again (the id of the work it started).
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from portal.operations.catalogue import Text
@@ -10,7 +11,7 @@ from portal.operations.outcomes import Outcome
 from portal.operations.states import Party
 
 if TYPE_CHECKING:
-    from portal.operations.engine import StepContext
+    from portal.operations.driver import StepContext
     from portal.operations.models import Operation
 
 
@@ -20,7 +21,12 @@ def nothing(operation: "Operation") -> None:
 
 @dataclass(frozen=True)
 class StepSpec:
-    """One step: `run(ctx)` is safe to run twice. `budget` bounds retries and waits on provider or cloud; waits on you have their own."""
+    """One step: `run(ctx)` is safe to run twice.
+
+    `budget` bounds retries and waits on provider or cloud; after it a retry fails with its own code, a wait with `late_code`.
+    `patience` bounds waits on the customer, from the first one; after it the step fails with `waited_too_long`.
+    `retry_from` names the earlier step from which "Retry this step" starts over; empty means this one.
+    """
 
     name: str
     title: Text
@@ -28,11 +34,17 @@ class StepSpec:
     actor: Party = Party.PROVIDER
     budget: timedelta = timedelta(minutes=15)
     late_code: str = "step_took_too_long"
+    patience: timedelta = timedelta(days=30)
+    retry_from: str = ""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of operation. `on_*` run in the transaction that writes the terminal state: rows only, no effects."""
+    """A kind of operation.
+
+    The `on_*` run in the transaction that writes the state, before the operation's own row is locked, so that everybody locks in one
+    order: subject, operation, log. Rows only, no effects; the operation given already says how it ended.
+    """
 
     name: str
     title: Text
@@ -41,9 +53,17 @@ class Kind:
     on_cancelled: "Callable[[Operation], None]" = field(default=nothing)
     on_succeeded: "Callable[[Operation], None]" = field(default=nothing)
     on_retried: "Callable[[Operation], None]" = field(default=nothing)
-    subject_url: "Callable[[Operation], str]" = field(default=lambda operation: "")
+    subject_url: "Callable[[Operation], str]" = field(default=lambda _operation: "")
+    # Where the person who holds the ball does their part (an absolute path), and the words of that button.
+    your_part_url: "Callable[[Operation], str]" = field(default=lambda _operation: "")
     cancel_note: Text = ""  # what cancelling leaves behind
+    retry_note: Text = ""  # what a retry keeps
+    cloud_name: Text = ""  # "AWS": how Party.CLOUD is called on the page
     is_cancellable: bool = True
+
+    @cached_property
+    def steps_by_name(self) -> dict[str, StepSpec]:
+        return {spec.name: spec for spec in self.steps}
 
 
 KINDS: dict[str, Kind] = {}

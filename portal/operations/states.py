@@ -14,10 +14,12 @@ class OperationState(TextChoices):
 
 
 _S = OperationState
+# The lease is not a state: a waiting operation stays `waiting` while a worker looks again, so a page does not flicker
+# at every look. Hence waiting -> waiting, and every end straight from there.
 OPERATION_MOVES: dict[OperationState, frozenset[OperationState]] = {
     _S.QUEUED: frozenset({_S.RUNNING, _S.CANCELLED}),
     _S.RUNNING: frozenset({_S.RUNNING, _S.WAITING, _S.FAILED, _S.SUCCEEDED, _S.CANCELLED}),
-    _S.WAITING: frozenset({_S.RUNNING, _S.CANCELLED}),
+    _S.WAITING: frozenset({_S.RUNNING, _S.WAITING, _S.FAILED, _S.SUCCEEDED, _S.CANCELLED}),
     _S.FAILED: frozenset({_S.QUEUED}),  # "Retry this step": a new attempt row, the old one is kept
     _S.CANCELLED: frozenset(),
     _S.SUCCEEDED: frozenset(),
@@ -33,6 +35,10 @@ class StepState(TextChoices):
     DONE = "done", pgettext_lazy("step state", "Done")
     FAILED = "failed", pgettext_lazy("step state", "Failed")
     CANCELLED = "cancelled", pgettext_lazy("step state", "Cancelled")
+
+
+STARTED_STEP_STATES = frozenset({StepState.RUNNING, StepState.WAITING})
+ENDED_STEP_STATES = frozenset({StepState.DONE, StepState.FAILED, StepState.CANCELLED})
 
 
 class Party(TextChoices):

@@ -1,0 +1,116 @@
+"""What a person asks of an operation: retry, cancel, check again. Check, write rows and event in one transaction, ring after it."""
+
+from datetime import timedelta
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from portal.audit import Actor
+from portal.operations.availability import why_not_cancel, why_not_check, why_not_retry
+from portal.operations.engine import SubjectLike
+from portal.operations.models import Operation, Step, latest_attempts
+from portal.operations.recorder import spec_of
+from portal.operations.states import OperationState, StepState
+from portal.operations.tasks import advance
+from portal.operations.transitions import LostRace, actor_of, assert_in_transaction, cancel, move_with_hook, write_event
+
+CHECK_AGAIN_AFTER = timedelta(seconds=3)
+RACE_TRIES = 5
+
+
+class NotNow(Exception):  # noqa: N818  says what is the matter
+    """The act is not possible in the operation's present state; the message is the reason in the reader's language."""
+
+
+def request_retry(operation: Operation, *, by: AbstractBaseUser) -> None:
+    """"Retry this step": a new attempt of the failed step (or from its `retry_from`), the old one is kept. Raises NotNow, LostRace."""
+    with transaction.atomic():
+        if reason := why_not_retry(operation):
+            raise NotNow(reason)
+        failed = operation.failure_code
+        move_with_hook(
+            operation,
+            OperationState.QUEUED,
+            "on_retried",
+            attempt=operation.attempt + 1,
+            next_run_at=timezone.now(),
+            ended_at=None,
+            failure_code="",
+            failure_params={},
+            failure_evidence="",
+            cancel_requested_at=None,
+            cancel_requested_by=None,
+        )
+        Step.objects.bulk_create(_new_attempts(operation))
+        write_event(operation, "operation.retried", actor=actor_of(by), code=failed)
+        advance.delay_on_commit(str(operation.pk))
+
+
+def _new_attempts(operation: Operation) -> list[Step]:
+    steps = latest_attempts(list(operation.steps.in_order()))
+    at = next(index for index, step in enumerate(steps) if step.state == StepState.FAILED)
+    retry_from = spec_of(operation, steps[at]).retry_from
+    first = next((index for index, step in enumerate(steps[:at]) if step.name == retry_from), at)
+    return [Step(operation=operation, position=s.position, name=s.name, attempt=s.attempt + 1) for s in steps[first : at + 1]]
+
+
+def request_cancel(operation: Operation, *, by: AbstractBaseUser) -> None:
+    """Cancel: at once while no worker holds the operation, else before its next step. Raises NotNow, LostRace."""
+    with transaction.atomic():
+        if reason := why_not_cancel(operation):
+            raise NotNow(reason)
+        wish = {"cancel_requested_at": timezone.now(), "cancel_requested_by_id": by.pk, "version": F("version") + 1}
+        mine = Operation.objects.live().filter(pk=operation.pk, cancel_requested_at=None)
+        # A wish a running worker will find; the event comes with it, the one of the end is the worker's.
+        if mine.filter(lease_until__gt=Now()).update(**wish):
+            write_event(operation, "operation.cancel_requested", actor=actor_of(by))
+        else:
+            _cancel_now(operation, by=by, actor=actor_of(by))
+    operation.refresh_from_db()
+
+
+def _cancel_now(operation: Operation, *, by: AbstractBaseUser | None, actor: Actor | None) -> None:
+    """End it here. A worker that moved it between our read and our write is no reason to give up: read again."""
+    for _try in range(RACE_TRIES):
+        wish = {"cancel_requested_at": timezone.now(), "cancel_requested_by_id": by.pk if by else None}
+        try:
+            with transaction.atomic():
+                cancel(operation, actor=actor, **wish)
+        except LostRace:
+            operation.refresh_from_db()
+            if not operation.is_live:
+                return
+        else:
+            return
+    raise LostRace(operation.reference)
+
+
+def cancel_live(subject: SubjectLike, *, by: AbstractBaseUser | None, is_recorded: bool = True) -> Operation | None:
+    """Cancel the live operation of this subject, if there is one, at once: what a worker still answers is ignored.
+
+    Part of a larger act, in its transaction; `is_recorded=False` when that act writes its one event itself.
+    """
+    assert_in_transaction()
+    operation = Operation.objects.live().for_subject(subject.kind, subject.id).first()
+    if operation is not None:
+        _cancel_now(operation, by=by, actor=actor_of(by) if is_recorded else None)
+    return operation
+
+
+def request_check(operation: Operation) -> bool:
+    """"Check again": look now instead of at the next planned time. False when somebody asked a moment ago. Raises NotNow.
+
+    Nothing is decided and no state is written, so it leaves no event.
+    """
+    if reason := why_not_check(operation):
+        raise NotNow(reason)
+    rested = Q(check_requested_at=None) | Q(check_requested_at__lte=Now() - CHECK_AGAIN_AFTER)
+    with transaction.atomic():
+        waiting = Operation.objects.filter(rested, pk=operation.pk, state=OperationState.WAITING)
+        if not waiting.update(next_run_at=Now(), check_requested_at=Now()):
+            return False
+        advance.delay_on_commit(str(operation.pk))
+    return True

@@ -1,0 +1,35 @@
+"""May a person do this now, and if not, why: one answer for the button and for the request behind it."""
+
+from django.utils.translation import gettext as _
+
+from portal.operations.models import Operation
+from portal.operations.registry import KINDS
+from portal.operations.states import OperationState
+
+
+def why_not_retry(operation: Operation) -> str:
+    """Empty when "Retry this step" is possible, else the reason in the reader's language."""
+    if operation.state != OperationState.FAILED:
+        return _("Only a failed operation can be retried.")
+    if operation.kind not in KINDS:
+        return _("This portal no longer knows this kind of operation.")
+    return ""
+
+
+def why_not_cancel(operation: Operation) -> str:
+    """Empty when the operation can be cancelled, else the reason in the reader's language."""
+    if not operation.is_live:
+        return _("The operation has ended. There is nothing to cancel.")
+    kind = KINDS.get(operation.kind)
+    if kind is not None and not kind.is_cancellable:
+        return _("This kind of operation cannot be cancelled once it has started.")
+    if operation.cancel_requested_at is not None:
+        return _("The operation is being cancelled.")
+    return ""
+
+
+def why_not_check(operation: Operation) -> str:
+    """Empty when "Check again" makes sense, else the reason in the reader's language."""
+    if operation.state != OperationState.WAITING:
+        return _("The operation is not waiting for anything.")
+    return ""
