@@ -16,9 +16,7 @@ def add_contact(*, organisation: Organisation, name: str, email: str, purpose: s
     with transaction.atomic():
         Organisation.objects.select_for_update().get(pk=organisation.pk)
         refuse_if(why_not_add_contact(organisation, email=email, purpose=purpose))
-        contact = Contact.objects.create(
-            organisation=organisation, name=name, email=email, purpose=purpose, token_hash=token_hash(token)
-        )
+        contact = Contact.objects.create(organisation=organisation, name=name, email=email, purpose=purpose, token_hash=token_hash(token))
         _record(contact, "contact.added", Actor.user(by))
         _mail(contact, token)
     return contact
@@ -44,7 +42,7 @@ def confirm_contact(*, contact: Contact) -> None:
             return
         locked.confirmed_at, locked.token_hash = timezone.now(), ""
         locked.save(update_fields=["confirmed_at", "token_hash"])
-        _record(locked, "contact.confirmed", Actor.system("contact"))
+        _record(locked, "contact.confirmed", Actor.guest(locked.email, locked.name))
 
 
 def remove_contact(*, contact: Contact, by: User) -> None:
@@ -59,8 +57,8 @@ def remove_contact(*, contact: Contact, by: User) -> None:
                 has_proven_accounts=organisation.cloud_accounts.proven().exists(),
             )
         )
-        _record(locked, "contact.removed", Actor.user(by))
         locked.delete()
+        _record(contact, "contact.removed", Actor.user(by))
 
 
 def _lock(contact: Contact) -> Contact:

@@ -9,7 +9,9 @@ from portal.audit import Actor, Subject, record
 
 SLUG_LENGTH = 50
 # Words that would read like a page of the portal in an address.
-RESERVED_SLUGS = frozenset({"admin", "api", "auth", "help", "invitations", "new", "o", "organisation", "profile", "settings", "static", "support"})
+RESERVED_SLUGS = frozenset(
+    {"admin", "api", "auth", "help", "invitations", "new", "o", "organisation", "profile", "settings", "static", "support"}
+)
 
 
 def create_organisation(*, name: str, by: User) -> Organisation:

@@ -27,9 +27,9 @@ def remove_member(*, membership: Membership, by: User) -> None:
         locked, owner_count = _lock(membership)
         refuse_if(why_not_remove(locked, owner_count=owner_count))
         action = "member.left" if by.pk == locked.user_id else "member.removed"
-        _record(locked, action, by, {"role": locked.role, "email": locked.user.email})
         locked.delete()
         User.objects.filter(pk=locked.user_id, current_organisation=locked.organisation_id).update(current_organisation=None)
+        _record(locked, action, by, {"role": locked.role, "email": locked.user.email})
 
 
 def update_profile(*, user: User, name: str, time_zone: str) -> None:
@@ -43,7 +43,8 @@ def update_profile(*, user: User, name: str, time_zone: str) -> None:
             setattr(user, field, new[field])
         user.save(update_fields=changed)
         subject = Subject(kind="person", id=str(user.pk), label=user.email)
-        record(organisation_id=None, action="person.profile_changed", actor=Actor.user(user), subject=subject, details={"fields": changed})
+        details = {"fields": ", ".join(changed)}
+        record(organisation_id=None, action="person.profile_changed", actor=Actor.user(user), subject=subject, details=details)
 
 
 def _lock(membership: Membership) -> tuple[Membership, int]:

@@ -43,7 +43,7 @@ class SignupForm(forms.Form):
     name = PlainNameField(label=_("Your name"), widget=forms.TextInput(attrs={"autocomplete": "name"}))
     field_order = ["name", "email", "password1"]
 
-    def signup(self, request: HttpRequest, user: User) -> None:
+    def signup(self, request: HttpRequest, user: User) -> None:  # noqa: ARG002  allauth's signature
         """Called by allauth with the user it has just saved."""
         user.name = self.cleaned_data["name"]
         user.save(update_fields=["name"])
@@ -58,9 +58,7 @@ class OrganisationForm(forms.Form):
 
 
 class InvitationForm(forms.Form):
-    email = AddressField(
-        label=_("E-mail address"), help_text=_("The invitation works only for this address."), widget=email_widget()
-    )
+    email = AddressField(label=_("E-mail address"), help_text=_("The invitation works only for this address."), widget=email_widget())
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.OPERATOR, widget=forms.RadioSelect)
 
 
@@ -77,7 +75,9 @@ class ContactForm(forms.Form):
 
 
 class ProfileForm(forms.Form):
-    name = PlainNameField(label=_("Your name"), help_text=_("Your colleagues see it."), widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = PlainNameField(
+        label=_("Your name"), help_text=_("Your colleagues see it."), widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
     time_zone = forms.ChoiceField(
         label=_("Time zone"),
         required=False,

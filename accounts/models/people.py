@@ -58,7 +58,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_support_engineer = models.BooleanField(_("support engineer"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     # Where `/` leads: the organisation last switched to, on any device.
-    current_organisation = models.ForeignKey("Organisation", on_delete=models.SET_NULL, related_name="+", null=True, blank=True, editable=False)
+    current_organisation = models.ForeignKey(
+        "Organisation", on_delete=models.SET_NULL, related_name="+", null=True, blank=True, editable=False
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()

@@ -40,10 +40,8 @@ class Task:
 def home_redirect(request: HttpRequest) -> HttpResponse:
     """`/`: the organisation used last, else where this person belongs."""
     user = cast(User, request.user)
-    slugs = list(user.memberships.order_by("created_at").values_list("organisation__slug", flat=True))
-    if slugs:
-        last = request.session.get("organisation", "")
-        return redirect("accounts:home", last if last in slugs else slugs[0])
+    if membership := user.landing_membership():
+        return redirect(membership.organisation)
     if user.is_support_engineer:
         return redirect("accounts:support_home")
     if user.is_staff:

@@ -1,4 +1,4 @@
-"""Where sign-in leads, founding and switching an organisation, its settings, the support engineer's first page."""
+"""Founding and switching an organisation, its settings, the support engineer's first page."""
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,19 +12,6 @@ from accounts.actions.organisations import create_organisation, rename_organisat
 from accounts.forms.people import OrganisationForm
 from accounts.models import Invitation
 from accounts.views.people import SignedInRequest, settings_tabs
-
-
-@require_GET
-def landing(request: SignedInRequest) -> HttpResponse:
-    """`/`: the organisation last used, else the page that fits who this is."""
-    membership = request.user.landing_membership()
-    if membership:
-        return redirect("accounts:home", slug=membership.organisation.slug)
-    if request.user.is_staff:
-        return redirect("admin:index")
-    if request.user.is_support_engineer:
-        return redirect("accounts:support_home")
-    return redirect("accounts:organisation_create")
 
 
 @require_http_methods(["GET", "POST"])

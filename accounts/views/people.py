@@ -139,4 +139,6 @@ def profile(request: SignedInRequest) -> HttpResponse:
         update_profile(user=user, name=form.cleaned_data["name"], time_zone=form.cleaned_data["time_zone"])
         messages.success(request, _("Your profile is saved."))
         return redirect("accounts:profile")
-    return render(request, "accounts/profile.html", {"form": form, "memberships_with_roles": user.memberships.select_related("organisation")})
+    return render(
+        request, "accounts/profile.html", {"form": form, "memberships_with_roles": user.memberships.select_related("organisation")}
+    )

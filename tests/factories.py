@@ -1,0 +1,61 @@
+"""Rows for tests. Keywords only; whatever a test does not name gets a sensible, unique value."""
+
+import itertools
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.utils import timezone
+
+from accounts.access import Role
+from accounts.models import Contact, Invitation, Membership, Organisation, User
+from accounts.models.people import INVITATION_LIFETIME, token_hash
+
+PASSWORD = "correct-horse-battery"  # every made user's
+_numbers = itertools.count(1)
+
+# --- People ----------------------------------------------------------------------------------------------------------
+
+
+def make_user(*, email: str = "", name: str = "", is_verified: bool = True, **fields: Any) -> User:
+    """A user who can sign in with PASSWORD."""
+    number = next(_numbers)
+    user = User.objects.create_user(email or f"person{number}@people.example", PASSWORD, name=name or f"Person {number}", **fields)
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=is_verified)
+    return user
+
+
+def make_organisation(*, name: str = "", slug: str = "") -> Organisation:
+    number = next(_numbers)
+    return Organisation.objects.create(name=name or f"Organisation {number}", slug=slug or f"organisation-{number}")
+
+
+def make_membership(*, organisation: Organisation | None = None, user: User | None = None, role: Role = Role.OPERATOR) -> Membership:
+    return Membership.objects.create(organisation=organisation or make_organisation(), user=user or make_user(), role=role)
+
+
+def make_invitation(
+    *, organisation: Organisation, invited_by: User, email: str = "", role: Role = Role.OPERATOR, token: str = "", **fields: Any
+) -> Invitation:
+    """An open invitation; its link opens with `token` (default: the address)."""
+    email = email or f"invited{next(_numbers)}@people.example"
+    fields = {"expires_at": timezone.now() + INVITATION_LIFETIME, "sent_at": timezone.now() - timedelta(hours=1)} | fields
+    return Invitation.objects.create(
+        organisation=organisation, invited_by=invited_by, email=email, role=role, token_hash=token_hash(token or email), **fields
+    )
+
+
+def make_contact(
+    *,
+    organisation: Organisation,
+    name: str = "Night desk",
+    email: str = "",
+    purpose: str = Contact.Purpose.OPERATIONAL,
+    token: str = "",
+    **fields: Any,
+) -> Contact:
+    """A contact, unconfirmed unless `confirmed_at` is given; its link opens with `token` (default: the address)."""
+    email = email or f"contact{next(_numbers)}@people.example"
+    hashed = "" if fields.get("confirmed_at") else token_hash(token or email)
+    fields = {"sent_at": timezone.now() - timedelta(hours=1)} | fields
+    return Contact.objects.create(organisation=organisation, name=name, email=email, purpose=purpose, token_hash=hashed, **fields)
