@@ -68,3 +68,9 @@ def move_kit(kit: Kit, to: KitState) -> None:
     if not Kit.objects.filter(pk=kit.pk, state=was).update(state=to, state_at=now):
         raise LostRace(kit.pk, was, to)
     kit.state, kit.state_at = to, now
+
+
+def retire_kits(account: CloudAccount) -> None:
+    """End every kit issued so far: its issuer address answers 410 and no token is made for it."""
+    for kit in account.kits.exclude(state=KitState.OUTDATED):
+        move_kit(kit, KitState.OUTDATED)

@@ -7,9 +7,12 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from django.utils import timezone
 
+from accounts import kits
 from accounts.access import Role
-from accounts.models import Contact, Invitation, Membership, Organisation, User
+from accounts.models import CloudAccount, Contact, Invitation, Kit, Membership, Organisation, User
+from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
 from accounts.models.people import INVITATION_LIFETIME, token_hash
+from accounts.states import AccountState, KitState
 
 PASSWORD = "correct-horse-battery"  # every made user's
 _numbers = itertools.count(1)
@@ -59,3 +62,25 @@ def make_contact(
     hashed = "" if fields.get("confirmed_at") else token_hash(token or email)
     fields = {"sent_at": timezone.now() - timedelta(hours=1)} | fields
     return Contact.objects.create(organisation=organisation, name=name, email=email, purpose=purpose, token_hash=hashed, **fields)
+
+
+# --- Cloud accounts --------------------------------------------------------------------------------------------------
+
+
+def make_cloud_account(
+    *, organisation: Organisation | None = None, state: AccountState = AccountState.DRAFT, created_by: User | None = None, **fields: Any
+) -> CloudAccount:
+    """An AWS account with its number and region filled in, in any state."""
+    number = next(_numbers)
+    fields = {"name": f"Account {number}", "external_id": f"{111100000000 + number}", "home_region": "us-east-1", "wizard_step": "preflight"} | fields
+    return CloudAccount.objects.create(
+        organisation=organisation or make_organisation(), cloud=Cloud.AWS, state=state, created_by=created_by or make_user(), **fields
+    )
+
+
+def make_kit(*, account: CloudAccount, generation: int = 1, state: KitState = KitState.CURRENT, **fields: Any) -> Kit:
+    shipped = kits.load(account.cloud)
+    fields = {"version": shipped.version, "content_hash": shipped.content_hash, "expires_at": timezone.now() + KIT_LIFETIME} | fields
+    return Kit.objects.create(
+        account=account, generation=generation, region=account.home_region, state=state, created_by=account.created_by, **fields
+    )

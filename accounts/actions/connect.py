@@ -7,8 +7,8 @@ from accounts import kits
 from accounts.availability import why_not_discard, why_not_edit, why_not_issue_kit, why_not_stop
 from accounts.models import CloudAccount, Kit, Organisation, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
-from accounts.states import AccountState, KitState
-from accounts.transitions import move_account, move_kit, subject_of
+from accounts.states import AccountState
+from accounts.transitions import move_account, retire_kits, subject_of
 from portal.audit import Actor, record
 from portal.operations.actions import cancel_live
 from portal.operations.engine import start
@@ -129,11 +129,6 @@ def newest_generation(account: CloudAccount) -> int:
     """Of the kits issued so far; 0 before the first."""
     newest = account.kits.first()
     return newest.generation if newest else 0
-
-
-def retire_kits(account: CloudAccount) -> None:
-    for kit in account.kits.exclude(state=KitState.OUTDATED):
-        move_kit(kit, KitState.OUTDATED)
 
 
 def _next_kit(account: CloudAccount, *, by: User) -> Kit:

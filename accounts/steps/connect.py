@@ -18,8 +18,9 @@ from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Contact, Kit, TrustCheck
 from accounts.states import AccountState, KitState
 from accounts.steps.adapters import adapter_for
-from accounts.transitions import move_account, move_kit
+from accounts.transitions import move_account, move_kit, retire_kits
 from portal.audit import Actor
+from portal.operations.catalogue import FailureText, failure_text
 from portal.operations.engine import StepContext
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
@@ -201,15 +202,21 @@ def _tell(account: CloudAccount, operation: Operation, template: str, page: str,
     contacts = account.organisation.contacts.filter(purpose=Contact.Purpose.OPERATIONAL).values_list("email", flat=True)
     asked_by = [operation.requested_by.email] if operation.requested_by else []
     url = absolute_url(page, account.organisation.slug, pk)
-    context = {"account": account, "reference": operation.reference, "url": url, "failure": failure_text(operation)}
+    context = {"account": account, "reference": operation.reference, "url": url, "failure": _failure(operation)}
     for address in sorted({address.lower() for address in [*contacts, *asked_by]}):
         queue_mail(to=address, template=template, context=context)
+
+
+def _failure(operation: Operation) -> FailureText | None:
+    return failure_text(operation.failure_code, operation.failure_params) if operation.failure_code else None
 
 
 def _cancelled(operation: Operation) -> None:
     account = CloudAccount.objects.select_for_update().get(pk=operation.subject_id)
     if account.state in {AccountState.WAITING_FOR_KIT, AccountState.VERIFYING}:
         move_account(account, AccountState.DRAFT, by=WORKER, is_recorded=False)
+        retire_kits(account)
+        CloudAccount.objects.filter(pk=account.pk).update(wizard_step="review")
 
 
 def _retried(operation: Operation) -> None:
@@ -222,12 +229,20 @@ def account_url(operation: Operation) -> str:
     return reverse("accounts:account_detail", args=[operation.organisation.slug, operation.subject_id])
 
 
+def your_part_url(operation: Operation) -> str:
+    slug = operation.organisation.slug
+    if operation.waiting_why == "contact_missing":
+        return reverse("accounts:contacts", args=[slug])
+    return reverse("accounts:connect_run", args=[slug, operation.subject_id])
+
+
 register(
     Kind(
         name="connect_cloud_account",
         title=_("Connect cloud account"),
         steps=(
-            StepSpec("run_kit", _("You run the kit"), run_kit, actor=Party.YOU, budget=timedelta(days=8)),
+            # A kit lives seven days; the step fails by itself when it expires, so patience only has to outlast that.
+            StepSpec("run_kit", _("You run the kit"), run_kit, actor=Party.YOU, budget=timedelta(days=8), patience=timedelta(days=8)),
             StepSpec("check_kit", _("The cloud finishes the kit"), check_kit, actor=Party.CLOUD, budget=timedelta(minutes=20)),
             StepSpec("check_trust", _("Trust is as shipped"), check_trust),
             StepSpec("check_permissions", _("Each permission is held"), check_permissions),
@@ -239,6 +254,9 @@ register(
         on_cancelled=_cancelled,
         on_retried=_retried,
         subject_url=account_url,
-        cancel_note=_("What the kit made in your cloud stays there until you delete its stack. {provider} cannot use it any more."),
+        your_part_url=your_part_url,
+        cloud_name="AWS",
+        retry_note=_("The kit and every check that has passed are kept."),
+        cancel_note=_("The kit's trust ends at once. What it made in your cloud stays there until you delete its stack."),
     )
 )
