@@ -1,0 +1,125 @@
+"""The provider's administration: Django's admin behind the portal's own sign-in, second factor and look.
+
+Entering needs a staff account and a second factor proven in this session. Models group by what staff look for, not by Python package.
+"""
+
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.authentication import get_authentication_records
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
+from django.views.decorators.cache import never_cache
+
+# A working day: staff prove their second factor each morning, not each page.
+SECOND_FACTOR_MAX_AGE = timedelta(hours=12)
+
+# Written by allauth's own pages with a mail to the person; changed here they would leave no activity event.
+LEFT_OUT = frozenset({"account.emailaddress", "account.emailconfirmation", "mfa.authenticator", "usersessions.usersession", "auth.group"})
+
+GROUPS = (
+    ("customers", pgettext_lazy("administration", "Customers"), ("organisation", "user", "membership", "invitation", "contact")),
+    ("fleet", pgettext_lazy("administration", "Fleet"), ("cloudaccount", "operation", "step")),
+    ("access", pgettext_lazy("administration", "Access"), ("supportrequest", "supportgrant", "receipt")),
+    ("delivery", pgettext_lazy("administration", "Delivery"), ("kit", "plan", "release", "issuerkey", "signingkey")),
+    ("audit", pgettext_lazy("administration", "Audit"), ("event", "logentry")),
+)
+OTHER = ("other", pgettext_lazy("administration", "Other"))
+
+
+class PortalAdminSite(AdminSite):
+    enable_nav_sidebar = True
+    empty_value_display = ""
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        # Nothing is deleted in bulk: rows that may go have an action of their own, with a reason.
+        self.disable_action("delete_selected")
+
+    def register(
+        self,
+        model_or_iterable: type[Model] | Iterable[type[Model]],
+        admin_class: type[ModelAdmin[Any]] | None = None,
+        **options: Any,
+    ) -> None:
+        models = [model_or_iterable] if isinstance(model_or_iterable, type) else model_or_iterable
+        for model in models:
+            if model._meta.label_lower not in LEFT_OUT:
+                super().register([model], admin_class, **options)
+
+    # --- Who may enter -----------------------------------------------------------------------------------------------
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return super().has_permission(request) and has_proven_second_factor(request)
+
+    @method_decorator(never_cache)
+    @login_not_required  # it only sends people on to the portal's own sign-in pages
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Where `admin_view` sends whoever may not enter yet: on to what is missing, and back again."""
+        back = self._back(request)
+        if not request.user.is_authenticated:
+            return _send("account_login", back)
+        if not super().has_permission(request):
+            raise PermissionDenied
+        if not is_mfa_enabled(request.user):
+            messages.warning(request, _("Administration needs a second factor. Set one up, then open it again."))
+            return HttpResponseRedirect(reverse("mfa_index"))
+        if not has_proven_second_factor(request):
+            return _send("mfa_reauthenticate", back)
+        return HttpResponseRedirect(back)
+
+    def _back(self, request: HttpRequest) -> str:
+        asked = request.GET.get(REDIRECT_FIELD_NAME, "")
+        safe = url_has_allowed_host_and_scheme(asked, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+        return asked if safe else reverse("admin:index")
+
+    @method_decorator(never_cache)
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
+        return HttpResponseRedirect(reverse("account_logout"))
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
+        return HttpResponseRedirect(reverse("account_change_password"))
+
+    # --- What it shows -----------------------------------------------------------------------------------------------
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        name = _("%(provider)s administration") % {"provider": settings.PROVIDER_NAME}
+        return super().each_context(request) | {"site_header": name, "site_title": name, "is_production": settings.IS_HTTPS}
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Grouped by what staff look for; the list of one app (its breadcrumb page) stays Django's own."""
+        listed = super().get_app_list(request, app_label)
+        if app_label:
+            return listed
+        rows = {model["model"]._meta.model_name: model for app in listed for model in app["models"]}
+        groups = [_group(key, label, [rows.pop(name) for name in names if name in rows]) for key, label, names in GROUPS]
+        return [group for group in (*groups, _group(*OTHER, list(rows.values()))) if group["models"]]
+
+
+def has_proven_second_factor(request: HttpRequest) -> bool:
+    """Whether this session holds a second factor given within the last working day."""
+    proofs = [record for record in get_authentication_records(request, request.user) if record.get("method") == "mfa"]
+    return bool(proofs) and time.time() - proofs[-1]["at"] < SECOND_FACTOR_MAX_AGE.total_seconds()
+
+
+def _send(name: str, back: str) -> HttpResponseRedirect:
+    return HttpResponseRedirect(f"{reverse(name)}?{urlencode({REDIRECT_FIELD_NAME: back})}")
+
+
+def _group(key: str, label: Any, models: list[Any]) -> dict[str, Any]:
+    return {"name": capfirst(label), "app_label": key, "app_url": "", "has_module_perms": True, "models": models}
