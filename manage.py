@@ -7,10 +7,10 @@ import sys
 SELF_SUFFICIENT = ("demo", "test")
 
 if __name__ == "__main__":
-    os.chdir(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH  pathlib's shape differs in the Pythons refused below
-    if sys.version_info < (3, 11):
+    os.chdir(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120  the next lines must be understood by any Python
+    if sys.version_info < (3, 11):  # noqa: UP036  says in words what would fail as a puzzle
         found = "{}.{}".format(*sys.version_info[:2])
-        sys.exit("This is Python " + found + "; the portal needs 3.11 or newer. Try `python3.13 manage.py demo`, or 3.12, or 3.11.")  # noqa: UP032
+        sys.exit("This is Python " + found + "; the portal needs 3.11 or newer. Try `python3.13 manage.py demo`, or 3.12, or 3.11.")
     if len(sys.argv) > 1 and sys.argv[1] in SELF_SUFFICIENT:
         from portal.embedded.environment import ensure
 

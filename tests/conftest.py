@@ -56,6 +56,7 @@ def _start_servers(config: pytest.Config) -> None:
     valkey = Valkey(scratch / "valkey", scratch / "run", find_server(), is_durable=False)
     config.stash[servers] = (scratch, postgres, valkey)
     postgres.prepare()
+    valkey.prepare()
     with (scratch / "servers.log").open("wb") as log:
         postgres.spawn(log)
         valkey.spawn(log)

@@ -29,7 +29,8 @@ EXPLANATIONS = (
     ),
     (
         ("No module named pip", "No module named 'pip'"),
-        "This Python has no pip. Install it (Debian and Ubuntu: apt-get install python3-pip), or install uv, and run the same command again.",
+        "This Python has no pip. Install it (Debian and Ubuntu: apt-get install python3-pip), or install uv; then run the same "
+        "command again.",
     ),
     (
         ("do not match the hashes", "Hash mismatch", "hash mismatch"),
@@ -50,7 +51,8 @@ EXPLANATIONS = (
             "No matching distribution found",
         ),
         "The packages could not be downloaded. The first run needs a package index (PyPI, or the mirror that pip or uv is configured "
-        "for: PIP_INDEX_URL, UV_DEFAULT_INDEX, HTTPS_PROXY). Check the connection and run the same command again; later runs need no network.",
+        "for: PIP_INDEX_URL, UV_DEFAULT_INDEX, HTTPS_PROXY). Check the connection and run the same command again; later runs need "
+        "no network.",
     ),
     (
         ("Permission denied", "Read-only file system"),
@@ -99,7 +101,7 @@ class Environment:
         """Whether the running interpreter has what `command` needs."""
         if Path(sys.prefix).resolve() == self.folder.resolve():
             # Made by a developer (no stamp): theirs to keep in order.
-            return self.is_current(command) or not (self.stamp.exists() or self.unfinished.exists()) and _has("django")
+            return self.is_current(command) or (not (self.stamp.exists() or self.unfinished.exists()) and _has("django"))
         if sys.prefix != sys.base_prefix:
             return _has("django")
         return _has("django") and self._has_all(command)
@@ -243,7 +245,7 @@ def explain(output: str) -> str:
 
 
 def _pip_version() -> str:
-    answer = subprocess.run([sys.executable, "-m", "pip", "--version"], check=False, capture_output=True, text=True)  # noqa: S603
+    answer = subprocess.run([sys.executable, "-m", "pip", "--version"], check=False, capture_output=True, text=True)
     return answer.stdout + answer.stderr
 
 
@@ -254,7 +256,7 @@ def _settings_for_uv(cache: Path) -> dict[str, str]:
     writable = next(folder for folder in (home, *home.parents) if folder.exists())
     if "UV_CACHE_DIR" not in os.environ and not os.access(writable, os.W_OK):
         settings["UV_CACHE_DIR"] = str(cache / "uv")
-    answer = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=False, capture_output=True, text=True)  # noqa: S603
+    answer = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=False, capture_output=True, text=True)
     for key, value in re.findall(r"^[^.]*\.([a-z-]+)='(.*)'$", answer.stdout, re.MULTILINE):
         name = {"index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE", "proxy": "HTTPS_PROXY"}.get(key)
         if name and not os.environ.get(name):

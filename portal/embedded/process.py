@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -42,17 +43,6 @@ def spawn(
     `stop_signal` is what the kernel sends it when this process dies (Linux). `as_user` leaves root, for a server that refuses root.
     Call it from the main thread: the death signal follows the thread that forks. Raises CannotDropRootError, OSError.
     """
-    leave_root = leaving_root() if as_user and os.geteuid() == 0 else None
-    parent = os.getpid()
-
-    def before_exec() -> None:
-        if leave_root:
-            leave_root()
-        if IS_LINUX:  # after leaving root: a change of user clears the death signal
-            _libc.prctl(PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)
-            if os.getppid() != parent:
-                os._exit(1)
-
     return subprocess.Popen(  # noqa: S603  every command is our own
         [str(part) for part in command],
         env=dict(env) if env is not None else None,
@@ -61,8 +51,24 @@ def spawn(
         stdout=output,
         stderr=subprocess.STDOUT if output is not None else None,
         start_new_session=True,
-        preexec_fn=before_exec,  # noqa: PLW1509  main thread only, see above
+        preexec_fn=before_exec(stop_signal, as_user=as_user),  # noqa: PLW1509  main thread only, see above
     )
+
+
+def before_exec(stop_signal: signal.Signals, *, as_user: bool) -> Callable[[], None]:
+    """For `preexec_fn`: leave root if wanted, then ask the kernel for `stop_signal` at this process's death."""
+    leave_root = leaving_root() if as_user and os.geteuid() == 0 else None
+    parent = os.getpid()
+
+    def in_child() -> None:
+        if leave_root:
+            leave_root()
+        if IS_LINUX:  # after leaving root: a change of user clears the death signal
+            _libc.prctl(PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return in_child
 
 
 # --- Leaving root: PostgreSQL refuses to run as user 0 -----------------------------------------------------------------
@@ -163,3 +169,29 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def end_leftovers(mark: str) -> None:
+    """End the processes that carry `mark` ("NAME=value") in their environment: children of a supervisor that was killed.
+
+    PostgreSQL is not among them: it hides its environment, and `Postgres.prepare` ends it more gently.
+    """
+    for stop_signal, seconds in ((signal.SIGTERM, 4.0), (signal.SIGKILL, 5.0)):
+        pids = _marked(mark)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, stop_signal)
+        if wait_until(lambda: not _marked(mark), seconds):
+            return
+
+
+def _marked(mark: str) -> list[int]:
+    if IS_LINUX:
+        found = []
+        for environment in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):  # another user's, or just gone
+                if mark.encode() in environment.read_bytes().split(b"\0"):
+                    found.append(int(environment.parent.name))
+        return [pid for pid in found if pid != os.getpid() and command_of(pid)]
+    listing = subprocess.run(["ps", "axeww", "-o", "pid=,command="], capture_output=True, text=True, check=False)  # noqa: S607
+    return [int(line.split()[0]) for line in listing.stdout.splitlines() if f" {mark} " in f"{line} "]

@@ -53,10 +53,14 @@ class Valkey:
     def socket_path(self) -> Path:
         return self.runtime / "valkey.sock"
 
+    def prepare(self) -> None:
+        """Make the folders, and clear away the socket of a killed server."""
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.socket_path.unlink(missing_ok=True)
+
     def spawn(self, output: IO[bytes] | int | None = None) -> subprocess.Popen[bytes]:
         """Start the server as a direct child."""
-        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.socket_path.unlink(missing_ok=True)
         self.process = spawn(self.command(), output=output)
         return self.process
 

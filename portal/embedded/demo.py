@@ -1,0 +1,299 @@
+"""`manage.py demo`: the whole product on this machine, with nothing else installed. Standard library only."""
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from portal.embedded.data import DataDirectory, DemoError, explain_os_error, fingerprint, has_ipv6, is_disk_full, is_free
+from portal.embedded.people import PEOPLE
+from portal.embedded.postgres import APPLICATION, OWNER, Postgres, PostgresError, find_binaries
+from portal.embedded.process import CannotDropRootError, end_leftovers
+from portal.embedded.supervisor import Child, Stopped, Supervisor
+from portal.embedded.valkey import Valkey, ValkeyError, find_server
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ISSUER = "https://id.portal.test"  # stands for the portal's public https address; only the local AWS resolves it
+PROVIDER_ACCOUNT = "999900001111"
+SANDBOX_PORTS = ("console", "aws", "smtp")
+MARK = "PORTAL_DEMO_DATA"
+# What a start prepares once, and what makes it do so again.
+MIGRATIONS = ("accounts/migrations", "cells/migrations", "portal/audit", "portal/operations/migrations", "requirements.lock")
+STATIC = ("static", "requirements.lock")
+KITS = ("accounts/kits", "accounts/management/commands")
+PEOPLE_FILES = ("portal/management/commands", "portal/embedded/people.py")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=8000, help="port of the portal (default 8000)")
+    parser.add_argument("--data-dir", type=Path, default=ROOT / ".data", help="where everything is kept (default .data)")
+    parser.add_argument("--reset", action="store_true", help="delete the data of earlier runs first")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run until Ctrl-C. Exit code 1 and a message when it cannot start."""
+    parser = argparse.ArgumentParser(prog="python3 manage.py demo", description="Run the portal with everything it needs.")
+    add_arguments(parser)
+    options = parser.parse_args(argv)
+    try:
+        Demo(options.port, options.data_dir, reset=options.reset).run()
+    except (DemoError, PostgresError, ValkeyError, CannotDropRootError) as error:
+        return _refuse(_in_words(error, options.data_dir))
+    except OSError as error:
+        return _refuse(explain_os_error(error, options.data_dir))
+    return 0
+
+
+def _refuse(message: str) -> int:
+    sys.stdout.flush()
+    sys.stderr.write(f"\n{message}\n")
+    return 1
+
+
+def _in_words(error: Exception, path: Path) -> str:
+    text = str(error)
+    if isinstance(error, DemoError):
+        return text
+    if is_disk_full(text):
+        return explain_os_error(OSError(text), path)
+    if isinstance(error, CannotDropRootError):
+        return f"{text} PostgreSQL refuses to run as root, so run the demo as another user."
+    return f"{text}\nAdd --reset to delete {path} and start afresh, or choose another directory with --data-dir."
+
+
+class Demo:
+    """One run: directories, addresses and children."""
+
+    def __init__(self, port: int, data_dir: Path, *, reset: bool = False) -> None:
+        self.began_at = time.monotonic()
+        self.port = port
+        self.reset = reset
+        self.data = DataDirectory(data_dir)
+        self.url = f"http://localhost:{port}"
+
+    def run(self) -> None:
+        """Start everything, show the addresses, stay until asked to stop. Raises what `main` explains."""
+        self.say(f"Starting the portal. Its data is in {self.data.path}; Ctrl-C stops it.\n")
+        self.data.open(reset=self.reset)
+        end_leftovers(f"{MARK}={self.data.path}")
+        if not is_free(self.port):
+            message = (
+                f"Port {self.port} is taken by another program, so the portal cannot listen there. Stop that program, or choose another "
+                f"port: python3 manage.py demo --port {self.port + 100}"
+            )
+            raise DemoError(message)
+        self.data.sign_lock(f"process {os.getpid()}, {self.url}")
+        self.secrets = self.data.secrets()
+        self.ports = self.data.ports(SANDBOX_PORTS, self.port + 1)
+        # Short, because the path of a socket may have 107 bytes; nobody else may enter, because the servers ask for no password.
+        self.runtime = Path(tempfile.mkdtemp(prefix="byoc-"))
+        self._forget_old_runtime()
+        try:
+            with Supervisor(ROOT, self.data.logs, self.say) as supervisor:
+                self._start(supervisor)
+                self._greet()
+                supervisor.run()
+        except Stopped:
+            self.say("\nStopped. Everything is kept; the same command continues.")
+        finally:
+            shutil.rmtree(self.runtime, ignore_errors=True)
+
+    def say(self, line: str) -> None:
+        with suppress(BrokenPipeError):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+
+    def _progress(self, text: str) -> None:
+        self.say(f"  {time.monotonic() - self.began_at:5.1f} s  {text}")
+
+    def _forget_old_runtime(self) -> None:
+        """A killed run could not remove its own."""
+        note = self.data.path / "runtime"
+        with suppress(OSError):
+            old = Path(note.read_text())
+            if old.name.startswith("byoc-") and old.parent == self.runtime.parent:
+                shutil.rmtree(old, ignore_errors=True)
+        self.data.write("runtime", str(self.runtime))
+
+    # --- The children ---
+
+    def _start(self, supervisor: Supervisor) -> None:
+        """Everything at once; what must wait for something waits by itself, with its program already loaded."""
+        # Given addresses replace what is embedded.
+        self.has_postgres = "DATABASE_URL" not in os.environ
+        self.has_valkey = not {"BROKER_URL", "CACHE_URL"} <= os.environ.keys()
+        self.postgres = Postgres(self.data.path / "pg", self.runtime, find_binaries(self.data.path / "pg"))
+        self.valkey = Valkey(self.data.path / "valkey", self.runtime, find_server())
+
+        if self.has_valkey:
+            supervisor.start(Child("Valkey", self._valkey, self._environment(), is_server=True))
+        stale = self._stale()
+        schema = self._schema(supervisor) if "schema" in stale else None
+        people = self._preparation(supervisor, stale)
+        supervisor.start(self._sandbox())
+        supervisor.start(self._web())
+        if self.has_postgres:
+            if not (self.data.path / "pg").exists():
+                self._progress("Making the database")
+            supervisor.start(
+                Child("PostgreSQL", self._postgres, self._environment(), as_user=True, is_server=True, stop_signal=signal.SIGINT)
+            )
+            supervisor.wait_for(self.postgres.is_ready, "PostgreSQL", 60)
+            self._progress("PostgreSQL is ready")
+        self._open("database")
+
+        if schema:
+            supervisor.wait_for(lambda: schema not in supervisor.children, "The database schema", 120)
+            self.data.mark_prepared({"schema": stale["schema"]})
+            self._progress("The database schema is ready")
+        self._open("schema")
+        supervisor.start(self._worker())
+        supervisor.wait_for(lambda: self._listens("aws") and self._listens("console") and self._listens("smtp"), "The local AWS", 60)
+        self._progress("The local AWS is ready")
+        self._open("sandbox")
+        if people:
+            supervisor.wait_for(lambda: people not in supervisor.children, "Static files, kits and demo data", 120)
+            self.data.mark_prepared(stale)
+            self._progress("Static files, kits and demo data are ready")
+        self._open("web")
+        supervisor.wait_for(lambda: is_listening(self.port), "The web server", 60)
+        self._progress("The portal listens")
+
+    def _stale(self) -> dict[str, str]:
+        """Name and fingerprint of what has to be prepared (again)."""
+        target = os.environ.get("DATABASE_URL", "")
+        now = {
+            "schema": fingerprint([ROOT / path for path in MIGRATIONS if (ROOT / path).exists()], target),
+            "static": fingerprint([ROOT / path for path in STATIC]),
+            "kits": fingerprint([ROOT / path for path in KITS]),
+            "people": fingerprint([ROOT / path for path in PEOPLE_FILES], target, self.secrets["PORTAL_DEMO_PASSWORD"]),
+        }
+        if not (self.data.path / "pg").exists() and self.has_postgres:
+            return now
+        return {task: value for task, value in now.items() if not self.data.is_prepared(task, value)}
+
+    def _schema(self, supervisor: Supervisor) -> Child:
+        """Migrations run as the owner of the tables; the portal's own role may then use them, but change neither them nor the log."""
+        words = [self._gate("database"), "--", "migrate", "--verbosity=0"]
+        if self.has_postgres:
+            words += ["--", "grant_app_role", APPLICATION]
+        return supervisor.start(self._manage("Schema", words, self._environment(DATABASE_URL=self._database(OWNER))))
+
+    def _preparation(self, supervisor: Supervisor, stale: dict[str, str]) -> Child | None:
+        words: list[str] = []
+        if "static" in stale:
+            words += ["--", "collectstatic", "--noinput", "--clear", "--verbosity=0"]
+        if "kits" in stale:
+            words += ["--", self._gate("sandbox"), "--", "publish_kits"]
+        if "people" in stale:
+            words += ["--", self._gate("schema"), "--", "load_demo"]
+        if not words:
+            return None
+        # The provider's key uploads the kits; neither the web server nor the worker ever has it.
+        environment = self._environment(
+            AWS_ACCESS_KEY_ID=PROVIDER_ACCOUNT,
+            AWS_SECRET_ACCESS_KEY="of-the-local-aws",  # noqa: S106
+            AWS_ENDPOINT_URL=f"http://127.0.0.1:{self.ports['console']}",
+            PORTAL_DEMO_PASSWORD=self.secrets["PORTAL_DEMO_PASSWORD"],
+        )
+        return supervisor.start(self._manage("Preparation", words, environment))
+
+    def _manage(self, name: str, words: list[str], environment: dict[str, str]) -> Child:
+        return Child(name, [sys.executable, "-m", "portal.embedded.manage_many", *words], environment, is_once=True)
+
+    def _postgres(self) -> list[str | Path]:
+        self.postgres.prepare()
+        return self.postgres.command()
+
+    def _valkey(self) -> list[str | Path]:
+        self.valkey.prepare()
+        return self.valkey.command()
+
+    def _sandbox(self) -> Child:
+        ports = [word for name in SANDBOX_PORTS for word in (f"--{name}-port", str(self.ports[name]))]
+        command = [sys.executable, "-m", "portal.sandbox", *ports, "--issuer-resolve", f"{ISSUER}=http://127.0.0.1:{self.port}"]
+        return Child("Local AWS", [*command, "--state-dir", self.data.path / "aws"], self._environment())
+
+    def _web(self) -> Child:
+        addresses = [f"--bind=127.0.0.1:{self.port}", *([f"--bind=[::1]:{self.port}"] if has_ipv6() else [])]
+        command = [sys.executable, "-m", "gunicorn", "--config=python:portal.embedded.gunicorn_settings", *addresses]
+        environment = self._environment(PORTAL_DEMO_GATE=str(self.runtime / "open-web"))
+        return Child("Web server", [*command, "portal.embedded.web:application"], environment)
+
+    def _worker(self) -> Child:
+        command = [sys.executable, "-m", "celery", "--app=portal.celery", "worker", "--pool=threads", "--concurrency=8", "--beat"]
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", f"--schedule={self.data.path / 'beat-schedule'}"]
+        return Child("Worker", [*command, *quiet], self._environment())
+
+    # --- Addresses ---
+
+    def _environment(self, **more: str) -> dict[str, str]:
+        """All that a child learns: the caller's environment without its AWS keys, and ours."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PORTAL_DEMO_"))}
+        brand = {
+            "PORTAL_PROVIDER_NAME": "Fernhill",
+            "PORTAL_SUPPORT_EMAIL": "support@fernhill.example",
+            "PORTAL_MAIL_FROM": "Fernhill <no-reply@fernhill.example>",
+        }
+        ours = {
+            MARK: str(self.data.path),
+            "PORTAL_URL": self.url,
+            "PORTAL_HOSTS": "localhost,127.0.0.1,[::1],id.portal.test",
+            "PORTAL_ISSUER_URL": ISSUER,
+            "PORTAL_SECRET_KEY": self.secrets["PORTAL_SECRET_KEY"],
+            "PORTAL_SEAL_KEYS": self.secrets["PORTAL_SEAL_KEYS"],
+            "PORTAL_STATIC_ROOT": str(self.data.path / "static"),
+            "PORTAL_KITS_BUCKET": "fernhill-kits",
+            "PORTAL_AWS_CONSOLE_URL": f"http://localhost:{self.ports['console']}/console",
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.ports['aws']}",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "EMAIL_URL": f"smtp://127.0.0.1:{self.ports['smtp']}",
+            "DATABASE_URL": self._database(APPLICATION),
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            "PYTHONUNBUFFERED": "1",
+        }
+        if self.has_valkey:
+            ours |= {"BROKER_URL": self.valkey.broker_url, "CACHE_URL": self.valkey.cache_url}
+        return brand | kept | ours | more
+
+    def _database(self, role: str) -> str:
+        return self.postgres.url(role) if self.has_postgres else os.environ["DATABASE_URL"]
+
+    def _gate(self, name: str) -> str:
+        return f"@{self.runtime / f'open-{name}'}"
+
+    def _open(self, name: str) -> None:
+        (self.runtime / f"open-{name}").touch()
+
+    def _listens(self, name: str) -> bool:
+        return is_listening(self.ports[name])
+
+    # --- The last word of the start ---
+
+    def _greet(self) -> None:
+        console = f"http://localhost:{self.ports['console']}"
+        width = max(len(person.email) for person in PEOPLE)
+        self.say(f"\nReady after {time.monotonic() - self.began_at:.1f} s.\n")
+        self.say(f"  Portal       {self.url}")
+        self.say(f"  Mailbox      {console}/mailbox/      every mail the portal sends")
+        self.say(f"  AWS console  {console}/console/      plays the customer's side\n")
+        self.say(f"  Everybody's password: {self.secrets['PORTAL_DEMO_PASSWORD']}\n")
+        for person in PEOPLE:
+            self.say(f"  {person.email:{width}}   {person.what}")
+        self.say("")
+
+
+def is_listening(port: int) -> bool:
+    """Whether something accepts connections on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,18 @@
+"""What gunicorn serves in the demo: loads Django while the database is being prepared, and begins to listen only after that."""
+
+import os
+from pathlib import Path
+
+import django
+from django.urls import get_resolver
+
+from portal.embedded.manage_many import wait_for
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+django.setup()
+_ = get_resolver().url_patterns  # imports every view, once, before the workers are forked
+wait_for(Path(os.environ["PORTAL_DEMO_GATE"]))
+
+from portal.wsgi import application  # noqa: E402  reads the collected static files, which are there only now
+
+__all__ = ["application"]
