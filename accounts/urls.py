@@ -48,6 +48,7 @@ urlpatterns += [
     path("o/<slug:slug>/operations/<uuid:pk>/log/<slug:step>/", view_gate(operations.operation_log), name="operation_log"),
     path("o/<slug:slug>/activity/", view_gate(audit.activity_list), name="activity"),
     path("o/<slug:slug>/activity/verify/", view_gate(audit.activity_verify), name="activity_verify"),
+    path("o/<slug:slug>/activity/verify.py", view_gate(audit.activity_verifier), name="activity_verifier"),
     path("o/<slug:slug>/activity/export/", requires(Permission.EXPORT_ACTIVITY)(audit.activity_export), name="activity_export"),
 ]
 

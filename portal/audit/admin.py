@@ -1,7 +1,7 @@
 """The log in Django admin: to look at, whoever you are. `ReadOnlyAdmin` serves every model whose rows only the product writes."""
 
 from functools import wraps
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -12,7 +12,13 @@ from django.utils.translation import gettext_lazy as _
 from portal.audit.models import Event
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Model]):
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[Model]
+else:
+    Base = admin.ModelAdmin  # not generic when it runs
+
+
+class ReadOnlyAdmin(Base):
     """Nothing can be added, changed or deleted, and anything but reading is 403, also for a superuser."""
 
     actions = None
@@ -31,7 +37,7 @@ class ReadOnlyAdmin(admin.ModelAdmin[Model]):
         return False
 
     def get_urls(self) -> list[Any]:
-        urls = super().get_urls()
+        urls: list[Any] = super().get_urls()
         for pattern in urls:
             if hasattr(pattern, "callback"):
                 pattern.callback = _reading(pattern.callback)

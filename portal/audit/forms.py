@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+from urllib.parse import urlencode
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext, pgettext_lazy
 
@@ -16,8 +18,17 @@ from portal.audit.parties import ActorKind
 from portal.audit.words import Text
 
 PAGE_SIZES = (25, 50, 100)
+FOLDED = ("by", "kind", "object", "size")
 # Days that every time zone can hold.
 DAYS = [MinValueValidator(date(1970, 1, 2)), MaxValueValidator(date(9999, 12, 30))]
+
+
+class Chip(NamedTuple):
+    """A filter in use: what it is, its value in words, and the query string without it."""
+
+    label: str
+    value: str
+    query: str
 
 
 class DayField(forms.DateField):
@@ -40,7 +51,7 @@ class ActivityFilter(forms.Form):
     since = DayField(label=pgettext_lazy("activity filter", "From"))
     until = DayField(label=pgettext_lazy("activity filter", "To"))
     size = forms.TypedChoiceField(
-        label=_("Per page"), required=False, coerce=int, empty_value=PAGE_SIZES[0], choices=[(size, str(size)) for size in PAGE_SIZES]
+        label=_("Per page"), required=False, coerce=int, empty_value=str(PAGE_SIZES[0]), choices=[(size, str(size)) for size in PAGE_SIZES]
     )
 
     def __init__(self, data: Mapping[str, str], **kwargs: Any) -> None:
@@ -65,8 +76,38 @@ class ActivityFilter(forms.Form):
         return {name: str(value) for name, value in self.cleaned_data.items() if value and name != "size"}
 
     @property
+    def size(self) -> int:
+        return int(self.cleaned_data["size"])
+
+    @property
+    def page_query(self) -> dict[str, str]:
+        """The filters, and the size of a page where it is not the usual one."""
+        return self.query | ({"size": str(self.size)} if self.size != PAGE_SIZES[0] else {})
+
+    @property
     def is_active(self) -> bool:
         return bool(self.query)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether one of the folded filters is in use."""
+        return any(self.data.get(name) for name in FOLDED)
+
+    @property
+    def chips(self) -> list[Chip]:
+        """Every filter in use, in words, with the query that leaves it out."""
+        kept = self.page_query
+        return [
+            Chip(str(self.fields[name].label), self._said(name), urlencode({key: kept[key] for key in kept if key != name}))
+            for name in self.query
+        ]
+
+    def _said(self, name: str) -> str:
+        value = self.cleaned_data[name]
+        field = self.fields[name]
+        if isinstance(field, forms.ChoiceField):
+            return str(dict(cast(Iterable[tuple[str, str]], field.choices))[value])
+        return date_format(value, pgettext("date format", "j M Y")) if isinstance(value, date) else str(value)
 
     def apply(self, events: EventQuerySet) -> EventQuerySet:
         """The events that pass. For a valid form; days are those of the current time zone."""

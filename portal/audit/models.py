@@ -17,6 +17,7 @@ from portal.audit.verify import VERSION, canonical
 
 # The platform's own chain in the table of heads, whose key cannot be null.
 PLATFORM = UUID(int=0)
+ACTOR_ICONS = {"user": "user-round", "staff": "headset", "guest": "link", "worker": "cog", "system": "clock"}
 HASH_PATTERN = r"^[0-9a-f]{64}$"
 
 
@@ -133,6 +134,15 @@ class Event(models.Model):
     def line(self) -> bytes:
         """This event as one line of an export."""
         return canonical({**self.leaf(), "hash": self.hash}) + b"\n"
+
+    @property
+    def moment(self) -> str:
+        """The time as it stands in the leaf."""
+        return moment(self.at)
+
+    @property
+    def actor_icon(self) -> str:
+        return ACTOR_ICONS.get(self.actor_kind, "circle-question-mark")
 
     @property
     def sentence(self) -> str:

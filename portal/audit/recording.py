@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from django.db import connection
 from django.utils import timezone
 
-from portal.audit.details import plain, plain_text
+from portal.audit.details import JSON, plain, plain_text
 from portal.audit.models import PLATFORM, ChainHead, Event
 from portal.audit.origin import current_origin
 from portal.audit.parties import Actor, Subject
@@ -53,7 +53,7 @@ def record(
     return event
 
 
-def _event(organisation_id: UUID | None, action: str, actor: Actor, subject: Subject | None, details: dict[str, object]) -> Event:
+def _event(organisation_id: UUID | None, action: str, actor: Actor, subject: Subject | None, details: dict[str, JSON]) -> Event:
     origin = current_origin()
     return Event(
         id=uuid4(),

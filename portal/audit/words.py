@@ -3,11 +3,15 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise as Promise  # what the stubs call a lazy translation
+else:
+    from django.utils.functional import Promise
 
 Text = str | Promise
 
