@@ -1,0 +1,133 @@
+"""CloudFormation made strict: paced, checked against the caller's rights, with the IAM types the kits need."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ministack.core.responses import get_account_id
+from ministack.services import s3
+from ministack.services.cloudformation import helpers, stacks
+
+from portal.sandbox import cloudformation_iam
+from portal.sandbox.caller import denial, is_root_caller
+from portal.sandbox.patches import replace_function
+from portal.sandbox.sandbox import Sandbox
+
+Properties = dict[str, Any]
+S3_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]{3,63})\.)?s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com")
+TEMPLATE_BYTES = 1_000_000
+S3_DENIED = "S3 error: Access Denied\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
+
+# The rights CloudFormation needs of its caller for one resource, from the handlers of the public resource schemas.
+NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "AWS::IAM::OIDCProvider": {"create": ("iam:CreateOpenIDConnectProvider",), "delete": ("iam:DeleteOpenIDConnectProvider",)},
+    "AWS::IAM::Role": {"create": ("iam:CreateRole",), "update": ("iam:UpdateRole",), "delete": ("iam:DeleteRole",)},
+    "AWS::IAM::ManagedPolicy": {"create": ("iam:CreatePolicy",), "update": ("iam:CreatePolicyVersion",), "delete": ("iam:DeletePolicy",)},
+    "AWS::S3::Bucket": {"create": ("s3:CreateBucket",), "delete": ("s3:DeleteBucket",)},
+}
+
+
+def install(sandbox: Sandbox) -> None:
+    """Puts the patches in place. Call once, before the first request."""
+    replace_function(stacks, "_runs_on_worker_thread", lambda _original: lambda _type: True, why="a paced resource must not hold the server's loop")
+    replace_function(stacks, "_provision_resource", lambda original: _provisioning(original, sandbox), why="pace, failures on order, caller's rights, unknown properties")
+    replace_function(stacks, "_update_resource", lambda original: _updating(original, sandbox), why="pace, failures on order, caller's rights")
+    replace_function(stacks, "_delete_resource", lambda original: _deleting(original, sandbox), why="pace, failures on order, caller's rights")
+    replace_function(helpers, "_resolve_document", lambda original: _reading_documents(original, sandbox), why="a template URL is an S3 address the caller may read")
+    cloudformation_iam.install()
+
+
+def _provisioning(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
+    def provision(resource_type: str, logical_id: str, props: Properties, stack_name: str) -> Any:
+        _before(sandbox, resource_type, logical_id, props, "create")
+        cloudformation_iam.check_properties(resource_type, logical_id, props)
+        return _changed(sandbox, original(resource_type, logical_id, props, stack_name))
+
+    return provision
+
+
+def _updating(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
+    def update(resource_type: str, physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str = "", attributes: Any = None) -> Any:
+        if old != new:
+            _before(sandbox, resource_type, logical_id, new, "update")
+            cloudformation_iam.check_properties(resource_type, logical_id, new)
+        return _changed(sandbox, original(resource_type, physical_id, old, new, stack_name, logical_id, attributes))
+
+    return update
+
+
+def _deleting(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
+    def delete(resource_type: str, physical_id: str, props: Properties, stack_name: str | None = None, logical_id: str | None = None) -> Any:
+        _before(sandbox, resource_type, logical_id or "", props, "delete")
+        return _changed(sandbox, original(resource_type, physical_id, props, stack_name, logical_id))
+
+    return delete
+
+
+def _changed(sandbox: Sandbox, outcome: Any) -> Any:
+    sandbox.is_dirty = True
+    return outcome
+
+
+def _before(sandbox: Sandbox, resource_type: str, logical_id: str, props: Properties, action: str) -> None:
+    """Runs on a worker thread. Raises ValueError with the reason the resource's event will show."""
+    time.sleep(sandbox.knobs.seconds_for(resource_type))
+    reason = sandbox.knobs.take_failure(resource_type, logical_id, action)
+    if reason is not None:
+        raise ValueError(reason)
+    needs = NEEDS.get(resource_type)
+    if needs is None and not is_root_caller():
+        sandbox.violate(kind="rights", service="cloudformation", action=action, field=resource_type)
+    account = get_account_id()
+    for needed in (needs or {}).get(action, ()):
+        refused = denial(needed, cloudformation_iam.arn_of(resource_type, props, account), account)
+        if refused is not None:
+            raise ValueError(f'Resource handler returned message: "{refused} (Service: Iam, Status Code: 403)" (HandlerErrorCode: AccessDenied)')
+
+
+def _reading_documents(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
+    def resolve(params: dict[str, Any], body_key: str, url_key: str, label: str) -> tuple[str | None, Any]:
+        url = helpers._p(params, url_key)
+        if helpers._p(params, body_key) or not url:
+            return original(params, body_key, url_key, label)  # type: ignore[no-any-return]
+        try:
+            return read_public(url, get_account_id(), sandbox), None
+        except TemplateAddressError as problem:
+            return None, helpers._error("ValidationError", str(problem))
+
+    return resolve
+
+
+class TemplateAddressError(ValueError):
+    """CloudFormation cannot read the address it was given; the text is what it answers."""
+
+
+def read_public(url: str, account: str, sandbox: Sandbox) -> str:
+    """The template at an S3 address, as `account` may read it: its own bucket, or one that grants it. Raises TemplateAddressError."""
+    bucket, key = _s3_address(url, sandbox)
+    owner = s3._bucket_owner_account(bucket)
+    if owner is None or (owner != account and not s3._foreign_bucket_allows(owner, bucket, key, "GET", {}, account, {})):
+        raise TemplateAddressError(S3_DENIED)
+    found = (s3._buckets.get_scoped(owner, None, bucket) or {"objects": {}})["objects"].get(key)
+    if found is None:
+        raise TemplateAddressError(S3_DENIED)
+    body: bytes = s3._read_body(bucket, key, found)
+    if len(body) > TEMPLATE_BYTES:
+        raise TemplateAddressError(f"Template may not exceed {TEMPLATE_BYTES} bytes in size.")
+    return body.decode()
+
+
+def _s3_address(url: str, sandbox: Sandbox) -> tuple[str, str]:
+    parts = urlsplit(url)
+    path = unquote(parts.path.lstrip("/"))
+    real = S3_HOST.fullmatch(parts.hostname or "")
+    is_ours = parts.hostname in {"127.0.0.1", "localhost"} and parts.port in sandbox.ports.values()
+    if (real is None or parts.scheme != "https") and not is_ours:
+        raise TemplateAddressError("TemplateURL must be a supported URL.")
+    if real is not None and real.group("bucket"):
+        return real.group("bucket"), path
+    bucket, _, key = path.partition("/")
+    return bucket, key
+

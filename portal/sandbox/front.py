@@ -1,0 +1,149 @@
+"""Stands before ministack on both ports: who may come in, what breaks on order, what is answered here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+from ministack import app as ministack
+
+from portal.sandbox import quotas, sts, wire
+from portal.sandbox.caller import remember_caller
+from portal.sandbox.faults import Fault, Kind
+from portal.sandbox.request import Message, Receive, Request, Scope, Send, read, replay
+from portal.sandbox.sandbox import Sandbox
+
+# What this AWS plays. A service beyond is refused here: ministack's router would load every service's model for it (360 MB).
+SERVICES = {"sts", "iam", "cloudformation", "s3", "servicequotas", "ec2", "eks", "kms", "cloudtrail"}
+READING = ("Get", "List", "Describe", "Simulate", "Head")
+
+# Fields ministack takes and leaves without effect: whoever uses one believes in something that does not happen here.
+IGNORED_FIELDS = {
+    "CreateStack": ("RoleARN", "NotificationARNs.member.1", "TimeoutInMinutes", "ResourceTypes.member.1"),
+    "UpdateStack": ("RoleARN", "NotificationARNs.member.1", "ResourceTypes.member.1"),
+    "DeleteStack": ("RoleARN",),
+    "AssumeRoleWithWebIdentity": ("ProviderId",),
+}
+
+
+class Port(StrEnum):
+    PORTAL = "portal"
+    CUSTOMER = "customer"
+
+
+Page = Callable[[Request], Awaitable[wire.Reply]]
+
+
+class Front:
+    """The ASGI application of one port. `pages` maps a path's first part to what answers there (customer port only)."""
+
+    def __init__(self, port: Port, sandbox: Sandbox, pages: dict[str, Page]) -> None:
+        self.port = port
+        self.sandbox = sandbox
+        self.pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = await read(scope, receive)
+        if request is None:
+            return
+        page = self.pages.get(request.path.split("/")[1])
+        if page is not None and not request.is_signed:
+            await reply(await page(request), send)
+            return
+        refused = self._refuse(request)
+        if refused is not None:
+            await reply(refused, send)
+            return
+        account = sts.account_of(request.form) if request.action == sts.ACTION else _account(request)
+        fault = self.sandbox.faults.take(request.service, request.action, account)
+        if fault is not None:
+            send = await self._break(fault, request, send)
+            if send is None:
+                return
+        await self._answer(request, scope, receive, send)
+
+    def _refuse(self, request: Request) -> wire.Reply | None:
+        if request.service not in SERVICES:
+            self.sandbox.violate(kind="service", service=request.service, action=request.action)
+            return wire.refusal(request.service, 501, "SandboxUnsupported", f"This local AWS does not play {request.service}.")
+        if request.path.startswith("/_"):
+            return wire.denied("s3", request.action, "There is no control path here.")
+        if self.port is Port.PORTAL and request.is_root:
+            return wire.unknown_key(request.service)
+        for name in IGNORED_FIELDS.get(request.action, ()):
+            if request.form.get(name):
+                self.sandbox.violate(kind="field", service=request.service, action=request.action, field=name)
+        return None
+
+    async def _break(self, fault: Fault, request: Request, send: Send) -> Send | None:
+        """Plays a fault. None: the request is answered. Otherwise go on with the `send` it returns."""
+        if fault.kind is Kind.DELAY:
+            await asyncio.sleep(fault.seconds)
+            return send
+        if fault.kind is Kind.LOST_REPLY:
+            return _dropping(send)
+        answers = {
+            Kind.THROTTLE: lambda: wire.throttled(request.service),
+            Kind.ERROR_500: lambda: wire.refusal(request.service, 500, "InternalFailure", "An internal error occurred"),
+            Kind.ERROR_503: lambda: wire.refusal(request.service, 503, "ServiceUnavailable", "Service is unable to handle request."),
+            Kind.HTML_502: lambda: wire.text(502, "<html><body><h1>502 Bad Gateway</h1></body></html>", "text/html"),
+            Kind.ACCESS_DENIED: lambda: wire.denied(request.service, request.action),
+        }
+        await reply(answers[fault.kind](), send)
+        return None
+
+    async def _answer(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        if not request.action.startswith(READING) and request.method not in {"GET", "HEAD"}:
+            self.sandbox.is_dirty = True
+        if request.action == sts.ACTION:
+            answer = await asyncio.to_thread(sts.assume_role_with_web_identity, request.form, request.region, self.sandbox)
+            await reply(answer, send)
+            return
+        remember_caller(request.access_key)
+        scope = {**scope, "path": request.path}
+        if request.service == "servicequotas":
+            await reply(await quotas.answer(request, self.sandbox), send)
+            return
+        await ministack.app(scope, replay(request, receive), self._watched(request, send))
+
+    def _watched(self, request: Request, send: Send) -> Send:
+        """Records what ministack could not answer, so that no test passes on a reply AWS would not give."""
+        status = 0
+
+        async def watch(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif status >= 500 or (status == 400 and any(word in message.get("body", b"") for word in (b"InvalidAction", b"Unsupported resource type"))):
+                body = message.get("body", b"")[:300].decode("utf-8", "replace")
+                self.sandbox.violate(kind="unplayed", service=request.service, action=request.action, answer=body)
+                status = 0
+            await send(message)
+
+        return watch
+
+
+def _account(request: Request) -> str:
+    from ministack.core.responses import _account_from_sts_session  # noqa: PLC0415 - private, named in patches.RELIED_ON
+
+    if request.is_root:
+        return request.access_key
+    return _account_from_sts_session(request.access_key) or ""
+
+
+def _dropping(send: Send) -> Send:
+    """Lets the work be done and drops the connection instead of the answer."""
+
+    async def drop(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            send.__self__.transport.abort()  # type: ignore[attr-defined]  # uvicorn's own request cycle
+
+    return drop
+
+
+async def reply(answer: wire.Reply, send: Send) -> None:
+    headers = [("content-type", answer.content_type), ("content-length", str(len(answer.body))), *answer.headers]
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": answer.body})

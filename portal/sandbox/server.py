@@ -1,0 +1,98 @@
+"""Starts everything in one loop: two HTTP servers, the SMTP server, the snapshots. Binds 127.0.0.1 only."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import json
+import signal
+import socket
+import sys
+from collections.abc import Generator
+
+import uvicorn
+from aiosmtpd.smtp import SMTP
+from ministack import app as ministack
+
+from portal.sandbox import cloudformation, iam
+from portal.sandbox.console import Console
+from portal.sandbox.console.mailbox import MailboxPages
+from portal.sandbox.control import Control
+from portal.sandbox.front import Front, Port
+from portal.sandbox.mail import Receiver
+from portal.sandbox.options import Options
+from portal.sandbox.sandbox import Sandbox
+from portal.sandbox.snapshots import Snapshots
+
+HOST = "127.0.0.1"
+WORKERS = 24  # threads for key fetches and S3; CloudFormation's resources have their own
+
+
+class Server(uvicorn.Server):
+    """A server that leaves the signals to us, and sleeps until told instead of ticking ten times a second."""
+
+    def __init__(self, config: uvicorn.Config, stop: asyncio.Event) -> None:
+        super().__init__(config)
+        self.stop = stop
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def main_loop(self) -> None:
+        await self.stop.wait()
+
+
+async def serve(options: Options) -> int:
+    """Runs until SIGTERM or SIGINT. 0 after a clean stop, 2 when a port is taken."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="sandbox"))
+    ministack._MAIN_LOOP = loop
+    try:
+        sockets = {name: _listen(port) for name, port in (("aws", options.aws_port), ("console", options.console_port), ("smtp", options.smtp_port))}
+    except OSError as problem:
+        sys.stderr.write(f"The local AWS cannot listen: {problem}\n")
+        return 2
+    sandbox = Sandbox.of(options)
+    sandbox.ports = {name: sock.getsockname()[1] for name, sock in sockets.items()}
+    iam.install(sandbox)
+    cloudformation.install(sandbox)
+    snapshots = Snapshots(sandbox)
+    snapshots.load()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    smtp = await loop.create_server(lambda: SMTP(Receiver(sandbox.mailbox), hostname="localhost", enable_SMTPUTF8=True), sock=sockets["smtp"])
+    keeper = loop.create_task(snapshots.keep())
+    servers = [Server(_config(front), stop) for front in _fronts(sandbox, snapshots)]
+    sys.stdout.write(json.dumps({"ready": True, **sandbox.ports}) + "\n")
+    sys.stdout.flush()
+    await asyncio.gather(*(server.serve([sockets[name]]) for server, name in zip(servers, ("aws", "console"), strict=True)))
+    keeper.cancel()
+    smtp.close()
+    snapshots.save()
+    return 0
+
+
+def _fronts(sandbox: Sandbox, snapshots: Snapshots) -> tuple[Front, Front]:
+    customer = Front(Port.CUSTOMER, sandbox, {})
+    console, mailbox = Console(customer, sandbox), MailboxPages(sandbox.mailbox)
+    customer.pages |= {"_sandbox": Control(sandbox, snapshots.save), "console": console, "mailbox": mailbox, "": console}
+    return Front(Port.PORTAL, sandbox, {}), customer
+
+
+def _config(front: Front) -> uvicorn.Config:
+    return uvicorn.Config(
+        front, http="h11", ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
+        date_header=False, server_header=False, timeout_graceful_shutdown=2,
+    )  # fmt: skip
+
+
+def _listen(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((HOST, port))
+    except OSError as problem:
+        sock.close()
+        raise OSError(f"port {port} is taken ({problem.strerror})") from problem
+    return sock

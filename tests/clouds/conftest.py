@@ -1,0 +1,145 @@
+"""The strict local AWS as a fixture: one process for the run, on free ports, with an issuer of its own."""
+
+import base64
+import json
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+ISSUER_HOST = "https://id.portal.test"
+
+
+@dataclass
+class TestIssuer:
+    """A tiny OIDC issuer with its own RSA keys. Any path under it is an issuer, as the portal's are."""
+
+    __test__ = False
+    keys: dict[str, rsa.RSAPrivateKey] = field(default_factory=dict)
+    is_down: bool = False
+    port: int = 0
+    requests: int = 0
+
+    def add_key(self, kid: str) -> None:
+        self.keys[kid] = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+    def jwks(self) -> dict[str, Any]:
+        return {"keys": [{**_public(key), "kid": kid, "use": "sig", "alg": "RS256"} for kid, key in self.keys.items()]}
+
+    def token(self, *, issuer: str, subject: str, audience: object = "sts.amazonaws.com", kid: str = "one", key: Any = None, algorithm: str = "RS256", lifetime: int = 300, **claims: Any) -> str:
+        now = int(time.time())
+        body = {"iss": issuer, "sub": subject, "aud": audience, "iat": now, "nbf": now, "exp": now + lifetime, **claims}
+        return jwt.encode(body, key if key is not None else self.keys.get("one"), algorithm=algorithm, headers={"kid": kid})
+
+
+def _public(key: rsa.RSAPrivateKey) -> dict[str, str]:
+    numbers = key.public_key().public_numbers()
+
+    def text(number: int) -> str:
+        return base64.urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8, "big")).rstrip(b"=").decode()
+
+    return {"kty": "RSA", "n": text(numbers.n), "e": text(numbers.e)}
+
+
+def _handler(issuer: TestIssuer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            issuer.requests += 1
+            if issuer.is_down:
+                self.send_error(503)
+                return
+            suffix = "/.well-known/openid-configuration"
+            if self.path == "/trust/jwks.json":
+                body = issuer.jwks()
+            elif self.path.endswith(suffix) and "/dead/" not in self.path:
+                body = {"issuer": ISSUER_HOST + self.path.removesuffix(suffix), "jwks_uri": f"{ISSUER_HOST}/trust/jwks.json"}
+            else:
+                self.send_error(410)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Keeps test output clean."""
+
+    return Handler
+
+
+@pytest.fixture(scope="session")
+def issuer() -> Iterator[TestIssuer]:
+    made = TestIssuer()
+    made.add_key("one")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
+    made.port = server.server_address[1]
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@dataclass
+class SandboxProcess:
+    """A running `python -m portal.sandbox`. `portal` and `customer` are its two AWS endpoints."""
+
+    process: subprocess.Popen[str]
+    aws: int
+    console: int
+    smtp: int
+
+    @property
+    def portal(self) -> str:
+        return f"http://127.0.0.1:{self.aws}"
+
+    @property
+    def customer(self) -> str:
+        return f"http://127.0.0.1:{self.console}"
+
+    def control(self, method: str, path: str, values: object = None) -> Any:
+        body = json.dumps(values).encode() if values is not None else None
+        request = urllib.request.Request(f"{self.customer}/_sandbox/{path}", data=body, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.communicate(timeout=10)
+
+
+def start_sandbox(*arguments: str) -> SandboxProcess:
+    """Starts one and waits until it listens."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "portal.sandbox", *arguments], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[2]
+    )
+    assert process.stdout is not None
+    ready = json.loads(process.stdout.readline())
+    return SandboxProcess(process, ready["aws"], ready["console"], ready["smtp"])
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(issuer: TestIssuer) -> Iterator[SandboxProcess]:
+    running = start_sandbox("--pace", "0", "--propagation", "0", "--issuer-resolve", f"{ISSUER_HOST}=http://127.0.0.1:{issuer.port}")
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def sandbox(sandbox_process: SandboxProcess, issuer: TestIssuer) -> Iterator[SandboxProcess]:
+    """Empty for every test; a test that used what this AWS does not play fails."""
+    sandbox_process.control("POST", "reset")
+    issuer.is_down = False
+    yield sandbox_process
+    assert sandbox_process.control("GET", "violations") == []
