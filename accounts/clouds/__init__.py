@@ -1,0 +1,14 @@
+"""Cloud adapters: the only code that talks to a customer's cloud. Each loads when it is first used."""
+
+from importlib import import_module
+
+from accounts.clouds.base import CloudAdapter, ShippedKit, Target, TokenSource
+
+ADAPTERS = {"aws": "accounts.clouds.aws:AwsAdapter"}
+
+
+def open_account(cloud: str, target: Target, tokens: TokenSource, shipped: ShippedKit) -> CloudAdapter:
+    """The adapter of one account. Nothing is asked of the cloud yet."""
+    module, name = ADAPTERS[cloud].split(":")
+    adapter: CloudAdapter = getattr(import_module(module), name)(target, tokens, shipped)
+    return adapter

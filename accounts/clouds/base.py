@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Subject(StrEnum):
@@ -32,6 +32,8 @@ class Target:
     kit_hash: str
     issuer: str
     audience: str
+    # This generation has let us in before: a refusal now means that trust was lost, not that it is still to come.
+    was_trusted: bool = False
 
     def subject(self, subject: Subject) -> str:
         return f"account:{self.account}:{subject.value}"
@@ -66,6 +68,8 @@ class KitReport:
     region: str
     stack: str  # the cloud's own id of what the kit made
     detail: str = ""
+    # The customer's own switches as the kit states them: {"AllowChanges": "yes", "AllowSupport": "yes"}.
+    switches: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,19 +81,56 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class PermissionProbe:
+    """One question to the cloud's own policy simulation: may this role do this, here, in this context?"""
+
+    key: str  # as in the manifest: "operator/ec2:CreateVpc"; several probes may share one, all must be granted
+    role: str  # operator | support
+    action: str  # "ec2:CreateVpc"
+    resource: str
+    context: Mapping[str, str] = field(default_factory=dict)  # condition keys and their values
+
+
+@dataclass(frozen=True)
 class PermissionResult:
-    permission: str  # as in the manifest: "ec2:CreateVpc"
+    permission: str  # the probe's key
     is_granted: bool
-    detail: str = ""
+    detail: str = ""  # the cloud's own word, "implicitDeny"; empty when granted
+    is_denied_by_organisation: bool = False
 
 
 @dataclass(frozen=True)
 class RefusalResult:
     """A sign-in that must fail. `is_refused` False means the trust is too wide."""
 
-    name: str  # wrong_subject | wrong_audience | support_as_ops
+    name: str  # wrong_subject | wrong_audience | support_as_ops | ops_as_support
     is_refused: bool
     evidence: str = ""
+
+
+@dataclass(frozen=True)
+class ShippedRole:
+    """One role as the kit ships it, documents as data."""
+
+    name: str
+    trust: Mapping[str, Any]
+    boundary: str  # ARN
+    policies: Mapping[str, Mapping[str, Any]]  # inline policies by name
+    # Policies whose content is the customer's own switch: any of these documents is as shipped.
+    switches: Mapping[str, Sequence[Mapping[str, Any]]]
+    max_session_seconds: int
+
+
+@dataclass(frozen=True)
+class ShippedKit:
+    """Everything that `check_trust_unedited` compares with what stands in the cloud."""
+
+    stack: str
+    provider: str  # ARN
+    provider_url: str
+    audiences: Sequence[str]
+    roles: Mapping[str, ShippedRole]  # operator, support
+    limits: Mapping[str, Mapping[str, Any]]  # boundary ARN -> document
 
 
 @dataclass(frozen=True)
@@ -105,18 +146,44 @@ class CloudAdapter(Protocol):
         """Sign in once with the operator identity. Raises CloudError (`trust_not_ready`, `issuer_unreachable`, ...)."""
         ...
 
+    def find_kit_elsewhere(self, external_ids: Sequence[str]) -> str | None:
+        """Of these other accounts of the same customer, the one where this very kit lets us in; None if none does."""
+        ...
+
     def describe_kit(self) -> KitReport:
-        """What the kit says of itself in the cloud, and whether its trust is as shipped."""
+        """What the kit says of itself in the cloud. Raises CloudError (`wrong_region`, `kit_not_found`, ...)."""
         ...
 
     def check_trust_unedited(self) -> None:
-        """Raises CloudError `trust_policy_edited` / `provider_deleted` / `boundary_removed` when the kit's trust differs from the shipped one."""
+        """Raises CloudError `trust_policy_edited`, `policy_edited`, `provider_deleted`, `role_deleted` or `boundary_removed`
+        when what stands differs from what was shipped."""
         ...
 
-    def check_permissions(self, permissions: Sequence[str]) -> Sequence[PermissionResult]:
-        """Ask the cloud, permission by permission, whether our identity holds it."""
+    def check_permissions(self, probes: Sequence[PermissionProbe]) -> Sequence[PermissionResult]:
+        """Ask the cloud, permission by permission, whether our identity holds it. One result per key, in order of first sight."""
         ...
 
     def check_refusals(self) -> Sequence[RefusalResult]:
-        """Try sign-ins that must fail: wrong subject, wrong audience, ops token on the support role."""
+        """Try sign-ins that must fail: wrong subject, wrong audience, each role with the other's token."""
         ...
+
+
+def require_current_kit(report: KitReport, target: Target) -> None:
+    """The kit that stands is finished and is the one issued last. Raises CloudError with the one thing that is not so."""
+    found = {"region": target.region, "found_region": report.region, "version": target.kit_version, "found_version": report.version}
+    found |= {"generation": str(target.generation), "found_generation": str(report.generation), "stack": report.stack}
+    match report.status:
+        case KitStatus.FAILED:
+            raise CloudError("stack_failed", raw=report.detail, params=found)
+        case KitStatus.DELETING:
+            raise CloudError("stack_deleting", raw=report.detail, params=found)
+        case KitStatus.CREATING:
+            raise CloudError("stack_not_finished", raw=report.detail, retryable=True, params=found)
+    if report.account != target.account:
+        raise CloudError("kit_of_another_account", params=found)
+    if report.generation != target.generation:
+        raise CloudError("kit_generation_wrong", params=found)
+    if report.version != target.kit_version:
+        raise CloudError("kit_version_wrong", params=found)
+    if report.region != target.region:
+        raise CloudError("wrong_region", params=found)

@@ -1,0 +1,640 @@
+"""The AWS kit in words: a reason for every action of every Allow statement in template.yaml. A test keeps the two equal."""
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts.kits.manifest import Denial, Grant, KitResource, Phase, Role, Switch
+
+_REQUEST_TAG = {"aws:RequestTag/byoc:account": "{account}"}
+_OUR_TAG = {"aws:ResourceTag/byoc:account": "{account}"}
+_STACK = "arn:aws:cloudformation:{region}:{account_id}:stack/byoc-{short}-cell-check/1"
+_CLUSTER = "arn:aws:eks:{region}:{account_id}:cluster/byoc-{short}-cell-check"
+_CELL_ROLE = "arn:aws:iam::{account_id}:role/byoc-{short}-cell-check"
+_CELL_BOUNDARY = "arn:aws:iam::{account_id}:policy/byoc-{suffix}-cell-boundary"
+_OPERATOR_ROLE = "arn:aws:iam::{account_id}:role/byoc-{suffix}-operator"
+_SUPPORT_ROLE = "arn:aws:iam::{account_id}:role/byoc-{suffix}-support"
+
+_ANY_READ = _("Lists only. AWS cannot narrow this action to single resources; it shows names and settings, no content.")
+_TAGGED_NEW = _("Only if the new resource carries this account's byoc:account tag.")
+_TAGGED_OURS = _("Only on resources that carry this account's byoc:account tag.")
+_CELL_STACKS = _("Only stacks whose name starts with byoc-, this account's short code and -cell-.")
+_CELL_CLUSTERS = _("Only clusters whose name starts with byoc-, this account's short code and -cell-.")
+_CELL_ROLES = _("Only roles whose name starts with byoc-, this account's short code and -cell-.")
+
+READ: tuple[Grant, ...] = (
+    Grant(
+        "ReadPlace",
+        Role.OPERATOR,
+        Phase.SETUP,
+        _ANY_READ,
+        {
+            "ec2:DescribeAccountAttributes": _("Find out which network features this account has."),
+            "ec2:DescribeAvailabilityZones": _("Choose zones that exist for this account."),
+            "ec2:DescribeInstanceTypeOfferings": _("Check that the machine sizes of a plan are sold in the region."),
+            "ec2:DescribeRegions": _("Check that a region is enabled before anything is created there."),
+            "servicequotas:GetAWSDefaultServiceQuota": _("Know the limit that holds when none was set for this account."),
+            "servicequotas:GetServiceQuota": _("Tell you about a limit that is too low before a cell fails on it."),
+            "servicequotas:ListServiceQuotas": _("Read all limits of a service in one call."),
+        },
+    ),
+    Grant(
+        "ReadNetwork",
+        Role.OPERATOR,
+        Phase.RUN,
+        _ANY_READ,
+        {
+            "ec2:DescribeAddresses": _("Watch the public address of a cell."),
+            "ec2:DescribeInternetGateways": _("Watch the internet gateway of a cell."),
+            "ec2:DescribeNatGateways": _("Watch the NAT gateway of a cell, and know when it is gone."),
+            "ec2:DescribeNetworkInterfaces": _("Find network interfaces that keep a network from being deleted."),
+            "ec2:DescribeRouteTables": _("Watch the routes of a cell."),
+            "ec2:DescribeSecurityGroupRules": _("Compare firewall rules with what was installed."),
+            "ec2:DescribeSecurityGroups": _("Watch the firewall groups of a cell."),
+            "ec2:DescribeSubnets": _("Watch the subnets of a cell, and avoid address ranges in use."),
+            "ec2:DescribeTags": _("Find what belongs to a cell by its tag."),
+            "ec2:DescribeVolumes": _("Find disks left over when a cell is deleted."),
+            "ec2:DescribeVpcAttribute": _("Check the name resolution settings of a cell's network."),
+            "ec2:DescribeVpcs": _("Watch the network of a cell, and avoid address ranges in use."),
+        },
+    ),
+    Grant(
+        "ReadLeftovers",
+        Role.OPERATOR,
+        Phase.DELETE,
+        _ANY_READ,
+        {
+            "elasticloadbalancing:DescribeLoadBalancers": _("Find load balancers left over when a cell is deleted."),
+            "elasticloadbalancing:DescribeTags": _("Tell our load balancers from yours by their tag."),
+            "kms:ListAliases": _("Find key names left over when a cell is deleted."),
+            "logs:DescribeLogGroups": _("Find log groups left over when a cell is deleted."),
+            "tag:GetResources": _("Search a region for everything with our tag, so that nothing is forgotten."),
+        },
+    ),
+    Grant(
+        "ReadOwnKit",
+        Role.OPERATOR,
+        Phase.SETUP,
+        _("Only the stack of this kit."),
+        {
+            "cloudformation:DescribeStackEvents": _("Show why the kit's stack failed, if it does."),
+            "cloudformation:DescribeStackResources": _("Check that every part of the kit is there."),
+            "cloudformation:DescribeStacks": _("See that the kit's stack has finished, and which version it is."),
+            "cloudformation:GetTemplate": _("Compare the kit's template with the one that was shipped."),
+        },
+        resource="arn:aws:cloudformation:{region}:{account_id}:stack/byoc-{suffix}-kit/1",
+    ),
+    Grant(
+        "ReadOwnTrust",
+        Role.OPERATOR,
+        Phase.SETUP,
+        _("Only the two roles of this kit."),
+        {
+            "iam:GetRole": _("Check that the trust of both roles is still as shipped."),
+            "iam:GetRolePolicy": _("Check that the rights of both roles are still as shipped."),
+            "iam:ListAttachedRolePolicies": _("Check that nothing was attached to the roles."),
+            "iam:ListRolePolicies": _("Check that no policy was added to the roles or removed from them."),
+            "iam:SimulatePrincipalPolicy": _("Ask AWS whether each permission on this page is really held."),
+        },
+        resource=_OPERATOR_ROLE,
+    ),
+    Grant(
+        "ReadOwnLimits",
+        Role.OPERATOR,
+        Phase.SETUP,
+        _("Only the three boundaries of this kit."),
+        {
+            "iam:GetPolicy": _("Check that the boundaries are there."),
+            "iam:GetPolicyVersion": _("Check that the boundaries are still as shipped."),
+        },
+        resource="arn:aws:iam::{account_id}:policy/byoc-{suffix}-operator-boundary",
+    ),
+    Grant(
+        "ReadOwnProvider",
+        Role.OPERATOR,
+        Phase.SETUP,
+        _("Only the identity provider of this kit."),
+        {"iam:GetOpenIDConnectProvider": _("Check that the identity provider is still as shipped.")},
+        resource="arn:aws:iam::{account_id}:oidc-provider/{issuer_path}",
+    ),
+)
+
+NETWORK: tuple[Grant, ...] = (
+    Grant(
+        "CreateNetwork",
+        Role.OPERATOR,
+        Phase.RUN,
+        _TAGGED_NEW,
+        {
+            "ec2:AllocateAddress": _("Give the cell's NAT gateway a public address."),
+            "ec2:CreateInternetGateway": _("Let the cell reach the internet."),
+            "ec2:CreateNatGateway": _("Let machines without a public address reach the internet."),
+            "ec2:CreateRouteTable": _("Give the cell's subnets their routes."),
+            "ec2:CreateSecurityGroup": _("Give the cell its own firewall groups."),
+            "ec2:CreateSubnet": _("Divide the cell's network over availability zones."),
+            "ec2:CreateVpc": _("Give the cell a network of its own, apart from yours."),
+        },
+        context=_REQUEST_TAG,
+    ),
+    Grant(
+        "CreateInOwnNetwork",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only inside networks that carry this account's byoc:account tag."),
+        {
+            "ec2:CreateNatGateway": _("Place the NAT gateway in the cell's own subnet."),
+            "ec2:CreateRouteTable": _("Place routes in the cell's own network."),
+            "ec2:CreateSecurityGroup": _("Place firewall groups in the cell's own network."),
+            "ec2:CreateSubnet": _("Place subnets in the cell's own network."),
+        },
+        context=_OUR_TAG,
+    ),
+    Grant(
+        "TagWhileCreating",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only while one of the network resources above is being created."),
+        {"ec2:CreateTags": _("Mark new network resources as belonging to this account's cells.")},
+        context={**_REQUEST_TAG, "ec2:CreateAction": "CreateVpc"},
+    ),
+    Grant(
+        "ChangeOwnTags",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only on resources that carry this account's byoc:account tag, and never that tag itself."),
+        {
+            "ec2:CreateTags": _("Put your own tags on a cell's network when you ask for them."),
+            "ec2:DeleteTags": _("Take a tag off a cell's network when you ask for it."),
+        },
+        context={**_OUR_TAG, "aws:TagKeys": "Name"},
+    ),
+    Grant(
+        "ChangeOwnNetwork",
+        Role.OPERATOR,
+        Phase.RUN,
+        _TAGGED_OURS,
+        {
+            "ec2:AssociateRouteTable": _("Connect subnets with their routes."),
+            "ec2:AttachInternetGateway": _("Connect the internet gateway with the cell's network."),
+            "ec2:AuthorizeSecurityGroupEgress": _("Allow the outgoing traffic that a cell needs."),
+            "ec2:AuthorizeSecurityGroupIngress": _("Allow the incoming traffic that a cell needs."),
+            "ec2:CreateRoute": _("Lead the cell's traffic to its gateways."),
+            "ec2:ModifySubnetAttribute": _("Choose which subnets give out public addresses."),
+            "ec2:ModifyVpcAttribute": _("Switch on name resolution in the cell's network."),
+            "ec2:ReplaceRoute": _("Change a route without interrupting traffic."),
+        },
+        context=_OUR_TAG,
+    ),
+    Grant(
+        "AddRulesToOwnGroups",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only the new rule itself; the group it goes into must carry this account's byoc:account tag."),
+        {
+            "ec2:AuthorizeSecurityGroupEgress": _("Add an outgoing rule to a cell's firewall group."),
+            "ec2:AuthorizeSecurityGroupIngress": _("Add an incoming rule to a cell's firewall group."),
+        },
+        resource="arn:aws:ec2:{region}:{account_id}:security-group-rule/*",
+    ),
+    Grant(
+        "DeleteOwnNetwork",
+        Role.OPERATOR,
+        Phase.DELETE,
+        _TAGGED_OURS,
+        {
+            "ec2:DeleteInternetGateway": _("Remove the internet gateway with its cell."),
+            "ec2:DeleteNatGateway": _("Remove the NAT gateway with its cell, so that it stops costing."),
+            "ec2:DeleteNetworkInterface": _("Remove left-over network interfaces, which would keep the network alive."),
+            "ec2:DeleteRoute": _("Remove a route that is no longer needed."),
+            "ec2:DeleteRouteTable": _("Remove the routes with their cell."),
+            "ec2:DeleteSecurityGroup": _("Remove the firewall groups with their cell."),
+            "ec2:DeleteSubnet": _("Remove the subnets with their cell."),
+            "ec2:DeleteVolume": _("Remove left-over disks, so that they stop costing."),
+            "ec2:DeleteVpc": _("Remove the network with its cell."),
+            "ec2:DetachInternetGateway": _("Take the internet gateway off before it is removed."),
+            "ec2:DisassociateAddress": _("Take the public address off before it is given back."),
+            "ec2:DisassociateRouteTable": _("Take routes off subnets before they are removed."),
+            "ec2:ReleaseAddress": _("Give the public address back, so that it stops costing."),
+            "ec2:RevokeSecurityGroupEgress": _("Take back an outgoing rule that is no longer needed."),
+            "ec2:RevokeSecurityGroupIngress": _("Take back an incoming rule that is no longer needed."),
+            "elasticloadbalancing:DeleteLoadBalancer": _("Remove left-over load balancers, so that they stop costing."),
+        },
+        context=_OUR_TAG,
+    ),
+)
+
+CELLS: tuple[Grant, ...] = (
+    Grant(
+        "CreateCellStacks",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only stacks with the cell's name and this account's tag, and never an import of something that exists already."),
+        {
+            "cloudformation:CreateChangeSet": _("Work out what an update would change before it changes anything."),
+            "cloudformation:CreateStack": _("Create a cell as one stack, which you can watch in your own console."),
+        },
+        resource=_STACK,
+        context=_REQUEST_TAG,
+    ),
+    Grant(
+        "ChangeCellStacks",
+        Role.OPERATOR,
+        Phase.RUN,
+        _CELL_STACKS,
+        {
+            "cloudformation:CancelUpdateStack": _("Stop an update that goes wrong."),
+            "cloudformation:ContinueUpdateRollback": _("Finish undoing an update that got stuck."),
+            "cloudformation:DeleteChangeSet": _("Throw away a planned change that is not wanted."),
+            "cloudformation:DeleteStack": _("Delete a cell with everything in it."),
+            "cloudformation:DescribeChangeSet": _("Show you what an update would change."),
+            "cloudformation:DescribeStackEvents": _("Show the progress of a cell, and why it failed if it does."),
+            "cloudformation:DescribeStackResources": _("List what a cell consists of."),
+            "cloudformation:DescribeStacks": _("See whether a cell is ready."),
+            "cloudformation:ExecuteChangeSet": _("Carry out a planned change."),
+            "cloudformation:GetTemplate": _("Compare a cell with the version it should have."),
+            "cloudformation:UpdateStack": _("Bring a cell to a newer version."),
+        },
+        resource=_STACK,
+    ),
+    Grant(
+        "CreateClusters",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only clusters with the cell's name, and only if what is new carries this account's byoc:account tag."),
+        {
+            "eks:CreateAccessEntry": _("Let the operator role install the agent in the cluster."),
+            "eks:CreateAddon": _("Install the cluster's network and disk add-ons."),
+            "eks:CreateCluster": _("Create the cell's Kubernetes cluster."),
+            "eks:CreateNodegroup": _("Create the cell's machines."),
+        },
+        resource=_CLUSTER,
+        context=_REQUEST_TAG,
+    ),
+    Grant(
+        "ChangeClusters",
+        Role.OPERATOR,
+        Phase.RUN,
+        _CELL_CLUSTERS,
+        {
+            "eks:AssociateAccessPolicy": _("Say what the operator role may do in the cluster."),
+            "eks:DeleteAccessEntry": _("Take an identity's access to the cluster away."),
+            "eks:DeleteAddon": _("Remove an add-on with its cell."),
+            "eks:DeleteCluster": _("Remove the cluster with its cell."),
+            "eks:DeleteNodegroup": _("Remove the machines with their cell."),
+            "eks:DescribeAccessEntry": _("Check who has access to the cluster."),
+            "eks:DescribeAddon": _("Watch the version and health of add-ons."),
+            "eks:DescribeCluster": _("Watch the state of the cluster."),
+            "eks:DescribeNodegroup": _("Watch the state of the machines."),
+            "eks:DescribeUpdate": _("Watch an update of the cluster."),
+            "eks:DisassociateAccessPolicy": _("Narrow what an identity may do in the cluster."),
+            "eks:ListAssociatedAccessPolicies": _("Check what each identity may do in the cluster."),
+            "eks:ListNodegroups": _("Find all machines of a cell."),
+            "eks:TagResource": _("Put your own tags on the cluster when you ask for them."),
+            "eks:UntagResource": _("Take a tag off the cluster when you ask for it."),
+            "eks:UpdateAddon": _("Keep add-ons up to date."),
+            "eks:UpdateClusterConfig": _("Change the cluster's network access and logging."),
+            "eks:UpdateClusterVersion": _("Keep Kubernetes up to date."),
+            "eks:UpdateNodegroupConfig": _("Give a cell more or fewer machines."),
+            "eks:UpdateNodegroupVersion": _("Keep the machines up to date."),
+        },
+        resource=_CLUSTER,
+    ),
+    Grant(
+        "CreateCellRoles",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only roles with the cell's name, this account's tag and the kit's cell boundary."),
+        {"iam:CreateRole": _("Give the cluster and its machines a role, as EKS requires.")},
+        resource=_CELL_ROLE,
+        context={**_REQUEST_TAG, "iam:PermissionsBoundary": _CELL_BOUNDARY},
+    ),
+    Grant(
+        "GiveCellRolesAwsPolicies",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only five policies that AWS itself publishes for EKS, and only on cell roles under the kit's cell boundary."),
+        {
+            "iam:AttachRolePolicy": _("Give the cluster and its machines the rights that AWS asks for."),
+            "iam:DetachRolePolicy": _("Take these rights away when a cell is deleted."),
+        },
+        resource=_CELL_ROLE,
+        context={"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy", "iam:PermissionsBoundary": _CELL_BOUNDARY},
+    ),
+    Grant(
+        "ChangeCellRoles",
+        Role.OPERATOR,
+        Phase.RUN,
+        _CELL_ROLES,
+        {
+            "iam:DeleteRole": _("Remove a cell's roles with the cell."),
+            "iam:GetRole": _("Check that a cell's roles are there."),
+            "iam:ListAttachedRolePolicies": _("Check which policies a cell's roles have."),
+            "iam:ListInstanceProfilesForRole": _("Check that nothing uses a role before it is removed."),
+            "iam:ListRolePolicies": _("Check that a role has no policy of its own before it is removed."),
+            "iam:TagRole": _("Mark a cell's roles as belonging to it."),
+        },
+        resource=_CELL_ROLE,
+    ),
+    Grant(
+        "GiveCellRolesToAws",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only cell roles, and only to EKS and EC2."),
+        {"iam:PassRole": _("Hand the roles of a cell to the services that run it.")},
+        resource=_CELL_ROLE,
+        context={"iam:PassedToService": "eks.amazonaws.com"},
+    ),
+    Grant(
+        "LetAwsMakeItsOwnRoles",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only the roles that AWS defines for EKS, its machine groups, scaling and load balancing."),
+        {"iam:CreateServiceLinkedRole": _("Let AWS create its own roles the first time a service is used in this account.")},
+        resource="arn:aws:iam::{account_id}:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS",
+        context={"iam:AWSServiceName": "eks.amazonaws.com"},
+    ),
+    Grant(
+        "CreateKeys",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only inside a CloudFormation stack, and only if the key carries this account's byoc:account tag."),
+        {
+            "kms:CreateKey": _("Give the cell an encryption key of its own."),
+            "kms:TagResource": _("Mark the key as belonging to the cell."),
+        },
+        context={**_REQUEST_TAG, "aws:CalledViaFirst": "cloudformation.amazonaws.com"},
+    ),
+    Grant(
+        "ChangeOwnKeys",
+        Role.OPERATOR,
+        Phase.RUN,
+        _TAGGED_OURS,
+        {
+            "kms:CreateAlias": _("Give the cell's key a readable name."),
+            "kms:DeleteAlias": _("Remove the key's name with its cell."),
+            "kms:DescribeKey": _("Check that the key is usable."),
+            "kms:EnableKeyRotation": _("Have AWS renew the key every year."),
+            "kms:GetKeyPolicy": _("Check who may use the key."),
+            "kms:GetKeyRotationStatus": _("Check that the key is renewed every year."),
+            "kms:ListResourceTags": _("Check that the key belongs to the cell."),
+            "kms:ScheduleKeyDeletion": _("Remove the key when its cell is deleted."),
+        },
+        context=_OUR_TAG,
+    ),
+    Grant(
+        "LetClustersUseOwnKeys",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only on keys that carry this account's byoc:account tag, and only for AWS services."),
+        {"kms:CreateGrant": _("Let EKS encrypt the cluster's secrets with the cell's key.")},
+        context={**_OUR_TAG, "kms:GrantIsForAWSResource": "true"},
+    ),
+    Grant(
+        "NameOwnKeys",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only names that start with byoc-, this account's short code and -cell-."),
+        {
+            "kms:CreateAlias": _("Create the readable name of the cell's key."),
+            "kms:DeleteAlias": _("Remove the readable name of the cell's key."),
+        },
+        resource="arn:aws:kms:{region}:{account_id}:alias/byoc-{short}-cell-check",
+    ),
+    Grant(
+        "DeleteClusterLogs",
+        Role.OPERATOR,
+        Phase.DELETE,
+        _("Only log groups of clusters whose name starts with byoc-, this account's short code and -cell-."),
+        {"logs:DeleteLogGroup": _("Remove the cluster's logs with its cell, so that they stop costing.")},
+        resource="arn:aws:logs:{region}:{account_id}:log-group:/aws/eks/byoc-{short}-cell-check/cluster",
+    ),
+    Grant(
+        "ChangesSwitchedOn",
+        Role.OPERATOR,
+        Phase.SETUP,
+        _("Tells nothing but the caller's own name."),
+        {"sts:GetCallerIdentity": _("Check that the account is the one you named. Stands where your switch for changes is.")},
+    ),
+)
+
+SUPPORT: tuple[Grant, ...] = (
+    Grant(
+        "SeeCells",
+        Role.SUPPORT,
+        Phase.SUPPORT,
+        _CELL_STACKS,
+        {
+            "cloudformation:DescribeStackEvents": _("See when and why a cell failed."),
+            "cloudformation:DescribeStackResources": _("See what a cell consists of."),
+            "cloudformation:DescribeStacks": _("See the state of a cell."),
+        },
+        resource=_STACK,
+    ),
+    Grant(
+        "SeeClusters",
+        Role.SUPPORT,
+        Phase.SUPPORT,
+        _CELL_CLUSTERS,
+        {
+            "eks:DescribeAddon": _("See the version and health of add-ons."),
+            "eks:DescribeCluster": _("See the state of the cluster."),
+            "eks:DescribeNodegroup": _("See the state of the machines."),
+            "eks:DescribeUpdate": _("See what an update of the cluster did."),
+            "eks:ListNodegroups": _("See which groups of machines there are."),
+            "eks:ListUpdates": _("See which updates there were."),
+        },
+        resource=_CLUSTER,
+    ),
+    Grant(
+        "SeeNetwork",
+        Role.SUPPORT,
+        Phase.SUPPORT,
+        _ANY_READ,
+        {
+            "ec2:DescribeNatGateways": _("See whether a cell can reach the internet."),
+            "ec2:DescribeSecurityGroups": _("See whether a firewall rule is in the way."),
+            "ec2:DescribeSubnets": _("See whether a subnet has run out of addresses."),
+            "ec2:DescribeVpcs": _("See the network of a cell."),
+        },
+    ),
+    Grant(
+        "ReadClusterLogs",
+        Role.SUPPORT,
+        Phase.SUPPORT,
+        _("Only logs of clusters whose name starts with byoc-, this account's short code and -cell-."),
+        {
+            "logs:DescribeLogStreams": _("Find the log of the time in question."),
+            "logs:FilterLogEvents": _("Search the cluster's own log. It holds no data of your instances."),
+            "logs:GetLogEvents": _("Read the cluster's own log. It holds no data of your instances."),
+        },
+        resource="arn:aws:logs:{region}:{account_id}:log-group:/aws/eks/byoc-{short}-cell-check/cluster",
+    ),
+    Grant(
+        "SupportSwitchedOn",
+        Role.SUPPORT,
+        Phase.SUPPORT,
+        _("Tells nothing but the caller's own name."),
+        {"sts:GetCallerIdentity": _("Prove which role a session has. Stands where your switch for support is.")},
+    ),
+)
+
+GRANTS: tuple[Grant, ...] = READ + NETWORK + CELLS + SUPPORT
+
+DENIALS: tuple[Denial, ...] = (
+    Denial(
+        _("Never create a user or an access key."),
+        ("iam:CreateUser", "iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:AddUserToGroup"),
+        Role.OPERATOR,
+        "arn:aws:iam::{account_id}:user/check",
+    ),
+    Denial(
+        _("Never change its own trust, its own boundary or its own policies."),
+        (
+            "iam:UpdateAssumeRolePolicy",
+            "iam:PutRolePolicy",
+            "iam:DeleteRolePolicy",
+            "iam:AttachRolePolicy",
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:PutRolePermissionsBoundary",
+            "iam:DeleteRole",
+            "iam:TagRole",
+        ),
+        Role.OPERATOR,
+        _OPERATOR_ROLE,
+    ),
+    Denial(
+        _("Never change the support role."),
+        ("iam:UpdateAssumeRolePolicy", "iam:AttachRolePolicy", "iam:PassRole", "iam:DeleteRole", "sts:AssumeRole"),
+        Role.OPERATOR,
+        _SUPPORT_ROLE,
+    ),
+    Denial(
+        _("Never create, use or change a role of yours."),
+        ("iam:CreateRole", "iam:PassRole", "iam:UpdateRole", "iam:DeleteRole", "sts:AssumeRole"),
+        Role.OPERATOR,
+        "arn:aws:iam::{account_id}:role/check",
+    ),
+    Denial(
+        _("Never change a policy, the boundaries included."),
+        ("iam:CreatePolicyVersion", "iam:DeletePolicy", "iam:SetDefaultPolicyVersion"),
+        Role.OPERATOR,
+        "arn:aws:iam::{account_id}:policy/byoc-{suffix}-operator-boundary",
+    ),
+    Denial(
+        _("Never change whom this account trusts."),
+        ("iam:UpdateOpenIDConnectProviderThumbprint", "iam:AddClientIDToOpenIDConnectProvider", "iam:DeleteOpenIDConnectProvider"),
+        Role.OPERATOR,
+        "arn:aws:iam::{account_id}:oidc-provider/{issuer_path}",
+    ),
+    Denial(
+        _("Never touch a stack that is not a deployment cell, this kit included."),
+        ("cloudformation:UpdateStack", "cloudformation:DeleteStack", "cloudformation:CreateStack"),
+        Role.OPERATOR,
+        "arn:aws:cloudformation:{region}:{account_id}:stack/byoc-{suffix}-kit/1",
+    ),
+    Denial(
+        _("Never touch your organisation or its rules."),
+        ("organizations:AttachPolicy", "organizations:LeaveOrganization", "account:CloseAccount"),
+        Role.OPERATOR,
+    ),
+    Denial(
+        _("Never touch a network, disk or key without our tag."),
+        ("ec2:DeleteVpc", "ec2:DeleteVolume", "ec2:DeleteSecurityGroup", "ec2:CreateTags", "kms:ScheduleKeyDeletion", "kms:TagResource"),
+        Role.OPERATOR,
+    ),
+    Denial(
+        _("Never read your data: no storage, database, secret or parameter."),
+        ("s3:GetObject", "dynamodb:GetItem", "secretsmanager:GetSecretValue", "ssm:GetParameter", "kms:Decrypt"),
+        Role.OPERATOR,
+    ),
+    Denial(
+        _("Support never changes anything."),
+        ("ec2:CreateVpc", "ec2:DeleteVpc", "eks:UpdateClusterConfig", "eks:DeleteCluster", "cloudformation:DeleteStack"),
+        Role.SUPPORT,
+        _CLUSTER,
+    ),
+    Denial(
+        _("Support never becomes somebody else and never reads data or secrets."),
+        ("sts:AssumeRole", "iam:GetRole", "iam:CreateAccessKey", "s3:GetObject", "secretsmanager:GetSecretValue", "kms:Decrypt"),
+        Role.SUPPORT,
+    ),
+)
+
+_NOW = pgettext_lazy("when a resource is created", "With the kit")
+_FREE = _("Nobody: AWS does not charge for it.")
+_TAGS = "byoc:account"
+
+RESOURCES: tuple[KitResource, ...] = (
+    KitResource(
+        "IdentityProvider",
+        "AWS::IAM::OIDCProvider",
+        "{issuer_path}",
+        _("Makes this account check the portal's short-lived tokens. It is what replaces a stored key."),
+        _NOW,
+        _FREE,
+        _TAGS,
+    ),
+    KitResource(
+        "OperatorBoundary",
+        "AWS::IAM::ManagedPolicy",
+        "byoc-{suffix}-operator-boundary",
+        _("The most that the operator role can ever do, whatever is attached to it."),
+        _NOW,
+        _FREE,
+        "",
+    ),
+    KitResource(
+        "OperatorRole",
+        "AWS::IAM::Role",
+        "byoc-{suffix}-operator",
+        _("Creates, updates and deletes deployment cells, and checks this kit."),
+        _NOW,
+        _FREE,
+        _TAGS,
+    ),
+    KitResource(
+        "SupportBoundary",
+        "AWS::IAM::ManagedPolicy",
+        "byoc-{suffix}-support-boundary",
+        _("The most that the support role can ever do: read."),
+        _NOW,
+        _FREE,
+        "",
+    ),
+    KitResource(
+        "SupportRole",
+        "AWS::IAM::Role",
+        "byoc-{suffix}-support",
+        _("Is opened only during support access that you approved, and ends with it."),
+        _NOW,
+        _FREE,
+        _TAGS,
+    ),
+    KitResource(
+        "CellBoundary",
+        "AWS::IAM::ManagedPolicy",
+        "byoc-{suffix}-cell-boundary",
+        _("The most that the clusters and machines of your cells can ever do."),
+        _NOW,
+        _FREE,
+        "",
+    ),
+)
+
+SWITCHES: tuple[Switch, ...] = (
+    Switch(
+        "AllowChanges",
+        _("Changes by the operator role"),
+        _(
+            "Update the kit's stack with “no” and every change stops at once, also in open sessions. What runs keeps running, and reading goes on. "
+            "Cells cannot be created, updated or deleted until you set it to “yes”."
+        ),
+    ),
+    Switch(
+        "AllowSupport",
+        _("Support access"),
+        _(
+            "Update the kit's stack with “no” and support access is refused at once, also in open sessions and whatever was approved here. "
+            "Your instances are not affected."
+        ),
+    ),
+)

@@ -1,0 +1,100 @@
+"""What a kit says of itself, in words: every permission with its reason, every resource with its purpose. Read by pages and tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from django.db.models import TextChoices
+from django.utils.functional import Promise
+from django.utils.translation import pgettext_lazy
+
+Text = str | Promise
+
+
+class Phase(TextChoices):
+    """When a permission is used."""
+
+    SETUP = "setup", pgettext_lazy("when a permission is used", "Setup")
+    RUN = "run", pgettext_lazy("when a permission is used", "Run")
+    SUPPORT = "support", pgettext_lazy("when a permission is used", "Support")
+    DELETE = "delete", pgettext_lazy("when a permission is used", "Delete")
+
+
+class Role(TextChoices):
+    """Which of the kit's two roles holds a permission."""
+
+    OPERATOR = "operator", pgettext_lazy("role of the kit", "Operator")
+    SUPPORT = "support", pgettext_lazy("role of the kit", "Support")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One Allow statement of the template: its actions with their reasons, its limit in words, and how to ask the cloud about it.
+
+    `resource` and the values of `context` may hold {account}, {account_id}, {region}, {suffix}, {short} and {issuer_path}.
+    """
+
+    sid: str
+    role: Role
+    phase: Phase
+    limit: Text
+    actions: Mapping[str, Text]
+    resource: str = "*"
+    context: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One line of the review and permissions pages. `key` names it in stored checks; `sids` are the statements of the template."""
+
+    key: str
+    action: str
+    role: Role
+    phase: Phase
+    reason: Text
+    limit: Text
+    sids: tuple[str, ...]
+
+    @property
+    def service(self) -> str:
+        return self.action.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class Denial:
+    """Something that the kit refuses for ever, whatever else is attached. `actions` are examples that tests try."""
+
+    promise: Text
+    actions: tuple[str, ...]
+    role: Role
+    resource: str = "*"
+
+
+@dataclass(frozen=True)
+class KitResource:
+    """Something the kit creates in the customer's cloud, and what it costs there."""
+
+    logical_id: str
+    type: str
+    name: str  # with {suffix} and {issuer_path}
+    purpose: Text
+    phase: Text
+    payer: Text
+    tag: str
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A parameter of the kit that stays the customer's own: a kill switch."""
+
+    parameter: str
+    title: Text
+    effect: Text
+
+
+@dataclass(frozen=True)
+class Region:
+    """One place of a cloud. An opt-in region is off until the customer turns it on."""
+
+    code: str
+    name: str
+    is_opt_in: bool
