@@ -6,7 +6,8 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        from portal import checks  # noqa: F401, PLC0415  registers the system checks once the app registry is ready
+        # The Celery app is made here and not in portal/__init__.py, which the bare launcher imports before anything is installed.
+        from portal import celery, checks  # noqa: F401, PLC0415  checks register once the app registry is ready
 
 
 class PortalAdminConfig(AdminConfig):
