@@ -31,10 +31,6 @@ def pytest_configure(config: pytest.Config) -> None:
     from tests.undefined import UndefinedVariable
 
     settings.TEMPLATES[0]["OPTIONS"]["string_if_invalid"] = UndefinedVariable()
-    import importlib.util  # until portal/admin.py is there
-
-    if not importlib.util.find_spec("portal.admin"):
-        settings.INSTALLED_APPS[settings.INSTALLED_APPS.index("portal.apps.PortalAdminConfig")] = "django.contrib.admin"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
@@ -65,6 +61,7 @@ def _start_servers(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("AWS_", "PORTAL_", "PG")) and name not in KEPT]:
         del os.environ[name]
     os.environ |= environment(postgres.url(OWNER), valkey)
+    os.environ["PORTAL_STATIC_ROOT"] = tempfile.mkdtemp(dir=scratch)
 
 
 # Of the caller's variables only these reach the tests.
@@ -99,3 +96,47 @@ def _sweep() -> None:
         match = SCRATCH.match(folder.name)
         if match and not is_alive(int(match[1])):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+# --- People every test knows: alice owns Acme, bob operates it, charlie owns Globex, a stranger to Acme ---
+
+
+@pytest.fixture
+def acme(db):
+    from tests.factories import make_organisation
+
+    return make_organisation(name="Acme", slug="acme")
+
+
+@pytest.fixture
+def alice(acme):
+    return _member(acme, "alice", "owner")
+
+
+@pytest.fixture
+def bob(acme):
+    return _member(acme, "bob", "operator")
+
+
+@pytest.fixture
+def charlie(db):
+    from tests.factories import make_organisation
+
+    return _member(make_organisation(name="Globex", slug="globex"), "charlie", "owner")
+
+
+def _member(organisation, name, role):
+    """The user, as a member. Made with the factories, which can be imported only once Django is set up."""
+    from tests.factories import make_membership, make_user
+
+    return make_membership(organisation=organisation, user=make_user(email=f"{name}@people.example", name=name.title()), role=role).user
+
+
+@pytest.fixture
+def mailbox(mailoutbox):
+    """Mails sent, in order; queued mail is sent at once, after the transaction: wrap the act in django_capture_on_commit_callbacks."""
+    from portal.celery import app
+
+    app.conf.task_always_eager = True
+    yield mailoutbox
+    app.conf.task_always_eager = False
