@@ -42,6 +42,12 @@ def why_not_remove(membership: Membership, *, owner_count: int) -> str:
     return ""
 
 
+def why_not_set_active(user: User, *, is_active: bool, by: User) -> str:
+    if user.pk == by.pk and not is_active:
+        return _("You cannot deactivate yourself.")
+    return ""
+
+
 # --- Invitations -----------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from accounts.access import Role
+from accounts.actions.invitations import create_invitation
 from accounts.models import Membership, Organisation, User
 from portal.audit import Actor, Subject, record
 
@@ -24,11 +25,12 @@ def create_organisation(*, name: str, by: User) -> Organisation:
     return organisation
 
 
-def found_for_customer(*, name: str, by: User) -> Organisation:
-    """Create an organisation without members, for provider staff who then invite its first owner."""
+def found_for_customer(*, name: str, owner_email: str, reason: str, by: User) -> Organisation:
+    """Set up an organisation without members and invite its first owner: for provider staff, who do not become members."""
     with transaction.atomic():
         organisation = _insert_with_free_slug(name)
-        _record(organisation, "organisation.created", by, {"name": name})
+        _record(organisation, "organisation.created", by, {"name": name, "reason": reason})
+        create_invitation(organisation=organisation, email=owner_email, role=Role.OWNER, by=by)
     return organisation
 
 

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from accounts.access import Role
-from accounts.availability_people import refuse_if, why_not_change_role, why_not_remove
+from accounts.availability_people import refuse_if, why_not_change_role, why_not_remove, why_not_set_active
 from accounts.models import Membership, Organisation, User
 from portal.audit import Actor, Subject, record
 
@@ -45,6 +45,31 @@ def update_profile(*, user: User, name: str, time_zone: str) -> None:
         subject = Subject(kind="person", id=str(user.pk), label=user.email)
         details = {"fields": ", ".join(changed)}
         record(organisation_id=None, action="person.profile_changed", actor=Actor.user(user), subject=subject, details=details)
+
+
+def set_person_active(*, user: User, is_active: bool, reason: str, by: User) -> None:
+    """By provider staff. A deactivated person is signed out at the next request and keeps memberships, for a way back.
+
+    Every organisation of the person reads it in its activity; without any, it stands in the platform's. Raises NotAllowed.
+    """
+    with transaction.atomic():
+        locked = User.objects.select_for_update().get(pk=user.pk)
+        refuse_if(why_not_set_active(locked, is_active=is_active, by=by))
+        if locked.is_active == is_active:
+            return
+        locked.is_active = is_active
+        locked.save(update_fields=["is_active"])
+        # In the order of their ids, so that two such acts never wait for each other's chains.
+        organisations = sorted(locked.memberships.values_list("organisation_id", flat=True)) or [None]
+        for organisation_id in organisations:
+            record(
+                organisation_id=organisation_id,
+                action="person.reactivated" if is_active else "person.deactivated",
+                actor=Actor.user(by),
+                subject=Subject(kind="person", id=str(locked.pk), label=locked.email),
+                details={"reason": reason},
+            )
+    user.is_active = is_active
 
 
 def _lock(membership: Membership) -> tuple[Membership, int]:

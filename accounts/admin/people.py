@@ -1,0 +1,195 @@
+"""What provider staff see of people, and the two things they may do: set up a customer, and deactivate or reactivate a person.
+
+Both ask for a reason and go through the same actions as the portal, so they stand in the activity that the customer reads.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Count, Model, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.actions.organisations import found_for_customer
+from accounts.actions.people import set_person_active
+from accounts.availability_people import why_not_set_active
+from accounts.forms.people import AddressField, PlainNameField
+from accounts.models import Contact, Invitation, Membership, Organisation, User
+from portal.audit.admin import ReadOnlyAdmin
+
+# Generic for the type checker only.
+Base = admin.ModelAdmin[Model] if TYPE_CHECKING else admin.ModelAdmin
+
+
+class GuardedAdmin(Base):
+    """One write of its own at most; nothing is deleted, nothing is done in bulk."""
+
+    actions = None
+    list_max_show_all = 0
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.ALLOW
+
+    def has_add_permission(self, *_args: Any, **_kwargs: Any) -> bool:
+        return False
+
+    def has_change_permission(self, *_args: Any, **_kwargs: Any) -> bool:
+        return False
+
+    def has_delete_permission(self, *_args: Any, **_kwargs: Any) -> bool:
+        return False
+
+
+# --- Organisations ---------------------------------------------------------------------------------------------------
+
+
+class FoundingForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only for the type checker
+    name = PlainNameField(label=_("Name of the organisation"))
+    owner_email = AddressField(label=_("E-mail address of the first owner"), help_text=_("Gets an invitation that is valid for 7 days."))
+    reason = forms.CharField(label=_("Reason and case"), max_length=200, help_text=_("The customer reads it in the activity."))
+
+    class Meta:
+        model = Organisation
+        fields = ["name"]
+
+
+@admin.register(Organisation)
+class OrganisationAdmin(GuardedAdmin):
+    list_display = ["name", "slug", "member_count", "account_count", "created_at"]
+    list_filter = ["created_at", "cloud_accounts__state", "contacts__purpose"]
+    search_fields = ["name", "slug", "=id", "memberships__user__email", "cloud_accounts__external_id"]
+    search_help_text = _("Name, address, ID, a member's e-mail address or an AWS account number")
+    date_hierarchy = "created_at"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # type: ignore[override]
+        return request.user.is_active and request.user.is_staff
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, **kwargs) if obj else FoundingForm
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:  # noqa: ARG002
+        return ["id", "name", "slug", "created_at"] if obj else ["name", "owner_email", "reason"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
+        counts = {"members": Count("memberships", distinct=True), "accounts": Count("cloud_accounts", distinct=True)}
+        return super().get_queryset(request).annotate(**counts)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002
+        given = form.cleaned_data
+        made = found_for_customer(name=given["name"], owner_email=given["owner_email"], reason=given["reason"], by=request.user)  # type: ignore[arg-type]
+        obj.pk, obj.slug = made.pk, made.slug
+
+    @admin.display(description=_("Members"), ordering="members")
+    def member_count(self, obj: Any) -> int:
+        return int(obj.members)
+
+    @admin.display(description=_("Cloud accounts"), ordering="accounts")
+    def account_count(self, obj: Any) -> int:
+        return int(obj.accounts)
+
+
+# --- Users -----------------------------------------------------------------------------------------------------------
+
+
+class ActiveForm(forms.ModelForm):  # type: ignore[type-arg]
+    reason = forms.CharField(label=_("Reason and case"), max_length=200, help_text=_("The customer reads it in the activity."))
+
+    class Meta:
+        model = User
+        fields = ["is_active"]
+
+    acting: User
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if refusal := why_not_set_active(self.instance, is_active=bool(cleaned.get("is_active")), by=self.acting):
+            self.add_error("is_active", refusal)
+        return cleaned
+
+
+@admin.register(User)
+class UserAdmin(GuardedAdmin):
+    list_display = ["email", "name", "is_active", "is_staff", "is_support_engineer", "last_login", "created_at"]
+    list_filter = ["is_active", "is_staff", "is_support_engineer", "memberships__role", "created_at"]
+    search_fields = ["email", "name", "=id", "memberships__organisation__slug"]
+    search_help_text = _("E-mail address, name, ID or an organisation's address")
+    date_hierarchy = "created_at"
+    readonly_fields = ["id", "email", "name", "time_zone", "is_staff", "is_support_engineer", "last_login", "created_at"]
+    fields = ["id", "email", "name", "time_zone", "is_staff", "is_support_engineer", "last_login", "created_at", "is_active", "reason"]
+    form = ActiveForm
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # type: ignore[override]  # noqa: ARG002
+        return request.user.is_active and request.user.is_staff
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
+        return type("ActiveForm", (super().get_form(request, obj, **kwargs),), {"acting": request.user})
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002
+        given = form.cleaned_data
+        set_person_active(user=obj, is_active=given["is_active"], reason=given["reason"], by=request.user)  # type: ignore[arg-type]
+
+
+# --- Memberships, invitations, contacts ------------------------------------------------------------------------------
+
+
+@admin.register(Membership)
+class MembershipAdmin(ReadOnlyAdmin):
+    list_display = ["user", "organisation", "role", "created_at"]
+    list_filter = ["role", "user__is_active", "created_at"]
+    list_select_related = ["user", "organisation"]
+    search_fields = ["user__email", "user__name", "organisation__name", "organisation__slug", "=id"]
+    search_help_text = _("E-mail address, name or organisation")
+    date_hierarchy = "created_at"
+
+
+class InvitationStateFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+        return [("open", _("Open")), ("expired", _("Expired")), ("accepted", _("Accepted")), ("revoked", _("Withdrawn"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        unanswered = Q(accepted_at=None, revoked_at=None)
+        states = {
+            "open": unanswered & Q(expires_at__gt=timezone.now()),
+            "expired": unanswered & Q(expires_at__lte=timezone.now()),
+            "accepted": Q(accepted_at__isnull=False),
+            "revoked": Q(revoked_at__isnull=False),
+        }
+        return queryset.filter(states.get(self.value() or "", Q()))
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    list_display = ["email", "organisation", "role", "invited_by", "created_at", "expires_at", "accepted_at", "revoked_at"]
+    list_filter = [InvitationStateFilter, "role", "created_at"]
+    list_select_related = ["organisation", "invited_by"]
+    search_fields = ["email", "organisation__name", "organisation__slug", "=id"]
+    search_help_text = _("E-mail address or organisation")
+    date_hierarchy = "created_at"
+    fields = [
+        "id",
+        "organisation",
+        "email",
+        "role",
+        "invited_by",
+        "created_at",
+        "sent_at",
+        "expires_at",
+        "accepted_at",
+        "accepted_by",
+        "revoked_at",
+    ]
+
+
+@admin.register(Contact)
+class ContactAdmin(ReadOnlyAdmin):
+    list_display = ["name", "email", "organisation", "purpose", "confirmed_at", "created_at"]
+    list_filter = ["purpose", ("confirmed_at", admin.EmptyFieldListFilter), "created_at"]
+    list_select_related = ["organisation"]
+    search_fields = ["name", "email", "organisation__name", "organisation__slug", "=id"]
+    search_help_text = _("Name, e-mail address or organisation")
+    date_hierarchy = "created_at"
+    fields = ["id", "organisation", "name", "email", "purpose", "confirmed_at", "sent_at", "created_at"]
