@@ -19,7 +19,7 @@ if __name__ == "__main__":
             from portal.embedded.demo import main
 
             sys.exit(main(sys.argv[2:]))
-        from portal.embedded.checks import run_tests
+        from portal.embedded.suite import run_tests
 
         sys.exit(run_tests(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")

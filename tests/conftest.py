@@ -8,13 +8,16 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from portal.embedded.postgres import OWNER, Postgres, find_binaries
 from portal.embedded.process import is_alive, wait_until
 from portal.embedded.valkey import Valkey, find_server
+from tests.local_cloud import LocalCloud, running
 
 SCRATCH = re.compile(r"byoc-test-(\d+)-")
 servers = pytest.StashKey[tuple[Path, Postgres, Valkey]]()
@@ -140,3 +143,31 @@ def mailbox(mailoutbox):
     app.conf.task_always_eager = True
     yield mailoutbox
     app.conf.task_always_eager = False
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """The database refuses to empty the activity log; in a test database, and only there, transactional tests may."""
+    from tests.activity import let_tests_empty_the_log
+
+    with django_db_blocker.unblock():
+        let_tests_empty_the_log()
+
+
+# --- The local AWS -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(live_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """One local AWS for all tests of a process; it fetches the issuer's keys from the live server."""
+    with running(live_server.url, tmp_path_factory.mktemp("sandbox") / "sandbox.log") as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def sandbox(sandbox_process: LocalCloud, settings: Any, monkeypatch: pytest.MonkeyPatch) -> LocalCloud:
+    """An empty local AWS that the portal is configured for. The live server makes such a test's database a committed one."""
+    sandbox_process.control("POST", "reset")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", sandbox_process.aws_url)
+    settings.AWS_CONSOLE_URL = sandbox_process.console_url
+    return sandbox_process

@@ -7,10 +7,11 @@ import json
 import os
 import secrets
 import shutil
-import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
+
+from portal.embedded.ports import free_port, is_free
 
 LAYOUT = 1  # raise it when an older directory can no longer be read
 MARKER = "PORTAL_DEMO"
@@ -185,38 +186,6 @@ def fingerprint(paths: Iterable[Path], *more: str) -> str:
     for text in more:
         digest.update(text.encode() + b"\n")
     return digest.hexdigest()
-
-
-def is_free(port: int) -> bool:
-    """Whether nothing listens on this port of the loopback addresses."""
-    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-        if family == socket.AF_INET6 and not has_ipv6():
-            continue
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((address, port))
-            except OSError:
-                return False
-    return True
-
-
-def has_ipv6() -> bool:
-    """Whether this machine has the IPv6 loopback address (many containers do not)."""
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-def free_port() -> int:
-    """Some port of 127.0.0.1 that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def explain_os_error(error: OSError, path: Path) -> str:

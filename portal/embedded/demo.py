@@ -4,7 +4,6 @@ import argparse
 import os
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -12,8 +11,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from portal.embedded.data import DataDirectory, DemoError, explain_os_error, fingerprint, has_ipv6, is_disk_full, is_free
+from portal.embedded.data import DataDirectory, DemoError, explain_os_error, fingerprint, is_disk_full
 from portal.embedded.people import PEOPLE
+from portal.embedded.ports import has_ipv6, is_free, is_listening
 from portal.embedded.postgres import APPLICATION, OWNER, Postgres, PostgresError, find_binaries
 from portal.embedded.process import CannotDropRootError, end_leftovers
 from portal.embedded.supervisor import Child, Stopped, Supervisor
@@ -42,12 +42,17 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python3 manage.py demo", description="Run the portal with everything it needs.")
     add_arguments(parser)
     options = parser.parse_args(argv)
+    return run(options.port, options.data_dir, reset=options.reset)
+
+
+def run(port: int, data_dir: Path, *, reset: bool) -> int:
+    """The demo's exit code; its failures are written for whoever typed the command."""
     try:
-        Demo(options.port, options.data_dir, reset=options.reset).run()
+        Demo(port, data_dir, reset=reset).run()
     except (DemoError, PostgresError, ValkeyError, CannotDropRootError) as error:
-        return _refuse(_in_words(error, options.data_dir))
+        return _refuse(_in_words(error, data_dir))
     except OSError as error:
-        return _refuse(explain_os_error(error, options.data_dir))
+        return _refuse(explain_os_error(error, data_dir))
     return 0
 
 
@@ -290,10 +295,3 @@ class Demo:
         for person in PEOPLE:
             self.say(f"  {person.email:{width}}   {person.what}")
         self.say("")
-
-
-def is_listening(port: int) -> bool:
-    """Whether something accepts connections on this port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0

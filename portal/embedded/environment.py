@@ -68,15 +68,22 @@ class EnvironmentFailedError(Exception):
 def ensure(argv: list[str]) -> None:
     """Return when this process can run `argv[1]` ("demo" or "test"); else prepare `.venv` and never return: start again in it."""
     try:
-        environment = Environment(ROOT)
-        if environment.is_this_one_ready(argv[1]):
-            return
-        environment.prepare(argv[1])
+        python = python_for(argv[1])
     except EnvironmentFailedError as error:
         sys.exit(f"\n{error}")
     except OSError as error:
         sys.exit(f"\n{explain(str(error))}\n({error})")
-    _restart(environment.python, argv)
+    if str(python) != sys.executable:
+        _restart(python, argv)
+
+
+def python_for(command: str) -> Path:
+    """The interpreter that has what `command` needs, prepared if necessary. Raises EnvironmentFailedError, OSError."""
+    environment = Environment(ROOT)
+    if environment.is_this_one_ready(command):
+        return Path(sys.executable)
+    environment.prepare(command)
+    return environment.python
 
 
 def _restart(python: Path, argv: list[str]) -> NoReturn:
