@@ -14,7 +14,7 @@ def remember_caller(access_key: str) -> None:
 
 
 def is_root_caller() -> bool:
-    return iam_evaluator.is_root_access_key(_caller.get())
+    return bool(iam_evaluator.is_root_access_key(_caller.get()))
 
 
 def denial(action: str, resource_arn: str, account: str) -> str | None:

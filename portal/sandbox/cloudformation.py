@@ -3,16 +3,17 @@
 import re
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ministack.core.responses import get_account_id
 from ministack.services import s3
-from ministack.services.cloudformation import helpers, stacks
+from ministack.services.cloudformation import _stacks, handlers, helpers, stacks
 
 from portal.sandbox import cloudformation_iam
 from portal.sandbox.caller import denial, is_root_caller
-from portal.sandbox.patches import replace_function
+from portal.sandbox.patches import replace_entry, replace_function
 from portal.sandbox.sandbox import Sandbox
 
 Properties = dict[str, Any]
@@ -31,11 +32,17 @@ NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
 
 def install(sandbox: Sandbox) -> None:
     """Puts the patches in place. Call once, before the first request."""
-    replace_function(stacks, "_runs_on_worker_thread", lambda _original: lambda _type: True, why="a paced resource must not hold the server's loop")
-    replace_function(stacks, "_provision_resource", lambda original: _provisioning(original, sandbox), why="pace, failures on order, caller's rights, unknown properties")
-    replace_function(stacks, "_update_resource", lambda original: _updating(original, sandbox), why="pace, failures on order, caller's rights")
-    replace_function(stacks, "_delete_resource", lambda original: _deleting(original, sandbox), why="pace, failures on order, caller's rights")
-    replace_function(helpers, "_resolve_document", lambda original: _reading_documents(original, sandbox), why="a template URL is an S3 address the caller may read")
+    held = "a paced resource must not hold the server's loop"
+    replace_function(stacks, "_runs_on_worker_thread", lambda _original: lambda _type: True, why=held)
+    strict = "pace, failures on order, the caller's rights, unknown properties"
+    replace_function(stacks, "_provision_resource", lambda original: _provisioning(original, sandbox), why=strict)
+    replace_function(stacks, "_update_resource", lambda original: _updating(original, sandbox), why=strict)
+    replace_function(stacks, "_delete_resource", lambda original: _deleting(original, sandbox), why=strict)
+    replace_function(stacks, "_roll_back_operation", _naming_failures, why="AWS names the failed resources in the stack's reason")
+    address = "a template URL is an S3 address the caller may read"
+    replace_function(helpers, "_resolve_document", lambda original: _reading_documents(original, sandbox), why=address)
+    again = "the same ClientRequestToken is the same request, not a taken name"
+    replace_entry(handlers, handlers._ACTION_HANDLERS, "CreateStack", _creating_once, why=again)
     cloudformation_iam.install()
 
 
@@ -49,19 +56,21 @@ def _provisioning(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..
 
 
 def _updating(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
-    def update(resource_type: str, physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str = "", attributes: Any = None) -> Any:
+    def update(resource_type: str, physical_id: str, old: Properties, new: Properties, *names: Any) -> Any:
         if old != new:
+            logical_id = str(names[1]) if len(names) > 1 else ""  # after the stack's name
             _before(sandbox, resource_type, logical_id, new, "update")
             cloudformation_iam.check_properties(resource_type, logical_id, new)
-        return _changed(sandbox, original(resource_type, physical_id, old, new, stack_name, logical_id, attributes))
+        return _changed(sandbox, original(resource_type, physical_id, old, new, *names))
 
     return update
 
 
 def _deleting(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
-    def delete(resource_type: str, physical_id: str, props: Properties, stack_name: str | None = None, logical_id: str | None = None) -> Any:
-        _before(sandbox, resource_type, logical_id or "", props, "delete")
-        return _changed(sandbox, original(resource_type, physical_id, props, stack_name, logical_id))
+    def delete(resource_type: str, physical_id: str, props: Properties, *names: Any) -> Any:
+        logical_id = str(names[1]) if len(names) > 1 else ""
+        _before(sandbox, resource_type, logical_id, props, "delete")
+        return _changed(sandbox, original(resource_type, physical_id, props, *names))
 
     return delete
 
@@ -84,7 +93,36 @@ def _before(sandbox: Sandbox, resource_type: str, logical_id: str, props: Proper
     for needed in (needs or {}).get(action, ()):
         refused = denial(needed, cloudformation_iam.arn_of(resource_type, props, account), account)
         if refused is not None:
-            raise ValueError(f'Resource handler returned message: "{refused} (Service: Iam, Status Code: 403)" (HandlerErrorCode: AccessDenied)')
+            raise ValueError(
+                f'Resource handler returned message: "{refused} (Service: Iam, Status Code: 403)" (HandlerErrorCode: AccessDenied)'
+            )
+
+
+def _naming_failures(original: Callable[..., Any]) -> Callable[..., Any]:
+    async def roll_back(
+        stack_name: str, stack_id: str, stack: dict[str, Any], operation: dict[str, Any], reason_override: str = ""
+    ) -> None:
+        failed = operation.get("failed_logical_id")
+        if failed and not operation.get("is_update"):
+            reason_override = f"The following resource(s) failed to create: [{failed}]. Rollback requested by user."
+            stack["StackStatusReason"] = reason_override
+        await original(stack_name, stack_id, stack, operation, reason_override)
+
+    return roll_back
+
+
+def _creating_once(original: Callable[..., Any]) -> Callable[..., Any]:
+    def create(params: dict[str, Any]) -> Any:
+        token, name = helpers._p(params, "ClientRequestToken"), helpers._p(params, "StackName")
+        known = _stacks.get(name)
+        if token and known is not None and known.get("_sandbox_token") == token:
+            return helpers._xml(200, "CreateStackResponse", f"<CreateStackResult><StackId>{known['StackId']}</StackId></CreateStackResult>")
+        answer = original(params)
+        if answer[0] == HTTPStatus.OK:
+            _stacks[name]["_sandbox_token"] = token
+        return answer
+
+    return create
 
 
 def _reading_documents(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
@@ -130,4 +168,3 @@ def _s3_address(url: str, sandbox: Sandbox) -> tuple[str, str]:
         return real.group("bucket"), path
     bucket, _, key = path.partition("/")
     return bucket, key
-

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from ministack.core.responses import get_account_id
@@ -12,6 +13,7 @@ from portal.sandbox.patches import add_entry, replace_entry
 
 Properties = dict[str, Any]
 Made = tuple[str, dict[str, Any]]  # what CloudFormation keeps of a resource: physical id, attributes
+SHORTEST_MAXIMUM, LONGEST_MAXIMUM = 3600, 43200  # seconds a role may allow its sessions
 STACK_TAG = "aws:cloudformation:stack-id"
 
 PROPERTIES = {
@@ -25,10 +27,10 @@ PROPERTIES = {
 
 
 def install() -> None:
-    handlers = provisioners._RESOURCE_HANDLERS
+    handlers, tags = provisioners._RESOURCE_HANDLERS, provisioners._STACK_TAG_PROPERTY
     provider = {"create": _create_provider, "update": _update_provider, "delete": _delete_provider}
     add_entry(provisioners, handlers, "AWS::IAM::OIDCProvider", provider, why="ministack has no such type")
-    add_entry(provisioners, provisioners._STACK_TAG_PROPERTY, "AWS::IAM::OIDCProvider", ("Tags", "list"), why="stack tags reach the provider")
+    add_entry(provisioners, tags, "AWS::IAM::OIDCProvider", ("Tags", "list"), why="stack tags reach the provider")
     replace_entry(provisioners, handlers, "AWS::IAM::Role", _stricter_role, why="boundary is dropped, a taken name is overwritten")
     replace_entry(provisioners, handlers, "AWS::IAM::ManagedPolicy", _stricter_policy, why="a taken name is overwritten")
 
@@ -37,7 +39,9 @@ def check_properties(resource_type: str, logical_id: str, props: Properties) -> 
     """Raises ValueError on a property the type does not have, as the resource schema does."""
     known = PROPERTIES.get(resource_type)
     for name in sorted(set(props) - known if known else ()):
-        raise ValueError(f"Properties validation failed for resource {logical_id} with message:\n#: extraneous key [{name}] is not permitted")
+        raise ValueError(
+            f"Properties validation failed for resource {logical_id} with message:\n#: extraneous key [{name}] is not permitted"
+        )
 
 
 def arn_of(resource_type: str, props: Properties, account: str) -> str:
@@ -61,7 +65,7 @@ def _handler_error(message: str, code: str, status: int) -> ValueError:
 def _ask_iam(action: str, params: dict[str, list[str]]) -> None:
     """The same code the API runs, so that a stack and a person meet the same rules. Raises ValueError with IAM's own words."""
     status, _headers, body = iam._IAM_HANDLERS[action](params)
-    if status >= 400:
+    if status >= HTTPStatus.BAD_REQUEST:
         text = body.decode()
         code, message = (text.partition(f"<{tag}>")[2].partition(f"</{tag}>")[0] for tag in ("Code", "Message"))
         raise _handler_error(message, "AlreadyExists" if code == "EntityAlreadyExists" else "InvalidRequest", status)
@@ -139,7 +143,7 @@ def _check_role(props: Properties) -> None:
             raise _handler_error("This policy contains invalid Json", "InvalidRequest", 400) from problem
     if not isinstance(trust, dict) or not trust.get("Statement"):
         raise _handler_error("Syntax errors in policy.", "InvalidRequest", 400)
-    if not 3600 <= int(props.get("MaxSessionDuration", 3600)) <= 43200:
+    if not SHORTEST_MAXIMUM <= int(props.get("MaxSessionDuration", SHORTEST_MAXIMUM)) <= LONGEST_MAXIMUM:
         raise _handler_error("MaxSessionDuration must be between 3600 and 43200 seconds", "InvalidRequest", 400)
     boundary = props.get("PermissionsBoundary")
     if boundary and not iam._policy_exists(boundary):

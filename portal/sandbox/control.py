@@ -1,18 +1,18 @@
 """`/_sandbox/`, JSON, customer port only: break things, slow them, look inside. For tests and for trying failures by hand.
 
-    GET    /_sandbox/                    ports, knobs, faults, number of violations
-    POST   /_sandbox/knobs               {"pace_seconds": 0, "type_seconds": {"AWS::IAM::Role": 2}, "propagation_seconds": 3,
-                                          "scps": {"111122223333": {policy}}, "quotas": {"111122223333": {"vpc/L-F678F1CE": 1}},
-                                          "failures": [{"type": "AWS::IAM::Role", "action": "create", "reason": "...", "count": 1}]}
-    GET|POST|DELETE /_sandbox/faults     {"kind": "throttle", "service": "sts", "action": "AssumeRoleWithWebIdentity", "account": "*", "count": 3}
-    DELETE /_sandbox/faults?id=3
-    POST   /_sandbox/age-sessions        {"seconds": 3600, "account": "*"}
-    POST   /_sandbox/forget-keys         issuers' cached keys
-    GET|DELETE /_sandbox/violations      who used what is not played here
-    GET|DELETE /_sandbox/mail?to=a@b     the mailbox as JSON
-    GET    /_sandbox/patches             what is changed in ministack
-    POST   /_sandbox/snapshot            save now
-    POST   /_sandbox/reset               everything empty, knobs as on the command line
+GET    /_sandbox/                    ports, knobs, faults, number of violations
+POST   /_sandbox/knobs               {"pace_seconds": 0, "type_seconds": {"AWS::IAM::Role": 2}, "propagation_seconds": 3,
+                                      "scps": {"111122223333": {policy}}, "quotas": {"111122223333": {"vpc/L-F678F1CE": 1}},
+                                      "failures": [{"type": "AWS::IAM::Role", "action": "create", "reason": "...", "count": 1}]}
+GET|POST|DELETE /_sandbox/faults     {"kind": "throttle", "service": "sts", "action": "AssumeRoleWithWebIdentity", "account": "*", "count": 3}
+DELETE /_sandbox/faults?id=3
+POST   /_sandbox/age-sessions        {"seconds": 3600, "account": "*"}
+POST   /_sandbox/forget-keys         issuers' cached keys
+GET|DELETE /_sandbox/violations      who used what is not played here
+GET|DELETE /_sandbox/mail?to=a@b     the mailbox as JSON
+GET    /_sandbox/patches             what is changed in ministack
+POST   /_sandbox/snapshot            save now
+POST   /_sandbox/reset               everything empty, knobs as on the command line
 """
 
 import json

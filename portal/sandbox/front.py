@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from http import HTTPStatus
 
 from ministack import app as ministack
+from ministack.core.responses import _account_from_sts_session
 
 from portal.sandbox import quotas, sts, wire
 from portal.sandbox.caller import remember_caller
@@ -57,11 +59,9 @@ class Front:
             return
         account = sts.account_of(request.form) if request.action == sts.ACTION else _account(request)
         fault = self.sandbox.faults.take(request.service, request.action, account)
-        if fault is not None:
-            send = await self._break(fault, request, send)
-            if send is None:
-                return
-        await self._answer(request, scope, receive, send)
+        onward = send if fault is None else await self._break(fault, request, send)
+        if onward is not None:
+            await self._answer(request, scope, receive, onward)
 
     def _refuse(self, request: Request) -> wire.Reply | None:
         if request.service not in SERVICES:
@@ -115,7 +115,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-            elif status >= 500 or (status == 400 and any(word in message.get("body", b"") for word in (b"InvalidAction", b"Unsupported resource type"))):
+            elif _is_unplayed(status, message.get("body", b"")):
                 body = message.get("body", b"")[:300].decode("utf-8", "replace")
                 self.sandbox.violate(kind="unplayed", service=request.service, action=request.action, answer=body)
                 status = 0
@@ -124,9 +124,14 @@ class Front:
         return watch
 
 
-def _account(request: Request) -> str:
-    from ministack.core.responses import _account_from_sts_session  # noqa: PLC0415 - private, named in patches.RELIED_ON
+def _is_unplayed(status: int, body: bytes) -> bool:
+    """A reply real AWS would not give: ministack broke, or does not know the action or the resource type."""
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return True
+    return status == HTTPStatus.BAD_REQUEST and (b"InvalidAction" in body or b"Unsupported resource type" in body)
 
+
+def _account(request: Request) -> str:
     if request.is_root:
         return request.access_key
     return _account_from_sts_session(request.access_key) or ""
@@ -136,8 +141,9 @@ def _dropping(send: Send) -> Send:
     """Lets the work be done and drops the connection instead of the answer."""
 
     async def drop(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            send.__self__.transport.abort()  # type: ignore[attr-defined]  # uvicorn's own request cycle
+        cycle = getattr(send, "__self__", None)  # uvicorn's own request; the played console has no connection to drop
+        if message["type"] == "http.response.start" and cycle is not None:
+            cycle.transport.abort()
 
     return drop
 

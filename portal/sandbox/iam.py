@@ -1,10 +1,12 @@
 """IAM made strict: providers, simulation with boundaries, SCPs, resource ARNs of the calls the portal makes."""
 
+import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import iam
+from ministack.services import iam, sts
 
 from portal.sandbox import simulation
 from portal.sandbox.patches import add_entry, replace_entry, replace_function
@@ -12,18 +14,31 @@ from portal.sandbox.sandbox import Sandbox
 
 Params = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
+SESSIONS_KEPT_SECONDS = 24 * 3600
 EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
 
 def install(sandbox: Sandbox) -> None:
+    """Puts the patches in place. Call once, before the first request."""
     handlers = iam._IAM_HANDLERS
-    replace_entry(iam, handlers, "CreateOpenIDConnectProvider", _creating_provider, why="https only, URL kept without its scheme, as AWS answers it")
+    replace_entry(iam, handlers, "CreateOpenIDConnectProvider", _creating_provider, why="https only, URL kept without its scheme")
     replace_entry(iam, handlers, "DeletePolicy", _deleting_policy, why="a policy in use as a boundary cannot be deleted")
-    replace_entry(iam, handlers, "SimulatePrincipalPolicy", lambda _original: lambda params: simulation.simulate(params, sandbox), why="boundary, SCP, every resource, context entries")
+    full = "boundary, SCP, every resource, context entries"
+    replace_entry(iam, handlers, "SimulatePrincipalPolicy", lambda _original: lambda params: simulation.simulate(params, sandbox), why=full)
     add_entry(iam, handlers, "AddClientIDToOpenIDConnectProvider", _add_client_id, why="ministack has no such action")
     add_entry(iam, handlers, "RemoveClientIDFromOpenIDConnectProvider", _remove_client_id, why="ministack has no such action")
-    replace_function(iam_actions, "extract_resource_arn", _naming_resources, why="least-privilege policies name providers, policy sources and role paths")
-    replace_function(iam_evaluator, "resolve_principal", lambda original: _limited_by_scp(original, sandbox), why="service control policies limit everyone, root too")
+    named = "least-privilege policies name providers, policy sources and role paths"
+    replace_function(iam_actions, "extract_resource_arn", _naming_resources, why=named)
+    limited = "service control policies limit everyone, root too"
+    replace_function(iam_evaluator, "resolve_principal", lambda original: _limited_by_scp(original, sandbox), why=limited)
+    expired = "an expired session is expired, not unknown"
+    replace_function(sts, "_evict_expired_sessions", lambda _original: _forget_old_sessions, why=expired)
+
+
+def _forget_old_sessions() -> None:
+    """Keeps ended sessions for a day, so that a late call with one is told why."""
+    for key in [key for key, session in sts._sessions.items() if session.get("Expiration", 0) < time.time() - SESSIONS_KEPT_SECONDS]:
+        sts._sessions.pop(key, None)
 
 
 def _creating_provider(original: Callable[[Params], Answer]) -> Callable[[Params], Answer]:
@@ -33,7 +48,7 @@ def _creating_provider(original: Callable[[Params], Answer]) -> Callable[[Params
             return iam._error(400, "ValidationError", "Invalid Open ID Connect Provider URL")  # type: ignore[no-any-return]
         answer = original(params)
         arn = f"arn:aws:iam::{iam.get_account_id()}:oidc-provider/{url.removeprefix('https://').rstrip('/')}"
-        if answer[0] == 200:
+        if answer[0] == HTTPStatus.OK:
             iam._oidc_providers[arn]["Url"] = url.removeprefix("https://")
         return answer
 
@@ -77,9 +92,10 @@ def _remove_client_id(params: Params) -> Answer:
 
 
 def _naming_resources(original: Callable[..., str]) -> Callable[..., str]:
-    def extract(service: str, method: str, path: str, headers: Any, body: bytes, params: Params, region: str, account: str) -> str:
+    def extract(service: str, *request: Any) -> str:
+        *_, params, _region, account = request
         if service == "iam":
-            if (iam._p(params, "Action")) == "ListOpenIDConnectProviders":
+            if iam._p(params, "Action") == "ListOpenIDConnectProviders":
                 return f"arn:aws:iam::{account}:oidc-provider/*"
             named: str = iam._p(params, "OpenIDConnectProviderArn") or iam._p(params, "PolicySourceArn")
             if named:
@@ -87,7 +103,7 @@ def _naming_resources(original: Callable[..., str]) -> Callable[..., str]:
             role = iam._roles.get_scoped(account, None, iam._p(params, "RoleName"))
             if role is not None:
                 return str(role["Arn"])
-        return original(service, method, path, headers, body, params, region, account)
+        return original(service, *request)
 
     return extract
 

@@ -10,7 +10,7 @@ class ResourceFailure:
 
     type: str
     action: str = "create"  # create | update | delete
-    reason: str = "Resource handler returned message: \"Internal Failure\" (HandlerErrorCode: InternalFailure)"
+    reason: str = 'Resource handler returned message: "Internal Failure" (HandlerErrorCode: InternalFailure)'
     logical_id: str = ""
     count: int | None = 1
 

@@ -21,14 +21,25 @@ class Options:
 
 
 def parse(arguments: Sequence[str]) -> Options:
-    parser = argparse.ArgumentParser(prog="python -m portal.sandbox", description="Strict local AWS, played console and mailbox on 127.0.0.1.")
+    parser = argparse.ArgumentParser(
+        prog="python -m portal.sandbox", description="Strict local AWS, played console and mailbox on 127.0.0.1."
+    )
     parser.add_argument("--aws-port", type=int, default=0, help="the portal's AWS endpoint (0: any free port)")
     parser.add_argument("--console-port", type=int, default=0, help="customer's AWS endpoint, /console/, /mailbox/, /_sandbox/")
     parser.add_argument("--smtp-port", type=int, default=0, help="takes mail")
-    parser.add_argument("--issuer-resolve", action="append", default=[], type=_resolution, metavar="ISSUER=ORIGIN", help="stands in for DNS and TLS only; may be repeated")
+    parser.add_argument(
+        "--issuer-resolve",
+        action="append",
+        default=[],
+        type=_resolution,
+        metavar="ISSUER=ORIGIN",
+        help="stands in for DNS and TLS only; may be repeated",
+    )
     parser.add_argument("--state-dir", type=Path, default=None, help="where state survives a restart (default: memory only)")
     parser.add_argument("--pace", type=float, default=1.4, metavar="SECONDS", help="CloudFormation's time for one resource (default 1.4)")
-    parser.add_argument("--propagation", type=float, default=3.0, metavar="SECONDS", help="a new role is unknown to STS for this long (default 3)")
+    parser.add_argument(
+        "--propagation", type=float, default=3.0, metavar="SECONDS", help="a new role is unknown to STS for this long (default 3)"
+    )
     given = parser.parse_args(arguments)
     return Options(
         aws_port=given.aws_port,

@@ -5,6 +5,7 @@ from typing import Any
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import request_scope
+from ministack.services import sts as ministack_sts
 
 from portal.sandbox import wire
 from portal.sandbox.request import Request
@@ -25,9 +26,13 @@ async def answer(request: Request, sandbox: Sandbox) -> wire.Reply:
     account = iam_evaluator.find_iam_access_key_account(request.access_key) or _session_account(request.access_key)
     with request_scope(account, request.region):
         raw_path = request.path
-        iam_evaluator.pin_signed_request(request.method, raw_path, request.query, [(n.encode(), v.encode("latin-1")) for n, v in request.headers.items()])
+        iam_evaluator.pin_signed_request(
+            request.method, raw_path, request.query, [(n.encode(), v.encode("latin-1")) for n, v in request.headers.items()]
+        )
         iam_evaluator.pin_signed_body(request.body)
-        refused = iam_evaluator.enforce(request.access_key, f"servicequotas:{request.action}", "servicequotas", request.region, resource_arn="*")
+        refused = iam_evaluator.enforce(
+            request.access_key, f"servicequotas:{request.action}", "servicequotas", request.region, resource_arn="*"
+        )
     if isinstance(refused, iam_evaluator.AuthError):
         return wire.refusal("servicequotas", 403, refused.code, refused.message)
     if refused is not None:
@@ -36,7 +41,9 @@ async def answer(request: Request, sandbox: Sandbox) -> wire.Reply:
     if request.action in {"GetServiceQuota", "GetAWSDefaultServiceQuota"}:
         name = f"{asked.get('ServiceCode')}/{asked.get('QuotaCode')}"
         if name not in DEFAULTS:
-            return wire.refusal("servicequotas", 404, "NoSuchResourceException", "The request failed because the specified quota does not exist.")
+            return wire.refusal(
+                "servicequotas", 404, "NoSuchResourceException", "The request failed because the specified quota does not exist."
+            )
         return _document({"Quota": _quota(name, overrides, account, request.region)})
     if request.action == "ListServiceQuotas":
         names = [name for name in DEFAULTS if name.startswith(f"{asked.get('ServiceCode')}/")]
@@ -46,8 +53,6 @@ async def answer(request: Request, sandbox: Sandbox) -> wire.Reply:
 
 
 def _session_account(access_key: str) -> str:
-    from ministack.services import sts as ministack_sts  # noqa: PLC0415 - loaded by now; keeps this file importable first
-
     return str((ministack_sts._sessions.get(access_key) or {}).get("AccountId", access_key))
 
 

@@ -31,9 +31,9 @@ class Request:
         found = CREDENTIAL.search(self.headers.get("authorization", ""))
         if found:
             return found.group(1), found.group(2), found.group(3)
-        parts = (self.query.get("X-Amz-Credential") or [""])[0].split("/")
-        if len(parts) == 5:  # key/date/region/service/aws4_request
-            return parts[0], parts[2], parts[3]
+        match (self.query.get("X-Amz-Credential") or [""])[0].split("/"):
+            case [key, _date, region, service, _ending]:
+                return key, region, service
         return (self.query.get("AWSAccessKeyId") or [""])[0], "", ""
 
     @property

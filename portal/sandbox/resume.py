@@ -53,10 +53,20 @@ async def _create_again(stack: Stack) -> None:
     for logical_id in list(reversed(stack.get("_resources", {}))):
         resource = stack["_resources"].pop(logical_id)
         await stacks.run_reentrant(
-            stacks._delete_resource, resource["ResourceType"], resource["PhysicalResourceId"], resource["Properties"], stack["StackName"], logical_id
+            stacks._delete_resource,
+            resource["ResourceType"],
+            resource["PhysicalResourceId"],
+            resource["Properties"],
+            stack["StackName"],
+            logical_id,
         )
     await stacks._deploy_stack_async(
-        stack["StackName"], stack["StackId"], stack["_template"], stack["_resolved_params"], stack.get("DisableRollback", False), stack.get("Tags", [])
+        stack["StackName"],
+        stack["StackId"],
+        stack["_template"],
+        stack["_resolved_params"],
+        stack.get("DisableRollback", False),
+        stack.get("Tags", []),
     )
 
 
@@ -64,4 +74,12 @@ async def _stop_update(stack: Stack) -> None:
     """The record of what stood before an update is not part of a snapshot: the update ends as failed, resources as they are."""
     stack["StackStatus"] = "UPDATE_FAILED"
     stack["StackStatusReason"] = "The local AWS was restarted during the update."
-    stacks._add_event(stack["StackId"], stack["StackName"], stack["StackName"], "AWS::CloudFormation::Stack", "UPDATE_FAILED", stack["StackStatusReason"], stack["StackId"])
+    stacks._add_event(
+        stack["StackId"],
+        stack["StackName"],
+        stack["StackName"],
+        "AWS::CloudFormation::Stack",
+        "UPDATE_FAILED",
+        stack["StackStatusReason"],
+        stack["StackId"],
+    )

@@ -48,7 +48,10 @@ async def serve(options: Options) -> int:
     loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(WORKERS, thread_name_prefix="sandbox"))
     ministack._MAIN_LOOP = loop
     try:
-        sockets = {name: _listen(port) for name, port in (("aws", options.aws_port), ("console", options.console_port), ("smtp", options.smtp_port))}
+        sockets = {
+            name: _listen(port)
+            for name, port in (("aws", options.aws_port), ("console", options.console_port), ("smtp", options.smtp_port))
+        }
     except OSError as problem:
         sys.stderr.write(f"The local AWS cannot listen: {problem}\n")
         return 2
@@ -61,7 +64,9 @@ async def serve(options: Options) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    smtp = await loop.create_server(lambda: SMTP(Receiver(sandbox.mailbox), hostname="localhost", enable_SMTPUTF8=True), sock=sockets["smtp"])
+    smtp = await loop.create_server(
+        lambda: SMTP(Receiver(sandbox.mailbox), hostname="localhost", enable_SMTPUTF8=True), sock=sockets["smtp"]
+    )
     keeper = loop.create_task(snapshots.keep())
     servers = [Server(_config(front), stop) for front in _fronts(sandbox, snapshots)]
     sys.stdout.write(json.dumps({"ready": True, **sandbox.ports}) + "\n")

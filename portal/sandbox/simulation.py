@@ -22,7 +22,9 @@ def simulate(params: Params, sandbox: Sandbox) -> tuple[int, dict[str, str], byt
     name = name.rpartition("/")[2]
     if kind not in {"role", "user"}:
         return iam._error(400, "InvalidInput", f"Invalid Entity Arn: {source} does not clearly define entity type and name.")  # type: ignore[no-any-return]
-    store, gather = (iam._roles, iam_evaluator._gather_role_policies) if kind == "role" else (iam._users, iam_evaluator._gather_user_policies)
+    store, gather = (
+        (iam._roles, iam_evaluator._gather_role_policies) if kind == "role" else (iam._users, iam_evaluator._gather_user_policies)
+    )
     if name not in store:
         return iam._error(404, "NoSuchEntity", f"The {kind} with name {name} cannot be found.")  # type: ignore[no-any-return]
     policies = gather(name, account)
@@ -80,7 +82,11 @@ def _result(
     if organisation:
         allowed = iam_evaluator.evaluate(keys, *organisation).decision == "Allow"
         details += f"<OrganizationsDecisionDetail><AllowedByOrganizations>{str(allowed).lower()}</AllowedByOrganizations></OrganizationsDecisionDetail>"
-    matched = f"<member><SourcePolicyId>{escape(found.matched_sid)}</SourcePolicyId><SourcePolicyType>IAM Policy</SourcePolicyType></member>" if found.matched_sid else ""
+    matched = (
+        f"<member><SourcePolicyId>{escape(found.matched_sid)}</SourcePolicyId><SourcePolicyType>IAM Policy</SourcePolicyType></member>"
+        if found.matched_sid
+        else ""
+    )
     missing = "".join(f"<member>{escape(key)}</member>" for key in _missing(action, policies, boundary, context))
     same = f"<EvalResourceName>{escape(resource)}</EvalResourceName>"
     return (

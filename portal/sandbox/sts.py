@@ -6,6 +6,7 @@ import secrets
 import string
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -62,7 +63,7 @@ def _assume(form: Form, region: str, sandbox: Sandbox) -> wire.Reply:
     if problem is not None:
         status, _headers, body = problem
         return wire.Reply(status, "text/xml", body)
-    return _open_session(role, account, session_name, seconds, policies, provider_arn, claims)
+    return _open_session(role, session_name, seconds, policies, Proven(provider_arn, claims["sub"], str(audiences[0])))
 
 
 def _checked_input(role_arn: str, session_name: str, token: str) -> tuple[str, str]:
@@ -121,16 +122,25 @@ def _is_propagating(role: Mapping[str, Any], sandbox: Sandbox) -> bool:
     return time.time() - created.timestamp() < sandbox.knobs.propagation_seconds
 
 
-def _open_session(
-    role: Mapping[str, Any], account: str, session_name: str, seconds: int, policies: Mapping[str, Any], provider_arn: str, claims: Mapping[str, Any]
-) -> wire.Reply:
+@dataclass(frozen=True)
+class Proven:
+    """What the token proved."""
+
+    provider_arn: str
+    subject: str
+    audience: str
+
+
+def _open_session(role: Mapping[str, Any], name: str, seconds: int, policies: Mapping[str, Any], proven: Proven) -> wire.Reply:
     now = time.time()
-    arn = f"arn:aws:sts::{account}:assumed-role/{role['RoleName']}/{session_name}"
+    account = role["Arn"].split(":")[4]
+    arn, user = f"arn:aws:sts::{account}:assumed-role/{role['RoleName']}/{name}", f"{role['RoleId']}:{name}"
+    secret, token = secrets.token_urlsafe(30), secrets.token_urlsafe(192)
     session = {
         "Arn": arn,
-        "UserId": f"{role['RoleId']}:{session_name}",
-        "SecretAccessKey": secrets.token_urlsafe(30),
-        "SessionToken": secrets.token_urlsafe(192),
+        "UserId": user,
+        "SecretAccessKey": secret,
+        "SessionToken": token,
         "Expiration": now + seconds,
         "IssuedAt": now,
         "AccountId": account,
@@ -141,15 +151,14 @@ def _open_session(
     key = "ASIA" + "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))
     ministack_sts.register_session(key, session)
     ends = dt.datetime.fromtimestamp(now + seconds, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    audience = claims["aud"] if isinstance(claims["aud"], str) else claims["aud"][0]
     return wire.result(
         "sts",
         ACTION,
-        f"<SubjectFromWebIdentityToken>{escape(claims['sub'])}</SubjectFromWebIdentityToken><Audience>{escape(audience)}</Audience>"
-        f"<AssumedRoleUser><Arn>{escape(arn)}</Arn><AssumedRoleId>{escape(session['UserId'])}</AssumedRoleId></AssumedRoleUser>"
-        f"<Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{session['SecretAccessKey']}</SecretAccessKey>"
-        f"<SessionToken>{session['SessionToken']}</SessionToken><Expiration>{ends}</Expiration></Credentials>"
-        f"<Provider>{escape(provider_arn)}</Provider>",
+        f"<SubjectFromWebIdentityToken>{escape(proven.subject)}</SubjectFromWebIdentityToken><Audience>{escape(proven.audience)}</Audience>"
+        f"<AssumedRoleUser><Arn>{escape(arn)}</Arn><AssumedRoleId>{escape(user)}</AssumedRoleId></AssumedRoleUser>"
+        f"<Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{secret}</SecretAccessKey>"
+        f"<SessionToken>{token}</SessionToken><Expiration>{ends}</Expiration></Credentials>"
+        f"<Provider>{escape(proven.provider_arn)}</Provider>",
     )
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,10 @@ import jwt
 
 FETCH_SECONDS = 4.0
 CLOCK_SKEW_SECONDS = 60  # a token from a clock slightly ahead is taken
-UNVERIFIABLE = "Couldn't retrieve verification key from your identity provider,  please reference AssumeRoleWithWebIdentity documentation for requirements"
+UNVERIFIABLE = (
+    "Couldn't retrieve verification key from your identity provider,  "
+    "please reference AssumeRoleWithWebIdentity documentation for requirements"
+)
 
 
 class StsError(Exception):
@@ -36,7 +40,8 @@ def unverifiable() -> StsError:
 def unreachable() -> StsError:
     return StsError(
         "IDPCommunicationError",
-        "The request could not be fulfilled because the identity provider (IDP) that was asked to verify the incoming identity token could not be reached.",
+        "The request could not be fulfilled because the identity provider (IDP) that was asked to verify "
+        "the incoming identity token could not be reached.",
     )
 
 
@@ -93,10 +98,10 @@ class Issuers:
         if origin is None:
             raise unreachable()  # the sandbox's whole DNS is --issuer-resolve
         status, body = _get(origin, parts.path + (f"?{parts.query}" if parts.query else ""), parts.netloc)
-        if status >= 500:
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise unreachable()
         try:
-            value = json.loads(body) if status == 200 else None
+            value = json.loads(body) if status == HTTPStatus.OK else None
         except ValueError:
             value = None
         if not isinstance(value, dict):

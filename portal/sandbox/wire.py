@@ -3,6 +3,7 @@
 import json
 import secrets
 from dataclasses import dataclass
+from http import HTTPStatus
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
@@ -44,7 +45,7 @@ def refusal(service: str, status: int, code: str, message: str) -> Reply:
     """An error as `service` words it. Unknown services speak JSON, as AWS's newer ones do."""
     number = str(uuid4())
     if service in NAMESPACES:
-        fault = "Sender" if status < 500 else "Receiver"
+        fault = "Sender" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "Receiver"
         xml = (
             f'<ErrorResponse xmlns="{NAMESPACES[service]}"><Error><Type>{fault}</Type><Code>{escape(code)}</Code>'
             f"<Message>{escape(message)}</Message></Error><RequestId>{number}</RequestId></ErrorResponse>"

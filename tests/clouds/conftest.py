@@ -36,7 +36,18 @@ class TestIssuer:
     def jwks(self) -> dict[str, Any]:
         return {"keys": [{**_public(key), "kid": kid, "use": "sig", "alg": "RS256"} for kid, key in self.keys.items()]}
 
-    def token(self, *, issuer: str, subject: str, audience: object = "sts.amazonaws.com", kid: str = "one", key: Any = None, algorithm: str = "RS256", lifetime: int = 300, **claims: Any) -> str:
+    def token(
+        self,
+        *,
+        issuer: str,
+        subject: str,
+        audience: object = "sts.amazonaws.com",
+        kid: str = "one",
+        key: Any = None,
+        algorithm: str = "RS256",
+        lifetime: int = 300,
+        **claims: Any,
+    ) -> str:
         now = int(time.time())
         body = {"iss": issuer, "sub": subject, "aud": audience, "iat": now, "nbf": now, "exp": now + lifetime, **claims}
         return jwt.encode(body, key if key is not None else self.keys.get("one"), algorithm=algorithm, headers={"kid": kid})

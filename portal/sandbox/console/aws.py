@@ -1,6 +1,7 @@
 """How the played console calls AWS: as the signed-in account's root, through the same front as boto3, without a socket."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from xml.etree import ElementTree
@@ -28,8 +29,14 @@ class Aws:
     async def call(self, service: str, action: str, params: Mapping[str, str]) -> ElementTree.Element:
         """One query-protocol call; the reply's XML. Raises AwsRefusedError with AWS's own code and message."""
         body = urlencode({"Action": action, **params}).encode()
-        credential = f"AWS4-HMAC-SHA256 Credential={self.account}/20000101/{self.region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
-        headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/x-www-form-urlencoded"), (b"authorization", credential.encode())]
+        credential = (
+            f"AWS4-HMAC-SHA256 Credential={self.account}/20000101/{self.region}/{service}/aws4_request, SignedHeaders=host, Signature=0"
+        )
+        headers = [
+            (b"host", b"127.0.0.1"),
+            (b"content-type", b"application/x-www-form-urlencoded"),
+            (b"authorization", credential.encode()),
+        ]
         scope = {
             "type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"", "headers": headers,
             "client": ("127.0.0.1", 0), "scheme": "http",
@@ -49,7 +56,7 @@ class Aws:
             root = ElementTree.fromstring(bytes(answer))  # noqa: S314 - our own process wrote it
         except ElementTree.ParseError as problem:
             raise AwsRefusedError(str(status), "AWS did not answer in a readable form.") from problem
-        if status >= 400:
+        if status >= HTTPStatus.BAD_REQUEST:
             raise AwsRefusedError(text(root, "Error/Code"), text(root, "Error/Message"))
         return root
 

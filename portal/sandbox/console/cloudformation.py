@@ -15,9 +15,14 @@ ACKNOWLEDGE = "I acknowledge that AWS CloudFormation might create IAM resources 
 
 async def stack_list(visit: Visit) -> wire.Reply:
     root = await visit.aws.call("cloudformation", "DescribeStacks", {})
-    rows = [(_stack_link(visit, stack), _status(text(stack, "StackStatus")), _time(text(stack, "CreationTime"))) for stack in members(root, "Stacks")]
+    rows = [
+        (_stack_link(visit, stack), _status(text(stack, "StackStatus")), _time(text(stack, "CreationTime")))
+        for stack in members(root, "Stacks")
+    ]
     regions = _region_form(visit, "cloudformation/stacks")
-    return visit.page("Stacks", regions, table(("Stack", "Status", "Created"), rows, caption="Your stacks", empty="There is no stack in this region."))
+    return visit.page(
+        "Stacks", regions, table(("Stack", "Status", "Created"), rows, caption="Your stacks", empty="There is no stack in this region.")
+    )
 
 
 async def stack_review(visit: Visit) -> wire.Reply:
@@ -33,7 +38,9 @@ async def stack_review(visit: Visit) -> wire.Reply:
         declared = engine._parse_template(template).get("Parameters") or {}
     except (TemplateAddressError, ValueError) as unreadable:
         return visit.page("Quick create stack", error(AwsRefusedError("ValidationError", str(unreadable))), status=400)
-    query = {name: values[0] for name, values in visit.request.form.items() if name.startswith("param_") or name in {"templateURL", "stackName"}}
+    query = {
+        name: values[0] for name, values in visit.request.form.items() if name.startswith("param_") or name in {"templateURL", "stackName"}
+    }
     body = fill(
         '{problem}{regions}<form method="post" action="/console/cloudformation/review"><h2>Template</h2><p class="break">{url}</p>'
         '<details><summary>Show the template ({lines} lines)</summary><pre tabindex="0" aria-label="Template">{template}</pre></details>'
@@ -115,7 +122,8 @@ def _facts(stack: ElementTree.Element) -> Markup:
 
 def _events(events: list[ElementTree.Element]) -> Markup:
     rows = [
-        (_time(text(e, "Timestamp")), text(e, "LogicalResourceId"), _status(text(e, "ResourceStatus")), text(e, "ResourceStatusReason")) for e in events
+        (_time(text(e, "Timestamp")), text(e, "LogicalResourceId"), _status(text(e, "ResourceStatus")), text(e, "ResourceStatusReason"))
+        for e in events
     ]
     return table(("Time", "Resource", "Status", "Reason"), rows, caption="Events", empty="No events yet.")
 
@@ -133,10 +141,17 @@ def _delete_form(visit: Visit, number: str, status: str) -> Markup:
 def _region_form(visit: Visit, path: str, keep: dict[str, str] | None = None) -> Markup:
     names = REGIONS if visit.region in REGIONS else {visit.region: visit.region, **REGIONS}
     options = join(
-        fill('<option value="{code}"{chosen}>{name} {code}</option>', code=code, name=name, chosen=Markup(" selected") if code == visit.region else "")
+        fill(
+            '<option value="{code}"{chosen}>{name} {code}</option>',
+            code=code,
+            name=name,
+            chosen=Markup(" selected") if code == visit.region else "",
+        )
         for code, name in names.items()
     )
-    hidden = join(fill('<input type="hidden" name="{name}" value="{value}">', name=name, value=value) for name, value in (keep or {}).items())
+    hidden = join(
+        fill('<input type="hidden" name="{name}" value="{value}">', name=name, value=value) for name, value in (keep or {}).items()
+    )
     return fill(
         '<form method="get" action="/console/{path}" class="inline">{hidden}<label for="region">Region</label> <select id="region" name="region">{options}</select> '
         '<button class="quiet">Change region</button></form>',
@@ -145,7 +160,9 @@ def _region_form(visit: Visit, path: str, keep: dict[str, str] | None = None) ->
 
 
 def _stack_link(visit: Visit, stack: ElementTree.Element) -> Markup:
-    return fill('<a href="{href}">{name}</a>', href=visit.link("cloudformation/stack", id=text(stack, "StackId")), name=text(stack, "StackName"))
+    return fill(
+        '<a href="{href}">{name}</a>', href=visit.link("cloudformation/stack", id=text(stack, "StackId")), name=text(stack, "StackName")
+    )
 
 
 def _status(status: str) -> Markup:

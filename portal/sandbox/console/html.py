@@ -6,13 +6,21 @@ from html import escape
 from portal.sandbox import wire
 
 POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-HEADERS = (("content-security-policy", POLICY), ("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin"), ("cache-control", "no-store"))
+HEADERS = (
+    ("content-security-policy", POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("cache-control", "no-store"),
+)
 
 
 class Markup(str):
     """Text that is HTML already."""
 
     __slots__ = ()
+
+
+NOTHING = Markup("")
 
 
 def fill(pattern: str, /, **values: object) -> Markup:
@@ -28,7 +36,7 @@ def join(parts: Iterable[object], between: str = "") -> Markup:
     return Markup(between.join(safe(part) for part in parts))
 
 
-def page(title: str, body: Markup, *, banner: str, navigation: Markup = Markup(""), refresh: bool = False, status: int = 200) -> wire.Reply:
+def page(title: str, body: Markup, *, banner: str, navigation: Markup = NOTHING, refresh: bool = False, status: int = 200) -> wire.Reply:
     """A whole page. `refresh` asks the script to look again in two seconds: an operation is under way."""
     html = fill(
         """<!doctype html>

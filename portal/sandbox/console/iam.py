@@ -12,7 +12,10 @@ from portal.sandbox.console.html import Markup, fill, redirect, table
 async def role_list(visit: Visit) -> wire.Reply:
     root = await visit.aws.call("iam", "ListRoles", {})
     rows = [
-        (fill('<a href="{href}">{name}</a>', href=visit.link("iam/role", name=text(role, "RoleName")), name=text(role, "RoleName")), text(role, "CreateDate"))
+        (
+            fill('<a href="{href}">{name}</a>', href=visit.link("iam/role", name=text(role, "RoleName")), name=text(role, "RoleName")),
+            text(role, "CreateDate"),
+        )
         for role in members(root, "Roles")
     ]
     return visit.page("Roles", table(("Role", "Created"), rows, caption="Roles of this account", empty="This account has no roles."))
@@ -57,7 +60,10 @@ async def provider_list(visit: Visit) -> wire.Reply:
         return redirect(visit.link("iam/providers"))
     root = await visit.aws.call("iam", "ListOpenIDConnectProviders", {})
     rows = [(text(entry, "Arn"), _delete_form(visit, text(entry, "Arn"))) for entry in members(root, "OpenIDConnectProviderList")]
-    return visit.page("Identity providers", table(("Provider", "Delete"), rows, caption="OpenID Connect providers", empty="This account trusts no provider."))
+    return visit.page(
+        "Identity providers",
+        table(("Provider", "Delete"), rows, caption="OpenID Connect providers", empty="This account trusts no provider."),
+    )
 
 
 def _delete_form(visit: Visit, arn: str) -> Markup:

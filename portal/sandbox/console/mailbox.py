@@ -28,7 +28,11 @@ class MailboxPages:
 
     def _list(self, to: str) -> wire.Reply:
         rows = [
-            (_time(mail), ", ".join(mail.to), fill('<a href="/mailbox/{id}/">{subject}</a>', id=mail.id, subject=mail.subject or "(no subject)"))
+            (
+                _time(mail),
+                ", ".join(mail.to),
+                fill('<a href="/mailbox/{id}/">{subject}</a>', id=mail.id, subject=mail.subject or "(no subject)"),
+            )
             for mail in self.mailbox.newest_first(to)
         ]
         form = fill(
