@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.audit.models import Event
 
-
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Model]
 else:

@@ -8,7 +8,7 @@ a secret is withheld, and a warning is logged.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
 from uuid import UUID
@@ -40,7 +40,7 @@ SECRET_SHAPES = re.compile(
 # A run of base64-like characters: AWS secret keys have 40, 128-bit tokens 22 and more.
 RUN = re.compile(r"[A-Za-z0-9+/_=-]{22,}", re.ASCII)
 MIN_ENTROPY = 3.7  # bits a character; English words stay below, random base64 of 22 characters and more above
-MIN_CHANGES = 0.3  # how often the class of character changes; CamelCase names stay below, random text is near 0.6
+MIN_CHANGES = 0.3  # how often the class of character changes; names in CamelCase stay below, random text is near 0.45
 
 logger = structlog.get_logger(__name__)
 
@@ -76,17 +76,18 @@ def looks_secret(text: str) -> bool:
 
 
 def _is_random(run: str) -> bool:
-    kinds = ["".join(_classes(run))]
-    if len(set(kinds[0]) & set("uld")) < 3:  # noqa: PLR2004  upper case, lower case and digits
+    classes = [_class(character) for character in run]
+    if not {"u", "l", "d"} <= set(classes):
         return False
-    changes = sum(a != b for a, b in zip(kinds[0], kinds[0][1:], strict=False)) / (len(run) - 1)
+    # A capital before a small letter begins a word and counts as one of its letters: CamelCase changes once a word.
+    pairs = list(zip(classes, classes[1:], strict=False))
+    changes = sum(a != b and (a, b) != ("u", "l") for a, b in pairs) / len(pairs)
     entropy = -sum(n / len(run) * math.log2(n / len(run)) for n in Counter(run).values())
     return changes >= MIN_CHANGES and entropy >= MIN_ENTROPY
 
 
-def _classes(run: str) -> Iterator[str]:
-    for character in run:
-        yield "u" if character.isupper() else "l" if character.islower() else "d" if character.isdigit() else "o"
+def _class(character: str) -> str:
+    return "u" if character.isupper() else "l" if character.islower() else "d" if character.isdigit() else "o"
 
 
 def _key(key: object) -> str:

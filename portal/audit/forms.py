@@ -76,13 +76,13 @@ class ActivityFilter(forms.Form):
         return {name: str(value) for name, value in self.cleaned_data.items() if value and name != "size"}
 
     @property
-    def size(self) -> int:
+    def per_page(self) -> int:
         return int(self.cleaned_data["size"])
 
     @property
     def page_query(self) -> dict[str, str]:
         """The filters, and the size of a page where it is not the usual one."""
-        return self.query | ({"size": str(self.size)} if self.size != PAGE_SIZES[0] else {})
+        return self.query | ({"size": str(self.per_page)} if self.per_page != PAGE_SIZES[0] else {})
 
     @property
     def is_active(self) -> bool:

@@ -278,13 +278,13 @@ def _head(text: str) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Check an activity export offline.")
     parser.add_argument("file", help="the export, JSON Lines")
-    parser.add_argument("--head", type=_head, default="", metavar="HASH", help="hash that the last event must have")
+    parser.add_argument("--head", type=_head, metavar="HASH", help="hash that the last event must have")
     parser.add_argument("--known", type=_known, action="append", default=[], metavar="NUMBER:HASH", help="an event you know from before")
     parser.add_argument("--filtered", action="store_true", help="events may be missing: the export was filtered")
     options = parser.parse_args(arguments)
     try:
         with Path(options.file).open("rb") as lines:
-            verdict = verify_lines(lines, options.head, dict(options.known), options.filtered)
+            verdict = verify_lines(lines, options.head or "", dict(options.known), options.filtered)
     except OSError as error:
         sys.stderr.write(f"Cannot read {options.file}: {error.strerror}\n")
         return 2

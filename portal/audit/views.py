@@ -53,12 +53,13 @@ def activity_list(request: HttpRequest) -> HttpResponse:
 
 
 def _found(organisation: OrganisationLike, form: ActivityFilter, before: int | None) -> dict[str, Any]:
-    found = {"panel": Panel([], None), "count": None, "max_counted": MAX_COUNTED, "is_filtered": False, "is_first_page": before is None}
+    found: dict[str, Any] = {"panel": Panel([], None), "count": None, "max_counted": MAX_COUNTED}
+    found |= {"is_filtered": False, "is_first_page": before is None}
     found |= {"query": "", "newest_query": "", "older_query": ""}
     if not form.is_valid():
         return found
     events = form.apply(Event.objects.for_chain(organisation.id))
-    panel = panel_of(events, form.size, before)
+    panel = panel_of(events, form.per_page, before)
     if form.is_active:
         found |= {"is_filtered": True, "count": events[: MAX_COUNTED + 1].count()}
     older = urlencode({**form.page_query, "before": panel.older_than}) if panel.older_than else ""
