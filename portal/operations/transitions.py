@@ -76,6 +76,8 @@ def move_with_hook(
     The hook sees the operation as it will be. Losing the race undoes what the hook wrote.
     """
     as_read = _as_read(operation, to, only_if)
+    if not as_read.exists():
+        raise LostRace(operation.reference)
     # No result from before counts any more.
     columns = _with_state(operation, to, is_visible=True, columns={**columns, **NOT_WAITING, "fence": operation.fence + 1})
     remember(operation, columns)
