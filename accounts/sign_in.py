@@ -20,6 +20,7 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
 
 from accounts.issuer.seal import seal, unseal
 from accounts.mail import queue_message
@@ -27,6 +28,7 @@ from accounts.models import User
 from accounts.sign_in_record import record_of_person
 
 STEP_UP_MAX_AGE = timedelta(minutes=5)
+SEEN_TO_THE = timedelta(minutes=1)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
@@ -59,6 +61,21 @@ class SessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]  # alla
         super().end_sessions(ended)
         if ended:
             record_of_person("person.sessions_ended", cast(User, ended[0].user), {"count": len(ended)})
+
+
+class SessionActivityMiddleware:
+    """Keeps "last seen" of a session to the minute. allauth's own writes at every request, also at every poll of an open page."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        key = request.session.session_key
+        if key and request.user.is_authenticated:
+            seen = UserSession.objects.filter(session_key=key, last_seen_at__gt=timezone.now() - SEEN_TO_THE)
+            if not seen.exists():
+                UserSession.objects.create_from_request(request)
+        return self.get_response(request)
 
 
 # --- Step-up ---------------------------------------------------------------------------------------------------------

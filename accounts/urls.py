@@ -31,6 +31,7 @@ urlpatterns = [
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/run/", connect.connect_run, name="connect_run"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/waiting/", connect.connect_waiting, name="connect_waiting"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/waiting/status/", connect.connect_waiting_status, name="connect_waiting_status"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/report/", connect.connect_report, name="connect_report"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/done/", connect.connect_done, name="connect_done"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/run-again/", connect.connect_run_again, name="connect_run_again"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/stop/", connect.connect_stop, name="connect_stop"),

@@ -2,16 +2,19 @@
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import kits
 from accounts.availability import why_not_discard, why_not_edit, why_not_issue_kit, why_not_stop
 from accounts.models import CloudAccount, Kit, Organisation, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
-from accounts.states import AccountState
+from accounts.states import AccountState, KitState
 from accounts.transitions import move_account, retire_kits, subject_of
 from portal.audit import Actor, record
-from portal.operations.actions import cancel_live
+from portal.operations.actions import cancel_live, request_check
+from portal.operations.availability import why_not_check
 from portal.operations.engine import start
+from portal.operations.models import Operation
 
 CONNECT = "connect_cloud_account"
 
@@ -45,7 +48,9 @@ def save_identity(account: CloudAccount, *, name: str, external_id: str, by: Use
             _save_draft(account, "place", "name", "external_id")
             _record(account, "details_saved", by=by, **changes)
     except IntegrityError as error:
-        existing = account.organisation.cloud_accounts.live().filter(cloud=account.cloud, external_id=external_id).exclude(pk=account.pk).first()
+        existing = (
+            account.organisation.cloud_accounts.live().filter(cloud=account.cloud, external_id=external_id).exclude(pk=account.pk).first()
+        )
         if existing is None:
             raise
         raise DuplicateAccount(existing) from error
@@ -96,6 +101,18 @@ def issue_kit(account: CloudAccount, *, after_generation: int, by: User) -> None
             data={"account": str(account.pk), "kit": str(kit.pk)},
             is_recorded=False,
         )
+
+
+def report_stack(account: CloudAccount, *, stack: str, by: User) -> None:
+    """The customer says which stack it ran: looked at now, and told if it stands in another account or region. Raises NotAllowed."""
+    if account.state != AccountState.WAITING_FOR_KIT:
+        raise NotAllowed(_("This account is not waiting for a kit."))
+    with transaction.atomic():
+        account.kits.filter(state=KitState.CURRENT).update(reported_stack=stack)
+        _record(account, "stack_reported", by=by, stack=stack)
+        operation = Operation.objects.live().for_subject("cloud_account", account.pk).first()
+        if operation and not why_not_check(operation):
+            request_check(operation)
 
 
 def stop_connecting(account: CloudAccount, *, by: User) -> None:
@@ -180,5 +197,3 @@ def _record(account: CloudAccount, what: str, *, by: User, **details: object) ->
         subject=subject_of(account),
         details=details,
     )
-
-

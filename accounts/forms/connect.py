@@ -50,3 +50,22 @@ class PlaceForm(forms.Form):
         super().__init__(*args, **kwargs)
         regions = kits.load(account.cloud).regions
         self.fields["region"].choices = [(region.code, f"{region.name} ({region.code})") for region in regions]  # type: ignore[attr-defined]
+
+
+class ReportForm(forms.Form):
+    stack = forms.CharField(
+        label=_("Stack ID"),
+        max_length=300,
+        help_text=_("In the AWS console: CloudFormation, your stack, Stack info. It starts with arn:aws:cloudformation."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(self, *args: Any, account: CloudAccount, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.account = account
+
+    def clean_stack(self) -> str:
+        stack: str = self.cleaned_data["stack"].strip()
+        if kits.load(self.account.cloud).read_evidence(stack) is None:
+            raise forms.ValidationError(_("Paste the whole stack ID: it starts with arn:aws:cloudformation."), code="stack")
+        return stack

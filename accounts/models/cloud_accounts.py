@@ -116,6 +116,8 @@ class Kit(models.Model):
     region = models.CharField(_("region"), max_length=40)
     state = models.CharField(_("state"), max_length=20, choices=KitState.choices, default=KitState.CURRENT)
     state_at = models.DateTimeField(default=timezone.now, editable=False)
+    # What the customer pasted when nothing happened: the cloud's own id of the stack, which tells where the kit really ran.
+    reported_stack = models.CharField(_("stack as reported"), max_length=300, blank=True, default="")
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()

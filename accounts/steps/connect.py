@@ -65,6 +65,8 @@ def run_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAda
     """Wait until the kit's trust opens: the customer runs the kit, we try to sign in."""
     if timezone.now() >= kit.expires_at:
         return Fail("kit_expired", params={"days": str((kit.expires_at - kit.created_at).days)})
+    if elsewhere := _ran_elsewhere(account, kit):
+        return elsewhere
     try:
         identity = adapter.probe_trust()
     except CloudError as error:
@@ -72,6 +74,16 @@ def run_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAda
     ctx.log(f"Signed in as {identity.principal}")
     _move_once(account, AccountState.WAITING_FOR_KIT, AccountState.VERIFYING)
     return Done({"principal": identity.principal})
+
+
+def _ran_elsewhere(account: CloudAccount, kit: Kit) -> Fail | None:
+    """What the stack the customer named says about where it stands."""
+    found = kits.load(account.cloud).read_evidence(kit.reported_stack)
+    if found and found.external_id != account.external_id:
+        return Fail("wrong_account", params={"found": found.external_id, "expected": account.external_id}, evidence=kit.reported_stack)
+    if found and found.region and found.region != kit.region:
+        return Fail("wrong_region", params={"found": found.region, "expected": kit.region}, evidence=kit.reported_stack)
+    return None
 
 
 def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, error: CloudError) -> Outcome:

@@ -23,13 +23,14 @@ from accounts.actions.connect import (
     discard_draft,
     issue_kit,
     newest_generation,
+    report_stack,
     save_identity,
     save_place,
     start_draft,
     stop_connecting,
 )
 from accounts.availability import why_not_discard, why_not_stop
-from accounts.forms.connect import IdentityForm, PlaceForm, StartForm
+from accounts.forms.connect import IdentityForm, PlaceForm, ReportForm, StartForm
 from accounts.kit_links import ROUTES, kit_links
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
@@ -162,7 +163,24 @@ def connect_waiting(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
     account = _account(request, pk)
     if moved := _elsewhere(account, "waiting"):
         return moved
-    return _page(request, "waiting", account, operation=_operation(account), kit=account.kits.first(), generation=newest_generation(account))
+    operation, kit = _operation(account), account.kits.first()
+    form = ReportForm(account=account)
+    return _page(request, "waiting", account, operation=operation, kit=kit, generation=newest_generation(account), report=form)
+
+
+@gate
+@require_POST
+def connect_report(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = _account(request, pk)
+    form = ReportForm(request.POST, account=account)
+    if not form.is_valid():
+        operation, kit = _operation(account), account.kits.first()
+        return _page(request, "waiting", account, operation=operation, kit=kit, generation=newest_generation(account), report=form)
+    try:
+        report_stack(account, stack=form.cleaned_data["stack"], by=request.user)
+    except NotAllowed as reason:
+        return _refused(request, account, reason)
+    return redirect(step_url(account, "waiting"))
 
 
 @gate
