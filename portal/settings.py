@@ -82,7 +82,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "accounts.sign_in.SessionActivityMiddleware",
     "portal.middleware.TimeZoneMiddleware",
     "portal.audit.middleware.ActivityMiddleware",
 ]
