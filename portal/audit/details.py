@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
+from itertools import pairwise
 from uuid import UUID
 
 import structlog
@@ -37,9 +38,12 @@ SECRET_SHAPES = re.compile(
     r"|\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@",  # a URL with a password in it
     re.ASCII,
 )
-# A run of base64-like characters: AWS secret keys have 40, 128-bit tokens 22 and more.
+# An AWS secret key: 40 characters, of all three classes.
+AWS_SECRET = re.compile(r"(?<![\w/+=-])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])(?=[A-Za-z/+]*[0-9])[A-Za-z0-9/+]{40}(?![\w/+=-])", re.ASCII)
+# A run of base64-like characters: 128-bit tokens have 22 and more.
 RUN = re.compile(r"[A-Za-z0-9+/_=-]{22,}", re.ASCII)
 MIN_ENTROPY = 3.7  # bits a character; English words stay below, random base64 of 22 characters and more above
+WORD_PAIRS = frozenset({"ul", "ou", "uo", "ol", "lo", "od", "do"})  # a word begins, or a separator stands between words
 MIN_CHANGES = 0.3  # how often the class of character changes; names in CamelCase stay below, random text is near 0.45
 
 logger = structlog.get_logger(__name__)
@@ -72,16 +76,16 @@ def plain_text(text: str, limit: int = MAX_TEXT) -> str:
 
 def looks_secret(text: str) -> bool:
     """Whether the text holds something shaped like a credential or like random base64. Hexadecimal hashes and UUIDs are no secrets."""
-    return bool(SECRET_SHAPES.search(text)) or any(_is_random(run) for run in RUN.findall(text))
+    return bool(SECRET_SHAPES.search(text) or AWS_SECRET.search(text)) or any(_is_random(run) for run in RUN.findall(text))
 
 
 def _is_random(run: str) -> bool:
     classes = [_class(character) for character in run]
     if not {"u", "l", "d"} <= set(classes):
         return False
-    # A capital before a small letter begins a word and counts as one of its letters: CamelCase changes once a word.
-    pairs = list(zip(classes, classes[1:], strict=False))
-    changes = sum(a != b and (a, b) != ("u", "l") for a, b in pairs) / len(pairs)
+    # So CamelCase and snake_case change once a word.
+    pairs = list(pairwise(classes))
+    changes = sum(a != b and a + b not in WORD_PAIRS for a, b in pairs) / len(pairs)
     entropy = -sum(n / len(run) * math.log2(n / len(run)) for n in Counter(run).values())
     return changes >= MIN_CHANGES and entropy >= MIN_ENTROPY
 

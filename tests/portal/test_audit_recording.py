@@ -87,9 +87,9 @@ def test_actor_kinds(actor, kind, name):
 def test_record_rolls_back_with_the_business_transaction(db):
     organisation = uuid.uuid4()
     make_event(organisation)
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         record(organisation_id=organisation, action="thing.happened", actor=WORKER)
-        _ = 1 / 0
+        transaction.set_rollback(True)
     assert head_of(organisation).sequence == 1
     assert make_event(organisation).sequence == 2
 
@@ -117,7 +117,7 @@ def test_record_under_concurrency_leaves_no_gap_and_no_fork():
             for turn in range(10):
                 with transaction.atomic():
                     record(organisation_id=organisations[turn % 2], action="thing.happened", actor=WORKER, details={"by": number})
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the main thread must see it
             faults.append(error)
         finally:
             connection.close()
@@ -267,8 +267,7 @@ def test_assert_one_event_finds_the_event(db):
 def test_assert_one_event_fails_for_none_two_or_another_chain(db, chains):
     ids = {"own": uuid.uuid4(), "other": uuid.uuid4(), None: None}
     with pytest.raises(AssertionError), assert_one_event(ids["own"]):
-        for chain in chains:
-            make_event(ids[chain])
+        [make_event(ids[chain]) for chain in chains]
 
 
 def test_assert_no_event_fails_for_one(db):
