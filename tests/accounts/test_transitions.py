@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 WORKER = Actor.worker("test")
 
 
-@pytest.mark.parametrize(("was", "to"), itertools.product(AccountState, AccountState))
+@pytest.mark.parametrize(("was", "to"), list(itertools.product(AccountState, AccountState)))
 def test_move_account_between(was, to):
     account = make_cloud_account(state=was)
 
@@ -31,7 +31,7 @@ def test_move_account_between(was, to):
         assert not Event.objects.filter(organisation_id=account.organisation_id).exists()
 
 
-@pytest.mark.parametrize(("was", "to"), itertools.product(KitState, KitState))
+@pytest.mark.parametrize(("was", "to"), list(itertools.product(KitState, KitState)))
 def test_move_kit_between(was, to):
     kit = make_kit(account=make_cloud_account(), state=was)
 
