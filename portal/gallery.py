@@ -54,7 +54,7 @@ def gallery_context() -> dict[str, Any]:
         ],
         "command": "aws cloudformation create-stack \\\n  --stack-name byoc-7f3k-kit \\\n  --region eu-west-1",
         "values": [3, 4, 4, 5, 4, 6, 7, 6, 8, 9, 8, 11],
-        "days": [{"label": _("day %(number)d") % {"number": day}, "kind": _day_kind(day)} for day in range(1, 91)],
+        "days": [{"label": _("Day %(number)d") % {"number": day}, "kind": _day_kind(day)} for day in range(1, 91)],
         "brand_samples": [{"asked": accent, "themes": measure(accent)} for accent in ("#0F6B4F", "#FFD400", "#E11D48")],
         "text_ratio": TEXT_RATIO,
     }

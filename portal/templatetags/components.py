@@ -18,8 +18,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
+from django.utils.translation import ngettext, pgettext, pgettext_lazy
 from lucide.templatetags.lucide import lucide
+
+from portal.charts import sparkline, strip
 
 register = template.Library()
 
@@ -31,6 +33,14 @@ STATUS_ICONS = {
     "critical": "octagon-x",
     "neutral": "circle-minus",
     "unknown": "circle-question-mark",
+}
+STATUS_WORDS = {
+    "ok": pgettext_lazy("status", "Fine"),
+    "progress": pgettext_lazy("status", "In progress"),
+    "attention": pgettext_lazy("status", "Needs attention"),
+    "critical": pgettext_lazy("status", "Failed"),
+    "neutral": pgettext_lazy("status", "No data"),
+    "unknown": pgettext_lazy("status", "Unknown"),
 }
 EMPTY_ICONS = {"empty": "inbox", "error": "cloud-off", "filtered": "search-x", "forbidden": "lock"}
 BUTTON_KINDS = ("primary", "quiet", "danger")
@@ -220,6 +230,25 @@ def steps_nav(items: Sequence[Item | str], current: int) -> dict[str, object]:
     return {"steps": steps, "current": current, "total": len(steps), "title": steps[current - 1]["label"]}
 
 
+@register.inclusion_tag("components/live_toggle.html")
+def live_toggle() -> dict[str, object]:
+    """The reader's switch for a page that updates itself; hidden without JavaScript, where nothing does."""
+    return {}
+
+
+@register.inclusion_tag("components/sparkline.html", name="sparkline")
+def sparkline_tag(values: Sequence[float], label: str) -> dict[str, object]:
+    """A trend in a line. `label` is the conclusion, in a sentence: it is what the picture says to those who do not see it."""
+    return {"chart": sparkline(values), "label": label}
+
+
+@register.inclusion_tag("components/strip.html", name="strip")
+def strip_tag(days: Sequence[Item], label: str) -> dict[str, object]:
+    """Health, a bar a day. `days`: label and kind, oldest first; `label` is the conclusion. The days are also there as a table."""
+    width, bars = strip([(day["label"], _kind(day["kind"])) for day in days])
+    return {"width": width, "bars": bars, "label": label}
+
+
 @register.inclusion_tag("components/error_summary.html")
 def error_summary(form: BaseForm) -> dict[str, object]:
     """All errors of a form first, each a link to its field. `{{ form }}` brings its own unless this stood before it."""
@@ -229,6 +258,12 @@ def error_summary(form: BaseForm) -> dict[str, object]:
 
 def _hidden_errors(form: BaseForm) -> list[str]:
     return [str(error) for field in form.hidden_fields() for error in field.errors]
+
+
+@register.filter
+def status_word(kind: str) -> str:
+    """The plain word of a status kind, where nothing says it better."""
+    return str(STATUS_WORDS[kind])
 
 
 def _kind(kind: str) -> str:
