@@ -35,7 +35,9 @@ def test_invite_writes_row_event_and_mail(client, alice, acme, mailbox, django_c
     client.force_login(alice)
 
     with django_capture_on_commit_callbacks(execute=True):
-        page = client.post(reverse("accounts:invitation_create", args=["acme"]), {"email": " New@People.Example ", "role": "auditor"}, follow=True)
+        page = client.post(
+            reverse("accounts:invitation_create", args=["acme"]), {"email": " New@People.Example ", "role": "auditor"}, follow=True
+        )
 
     invitation = acme.invitations.get()
     assert (invitation.email, invitation.role, invitation.invited_by) == ("new@people.example", Role.AUDITOR, alice)
@@ -235,6 +237,7 @@ def test_accept_by_a_member_changes_nothing(alice, bob, acme):
     assert acme.memberships.get(user=bob).role == Role.OPERATOR
 
 
+@pytest.mark.django_db(transaction=True)
 def test_newcomer_joins_through_sign_up_without_a_second_mail(client, alice, acme, mailbox):
     make_invitation(organisation=acme, invited_by=alice, email="new@people.example", token="t0")
 
