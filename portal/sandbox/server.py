@@ -97,6 +97,7 @@ def _listen(port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((HOST, port))
+        sock.listen(1024)  # now, so that whoever reads "ready" can connect
     except OSError as problem:
         sock.close()
         raise OSError(f"port {port} is taken ({problem.strerror})") from problem

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -13,9 +14,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import boto3  # noqa: TID251 - the tests are the customer, and play the portal's adapter
 import jwt
 import pytest
+from botocore import UNSIGNED  # noqa: TID251
+from botocore.config import Config  # noqa: TID251
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 ISSUER_HOST = "https://id.portal.test"
 
@@ -154,3 +159,85 @@ def sandbox(sandbox_process: SandboxProcess, issuer: TestIssuer) -> Iterator[San
     issuer.is_down = False
     yield sandbox_process
     assert sandbox_process.control("GET", "violations") == []
+
+
+@pytest.fixture
+def paced(sandbox: SandboxProcess) -> SandboxProcess:
+    """CloudFormation takes a moment for each resource, so that one can see it work."""
+    sandbox.control("POST", "knobs", {"pace_seconds": 0.15})
+    return sandbox
+
+
+# --- An account as its owner and as the portal see it: here the sandbox's, elsewhere perhaps AWS's own ---
+
+ONCE = Config(retries={"total_max_attempts": 1})
+REGION = "eu-central-1"
+
+
+@dataclass
+class Cloud:
+    """One AWS account, two ways in. Set FIDELITY_ISSUER and FIDELITY_ISSUER_KEY (a PEM file) to use a real one, with ambient owner credentials."""
+
+    account: str
+    issuer: TestIssuer
+    issuer_url: str
+    sandbox: SandboxProcess | None
+
+    def owner(self, service: str, region: str = REGION, account: str = "") -> Any:
+        """A client with all rights in the account."""
+        if self.sandbox is None:
+            return boto3.client(service, region_name=region, config=ONCE)
+        return _client(service, self.sandbox.customer, region, (account or self.account, "any", None))
+
+    def portal(self, service: str, session: dict[str, Any] | tuple[str, str, str | None], region: str = REGION) -> Any:
+        """A client of a session that `assume` opened, on the portal's endpoint."""
+        keys = session if isinstance(session, tuple) else (session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"])
+        return _client(service, None if self.sandbox is None else self.sandbox.portal, region, keys)
+
+    def assume(
+        self, role: str, *, account: str = "", seconds: int = 3600, policy: str = "", token: str = "", **claims: Any
+    ) -> dict[str, Any]:
+        """Opens a session of a role by a token of ours; returns its credentials. Raises boto3's errors."""
+        endpoint = None if self.sandbox is None else self.sandbox.portal
+        sts = boto3.client("sts", endpoint_url=endpoint, region_name=REGION, config=ONCE.merge(Config(signature_version=UNSIGNED)))
+        signed = token or self.issuer.token(**{"issuer": self.issuer_url, "subject": "account:a:ops", **claims})
+        more = {"Policy": policy} if policy else {}
+        arn = f"arn:aws:iam::{account or self.account}:role/{role}"
+        answer = sts.assume_role_with_web_identity(
+            RoleArn=arn, RoleSessionName="portal", WebIdentityToken=signed, DurationSeconds=seconds, **more
+        )
+        return answer["Credentials"]
+
+    def finish(self, cloudformation: Any, stack: str) -> dict[str, Any]:
+        """Waits until nothing is under way any more; the stack as it then stands."""
+        for _ in range(600):
+            found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+            if not found["StackStatus"].endswith("IN_PROGRESS"):
+                return found
+            time.sleep(0.05 if self.sandbox else 2)
+        raise AssertionError(f"{stack} does not finish")
+
+
+def _client(service: str, endpoint: str | None, region: str, keys: tuple[str, str, str | None]) -> Any:
+    access, secret, token = keys
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=region,
+        config=ONCE,
+        aws_access_key_id=access,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+    )
+
+
+@pytest.fixture
+def cloud(request: pytest.FixtureRequest, issuer: TestIssuer) -> Cloud:
+    real = os.environ.get("FIDELITY_ISSUER")
+    if real:
+        key = load_pem_private_key(Path(os.environ["FIDELITY_ISSUER_KEY"]).read_bytes(), None)
+        assert isinstance(key, rsa.RSAPrivateKey)
+        account = boto3.client("sts").get_caller_identity()["Account"]
+        return Cloud(account, TestIssuer(keys={"one": key}), real, None)
+    running: SandboxProcess = request.getfixturevalue("sandbox")
+    return Cloud("111122223333", issuer, f"{ISSUER_HOST}/trust/a/g1", running)
