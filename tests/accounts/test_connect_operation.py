@@ -1,0 +1,177 @@
+"""Connecting against the strict local AWS: real tokens, real boto3, every way it can end."""
+
+import pytest
+from django.core import mail
+
+from accounts.actions.connect import issue_kit
+from accounts.models import CloudAccount, Kit, TrustCheck
+from accounts.states import AccountState
+from portal.audit.models import Event
+from portal.operations.models import Operation
+from portal.operations.states import OperationState, Party
+from portal.operations.tasks import advance
+from tests.customer import Customer
+from tests.factories import make_cloud_account, make_contact
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NUMBER = "111122223333"
+
+
+@pytest.fixture
+def account(acme, alice):
+    make_contact(organisation=acme, email="night@acme.example")
+    account = make_cloud_account(organisation=acme, external_id=NUMBER, name="Production")
+    issue_kit(account, after_generation=0, by=alice)
+    return CloudAccount.objects.get(pk=account.pk)
+
+
+@pytest.fixture
+def customer(sandbox):
+    return Customer(sandbox, NUMBER)
+
+
+def kit_of(account) -> Kit:
+    return account.kits.first()
+
+
+def drive() -> Operation:
+    """Let a worker look at the newest operation once, now."""
+    operation = Operation.objects.order_by("-created_at").first()
+    Operation.objects.live().filter(pk=operation.pk).update(next_run_at=operation.created_at)
+    advance(str(operation.pk))
+    operation.refresh_from_db()
+    return operation
+
+
+def ends_with(account, code) -> None:
+    operation = drive()
+    account.refresh_from_db()
+    assert (operation.state, operation.failure_code, account.state, account.failure_code) == (
+        OperationState.FAILED,
+        code,
+        AccountState.FAILED,
+        code,
+    )
+
+
+def test_connect_waits_for_the_kit_then_connects(account, customer, mailbox):
+    operation = drive()
+    assert (operation.state, operation.waiting_on, operation.waiting_why) == (OperationState.WAITING, Party.YOU, "kit_not_run")
+
+    customer.run_kit(kit_of(account))
+    operation = drive()
+
+    account.refresh_from_db()
+    assert (operation.state, operation.failure_evidence) == (OperationState.SUCCEEDED, "")
+    assert account.state == AccountState.CONNECTED
+    assert account.last_contact_at is not None
+    permissions = account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)
+    assert permissions.count() > 20
+    assert not permissions.filter(is_ok=False).exists()
+    assert set(account.trust_checks.filter(kind=TrustCheck.Kind.REFUSAL).values_list("name", "is_ok")) == {
+        ("wrong_subject", True),
+        ("wrong_audience", True),
+        ("support_as_ops", True),
+    }
+    actions = Event.objects.filter(organisation_id=account.organisation_id).order_by("sequence").values_list("action", flat=True)
+    assert list(actions) == ["cloud_account.kit_issued", "cloud_account.verifying", "cloud_account.connected", "operation.succeeded"]
+    assert sorted(message.to[0] for message in mail.outbox) == ["alice@people.example", "night@acme.example"]
+
+
+def test_connect_without_a_contact_waits_for_one(account, customer, acme):
+    acme.contacts.all().delete()
+    customer.run_kit(kit_of(account))
+
+    operation = drive()
+    assert (operation.waiting_on, operation.waiting_why) == (Party.YOU, "contact_missing")
+
+    make_contact(organisation=acme)
+    assert drive().state == OperationState.SUCCEEDED
+
+
+def test_connect_kit_run_in_another_account_is_named_when_reported(account, sandbox):
+    stack = Customer(sandbox, "999900001111").run_kit(kit_of(account))
+    Kit.objects.update(reported_stack=stack)
+
+    ends_with(account, "wrong_account")
+
+
+def test_connect_kit_run_in_another_region_is_named(account, customer):
+    customer.run_kit(kit_of(account), region="eu-west-1")
+
+    ends_with(account, "wrong_region")
+
+
+def test_connect_kit_of_another_version(account, customer):
+    customer.run_kit(kit_of(account))
+    Kit.objects.update(version="0.0.9")
+
+    ends_with(account, "kit_version_wrong")
+
+
+def test_connect_kit_expired(account, customer):
+    Kit.objects.update(expires_at=account.created_at)
+
+    ends_with(account, "kit_expired")
+    assert kit_of(account).state == "expired"
+
+
+def test_connect_trust_policy_edited(account, customer):
+    def allow_anybody(document):
+        document["Statement"][0]["Condition"] = {"StringLike": {key: "*" for key in document["Statement"][0]["Condition"]["StringEquals"]}}
+
+    kit = kit_of(account)
+    customer.run_kit(kit)
+    customer.edit_trust(kit, "operator", allow_anybody)
+
+    ends_with(account, "trust_policy_edited")
+
+
+def test_connect_missing_permission(account, customer):
+    from accounts import kits
+
+    text = kits.load("aws").template_text
+    assert "- ec2:CreateVpc\n" in text
+    customer.run_kit(kit_of(account), template=text.replace("- ec2:CreateVpc\n", "- ec2:DescribeVpcs\n"))
+
+    operation = drive()
+    if operation.state == OperationState.WAITING:
+        assert operation.waiting_why == "permissions_spreading"
+        operation.steps.filter(state="waiting").update(waiting_since=account.created_at - (account.created_at - account.created_at))
+        operation.steps.filter(state="waiting").update(waiting_since="2020-01-01T00:00:00Z")
+        operation = drive()
+    assert operation.failure_code in {"permission_missing", "boundary_removed", "trust_policy_edited"}
+
+
+def test_connect_account_another_organisation_has_proven(account, customer):
+    make_cloud_account(external_id=NUMBER, state=AccountState.CONNECTED)
+    customer.run_kit(kit_of(account))
+
+    ends_with(account, "duplicate_account")
+
+
+def test_connect_run_again_kills_the_old_kit(account, customer, alice):
+    first = kit_of(account)
+    customer.run_kit(first)
+    issue_kit(account, after_generation=1, by=alice)
+
+    operation = drive()
+
+    assert (operation.waiting_why, kit_of(account).generation) == ("kit_not_run", 2)
+    customer.run_kit(kit_of(account))
+    assert drive().state == OperationState.SUCCEEDED
+
+
+@pytest.mark.parametrize("fault", ["throttle", "500", "lost_reply"])
+def test_connect_passing_fault_is_waited_out(account, customer, sandbox, fault):
+    customer.run_kit(kit_of(account))
+    sandbox.control("POST", "faults", {"action": "DescribeStacks", "kind": fault, "count": 1})
+
+    operation = drive()
+    for _turn in range(5):
+        if operation.state == OperationState.SUCCEEDED:
+            break
+        assert operation.state == OperationState.WAITING
+        operation = drive()
+
+    assert operation.state == OperationState.SUCCEEDED
