@@ -7,7 +7,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -33,6 +34,16 @@ class DataDirectory:
         self._lock: IO[str] | None = None
 
     # --- Opening ---
+
+    @contextmanager
+    def opened(self, *, reset: bool = False) -> Iterator[None]:
+        """Ours until the end of the block. Raises DemoError as `open` does."""
+        try:
+            self.open(reset=reset)
+            yield
+        finally:
+            if self._lock:
+                self._lock.close()
 
     def open(self, *, reset: bool = False) -> None:
         """Make or take the directory. Raises DemoError when it is another's, in use, too old, not writable or the disk is full."""
@@ -138,7 +149,7 @@ class DataDirectory:
         return content
 
     def secrets(self) -> dict[str, str]:
-        """PORTAL_SECRET_KEY, PORTAL_SEAL_KEYS and PORTAL_DEMO_PASSWORD, made at the first start. Raises DemoError."""
+        """The keys and the demo users' password and second factor, by variable, made at the first start. Raises DemoError."""
         if kept := self.read("secrets.json"):
             return kept
         if (self.path / "pg").exists():
@@ -150,6 +161,7 @@ class DataDirectory:
         made = {
             "PORTAL_SECRET_KEY": secrets.token_urlsafe(48),
             "PORTAL_SEAL_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+            "PORTAL_DEMO_TOTP_SECRET": base64.b32encode(secrets.token_bytes(20)).decode(),
             "PORTAL_DEMO_PASSWORD": "-".join(["demo", *("".join(secrets.choice(LETTERS) for _ in range(4)) for _ in range(2))]),
         }
         self.write("secrets.json", json.dumps(made, indent=1))

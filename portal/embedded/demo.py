@@ -86,7 +86,10 @@ class Demo:
     def run(self) -> None:
         """Start everything, show the addresses, stay until asked to stop. Raises what `main` explains."""
         self.say(f"Starting the portal. Its data is in {self.data.path}; Ctrl-C stops it.\n")
-        self.data.open(reset=self.reset)
+        with self.data.opened(reset=self.reset):
+            self._run()
+
+    def _run(self) -> None:
         end_leftovers(f"{MARK}={self.data.path}")
         if not is_free(self.port):
             message = (
@@ -207,6 +210,7 @@ class Demo:
             AWS_SECRET_ACCESS_KEY="of-the-local-aws",  # noqa: S106
             AWS_ENDPOINT_URL=f"http://127.0.0.1:{self.ports['console']}",
             PORTAL_DEMO_PASSWORD=self.secrets["PORTAL_DEMO_PASSWORD"],
+            PORTAL_DEMO_TOTP_SECRET=self.secrets["PORTAL_DEMO_TOTP_SECRET"],
         )
         return supervisor.start(self._manage("Preparation", words, environment))
 

@@ -25,7 +25,7 @@ PINNED = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==([^\s;\\]+)(.*)$", re.MU
 EXPLANATIONS = (
     (
         ("No space left on device", "os error 28", "Errno 28", "Disk quota exceeded"),
-        "The disk is full. About 600 MB are needed for the packages; free some space and run the same command again.",
+        "The disk is full. The packages need up to 1 GB; free some space and run the same command again.",
     ),
     (
         ("No module named pip", "No module named 'pip'"),
@@ -184,8 +184,8 @@ class Environment:
         settings = _settings_for_uv(self.cache)
         try:
             _run([self._uv(), "pip", "sync", "--require-hashes", "--python", self.python, self.root / lock], settings)
-        except EnvironmentFailedError:
-            if "No module named" in _pip_version():
+        except EnvironmentFailedError as error:
+            if "disk is full" in str(error) or "No module named" in _pip_version():
                 raise
             # A machine may be configured for pip in ways that uv does not know: extra indexes, wheel folders, keyrings.
             say("uv could not install them; trying pip, which is slower.")
@@ -256,12 +256,18 @@ def _pip_version() -> str:
     return answer.stdout + answer.stderr
 
 
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
 def _settings_for_uv(cache: Path) -> dict[str, str]:
     """uv does not read pip's configuration: hand over the index, certificates and proxy a machine has set for pip."""
     settings = {}
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    writable = next(folder for folder in (home, *home.parents) if folder.exists())
-    if "UV_CACHE_DIR" not in os.environ and not os.access(writable, os.W_OK):
+    if "UV_CACHE_DIR" not in os.environ and not _can_write(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")):
         settings["UV_CACHE_DIR"] = str(cache / "uv")
     answer = subprocess.run([sys.executable, "-m", "pip", "config", "list"], check=False, capture_output=True, text=True)
     for key, value in re.findall(r"^[^.]*\.([a-z-]+)='(.*)'$", answer.stdout, re.MULTILINE):

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from portal.embedded.data import DemoError, disk_full, is_disk_full
 from portal.embedded.process import spawn
@@ -55,20 +55,24 @@ class Supervisor:
     is_starting: bool = True
     _wake: tuple[int, int] = (-1, -1)
     _stops: int = 0
+    _before: dict[signal.Signals, Any] = field(default_factory=dict)
 
     def __enter__(self) -> "Supervisor":
         self._wake = os.pipe()
         for end in self._wake:
             os.set_blocking(end, False)
         signal.set_wakeup_fd(self._wake[1], warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        # A child's end only has to wake the loop.
+        self._before = {signal.SIGCHLD: signal.signal(signal.SIGCHLD, lambda *_: None)}
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._ask_to_stop)
+            self._before[number] = signal.signal(number, self._ask_to_stop)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end_all()
         signal.set_wakeup_fd(-1)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
         for end in self._wake:
             os.close(end)
 
