@@ -1,0 +1,188 @@
+"""The database itself refuses to change history: triggers for everybody, privileges for the running product's role."""
+
+import secrets
+import uuid
+
+import psycopg
+import pytest
+from django.core.checks import run_checks
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection, transaction
+
+from portal.audit import Actor, record
+from portal.audit.chain import check_chain
+from portal.audit.models import ChainHead, Event
+from portal.embedded.postgres import OWNER
+
+CHANGES = [
+    "UPDATE audit_event SET action = 'other.thing'",
+    "UPDATE audit_event SET action = 'other.thing' WHERE false",
+    "DELETE FROM audit_event",
+    "TRUNCATE audit_event",
+    "TRUNCATE audit_event CASCADE",
+    "DELETE FROM audit_chainhead",
+    "TRUNCATE audit_chainhead",
+    "UPDATE audit_chainhead SET sequence = 0",
+    "UPDATE audit_chainhead SET sequence = sequence, hash = repeat('0', 64)",
+    "UPDATE audit_chainhead SET sequence = sequence + 2",
+    "UPDATE audit_chainhead SET chain = gen_random_uuid(), sequence = sequence + 1",
+]
+
+
+WAYS_ROUND = [
+    "ALTER TABLE audit_event DISABLE TRIGGER ALL",
+    "DROP TRIGGER audit_event_no_change ON audit_event",
+    "CREATE OR REPLACE FUNCTION audit_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
+    "SET session_replication_role = replica",
+    "CREATE TABLE mine (x int)",
+]
+GRANTS = """
+    SELECT table_name, privilege_type FROM information_schema.role_table_grants
+    WHERE grantee = %s AND table_name LIKE 'audit%%' ORDER BY table_name, privilege_type
+"""
+SUPERUSER = "postgres"
+
+
+def make_event(organisation_id=None):
+    with transaction.atomic():
+        return record(organisation_id=organisation_id, action="thing.happened", actor=Actor.system("test"))
+
+
+def connect_as(user, **options):
+    parameters = connection.get_connection_params()
+    kept = {key: parameters[key] for key in ("host", "port", "dbname") if parameters.get(key)}
+    return psycopg.connect(**kept, user=user, **options)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("statement", CHANGES)
+@pytest.mark.parametrize("user", [OWNER, SUPERUSER])
+def test_owner_and_superuser_are_refused(statement, user):
+    event = make_event()
+    with connect_as(user) as session, session.transaction(force_rollback=True):
+        # As in production: only the test database lets Django truncate (tests/activity.py).
+        session.execute("ALTER TABLE audit_event ENABLE ALWAYS TRIGGER audit_event_no_truncate")
+        session.execute("ALTER TABLE audit_chainhead ENABLE ALWAYS TRIGGER audit_chainhead_no_truncate")
+        if user == SUPERUSER:
+            session.execute("SET LOCAL session_replication_role = replica")  # silences ordinary triggers
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match=r"append-only|moves forward"), session.transaction():
+            session.execute(statement)
+    assert Event.objects.get().hash == event.hash
+    assert check_chain(None).is_unbroken
+
+
+def test_models_cannot_change_or_delete_either(db):
+    event = make_event()
+    event.action = "other.thing"
+    for change in (
+        event.save,
+        event.delete,
+        Event.objects.all().delete,
+        lambda: Event.objects.update(action="x.y"),
+        ChainHead.objects.all().delete,
+    ):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            change()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("turn", [1, 2])
+def test_transactional_tests_start_with_an_empty_log(turn):
+    assert make_event().sequence == 1
+
+
+# --- The role of the running product ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def role(transactional_db):
+    """A login role that may nothing yet."""
+    name = f"portal_app_{secrets.token_hex(4)}"
+    with connect_as(SUPERUSER, autocommit=True) as session:
+        session.execute(f"CREATE ROLE {name} LOGIN")
+        yield name
+        session.execute(f"DROP OWNED BY {name}")
+        session.execute(f"DROP ROLE {name}")
+
+
+@pytest.fixture
+def _as_product(role):
+    """Django itself works as the product's role."""
+    call_command("grant_app_role", role, verbosity=0)
+    owner = connection.settings_dict["USER"]
+    connection.close()
+    connection.settings_dict["USER"] = role
+    yield
+    connection.close()
+    connection.settings_dict["USER"] = owner
+
+
+def test_product_role_reads_and_appends_but_cannot_change(role):
+    make_event()
+    call_command("grant_app_role", role, verbosity=0)
+    with connect_as(role, autocommit=True) as session:
+        assert session.execute("SELECT count(*) FROM audit_event").fetchone() == (1,)
+        for statement in [*CHANGES[:7], *WAYS_ROUND]:
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                session.execute(statement)
+    assert Event.objects.count() == 1
+
+
+@pytest.mark.usefixtures("_as_product")
+def test_product_role_records_events_and_uses_the_other_tables():
+    organisation = uuid.uuid4()
+    assert [make_event(organisation).sequence, make_event(organisation).sequence] == [1, 2]
+    assert check_chain(organisation).is_unbroken
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO django_session (session_key, session_data, expire_date) VALUES ('k', 'd', now())")
+        cursor.execute("UPDATE django_session SET session_data = 'e'")
+        cursor.execute("DELETE FROM django_session")
+        assert cursor.rowcount == 1
+    with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+        Event.objects.update(action="other.thing")
+
+
+def test_grant_app_role_can_be_repeated_and_takes_away_what_was_too_much(role):
+    with connection.cursor() as cursor:
+        cursor.execute(f"GRANT ALL ON audit_event, audit_chainhead TO {role}")
+        call_command("grant_app_role", role, verbosity=0)
+        call_command("grant_app_role", role, verbosity=0)
+        cursor.execute(GRANTS, [role])
+        assert cursor.fetchall() == [
+            ("audit_chainhead", "INSERT"),
+            ("audit_chainhead", "SELECT"),
+            ("audit_chainhead", "UPDATE"),
+            ("audit_event", "INSERT"),
+            ("audit_event", "SELECT"),
+        ]
+
+
+@pytest.mark.parametrize("user", [OWNER, SUPERUSER])
+def test_grant_app_role_refuses_a_role_it_could_not_bind(db, user):
+    with pytest.raises(CommandError, match="superuser or owns"):
+        call_command("grant_app_role", user, verbosity=0)
+
+
+def test_grant_app_role_refuses_a_member_of_the_owner(role):
+    with connect_as(SUPERUSER, autocommit=True) as session:
+        session.execute(f"GRANT {OWNER} TO {role}")
+        with pytest.raises(CommandError, match="superuser or owns"):
+            call_command("grant_app_role", role, verbosity=0)
+
+
+def test_grant_app_role_refuses_an_unknown_role(db):
+    with pytest.raises(CommandError, match="no role"):
+        call_command("grant_app_role", 'nobody"; DROP TABLE audit_event; --', verbosity=0)
+
+
+def found_by_deploy_check():
+    return [message.id for message in run_checks(tags=["database"], include_deployment_checks=True, databases=["default"])]
+
+
+def test_deploy_check_warns_of_the_owner(db):
+    assert "audit.W001" in found_by_deploy_check()
+
+
+@pytest.mark.usefixtures("_as_product")
+def test_deploy_check_accepts_the_product_role():
+    assert "audit.W001" not in found_by_deploy_check()
