@@ -9,16 +9,16 @@ from django.test import RequestFactory
 from accounts.access import PERMISSION_WORDS, ROLE_PERMISSIONS, MissingPermission, Permission, Role, requires, roles_with
 from tests.factories import make_membership
 
-O, P, A, U = Role.OWNER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR
+OW, OP, AP, AU = Role.OWNER, Role.OPERATOR, Role.APPROVER, Role.AUDITOR
 # Read this table, not the code: who may do what. A change here is a change of policy.
 TABLE = {
-    Permission.VIEW: {O, P, A, U},
-    Permission.MANAGE_ORGANISATION: {O},
-    Permission.MANAGE_CONTACTS: {O, P},
-    Permission.CONNECT_ACCOUNTS: {O, P},
-    Permission.RUN_OPERATIONS: {O, P},
-    Permission.DECIDE_SUPPORT_ACCESS: {O, A},
-    Permission.EXPORT_ACTIVITY: {O, U},
+    Permission.VIEW: {OW, OP, AP, AU},
+    Permission.MANAGE_ORGANISATION: {OW},
+    Permission.MANAGE_CONTACTS: {OW, OP},
+    Permission.CONNECT_ACCOUNTS: {OW, OP},
+    Permission.RUN_OPERATIONS: {OW, OP},
+    Permission.DECIDE_SUPPORT_ACCESS: {OW, AP},
+    Permission.EXPORT_ACTIVITY: {OW, AU},
 }
 
 
