@@ -168,9 +168,10 @@ def elapsed(seconds: float | timedelta | None) -> str:
 
 
 @register.simple_tag
-def zone_offset() -> str:
-    """The offset, right now, of the zone this page speaks."""
-    return offset(timezone.localtime())
+def zone_name() -> str:
+    """The zone this page speaks and its offset right now: `Times in Europe/Berlin (UTC+1)`."""
+    zone, now = timezone.get_current_timezone_name(), offset(timezone.localtime())
+    return _("Times in UTC") if zone == now else _("Times in %(zone)s (%(offset)s)") % {"zone": zone, "offset": now}
 
 
 # --- With a body -----------------------------------------------------------------------------------------------------

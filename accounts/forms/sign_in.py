@@ -1,0 +1,86 @@
+"""allauth's forms with our labels: sentence case, no placeholder that repeats the label. What they check stays allauth's."""
+
+from typing import Any
+
+from allauth.account import forms as account
+from allauth.mfa.base import forms as mfa
+from allauth.mfa.totp import forms as totp
+from allauth.mfa.webauthn import forms as webauthn
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+LABELS = {
+    "login": _("E-mail address"),
+    "email": _("E-mail address"),
+    "password": _("Password"),
+    "password1": _("Password"),
+    "oldpassword": _("Password you have now"),
+    "remember": _("Keep me signed in on this device"),
+    "code": _("Code"),
+    "name": _("Name"),
+    "passwordless": _("Sign in with this key alone, without a password"),
+}
+
+
+class OurLabels(forms.BaseForm):
+    """Mixed into an allauth form: renames its fields, drops placeholders."""
+
+    labels: dict[str, Any] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            field.widget.attrs.pop("placeholder", None)
+            field.label = (LABELS | self.labels).get(name, field.label)
+
+
+class LoginForm(OurLabels, account.LoginForm):  # type: ignore[misc]  # allauth is untyped
+    pass
+
+
+class SignupForm(OurLabels, account.SignupForm):  # type: ignore[misc]
+    labels = {"name": _("Your name")}
+
+
+class AddEmailForm(OurLabels, account.AddEmailForm):  # type: ignore[misc]
+    labels = {"email": _("New e-mail address")}
+
+
+class ChangePasswordForm(OurLabels, account.ChangePasswordForm):  # type: ignore[misc]
+    labels = {"password1": _("New password"), "password2": _("New password, once more")}
+
+
+class SetPasswordForm(OurLabels, account.SetPasswordForm):  # type: ignore[misc]
+    labels = {"password1": _("New password"), "password2": _("New password, once more")}
+
+
+class ResetPasswordForm(OurLabels, account.ResetPasswordForm):  # type: ignore[misc]
+    pass
+
+
+class ResetPasswordKeyForm(OurLabels, account.ResetPasswordKeyForm):  # type: ignore[misc]
+    labels = {"password1": _("New password"), "password2": _("New password, once more")}
+
+
+class ReauthenticateForm(OurLabels, account.ReauthenticateForm):  # type: ignore[misc]
+    pass
+
+
+class AuthenticateForm(OurLabels, mfa.AuthenticateForm):  # type: ignore[misc]
+    pass
+
+
+class MfaReauthenticateForm(OurLabels, mfa.ReauthenticateForm):  # type: ignore[misc]
+    pass
+
+
+class ActivateTotpForm(OurLabels, totp.ActivateTOTPForm):  # type: ignore[misc]
+    pass
+
+
+class AddKeyForm(OurLabels, webauthn.AddWebAuthnForm):  # type: ignore[misc]
+    labels = {"name": _("Name of the key")}
+
+
+class EditKeyForm(OurLabels, webauthn.EditWebAuthnForm):  # type: ignore[misc]
+    labels = {"name": _("Name of the key")}
