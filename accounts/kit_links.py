@@ -1,13 +1,15 @@
 """An issued kit as the customer meets it: a Launch-stack link, a CLI command, a Terraform module."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
 from accounts.issuer.addresses import issuer_url
-from accounts.models import Kit
+from accounts.kits.manifest import KitResource
+from accounts.models import CloudAccount, Kit
 
 ROUTES = {"launch": _("Launch stack"), "cli": _("CLI"), "terraform": _("Terraform")}
 
@@ -27,12 +29,20 @@ def kit_links(kit: Kit) -> KitLinks:
     parameters = shipped.parameters(account=str(kit.account_id), generation=kit.generation, suffix=kit.suffix, issuer_url=issuer_url(kit))
     stack_name = shipped.stack_name(kit.suffix)
     template_url = shipped.template_url(bucket=settings.KITS_BUCKET, region=settings.KITS_REGION, base_url=settings.KITS_URL)
-    common = {"template_url": template_url, "stack_name": stack_name, "parameters": parameters, "region": kit.region}
+    module_url = shipped.module_url(bucket=settings.KITS_BUCKET, region=settings.KITS_REGION, base_url=settings.KITS_URL)
+    common: dict[str, Any] = {"template_url": template_url, "stack_name": stack_name, "parameters": parameters, "region": kit.region}
     return KitLinks(
         launch_url=shipped.launch_url(console_url=settings.AWS_CONSOLE_URL, **common),
         template_url=template_url,
         cli_command=shipped.cli_command(**common),
-        terraform=shipped.terraform_snippet(parameters=parameters, region=kit.region),
+        terraform=shipped.terraform_snippet(parameters=parameters, region=kit.region, module_url=module_url),
         stack_name=stack_name,
         parameters=parameters,
     )
+
+
+def named_resources(account: CloudAccount, generation: int) -> list[tuple[str, KitResource]]:
+    """What this kit creates, each with the name it will have in the customer's cloud."""
+    kit = Kit(account=account, generation=generation)
+    names = {"suffix": kit.suffix, "issuer_path": issuer_url(kit).removeprefix("https://")}
+    return [(resource.name.format(**names), resource) for resource in kits.load(account.cloud).resources]

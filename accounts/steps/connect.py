@@ -13,11 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
-from accounts.clouds.base import CloudAdapter, CloudError, KitStatus
+from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, require_current_kit
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Contact, Kit, TrustCheck
 from accounts.states import AccountState, KitState
-from accounts.steps.adapters import adapter_for
+from accounts.steps.adapters import adapter_for, target_of
 from accounts.transitions import move_account, move_kit, retire_kits
 from portal.audit import Actor
 from portal.operations.catalogue import FailureText, failure_text
@@ -113,16 +113,7 @@ def check_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudA
     ctx.log(f"{report.stack}: {report.status.value} {report.detail}".rstrip())
     if report.status == KitStatus.CREATING:
         return Wait(5, on=Party.CLOUD, why="kit_finishing")
-    if report.status == KitStatus.FAILED:
-        return Fail("stack_failed", evidence=report.detail)
-    if report.status == KitStatus.DELETING:
-        return Fail("stack_deleting", evidence=report.detail)
-    if report.account != str(account.pk) or report.generation != kit.generation:
-        return Fail("kit_generation_wrong", params={"found": str(report.generation), "expected": str(kit.generation)})
-    if report.version != kit.version:
-        return Fail("kit_version_wrong", params={"found": report.version, "expected": kit.version})
-    if report.region != kit.region:
-        return Fail("wrong_region", params={"found": report.region, "expected": kit.region})
+    require_current_kit(report, target_of(account, kit))
     return Done({"stack": report.stack})
 
 
@@ -136,8 +127,7 @@ def check_trust(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: Clou
 @on_account
 def check_permissions(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
     """Each permission of the manifest is held. What was found is kept per permission."""
-    wanted = [permission.action for permission in kits.load(account.cloud).operator_permissions()]
-    results = adapter.check_permissions(wanted)
+    results = adapter.check_permissions(kits.load(account.cloud).probes(target_of(account, kit)))
     _keep(account, TrustCheck.Kind.PERMISSION, ((r.permission, r.is_granted, r.detail) for r in results))
     missing = [r.permission for r in results if not r.is_granted]
     ctx.log(f"{len(results) - len(missing)} of {len(results)} permissions held")

@@ -13,7 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
-from accounts.kit_links import kit_links
+from accounts.kit_links import kit_links, named_resources
 from accounts.models import CloudAccount, Kit, TrustCheck
 from accounts.states import AccountState
 from portal.operations.models import Operation
@@ -69,7 +69,7 @@ def account_permissions(request: OrganisationRequest, pk: uuid.UUID) -> HttpResp
     words = request.GET.get("q", "").strip()
     kit = kits.load(account.cloud)
     checks = {check.name: check for check in account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)}
-    rows = [(permission, checks.get(permission.action)) for permission in kit.search_permissions(words)]
+    rows = [(permission, checks.get(permission.key)) for permission in kit.search_permissions(words)]
     return _tab(request, account, "account_permissions", rows=rows, q=words, kit=kit, total=len(kit.permissions))
 
 
@@ -79,7 +79,8 @@ def account_kit(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = _account(request, pk)
     issued = list(account.kits.select_related("created_by", "account"))
     links = kit_links(issued[0]) if issued else None
-    return _tab(request, account, "account_kit", issued=issued, links=links, kit=kits.load(account.cloud))
+    resources = named_resources(account, issued[0].generation if issued else 1)
+    return _tab(request, account, "account_kit", issued=issued, links=links, resources=resources)
 
 
 @gate

@@ -31,7 +31,7 @@ from accounts.actions.connect import (
 )
 from accounts.availability import why_not_discard, why_not_stop
 from accounts.forms.connect import IdentityForm, PlaceForm, ReportForm, StartForm
-from accounts.kit_links import ROUTES, kit_links
+from accounts.kit_links import ROUTES, kit_links, named_resources
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
 from accounts.preflight import is_blocked, preflight
@@ -121,7 +121,8 @@ def connect_review(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         return redirect(step_url(account, "preflight"))
     kit = kits.load(account.cloud)
     words = request.GET.get("q", "").strip()
-    return _page(request, "review", account, kit=kit, permissions=kit.search_permissions(words), q=words)
+    resources = named_resources(account, newest_generation(account) + 1)
+    return _page(request, "review", account, kit=kit, resources=resources, permissions=kit.search_permissions(words), q=words)
 
 
 @gate
