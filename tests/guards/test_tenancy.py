@@ -6,9 +6,9 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
-from accounts.access import Permission
+from accounts.access import ROLE_PERMISSIONS, Permission, Role
 from portal.audit.models import Event
-from tests.factories import make_user
+from tests.factories import make_membership, make_user
 from tests.guards.url_tree import Url, address, all_urls, organisation_urls, other_urls
 
 METHODS = ("get", "post")
@@ -100,6 +100,17 @@ def test_organisation_url_sends_a_visitor_to_the_sign_in(url: Url, client, alice
     response = client.post(there)
 
     assert (response.status_code, response["Location"]) == (HTTPStatus.FOUND, f"{reverse('account_login')}?next={there}")
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.APPROVER, Role.AUDITOR])
+@pytest.mark.parametrize("url", organisation_urls(), ids=str)
+def test_organisation_url_is_forbidden_to_a_role_without_its_permission(url: Url, role, client, alice, acme):
+    there = address(url, acme, alice)
+    client.force_login(make_membership(organisation=acme, role=role).user)
+
+    response = client.get(there)
+
+    assert (response.status_code == HTTPStatus.FORBIDDEN) == (url.callback.required_permission not in ROLE_PERMISSIONS[role])
 
 
 # --- Pages outside ---------------------------------------------------------------------------------------------------

@@ -125,7 +125,9 @@ def make_failed_operation(organisation: Organisation, by: User) -> Operation:
     failed = {"state": "failed", "failure_code": "kit_expired", "ended_at": timezone.now(), "next_run_at": None}
     operation = make_operation(organisation, by, **failed)
     first = operation.steps.order_by("position").first()
-    operation.steps.filter(pk=first.pk).update(state=StepState.FAILED)
+    operation.steps.filter(pk=first.pk).update(
+        state=StepState.FAILED, started_at=timezone.now(), ended_at=timezone.now(), failure_code="kit_expired"
+    )
     return operation
 
 

@@ -1,0 +1,45 @@
+"""Every background task is on this list, with what keeps it inside one tenant and safe to run twice."""
+
+import inspect
+
+import pytest
+
+from portal.celery import app
+
+TASKS = {
+    "accounts.mail.send_mail_task": "carries address and text, reads no row; twice means a second copy of a mail",
+    "accounts.tasks.rotate_issuer_keys": "the issuer's own keys, no tenant; a second run finds nothing due",
+    "portal.operations.tasks.advance": "an operation's id; lease and fence let one worker at a time write, and steps run twice safely",
+    "portal.operations.tasks.ring_due_operations": "rings what is due, reads no content; a second ring finds the lease taken",
+}
+
+
+def our_tasks():
+    app.loader.import_default_modules()
+    app.finalize()
+    return {name: task for name, task in app.tasks.items() if name.startswith(("accounts.", "portal.", "cells."))}
+
+
+def test_every_task_is_on_the_list():
+    assert set(our_tasks()) == set(TASKS)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_task_is_limited_in_time_and_acknowledged_late(name):
+    task = our_tasks()[name]
+
+    assert (task.time_limit or app.conf.task_time_limit) <= 300
+    assert task.acks_late is not False
+    assert app.conf.task_acks_late
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_task_takes_plain_values(name):
+    """Ids and text, never rows: what lies in the queue may be older than the row."""
+    parameters = inspect.signature(our_tasks()[name].run).parameters.values()
+
+    assert {parameter.annotation for parameter in parameters} <= {str, int, bool, "str", "int", "bool"}
+
+
+def test_schedule_names_tasks_that_exist():
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(our_tasks())
