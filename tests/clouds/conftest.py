@@ -14,11 +14,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import boto3  # noqa: TID251 - the tests are the customer, and play the portal's adapter
+import boto3
 import jwt
 import pytest
-from botocore import UNSIGNED  # noqa: TID251
-from botocore.config import Config  # noqa: TID251
+from botocore import UNSIGNED
+from botocore.config import Config
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -176,7 +176,7 @@ REGION = "eu-central-1"
 
 @dataclass
 class Cloud:
-    """One AWS account, two ways in. Set FIDELITY_ISSUER and FIDELITY_ISSUER_KEY (a PEM file) to use a real one, with ambient owner credentials."""
+    """One AWS account, two ways in. FIDELITY_ISSUER and FIDELITY_ISSUER_KEY (a PEM file) choose a real one."""
 
     account: str
     issuer: TestIssuer

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError  # noqa: TID251
+from botocore.exceptions import ClientError
 
 from tests.clouds import kit
 from tests.clouds.conftest import ISSUER_HOST, Cloud, TestIssuer
