@@ -1,13 +1,14 @@
 """`manage.py demo`: the whole product on this machine, with nothing else installed. Standard library only."""
 
 import argparse
+import json
 import os
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,7 +25,14 @@ ISSUER = "https://id.portal.test"  # stands for the portal's public https addres
 PROVIDER_ACCOUNT = "999900001111"
 SANDBOX_PORTS = ("console", "aws", "smtp")
 MARK = "PORTAL_DEMO_DATA"
-# What a start prepares once, and what makes it do so again.
+# What a start prepares once, and the files whose change makes it do so again.
+PREPARED = {
+    "static": "Styles and scripts are collected",
+    "schema": "The database has its tables",
+    "people": "The demo's people are there",
+    "kits": "The kits are published",
+}
+READY = {"sandbox": "The local AWS is ready", "web": "The portal listens"}
 MIGRATIONS = ("accounts/migrations", "cells/migrations", "portal/audit", "portal/operations/migrations", "requirements.lock")
 STATIC = ("static", "requirements.lock")
 KITS = ("accounts/kits", "accounts/management/commands")
@@ -130,7 +138,7 @@ class Demo:
                 shutil.rmtree(old, ignore_errors=True)
         self.data.write("runtime", str(self.runtime))
 
-    # --- The children ---
+    # --- Starting ---
 
     def _start(self, supervisor: Supervisor) -> None:
         """Everything at once; what must wait for something waits by itself, with its program already loaded."""
@@ -140,39 +148,47 @@ class Demo:
         self.postgres = Postgres(self.data.path / "pg", self.runtime, find_binaries(self.data.path / "pg"))
         self.valkey = Valkey(self.data.path / "valkey", self.runtime, find_server())
 
+        stale = self._stale()
         if self.has_valkey:
             supervisor.start(Child("Valkey", self._valkey, self._environment(), is_server=True))
-        stale = self._stale()
-        schema = self._schema(supervisor) if "schema" in stale else None
-        people = self._preparation(supervisor, stale)
-        supervisor.start(self._sandbox())
+        if stale:
+            supervisor.start(self._preparation(stale))
+        for task in PREPARED.keys() - stale.keys():
+            self._gate(task).touch()
         supervisor.start(self._web())
+        supervisor.start(self._sandbox())
         if self.has_postgres:
-            if not (self.data.path / "pg").exists():
-                self._progress("Making the database")
-            supervisor.start(
-                Child("PostgreSQL", self._postgres, self._environment(), as_user=True, is_server=True, stop_signal=signal.SIGINT)
-            )
-            supervisor.wait_for(self.postgres.is_ready, "PostgreSQL", 60)
-            self._progress("PostgreSQL is ready")
-        self._open("database")
+            self._start_postgres(supervisor)
+        self._gate("database").touch()
+        self._await_all(supervisor, stale)
 
-        if schema:
-            supervisor.wait_for(lambda: schema not in supervisor.children, "The database schema", 120)
-            self.data.mark_prepared({"schema": stale["schema"]})
-            self._progress("The database schema is ready")
-        self._open("schema")
-        supervisor.start(self._worker())
-        supervisor.wait_for(lambda: self._listens("aws") and self._listens("console") and self._listens("smtp"), "The local AWS", 60)
-        self._progress("The local AWS is ready")
-        self._open("sandbox")
-        if people:
-            supervisor.wait_for(lambda: people not in supervisor.children, "Static files, kits and demo data", 120)
-            self.data.mark_prepared(stale)
-            self._progress("Static files, kits and demo data are ready")
-        self._open("web")
-        supervisor.wait_for(lambda: is_listening(self.port), "The web server", 60)
-        self._progress("The portal listens")
+    def _start_postgres(self, supervisor: Supervisor) -> None:
+        if not (self.data.path / "pg").exists():
+            self._progress("Making the database")
+        server = Child("PostgreSQL", self._postgres, self._environment(), as_user=True, is_server=True, stop_signal=signal.SIGINT)
+        supervisor.start(server)
+        supervisor.wait_for(self.postgres.is_ready, "PostgreSQL", 60)
+        self._progress("PostgreSQL is ready")
+
+    def _await_all(self, supervisor: Supervisor, stale: Mapping[str, str]) -> None:
+        """Tell of each thing when it is ready, in the order in which that happens."""
+        awaited = {task: self._gate(task).exists for task in stale}
+        awaited["sandbox"] = lambda: all(is_listening(port) for port in self.ports.values())
+        awaited["web"] = lambda: is_listening(self.port)
+
+        def is_all_ready() -> bool:
+            for name in [name for name, is_ready in awaited.items() if is_ready()]:
+                del awaited[name]
+                self._progress(PREPARED.get(name) or READY[name])
+                if name in stale:
+                    self.data.mark_prepared({name: stale[name]})
+                elif name == "sandbox":
+                    self._gate("sandbox").touch()
+                else:  # the worker's start would only have slowed the rest
+                    supervisor.start(self._worker())
+            return not awaited
+
+        supervisor.wait_for(is_all_ready, "The portal", 180)
 
     def _stale(self) -> dict[str, str]:
         """Name and fingerprint of what has to be prepared (again)."""
@@ -187,35 +203,36 @@ class Demo:
             return now
         return {task: value for task, value in now.items() if not self.data.is_prepared(task, value)}
 
-    def _schema(self, supervisor: Supervisor) -> Child:
-        """Migrations run as the owner of the tables; the portal's own role may then use them, but change neither them nor the log."""
-        words = [self._gate("database"), "--", "migrate", "--verbosity=0"]
-        if self.has_postgres:
-            words += ["--", "grant_app_role", APPLICATION]
-        return supervisor.start(self._manage("Schema", words, self._environment(DATABASE_URL=self._database(OWNER))))
+    # --- The children ---
 
-    def _preparation(self, supervisor: Supervisor, stale: dict[str, str]) -> Child | None:
-        words: list[str] = []
-        if "static" in stale:
-            words += ["--", "collectstatic", "--noinput", "--clear", "--verbosity=0"]
-        if "kits" in stale:
-            words += ["--", self._gate("sandbox"), "--", "publish_kits"]
-        if "people" in stale:
-            words += ["--", self._gate("schema"), "--", "load_demo"]
-        if not words:
-            return None
+    def _preparation(self, stale: Mapping[str, str]) -> Child:
+        """Lanes that go on side by side; see `portal.embedded.lanes`."""
+        # Migrations run as the owner of the tables; the portal's own role may then use them, but change neither them nor the log.
+        grant = [["run", "grant_app_role", APPLICATION]] if self.has_postgres else []
+        steps = {
+            "static": [["run", "collectstatic", "--noinput", "--clear", "--verbosity=0"]],
+            "schema": [self._wait("database"), ["run", "migrate", "--verbosity=0"], *grant],
+            "people": [self._wait("schema"), ["run", "load_demo", "--quiet"]],
+            "kits": [self._wait("sandbox"), ["run", "publish_kits"]],
+        }
+        lanes = [
+            {
+                "role": (OWNER if task == "schema" else APPLICATION) if self.has_postgres else "",
+                "steps": [*steps[task], ["done", str(self._gate(task))]],
+            }
+            for task in steps
+            if task in stale
+        ]
         # The provider's key uploads the kits; neither the web server nor the worker ever has it.
         environment = self._environment(
             AWS_ACCESS_KEY_ID=PROVIDER_ACCOUNT,
             AWS_SECRET_ACCESS_KEY="of-the-local-aws",  # noqa: S106
             AWS_ENDPOINT_URL=f"http://127.0.0.1:{self.ports['console']}",
+            DATABASE_URL=self._database(""),
             PORTAL_DEMO_PASSWORD=self.secrets["PORTAL_DEMO_PASSWORD"],
             PORTAL_DEMO_TOTP_SECRET=self.secrets["PORTAL_DEMO_TOTP_SECRET"],
         )
-        return supervisor.start(self._manage("Preparation", words, environment))
-
-    def _manage(self, name: str, words: list[str], environment: dict[str, str]) -> Child:
-        return Child(name, [sys.executable, "-m", "portal.embedded.manage_many", *words], environment, is_once=True)
+        return Child("Preparation", [sys.executable, "-m", "portal.embedded.lanes", json.dumps(lanes)], environment, is_once=True)
 
     def _postgres(self) -> list[str | Path]:
         self.postgres.prepare()
@@ -233,13 +250,14 @@ class Demo:
     def _web(self) -> Child:
         addresses = [f"--bind=127.0.0.1:{self.port}", *([f"--bind=[::1]:{self.port}"] if has_ipv6() else [])]
         command = [sys.executable, "-m", "gunicorn", "--config=python:portal.embedded.gunicorn_settings", *addresses]
-        environment = self._environment(PORTAL_DEMO_GATE=str(self.runtime / "open-web"))
+        environment = self._environment(PORTAL_DEMO_GATES=f"{self._gate('static')}:{self._gate('schema')}")
         return Child("Web server", [*command, "portal.embedded.web:application"], environment)
 
     def _worker(self) -> Child:
-        command = [sys.executable, "-m", "celery", "--app=portal.celery", "worker", "--pool=threads", "--concurrency=8", "--beat"]
-        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", f"--schedule={self.data.path / 'beat-schedule'}"]
-        return Child("Worker", [*command, *quiet], self._environment())
+        command = [sys.executable, "-m", "celery", "--app=portal.embedded.worker", "worker", "--pool=threads", "--concurrency=8"]
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+        environment = self._environment(PORTAL_DEMO_SCHEDULE=str(self.data.path / "beat-schedule"))
+        return Child("Worker", [*command, *quiet], environment)
 
     # --- Addresses ---
 
@@ -269,6 +287,7 @@ class Demo:
             "DATABASE_URL": self._database(APPLICATION),
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "PYTHONUNBUFFERED": "1",
+            "MALLOC_ARENA_MAX": "2",  # eight threads would otherwise keep eight heaps
         }
         if self.has_valkey:
             ours |= {"BROKER_URL": self.valkey.broker_url, "CACHE_URL": self.valkey.cache_url}
@@ -277,14 +296,12 @@ class Demo:
     def _database(self, role: str) -> str:
         return self.postgres.url(role) if self.has_postgres else os.environ["DATABASE_URL"]
 
-    def _gate(self, name: str) -> str:
-        return f"@{self.runtime / f'open-{name}'}"
+    def _gate(self, name: str) -> Path:
+        """A file that is there as soon as something is ready."""
+        return self.runtime / f"ready-{name}"
 
-    def _open(self, name: str) -> None:
-        (self.runtime / f"open-{name}").touch()
-
-    def _listens(self, name: str) -> bool:
-        return is_listening(self.ports[name])
+    def _wait(self, name: str) -> list[str]:
+        return ["wait", str(self._gate(name))]
 
     # --- The last word of the start ---
 

@@ -154,8 +154,8 @@ class Postgres:
         return len(lines) >= 8 and lines[7].strip() == "ready"  # noqa: PLR2004
 
     def url(self, user: str, database: str = DATABASE) -> str:
-        """DATABASE_URL for one of the two roles."""
-        return f"postgres://{user}@/{database}?host={self.runtime}"
+        """DATABASE_URL for one of the two roles, or without a role: then PGUSER decides."""
+        return f"postgres://{user}{'@' if user else ''}/{database}?host={self.runtime}"
 
     def _initialise(self) -> None:
         # Complete or not there at all: an interrupted start leaves only the scratch folder.

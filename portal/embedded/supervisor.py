@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -19,6 +20,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # seconds before a dead child starts aga
 HEALTHY_AFTER = 30.0  # seconds; a child that lived so long begins again with the first pause
 TRIES_WHILE_STARTING = 3
 LARGEST_LOG = 5 << 20
+LOOK_AT_LOGS = 600.0  # seconds
 
 
 class Stopped(Exception):  # noqa: N818  not an error: somebody asked for it
@@ -102,10 +104,15 @@ class Supervisor:
             )
 
     def _log(self, child: Child) -> IO[bytes]:
-        path = self.log_path(child)
-        if path.exists() and path.stat().st_size > LARGEST_LOG:
-            path.replace(path.with_suffix(".log.1"))
-        return path.open("ab")
+        return self.log_path(child).open("ab")
+
+    def _trim_logs(self) -> None:
+        """Keep one earlier part of a log that grew large. It is emptied in place: the child goes on writing at its end."""
+        for child in self.children:
+            path = self.log_path(child)
+            if path.exists() and path.stat().st_size > LARGEST_LOG:
+                shutil.copyfile(path, path.with_suffix(".log.1"))
+                os.truncate(path, 0)
 
     def log_path(self, child: Child) -> Path:
         return self.logs / f"{child.name.lower().replace(' ', '-')}.log"
@@ -123,10 +130,11 @@ class Supervisor:
         """Keep the children running until somebody asks to stop: then raises Stopped."""
         self.is_starting = False
         while True:
-            due = [child.due_at for child in self.children if child.due_at is not None]
-            self._turn(max(0.0, min(due) - time.monotonic()) if due else None)
+            self._trim_logs()
+            due = [child.due_at - time.monotonic() for child in self.children if child.due_at is not None]
+            self._turn(max(0.0, min([*due, LOOK_AT_LOGS])))
 
-    def _turn(self, timeout: float | None) -> None:
+    def _turn(self, timeout: float) -> None:
         if not self._stops:
             select.select([self._wake[0]], [], [], timeout)
         with suppress(BlockingIOError):

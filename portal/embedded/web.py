@@ -6,12 +6,13 @@ from pathlib import Path
 import django
 from django.urls import get_resolver
 
-from portal.embedded.manage_many import wait_for
+from portal.embedded.lanes import wait_for
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 _ = get_resolver().url_patterns  # imports every view, once, before the workers are forked
-wait_for(Path(os.environ["PORTAL_DEMO_GATE"]))
+for gate in os.environ["PORTAL_DEMO_GATES"].split(":"):
+    wait_for(Path(gate))
 
 from portal.wsgi import application  # noqa: E402  reads the collected static files, which are there only now
 
