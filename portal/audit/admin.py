@@ -35,10 +35,6 @@ class ReadOnlyAdmin(Base):
     def has_delete_permission(self, *_args: Any, **_kwargs: Any) -> bool:
         return False
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        # All of them, in the order of the model: Django leaves out what no form may edit, here that is everything.
-        return self.fields or [*(field.name for field in self.opts.concrete_fields), *self.get_readonly_fields(request, obj)]
-
     def get_urls(self) -> list[Any]:
         urls: list[Any] = super().get_urls()
         for pattern in urls:
@@ -76,4 +72,6 @@ class EventAdmin(ReadOnlyAdmin):
     )
     search_help_text = _("Name, e-mail address, object, action code, organisation ID, event ID, request ID or hash")
     date_hierarchy = "at"
+    # All of them: by itself Django leaves out what no form may edit.
+    fields: ClassVar[tuple[str, ...]] = tuple(field.name for field in Event._meta.concrete_fields)
     ordering: ClassVar[tuple[str, ...]] = ("-at", "-sequence")
