@@ -124,6 +124,7 @@ def make_operation(organisation: Organisation, by: User, **fields: Any) -> Opera
 def make_failed_operation(organisation: Organisation, by: User) -> Operation:
     failed = {"state": "failed", "failure_code": "kit_expired", "ended_at": timezone.now(), "next_run_at": None}
     operation = make_operation(organisation, by, **failed)
+    CloudAccount.objects.filter(pk=operation.subject_id).update(state=AccountState.FAILED, failure_code="kit_expired")
     first = operation.steps.order_by("position").first()
     operation.steps.filter(pk=first.pk).update(
         state=StepState.FAILED, started_at=timezone.now(), ended_at=timezone.now(), failure_code="kit_expired"

@@ -1,0 +1,107 @@
+"""The demo's people: everybody the launcher prints can do what their role says, however often it is loaded."""
+
+from http import HTTPStatus
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.contrib.auth import hashers
+from django.core.cache import cache
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from accounts.models import Membership, Organisation, User
+from portal.audit.models import Event
+from tests.accounts.test_sign_in import code
+
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # base32, of this test only
+PASSWORD = "a-demo-pass-phrase"
+
+
+@pytest.fixture
+def load(db, monkeypatch, capsys):
+    cache.clear()
+    monkeypatch.setenv("PORTAL_DEMO_PASSWORD", PASSWORD)
+    monkeypatch.delenv("PORTAL_DEMO_TOTP_SECRET", raising=False)
+
+    def run(**options):
+        call_command("load_demo", **options)
+        return capsys.readouterr().out.split()
+
+    return run
+
+
+def test_load_demo_makes_both_organisations_with_every_role(load):
+    addresses = load()
+
+    found = Membership.objects.values_list("organisation__slug", "user__email", "role").order_by("organisation__slug", "user__email")
+    roles = ["approver", "auditor", "operator", "owner"]
+    assert list(found) == [(slug, f"{role}@{slug}.example", role) for slug in ("acme", "globex") for role in roles]
+    assert sorted(addresses) == sorted(User.objects.values_list("email", flat=True))
+    assert EmailAddress.objects.filter(verified=True, primary=True).count() == 10
+    assert [organisation.has_operational_contact() for organisation in Organisation.objects.all()] == [True, True]
+    assert list(User.objects.filter(is_staff=True).values_list("email", flat=True)) == ["staff@fernhill.example"]
+    assert list(User.objects.filter(is_support_engineer=True).values_list("email", flat=True)) == ["support@fernhill.example"]
+
+
+def test_load_demo_again_changes_nothing(load):
+    load()
+    User.objects.filter(email="owner@acme.example").update(name="Renamed by the visitor")
+    before = (list(User.objects.order_by("email").values()), Event.objects.count())
+
+    load()
+
+    assert (list(User.objects.order_by("email").values()), Event.objects.count()) == before
+
+
+def test_load_demo_hashes_the_password_once(load, monkeypatch):
+    hashed = []
+    real = hashers.make_password
+    monkeypatch.setattr("portal.management.commands.load_demo.make_password", lambda text: hashed.append(text) or real(text))
+
+    load()
+    load()
+
+    assert hashed == [PASSWORD]
+
+
+def test_load_demo_without_password_says_what_to_set(load, monkeypatch):
+    monkeypatch.delenv("PORTAL_DEMO_PASSWORD")
+
+    with pytest.raises(CommandError, match="Set PORTAL_DEMO_PASSWORD"):
+        load()
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("email", "place"),
+    [("owner@acme.example", "/o/acme/"), ("auditor@globex.example", "/o/globex/"), ("support@fernhill.example", "/support/")],
+)
+def test_demo_people_arrive_where_they_belong(load, client, email, place):
+    load()
+
+    page = client.post(reverse("account_login"), {"login": email, "password": PASSWORD}, follow=True)
+
+    assert page.redirect_chain[-1] == (place, HTTPStatus.FOUND)
+    assert page.status_code == HTTPStatus.OK
+
+
+def test_demo_staff_enter_the_administration_with_the_printed_secret(load, client, monkeypatch):
+    monkeypatch.setenv("PORTAL_DEMO_TOTP_SECRET", SECRET)
+    load()
+    asked = client.post(reverse("account_login"), {"login": "staff@fernhill.example", "password": PASSWORD})
+
+    page = client.post(reverse("mfa_authenticate"), {"code": code(SECRET)}, follow=True)
+
+    assert asked["Location"] == reverse("mfa_authenticate")
+    assert (page.redirect_chain[-1][0], page.status_code) == ("/admin/", HTTPStatus.OK)
+    assert SECRET not in str(Authenticator.objects.get().data)
+
+
+def test_demo_staff_without_secret_are_led_to_set_up_a_second_factor(load, client):
+    load()
+
+    page = client.post(reverse("account_login"), {"login": "staff@fernhill.example", "password": PASSWORD}, follow=True)
+
+    assert page.redirect_chain[-1][0] == reverse("mfa_index")
+    assert "Administration needs a second factor." in page.text
