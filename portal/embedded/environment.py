@@ -189,7 +189,7 @@ class Environment:
                 raise
             # A machine may be configured for pip in ways that uv does not know: extra indexes, wheel folders, keyrings.
             say("uv could not install them; trying pip, which is slower.")
-            pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", self.python]
+            pip: list[str | Path] = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", self.python]
             _run([*pip, "install", "--quiet", "--require-hashes", "-r", self.root / lock])
 
     def _uv(self) -> Path:
