@@ -31,7 +31,7 @@ def queue_mail(*, to: str, template: str, context: Mapping[str, Any]) -> None:
 
 def queue_message(message: EmailMessage) -> None:
     """Send a plain-text message to its one address once the transaction commits (at once outside of one)."""
-    transaction.on_commit(lambda: hand_over(to=message.to[0], subject=message.subject, body=str(message.body)), robust=True)
+    transaction.on_commit(lambda: hand_over(to=message.to[0], subject=str(message.subject), body=str(message.body)), robust=True)
 
 
 def hand_over(*, to: str, subject: str, body: str) -> None:
@@ -43,7 +43,9 @@ def hand_over(*, to: str, subject: str, body: str) -> None:
         send_mail_task.apply(kwargs={"to": to, "subject": subject, "body": body}, retries=send_mail_task.max_retries)
 
 
-@shared_task(autoretry_for=(SMTPException, OSError), retry_backoff=5, retry_backoff_max=600, max_retries=10, soft_time_limit=30, time_limit=60)
+@shared_task(
+    autoretry_for=(SMTPException, OSError), retry_backoff=5, retry_backoff_max=600, max_retries=10, soft_time_limit=30, time_limit=60
+)
 def send_mail_task(*, to: str, subject: str, body: str) -> None:
     """Send one mail. May send twice when the worker dies between the mail server's answer and the acknowledgement."""
     EmailMessage(subject=subject, body=body, to=[to]).send()

@@ -1,5 +1,7 @@
 """Change roles, remove members, leave; a person's own profile."""
 
+from uuid import UUID
+
 from django.db import transaction
 
 from accounts.access import Role
@@ -60,7 +62,7 @@ def set_person_active(*, user: User, is_active: bool, reason: str, by: User) -> 
         locked.is_active = is_active
         locked.save(update_fields=["is_active"])
         # In the order of their ids, so that two such acts never wait for each other's chains.
-        organisations = sorted(locked.memberships.values_list("organisation_id", flat=True)) or [None]
+        organisations: list[UUID | None] = [*sorted(locked.memberships.values_list("organisation_id", flat=True))] or [None]
         for organisation_id in organisations:
             record(
                 organisation_id=organisation_id,

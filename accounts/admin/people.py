@@ -19,8 +19,10 @@ from accounts.forms.people import AddressField, PlainNameField
 from accounts.models import Contact, Invitation, Membership, Organisation, User
 from portal.audit.admin import ReadOnlyAdmin
 
-# Generic for the type checker only.
-Base = admin.ModelAdmin[Model] if TYPE_CHECKING else admin.ModelAdmin
+if TYPE_CHECKING:
+    Base = admin.ModelAdmin[Model]  # generic for the type checker only
+else:
+    Base = admin.ModelAdmin
 
 
 class GuardedAdmin(Base):
@@ -62,18 +64,19 @@ class OrganisationAdmin(GuardedAdmin):
     search_help_text = _("Name, address, ID, a member's e-mail address or an AWS account number")
     date_hierarchy = "created_at"
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # type: ignore[override]
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_staff
 
-    def get_form(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
-        return super().get_form(request, obj, **kwargs) if obj else FoundingForm
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change, **kwargs) if obj else FoundingForm
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:  # noqa: ARG002
         return ["id", "name", "slug", "created_at"] if obj else ["name", "owner_email", "reason"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         counts = {"members": Count("memberships", distinct=True), "accounts": Count("cloud_accounts", distinct=True)}
-        return super().get_queryset(request).annotate(**counts)
+        found: QuerySet[Model] = super().get_queryset(request).annotate(**counts)
+        return found
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002
         given = form.cleaned_data
@@ -119,11 +122,11 @@ class UserAdmin(GuardedAdmin):
     fields = ["id", "email", "name", "time_zone", "is_staff", "is_support_engineer", "last_login", "created_at", "is_active", "reason"]
     form = ActiveForm
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # type: ignore[override]  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
         return request.user.is_active and request.user.is_staff
 
-    def get_form(self, request: HttpRequest, obj: Model | None = None, **kwargs: Any) -> Any:
-        return type("ActiveForm", (super().get_form(request, obj, **kwargs),), {"acting": request.user})
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+        return type("ActiveForm", (super().get_form(request, obj, change, **kwargs),), {"acting": request.user})
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002
         given = form.cleaned_data

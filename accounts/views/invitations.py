@@ -1,7 +1,5 @@
 """Invite people, and the page an invitation's link opens."""
 
-from typing import cast
-
 from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -17,7 +15,7 @@ from accounts.access import OrganisationRequest, Permission, Role, requires, rol
 from accounts.actions.invitations import accept_invitation, create_invitation, resend_invitation, revoke_invitation
 from accounts.availability_people import NotAllowed, why_not_accept_invitation
 from accounts.forms.people import InvitationForm
-from accounts.models import Invitation, User
+from accounts.models import Invitation
 from accounts.models.people import token_hash
 from accounts.views.people import SignedInRequest, roles_explained, settings_tabs
 
@@ -76,7 +74,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     found = _by_token(token)
     if found is None or not found.is_open:
         return render(request, "accounts/invitation_gone.html", {"invitation": found}, status=410)
-    user = cast(User, request.user) if request.user.is_authenticated else None
+    user = request.user if request.user.is_authenticated else None
     back = urlencode({"next": request.path})
     context = {
         "invitation": found,

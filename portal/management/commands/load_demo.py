@@ -24,8 +24,8 @@ ORGANISATIONS = {
     "Acme": {Role.OWNER: "Olga Brandt", Role.OPERATOR: "Pavel Novak", Role.APPROVER: "Aisha Rahman", Role.AUDITOR: "Tom Sears"},
     "Globex": {Role.OWNER: "Gina Rossi", Role.OPERATOR: "Hugo Lind", Role.APPROVER: "Mei Tanaka", Role.AUDITOR: "Ivan Petrov"},
 }
-STAFF = {"email": "staff@fernhill.example", "name": "Sam Fern", "is_staff": True, "is_superuser": True}
-SUPPORT_ENGINEER = {"email": "support@fernhill.example", "name": "Mia Köhler", "is_support_engineer": True}
+STAFF: dict[str, Any] = {"email": "staff@fernhill.example", "name": "Sam Fern", "is_staff": True, "is_superuser": True}
+SUPPORT_ENGINEER: dict[str, Any] = {"email": "support@fernhill.example", "name": "Mia Köhler", "is_support_engineer": True}
 
 
 class Command(BaseCommand):
