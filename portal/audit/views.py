@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import push_url
 
 from portal.audit import verify
 from portal.audit.actions import request_export
@@ -48,14 +49,17 @@ def activity_list(request: HttpRequest) -> HttpResponse:
     form = ActivityFilter(request.GET.dict())
     context = {"organisation": organisation, "form": form, "head": head_of(organisation.id), "can_export": may_export(request)}
     context |= _found(organisation, form, _number(request.GET.get("before", "")))
-    template = "audit/_activity_list.html" if wants_fragment(request) else "audit/activity_list.html"
-    return render(request, template, context)
+    if not wants_fragment(request):
+        return render(request, "audit/activity_list.html", context)
+    response = render(request, "audit/_activity_list.html", context)
+    # The address of the view as one would write it: without the filters that were left empty.
+    return push_url(response, f"{request.path}?{context['here_query']}" if context["here_query"] else request.path)
 
 
 def _found(organisation: OrganisationLike, form: ActivityFilter, before: int | None) -> dict[str, Any]:
     found: dict[str, Any] = {"panel": Panel([], None), "count": None, "max_counted": MAX_COUNTED}
     found |= {"is_filtered": False, "is_first_page": before is None}
-    found |= {"query": "", "newest_query": "", "older_query": ""}
+    found |= {"query": "", "newest_query": "", "older_query": "", "here_query": urlencode(form.data)}
     if not form.is_valid():
         return found
     events = form.apply(Event.objects.for_chain(organisation.id))
@@ -63,7 +67,9 @@ def _found(organisation: OrganisationLike, form: ActivityFilter, before: int | N
     if form.is_active:
         found |= {"is_filtered": True, "count": events[: MAX_COUNTED + 1].count()}
     older = urlencode({**form.page_query, "before": panel.older_than}) if panel.older_than else ""
-    return found | {"panel": panel, "query": urlencode(form.query), "newest_query": urlencode(form.page_query), "older_query": older}
+    here = urlencode(form.page_query | ({} if before is None else {"before": str(before)}))
+    found |= {"newest_query": urlencode(form.page_query), "older_query": older, "here_query": here}
+    return found | {"panel": panel, "query": urlencode(form.query)}
 
 
 @require_POST

@@ -229,6 +229,17 @@ def test_activity_fragment_is_its_piece_of_the_page(acme, alice):
     assert piece in page_html
 
 
+def test_activity_fragment_puts_a_clean_address_into_the_browser(acme, alice):
+    write_many(acme, 1)
+    client = signed_in(alice)
+    pushed = [
+        client.get(url("activity", acme, query), headers=HTMX)["HX-Push-Url"]
+        for query in ("q=&who=Anna&what=&size=25", "q=&who=", "who=Anna&before=9&size=50", "since=never")
+    ]
+    path = url("activity", acme)
+    assert pushed == [f"{path}?who=Anna", path, f"{path}?who=Anna&size=50&before=9", f"{path}?since=never"]
+
+
 def test_activity_going_back_gets_the_page(acme, alice):
     html = page(alice, acme, **{**HTMX, "HX-History-Restore-Request": "true"})
     assert "<!doctype html>" in html
