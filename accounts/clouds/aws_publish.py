@@ -1,0 +1,65 @@
+"""Puts the kit's files where AWS can read them: the provider's own bucket, with the provider's own credentials."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONTENT_TYPES = {".yaml": "text/plain; charset=utf-8", ".zip": "application/zip"}
+ABSENT = {"404", "NoSuchBucket", "NoSuchKey"}
+
+
+class PublishError(Exception):
+    """The bucket could not be written, or holds other content under a kit's name; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Published:
+    key: str
+    is_new: bool
+
+
+def publish(files: Mapping[str, bytes], *, bucket: str, region: str) -> list[Published]:
+    """Upload `{key: content}`. The same content stays as it is; other content under the same key is an error, never overwritten.
+
+    Raises PublishError. Safe to run any number of times.
+    """
+    s3 = boto3.client("s3", region_name=region)
+    try:
+        _require_bucket(s3, bucket, region)
+        return [Published(key, _put(s3, bucket, key, content)) for key, content in sorted(files.items())]
+    except (ClientError, BotoCoreError) as error:
+        message = f"S3 refused: {error}. Check the credentials of this command, and that bucket {bucket} in {region} is yours."
+        raise PublishError(message) from error
+
+
+def _require_bucket(s3: "S3Client", bucket: str, region: str) -> None:
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ABSENT:
+            raise
+        if region == "us-east-1":  # the one region that must not be named
+            s3.create_bucket(Bucket=bucket)
+        else:
+            s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]
+
+
+def _put(s3: "S3Client", bucket: str, key: str, content: bytes) -> bool:
+    try:
+        there = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ABSENT:
+            raise
+        s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=CONTENT_TYPES[PurePath(key).suffix])
+        return True
+    if there != content:
+        message = f"{bucket}/{key} holds other content. Customers may have read it: raise the kit's version instead of replacing it."
+        raise PublishError(message)
+    return False
