@@ -19,6 +19,7 @@ from portal.embedded.process import spawn
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0  # seconds before a dead child starts again
 HEALTHY_AFTER = 30.0  # seconds; a child that lived so long begins again with the first pause
 TRIES_WHILE_STARTING = 3
+SAY_EACH = 10  # deaths in a row; after these only each tenth is told
 LARGEST_LOG = 5 << 20
 LOOK_AT_LOGS = 600.0  # seconds
 
@@ -159,7 +160,8 @@ class Supervisor:
             raise DemoError(self._failure(child, ended))
         pause = min(FIRST_PAUSE * 2 ** (child.deaths - 1), LONGEST_PAUSE)
         child.due_at = time.monotonic() + pause
-        self.say(f"{child.name} {ended}; starting it again. Log: {self.log_path(child)}")
+        if child.deaths <= SAY_EACH or child.deaths % SAY_EACH == 0:
+            self.say(f"{child.name} {ended}; starting it again. Log: {self.log_path(child)}")
 
     def _failure(self, child: Child, ended: str) -> str:
         lines = self.log_path(child).read_text(errors="replace").splitlines()[-15:]
