@@ -7,6 +7,8 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
+from portal.brand import TEXT_RATIO, measure
+
 
 @register(Tags.security, deploy=True)
 def check_portal_url(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -32,6 +34,27 @@ def check_seal_keys(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
             hint = "Each is 32 random bytes in URL-safe base64: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
             problems.append(Error(f"Key {position} of PORTAL_SEAL_KEYS is not a Fernet key.", hint=hint, id="portal.E003"))
     return problems
+
+
+@register
+def check_brand_accent(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A colour that cannot be read is not used as it is; say which one is shown instead."""
+    if not settings.BRAND_ACCENT:
+        return []
+    try:
+        measured = measure(settings.BRAND_ACCENT)
+    except ValueError as error:
+        return [Error(f"PORTAL_BRAND_ACCENT: {error}.", hint="Give it as #rrggbb.", id="portal.E004")]
+    return [
+        Warning(
+            f"PORTAL_BRAND_ACCENT {accent.asked.hex} reaches {accent.ratio:.1f}:1 in the {theme} theme, below {TEXT_RATIO}:1.",
+            hint=f"The portal shows {accent.used.hex}, the nearest of its hue that can be read.",
+            id="portal.W002",
+        )
+        for theme, accent in measured.items()
+        # The dark theme nearly always needs a lighter shade: only the light one is the provider's to choose.
+        if theme == "light" and not accent.passes
+    ]
 
 
 @register(deploy=True)

@@ -5,10 +5,8 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
@@ -50,7 +48,7 @@ def _next(request: HttpRequest) -> str:
 @login_not_required  # the sign-in page wears the brand too
 @require_safe
 @cache_control(public=True, max_age=300)
-def brand(request: HttpRequest) -> HttpResponse:
+def brand(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  a view
     """The brand's custom properties: a stylesheet, because a style attribute would break the strict policy."""
     return HttpResponse(brand_stylesheet(), content_type="text/css; charset=utf-8")
 
@@ -61,7 +59,7 @@ def brand(request: HttpRequest) -> HttpResponse:
 @login_not_required  # asked by load balancers
 @require_safe
 @cache_control(no_store=True)
-def healthz(request: HttpRequest) -> JsonResponse:
+def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  a view
     """200 when this process can reach its database, else the 500 page."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -82,7 +80,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
 # --- Errors ----------------------------------------------------------------------------------------------------------
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001  Django's signature
     """400 stands alone too: an unknown host name must not be asked for its address."""
     return _error_page(request, HTTPStatus.BAD_REQUEST, "400.html", standalone=True)
 
@@ -100,16 +98,16 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
     return _error_page(request, HTTPStatus.FORBIDDEN, "403.html", context)
 
 
-def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001  Django's signature
     return _error_page(request, HTTPStatus.NOT_FOUND, "404.html")
 
 
-def gone(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def gone(request: HttpRequest) -> HttpResponse:
     """410: a link that has expired or was used. Views answer with it directly: `return gone(request)`."""
     return _error_page(request, HTTPStatus.GONE, "410.html")
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  Django's signature
     return _error_page(request, HTTPStatus.FORBIDDEN, "403_csrf.html")
 
 
@@ -120,7 +118,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _error_page(request, HTTPStatus.INTERNAL_SERVER_ERROR, "500.html", standalone=True)
 
 
-def unavailable(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+def unavailable(request: HttpRequest) -> HttpResponse:
     """503: comes back by itself; says when to try again."""
     response = _error_page(request, HTTPStatus.SERVICE_UNAVAILABLE, "503.html", standalone=True)
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)

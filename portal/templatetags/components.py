@@ -43,6 +43,25 @@ STATUS_WORDS = {
     "unknown": pgettext_lazy("status", "Unknown"),
 }
 EMPTY_ICONS = {"empty": "inbox", "error": "cloud-off", "filtered": "search-x", "forbidden": "lock"}
+# Marks in a user agent, the telling ones first: every browser claims to be an older one too.
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iOS"),
+    ("iPad", "iPadOS"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
 BUTTON_KINDS = ("primary", "quiet", "danger")
 
 Item = Mapping[str, Any]
@@ -73,11 +92,13 @@ def status_icon(kind: str, size: int = 16) -> SafeString:
 @register.simple_tag
 def badge(kind: str, label: object) -> SafeString:
     """A status in one word. `kind`: ok, progress, attention, critical, neutral, unknown. Healthy stays quiet: ok has no fill."""
-    return format_html('<span class="badge badge-{}">{}<span class="badge-label">{}</span></span>', _kind(kind), status_icon(kind, 14), label)
+    return format_html(
+        '<span class="badge badge-{}">{}<span class="badge-label">{}</span></span>', _kind(kind), status_icon(kind, 14), label
+    )
 
 
 @register.simple_tag
-def button(label: str, kind: str = "primary", name: str = "", value: str = "", icon: str = "") -> SafeString:  # noqa: A002
+def button(label: str, kind: str = "primary", name: str = "", value: str = "", icon: str = "") -> SafeString:
     """A submit button: verb and object. `kind`: primary, quiet, danger. Links use the same classes: `class="button button-quiet"`."""
     if kind not in BUTTON_KINDS:
         raise template.TemplateSyntaxError(f"button: kind {kind!r} is none of {', '.join(BUTTON_KINDS)}")
@@ -101,7 +122,10 @@ def when(moment: datetime | None, style: str = "absolute") -> SafeString | str:
     machine = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if style == "relative":
         return format_html(
-            '<time class="when" datetime="{}" tabindex="0">{}<span class="when-exact">{}</span></time>', machine, relative(moment), exact(local)
+            '<time class="when" datetime="{}" tabindex="0">{}<span class="when-exact">{}</span></time>',
+            machine,
+            relative(moment),
+            exact(local),
         )
     shown = {"absolute": exact, "clock": _clock, "date": _date}[style](local)
     return format_html('<time datetime="{}">{}</time>', machine, shown)
@@ -137,7 +161,10 @@ def relative(moment: datetime) -> str:
         return _("just now")
     if distance < 3600:  # noqa: PLR2004
         count = max(1, round(distance / 60))
-        text = ngettext("%(count)d minute ago", "%(count)d minutes ago", count), ngettext("in %(count)d minute", "in %(count)d minutes", count)
+        text = (
+            ngettext("%(count)d minute ago", "%(count)d minutes ago", count),
+            ngettext("in %(count)d minute", "in %(count)d minutes", count),
+        )
     elif distance < 86400:  # noqa: PLR2004
         count = max(1, round(distance / 3600))
         text = ngettext("%(count)d hour ago", "%(count)d hours ago", count), ngettext("in %(count)d hour", "in %(count)d hours", count)
@@ -197,7 +224,7 @@ def notice(content: str, kind: str, title: str = "") -> str:
 
 @register.simple_block_tag
 def empty(content: str, title: str = "", kind: str = "empty") -> str:
-    """Why a list shows nothing. `kind`: empty (never any), filtered (none match), error (could not be loaded), forbidden (not for this role)."""
+    """Why a list shows nothing. `kind`: empty (never any), filtered (none match), error (not loaded), forbidden (not for this role)."""
     return render_to_string(
         "components/empty.html", {"content": _safe(content), "kind": kind, "title": title, "icon_name": EMPTY_ICONS[kind]}
     )
@@ -207,7 +234,7 @@ def empty(content: str, title: str = "", kind: str = "empty") -> str:
 
 
 @register.inclusion_tag("components/copyable.html")
-def copyable(text: object, label: str, multiline: bool = False) -> dict[str, object]:  # noqa: FBT001, FBT002
+def copyable(text: object, label: str, multiline: bool = False) -> dict[str, object]:
     """Text to carry elsewhere, byte for byte, with a copy button; a selectable field without JavaScript."""
     return {"text": str(text), "label": label, "multiline": multiline}
 
@@ -262,6 +289,16 @@ def _hidden_errors(form: BaseForm) -> list[str]:
 
 
 @register.filter
+def browser_name(user_agent: str) -> str:
+    """`Firefox on Windows` from a user agent header: what a person recognises in a list of sessions."""
+    browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
+    if browser and system:
+        return _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    return browser or system or _("Unknown browser")
+
+
+@register.filter
 def status_word(kind: str) -> str:
     """The plain word of a status kind, where nothing says it better."""
     return str(STATUS_WORDS[kind])
@@ -273,7 +310,7 @@ def _kind(kind: str) -> str:
     return str(kind)
 
 
-def _id(prefix: str, title: object) -> str:
+def _id(prefix: str, title: str) -> str:
     # From the words, not from a counter: a fragment must equal its piece of the page.
     return f"{prefix}-{slugify(title, allow_unicode=True)}" if title else ""
 
