@@ -16,7 +16,7 @@ from portal.embedded.data import DataDirectory, DemoError, explain_os_error, fin
 from portal.embedded.people import PEOPLE
 from portal.embedded.ports import has_ipv6, is_free, is_listening
 from portal.embedded.postgres import APPLICATION, OWNER, Postgres, PostgresError, find_binaries
-from portal.embedded.process import CannotDropRootError, end_leftovers
+from portal.embedded.process import NoOrdinaryUserError, end_leftovers
 from portal.embedded.supervisor import Child, Stopped, Supervisor
 from portal.embedded.valkey import Valkey, ValkeyError, find_server
 
@@ -57,7 +57,7 @@ def run(port: int, data_dir: Path, *, reset: bool) -> int:
     """The demo's exit code; its failures are written for whoever typed the command."""
     try:
         Demo(port, data_dir, reset=reset).run()
-    except (DemoError, PostgresError, ValkeyError, CannotDropRootError) as error:
+    except (DemoError, PostgresError, ValkeyError, NoOrdinaryUserError) as error:
         return _refuse(_in_words(error, data_dir))
     except OSError as error:
         return _refuse(explain_os_error(error, data_dir))
@@ -72,12 +72,10 @@ def _refuse(message: str) -> int:
 
 def _in_words(error: Exception, path: Path) -> str:
     text = str(error)
-    if isinstance(error, DemoError):
+    if isinstance(error, DemoError | NoOrdinaryUserError):
         return text
     if is_disk_full(text):
         return explain_os_error(OSError(text), path)
-    if isinstance(error, CannotDropRootError):
-        return f"{text} PostgreSQL refuses to run as root, so run the demo as another user."
     return f"{text}\nAdd --reset to delete {path} and start afresh, or choose another directory with --data-dir."
 
 

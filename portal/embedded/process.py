@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -25,8 +26,8 @@ NOBODY = 65534
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-class CannotDropRootError(Exception):
-    """Neither a user namespace nor a change of user is allowed here."""
+class NoOrdinaryUserError(Exception):
+    """PostgreSQL refuses to run as this user, and the machine allows no other. The text says so, and what to do."""
 
 
 def spawn(
@@ -40,8 +41,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, so that Ctrl-C reaches only the one who started it.
 
-    `stop_signal` is what the kernel sends it when this process dies (Linux). `as_user` leaves root, for a server that refuses root.
-    Call it from the main thread: the death signal follows the thread that forks. Raises CannotDropRootError, OSError.
+    `stop_signal` is what the kernel sends it when this process dies (Linux). `as_user` leaves root, for a server that refuses it.
+    Call it from the main thread: the death signal follows the thread that forks. Raises NoOrdinaryUserError, OSError.
     """
     return subprocess.Popen(  # noqa: S603  every command is our own
         [str(part) for part in command],
@@ -56,14 +57,14 @@ def spawn(
 
 
 def before_exec(stop_signal: signal.Signals, *, as_user: bool) -> Callable[[], None]:
-    """For `preexec_fn`: leave root if wanted, then ask the kernel for `stop_signal` at this process's death."""
-    leave_root = leaving_root() if as_user and os.geteuid() == 0 else None
+    """For `preexec_fn`: become an ordinary user if wanted, then ask the kernel for `stop_signal` at this process's death."""
+    become_ordinary = ordinary_user() if as_user else None
     parent = os.getpid()
 
     def in_child() -> None:
-        if leave_root:
-            leave_root()
-        if IS_LINUX:  # after leaving root: a change of user clears the death signal
+        if become_ordinary:
+            become_ordinary()
+        if IS_LINUX:  # after that, because a change of user clears the death signal
             _libc.prctl(PR_SET_PDEATHSIG, int(stop_signal), 0, 0, 0)
             if os.getppid() != parent:
                 os._exit(1)
@@ -71,31 +72,46 @@ def before_exec(stop_signal: signal.Signals, *, as_user: bool) -> Callable[[], N
     return in_child
 
 
-# --- Leaving root: PostgreSQL refuses to run as user 0 -----------------------------------------------------------------
+# --- An ordinary user: PostgreSQL refuses to run as root, or as a user without a name ------------------------------------
 
 
 @cache
-def leaving_root() -> Callable[[], None]:
-    """The first way of leaving root that this machine allows. Raises CannotDropRootError."""
-    for way in (_enter_user_namespace, _become_nobody):
+def ordinary_user() -> Callable[[], None] | None:
+    """What a child calls to become one, None where this process already is one. Raises NoOrdinaryUserError."""
+    user = os.geteuid()
+    if user != 0 and _has_name(user):
+        return None
+    for way in (_enter_user_namespace, _become_nobody) if user == 0 else (_enter_user_namespace,):
         if _works(way):
             return way
-    message = "This machine allows root neither a user namespace nor a change of user."
-    raise CannotDropRootError(message)
+    who = "as root" if user == 0 else f"as a user without a name (id {user} is not in /etc/passwd)"
+    message = f"PostgreSQL refuses to run {who}, and this machine allows no way around that. Run the demo as an ordinary user."
+    raise NoOrdinaryUserError(message)
 
 
 def owner_of_files() -> int:
     """User id, as this process sees it, that must own the files of a server started with `as_user`."""
-    if os.geteuid() == 0 and leaving_root() is _become_nobody:
-        return NOBODY
-    return os.geteuid()
+    return NOBODY if ordinary_user() is _become_nobody else os.geteuid()
+
+
+def _has_name(user: int) -> bool:
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
+
+
+# Any name will do inside a namespace; looked up here, because a child between fork and exec must not.
+_NAMED = NOBODY if _has_name(NOBODY) else next((entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid != 0), NOBODY)
 
 
 def _enter_user_namespace() -> None:
-    """In the child: be user 1000 in a namespace where 1000 is the real root. Files stay root's, no user is created."""
+    """In the child: be somebody with a name, in a namespace where that is the real user. Files stay theirs, no user is created."""
+    user, group = os.geteuid(), os.getegid()
     if _libc.unshare(CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
-    for name, line in (("setgroups", "deny"), ("uid_map", "1000 0 1"), ("gid_map", "1000 0 1")):
+    for name, line in (("setgroups", "deny"), ("uid_map", f"{_NAMED} {user} 1"), ("gid_map", f"{_NAMED} {group} 1")):
         with open(f"/proc/self/{name}", "w") as file:  # noqa: PTH123  as little as possible between fork and exec
             file.write(line)
 

@@ -129,7 +129,7 @@ def test_postgres_of_another_major_version_is_named(folder):
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to leave root")
 def test_root_is_left_even_where_user_namespaces_are_refused(folder, monkeypatch):
     """As in most containers; the folder is one that only root may enter."""
-    monkeypatch.setattr(process, "leaving_root", lambda: process._become_nobody)
+    monkeypatch.setattr(process, "ordinary_user", lambda: process._become_nobody)
     postgres = Postgres(folder / "pg", folder / "run", find_binaries(), is_durable=False)
 
     start(postgres)
