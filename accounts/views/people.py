@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts.access import OrganisationRequest, Permission, Role, requires, role_words
+from accounts.access import PERMISSION_WORDS, ROLE_PERMISSIONS, OrganisationRequest, Permission, Role, requires
 from accounts.actions.people import change_role, remove_member, update_profile
 from accounts.availability_people import NotAllowed, why_not_change_role, why_not_remove, why_not_resend_invitation
 from accounts.forms.people import ProfileForm, RoleForm
@@ -40,9 +40,10 @@ def settings_tabs(request: OrganisationRequest) -> list[dict[str, Any]]:
     ]
 
 
-def roles_explained() -> list[dict[str, Any]]:
-    """Each role with what it may do, from the permission lists."""
-    return [{"label": role.label, "words": role_words(role)} for role in Role]
+def roles_explained() -> dict[str, Any]:
+    """The permission lists as a table: `labels` of the roles; `rows` of a permission's `words` and, role by role, if it is `held`."""
+    rows = [{"words": words, "held": [name in ROLE_PERMISSIONS[role] for role in Role]} for name, words in PERMISSION_WORDS.items()]
+    return {"labels": [role.label for role in Role], "rows": rows}
 
 
 # --- Members ---------------------------------------------------------------------------------------------------------
