@@ -36,10 +36,7 @@ def test_stylesheet_sets_the_brand_properties_for_both_themes(settings):
     settings.BRAND_ACCENT = "#0F6B4F"
 
     assert brand_stylesheet() == (
-        ":root {\n"
-        "  --brand-accent: light-dark(#0F6B4F, #3F9072);\n"
-        "  --brand-on-accent: light-dark(#FFFFFF, #0A1730);\n"
-        "}\n"
+        ":root {\n  --brand-accent: light-dark(#0F6B4F, #3F9072);\n  --brand-on-accent: light-dark(#FFFFFF, #0A1730);\n}\n"
     )
 
 
