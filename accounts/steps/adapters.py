@@ -3,21 +3,23 @@
 from functools import cache
 from importlib import import_module
 
+from accounts import kits
 from accounts.clouds.base import CloudAdapter, Target
 from accounts.issuer.addresses import issuer_url
 from accounts.issuer.tokens import token_source
 from accounts.models import CloudAccount, Kit
 
 ADAPTERS = {"aws": "accounts.clouds.aws:AwsAdapter"}
-AUDIENCES = {"aws": "sts.amazonaws.com"}
 
 
-def adapter_for(account: CloudAccount, kit: Kit) -> CloudAdapter:
-    adapter: CloudAdapter = _adapter_class(account.cloud)(target_of(account, kit), token_source(kit))
+def adapter_for(account: CloudAccount, kit: Kit, *, was_trusted: bool) -> CloudAdapter:
+    """`was_trusted`: a sign-in with this kit has worked before, so a refusal now means something else."""
+    target = target_of(account, kit, was_trusted=was_trusted)
+    adapter: CloudAdapter = _adapter_class(account.cloud)(target, token_source(kit), kits.load(account.cloud).shipped(target))
     return adapter
 
 
-def target_of(account: CloudAccount, kit: Kit) -> Target:
+def target_of(account: CloudAccount, kit: Kit, *, was_trusted: bool = False) -> Target:
     return Target(
         account=str(account.pk),
         external_id=account.external_id,
@@ -27,7 +29,8 @@ def target_of(account: CloudAccount, kit: Kit) -> Target:
         kit_version=kit.version,
         kit_hash=kit.content_hash,
         issuer=issuer_url(kit),
-        audience=AUDIENCES[account.cloud],
+        audience=kits.load(account.cloud).audience,
+        was_trusted=was_trusted,
     )
 
 

@@ -45,7 +45,7 @@ def on_account(step: Step) -> Callable[[StepContext], Outcome]:
         if kit.state == KitState.OUTDATED:
             return Fail("kit_replaced")
         try:
-            outcome = step(ctx, account, kit, adapter_for(account, kit))
+            outcome = step(ctx, account, kit, adapter_for(account, kit, was_trusted="principal" in ctx.data))
         except CloudError as error:
             return _outcome_of(error)
         if isinstance(outcome, Done):

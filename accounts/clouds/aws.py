@@ -1,0 +1,297 @@
+"""AWS over boto3: sign in with a web identity, read the kit's stack, compare its trust, ask for permissions, try refusals.
+
+No stored credential takes part: one unsigned call exchanges a token for a session of the customer's own role.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import boto3
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from accounts.clouds.aws_errors import classify
+from accounts.clouds.base import (
+    CloudError,
+    Identity,
+    KitReport,
+    KitStatus,
+    PermissionProbe,
+    PermissionResult,
+    RefusalResult,
+    ShippedKit,
+    ShippedRole,
+    Subject,
+    Target,
+    TokenSource,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_sts import STSClient
+
+SESSION_SECONDS = 3600
+# The engine retries, with words on the page: a call here answers or fails within seconds.
+SHORT = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2, "mode": "standard"})
+WRONG_AUDIENCE = "wrong-audience.invalid"
+NOBODY = "00000000-0000-4000-8000-000000000000"
+# Refusals that count as proof: AWS looked at the token and said no.
+REFUSALS = {"AccessDenied", "InvalidIdentityToken", "IDPRejectedClaim"}
+STATUSES = {
+    "CREATE_IN_PROGRESS": KitStatus.CREATING,
+    "UPDATE_IN_PROGRESS": KitStatus.CREATING,
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": KitStatus.CREATING,
+    "CREATE_COMPLETE": KitStatus.COMPLETE,
+    "UPDATE_COMPLETE": KitStatus.COMPLETE,
+    "UPDATE_ROLLBACK_COMPLETE": KitStatus.COMPLETE,
+    "IMPORT_COMPLETE": KitStatus.COMPLETE,
+    "DELETE_IN_PROGRESS": KitStatus.DELETING,
+    "DELETE_COMPLETE": KitStatus.DELETING,
+}
+
+
+@contextmanager
+def translated(operation: str, *, was_trusted: bool = False) -> Iterator[None]:
+    """Whatever boto3 raises leaves as a CloudError."""
+    try:
+        yield
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
+        raise classify(operation, error, was_trusted=was_trusted) from error
+
+
+class AwsAdapter:
+    """One AWS account under one kit. Lives for one step; its session is its own and is not kept."""
+
+    def __init__(self, target: Target, tokens: TokenSource, shipped: ShippedKit) -> None:
+        self.target = target
+        self.tokens = tokens
+        self.shipped = shipped
+
+    # --- sign in ---
+
+    def probe_trust(self) -> Identity:
+        with translated("GetCallerIdentity"):
+            told = self._client("sts").get_caller_identity()
+        if told["Account"] != self.target.external_id:
+            params = {"found": told["Account"], "expected": self.target.external_id}
+            raise CloudError("wrong_account", raw=told["Arn"], params=params)
+        return Identity(told["Account"], told["Arn"])
+
+    def find_kit_elsewhere(self, external_ids: Sequence[str]) -> str | None:
+        for external_id in external_ids:
+            role = self._role_arn("operator").replace(self.target.external_id, external_id)
+            try:
+                self._assume(role, self._token(Subject.OPS))
+            except CloudError:
+                continue
+            return external_id
+        return None
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        told = self._assume(self._role_arn("operator"), self._token(Subject.OPS))
+        return boto3.Session(
+            aws_access_key_id=told["AccessKeyId"],
+            aws_secret_access_key=told["SecretAccessKey"],
+            aws_session_token=told["SessionToken"],
+            region_name=self.target.region,
+        )
+
+    @cached_property
+    def _sts(self) -> "STSClient":
+        return boto3.client("sts", region_name=self.target.region, config=SHORT.merge(Config(signature_version=UNSIGNED)))
+
+    def _assume(self, role_arn: str, token: str) -> Mapping[str, Any]:
+        with translated("AssumeRoleWithWebIdentity", was_trusted=self.target.was_trusted):
+            told = self._sts.assume_role_with_web_identity(
+                RoleArn=role_arn,
+                RoleSessionName=f"byoc-{self.target.suffix}",
+                WebIdentityToken=token,
+                DurationSeconds=SESSION_SECONDS,
+            )
+        return told["Credentials"]
+
+    def _client(self, service: str) -> Any:
+        return self._session.client(service, config=SHORT)  # type: ignore[call-overload]
+
+    @cached_property
+    def _iam(self) -> "IAMClient":
+        client: IAMClient = self._client("iam")
+        return client
+
+    def _token(self, subject: Subject) -> str:
+        return self.tokens(subject=self.target.subject(subject), audience=self.target.audience)
+
+    def _role_arn(self, role: str) -> str:
+        return f"arn:aws:iam::{self.target.external_id}:role/{self.shipped.roles[role].name}"
+
+    # --- the kit ---
+
+    def describe_kit(self) -> KitReport:
+        try:
+            with translated("DescribeStacks"):
+                (stack,) = self._client("cloudformation").describe_stacks(StackName=self.shipped.stack)["Stacks"]
+        except CloudError as error:
+            if error.code == "kit_not_found":
+                self._raise_where_it_is(error)
+            raise
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        return KitReport(
+            status=STATUSES.get(stack["StackStatus"], KitStatus.FAILED),
+            version=outputs.get("KitVersion", ""),
+            generation=int(outputs.get("Generation", "0")),
+            account=outputs.get("AccountRef", ""),
+            region=outputs.get("Region", self.target.region),
+            stack=stack["StackId"],
+            detail=f"{stack['StackStatus']} {stack.get('StackStatusReason', '')}".strip(),
+            switches={name: value for name, value in outputs.items() if name.startswith("Allow")},
+        )
+
+    def _raise_where_it_is(self, error: CloudError) -> None:
+        """The role works but its stack is not in the region asked for: the role's own tag says where the kit was run."""
+        role = self._get_role("operator")
+        found = next((tag["Value"] for tag in role.get("Tags", []) if tag["Key"] == "byoc:kit-region"), "")
+        if found and found != self.target.region:
+            raise CloudError("wrong_region", raw=error.raw, params={"found": found, "expected": self.target.region}) from error
+
+    # --- trust as shipped ---
+
+    def check_trust_unedited(self) -> None:
+        self._check_provider()
+        for name, role in self.shipped.roles.items():
+            self._check_role(name, role)
+        for arn, document in self.shipped.limits.items():
+            self._check_limit(arn, document)
+
+    def _check_provider(self) -> None:
+        with translated("GetOpenIDConnectProvider"):
+            told = self._iam.get_open_id_connect_provider(OpenIDConnectProviderArn=self.shipped.provider)
+        if sorted(told["ClientIDList"]) != sorted(self.shipped.audiences):
+            raise CloudError("trust_policy_edited", raw=f"{self.shipped.provider}: ClientIDList {told['ClientIDList']}")
+
+    def _check_role(self, name: str, shipped: ShippedRole) -> None:
+        role = self._get_role(name)
+        if not same(role["AssumeRolePolicyDocument"], shipped.trust):
+            raise CloudError("trust_policy_edited", raw=f"{shipped.name}: {json.dumps(document_of(role['AssumeRolePolicyDocument']))}")
+        boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
+        if boundary != shipped.boundary:
+            raise CloudError("boundary_removed", raw=f"{shipped.name}: permissions boundary {boundary or 'none'}")
+        self._check_policies(shipped)
+
+    def _check_policies(self, shipped: ShippedRole) -> None:
+        with translated("ListAttachedRolePolicies"):
+            attached = self._iam.list_attached_role_policies(RoleName=shipped.name)["AttachedPolicies"]
+        if attached:
+            raise CloudError("policy_edited", raw=f"{shipped.name}: attached {', '.join(policy['PolicyArn'] for policy in attached)}")
+        with translated("ListRolePolicies"):
+            names = set(self._iam.list_role_policies(RoleName=shipped.name)["PolicyNames"])
+        expected = {name: (document,) for name, document in shipped.policies.items()} | dict(shipped.switches)
+        if names != set(expected):
+            raise CloudError("policy_edited", raw=f"{shipped.name}: inline policies {', '.join(sorted(names))}")
+        for policy, documents in expected.items():
+            with translated("GetRolePolicy"):
+                found = self._iam.get_role_policy(RoleName=shipped.name, PolicyName=policy)["PolicyDocument"]
+            if not any(same(found, document) for document in documents):
+                raise CloudError("policy_edited", raw=f"{shipped.name}/{policy}: {json.dumps(document_of(found))}")
+
+    def _check_limit(self, arn: str, document: Mapping[str, Any]) -> None:
+        with translated("GetPolicy"):
+            version = self._iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        with translated("GetPolicyVersion"):
+            found = self._iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+        if not same(found, document):
+            raise CloudError("boundary_removed", raw=f"{arn}: {json.dumps(document_of(found))}")
+
+    def _get_role(self, name: str) -> Any:
+        with translated("GetRole"):
+            return self._iam.get_role(RoleName=self.shipped.roles[name].name)["Role"]
+
+    # --- permissions ---
+
+    def check_permissions(self, probes: Sequence[PermissionProbe]) -> Sequence[PermissionResult]:
+        """One simulation per role, resource and context, as many actions in it as share them."""
+        found: dict[str, PermissionResult] = {}
+        for (role, resource, context), actions in _grouped(probes).items():
+            results = self._simulate(role, resource, context, sorted(actions))
+            for action, key in actions.items():
+                known = found.get(key)
+                if known is None or known.is_granted:
+                    found[key] = _result(key, results[action])
+        return [found[key] for key in dict.fromkeys(probe.key for probe in probes)]
+
+    def _simulate(self, role: str, resource: str, context: tuple[tuple[str, str], ...], actions: list[str]) -> dict[str, Any]:
+        entries = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in context]
+        with translated("SimulatePrincipalPolicy"):
+            pages = self._iam.get_paginator("simulate_principal_policy").paginate(
+                PolicySourceArn=self._role_arn(role),
+                ActionNames=actions,
+                ResourceArns=[resource],
+                ContextEntries=entries,  # type: ignore[arg-type]
+            )
+            return {result["EvalActionName"]: result for page in pages for result in page["EvaluationResults"]}
+
+    # --- refusals ---
+
+    def check_refusals(self) -> Sequence[RefusalResult]:
+        operator, support = self._role_arn("operator"), self._role_arn("support")
+        stranger = self.tokens(subject=f"account:{NOBODY}:{Subject.OPS.value}", audience=self.target.audience)
+        elsewhere = self.tokens(subject=self.target.subject(Subject.OPS), audience=WRONG_AUDIENCE)
+        return [
+            self._try("wrong_subject", operator, stranger),
+            self._try("wrong_audience", operator, elsewhere),
+            self._try("support_as_ops", support, self._token(Subject.OPS)),
+            self._try("ops_as_support", operator, self._token(Subject.SUPPORT)),
+        ]
+
+    def _try(self, name: str, role_arn: str, token: str) -> RefusalResult:
+        """A sign-in that must be refused. Raises CloudError when AWS gave no verdict."""
+        try:
+            self._sts.assume_role_with_web_identity(RoleArn=role_arn, RoleSessionName=f"byoc-{self.target.suffix}", WebIdentityToken=token)
+        except (ClientError, BotoCoreError, ResponseParserError) as error:
+            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+            if code in REFUSALS:
+                return RefusalResult(name, is_refused=True, evidence=str(error))
+            raise classify("AssumeRoleWithWebIdentity", error, was_trusted=True) from error
+        return RefusalResult(name, is_refused=False, evidence=f"{role_arn} was opened")
+
+
+def same(found: Any, shipped: Mapping[str, Any]) -> bool:
+    """Whether two policy documents say the same, however they are written down."""
+    return bool(_normal(document_of(found)) == _normal(document_of(shipped)))
+
+
+def document_of(document: Any) -> Any:
+    """A policy document as data: IAM hands it out as data, as text or percent-encoded."""
+    if not isinstance(document, str):
+        return document
+    return json.loads(document if document.lstrip().startswith("{") else unquote(document))
+
+
+def _normal(value: Any) -> Any:
+    """One element and a list of it are the same to IAM, and the order in a list means nothing."""
+    if isinstance(value, Mapping):
+        return {key: _normal(item) for key, item in value.items()}
+    if isinstance(value, list):
+        items = sorted((_normal(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+        return items[0] if len(items) == 1 else items
+    return value
+
+
+def _grouped(probes: Sequence[PermissionProbe]) -> dict[tuple[str, str, tuple[tuple[str, str], ...]], dict[str, str]]:
+    groups: dict[tuple[str, str, tuple[tuple[str, str], ...]], dict[str, str]] = defaultdict(dict)
+    for probe in probes:
+        groups[probe.role, probe.resource, tuple(sorted(probe.context.items()))][probe.action] = probe.key
+    return groups
+
+
+def _result(key: str, told: Mapping[str, Any]) -> PermissionResult:
+    decision = told["EvalDecision"]
+    organisation = told.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True)
+    return PermissionResult(key, decision == "allowed", "" if decision == "allowed" else decision, not organisation)

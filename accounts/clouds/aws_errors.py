@@ -1,0 +1,63 @@
+"""From what AWS says to our stable codes: one table, read from the top, the first row that fits decides."""
+
+import re
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from accounts.clouds.base import CloudError
+
+
+@dataclass(frozen=True)
+class Row:
+    """`operation` and `error` are patterns for the whole name, `text` one to be found in the message."""
+
+    code: str
+    operation: str = ".*"
+    error: str = ".*"
+    text: str = ""
+    is_retryable: bool = False
+
+    def fits(self, operation: str, error: str, text: str) -> bool:
+        return bool(re.fullmatch(self.operation, operation) and re.fullmatch(self.error, error) and re.search(self.text, text))
+
+
+SIGN_IN = "AssumeRoleWithWebIdentity"
+ROWS = (
+    Row("throttled", error="Throttl.*|TooManyRequests.*|RequestLimitExceeded|SlowDown|LimitExceededException", is_retryable=True),
+    Row("issuer_unreachable", SIGN_IN, "IDPCommunicationError", is_retryable=True),
+    Row("issuer_unreachable", SIGN_IN, "InvalidIdentityToken", "Couldn't retrieve verification key", is_retryable=True),
+    Row("kit_not_run", SIGN_IN, "InvalidIdentityToken", "No OpenIDConnect provider found"),
+    Row("trust_not_ready", SIGN_IN, "AccessDenied(Exception)?"),
+    Row("token_expired", SIGN_IN, "ExpiredTokenException", is_retryable=True),
+    Row("token_refused", SIGN_IN, "InvalidIdentityToken|IDPRejectedClaim"),
+    Row("region_disabled", error="RegionDisabledException"),
+    Row("session_expired", error="RequestExpired|ExpiredToken(Exception)?", is_retryable=True),
+    Row("kit_not_found", "DescribeStacks", "ValidationError", "does not exist"),
+    Row("role_deleted", "GetRole|GetRolePolicy|ListRolePolicies|ListAttachedRolePolicies|SimulatePrincipalPolicy", "NoSuchEntity"),
+    Row("boundary_removed", "GetPolicy|GetPolicyVersion", "NoSuchEntity"),
+    Row("provider_deleted", "GetOpenIDConnectProvider", "NoSuchEntity"),
+    Row("denied_by_organisation", error="AccessDenied.*|UnauthorizedOperation", text="service control policy"),
+    Row("access_denied", error="AccessDenied.*|UnauthorizedOperation"),
+    Row("cloud_unavailable", error="Internal.*|ServiceUnavailable.*|ServiceFailure|Unavailable|5[0-9][0-9]", is_retryable=True),
+)
+# What the provider's absence or a refusal means once a sign-in with this kit has worked.
+ONCE_TRUSTED = {"kit_not_run": "provider_deleted", "trust_not_ready": "trust_refused"}
+
+
+def classify(operation: str, error: Exception, *, was_trusted: bool = False) -> CloudError:
+    """The CloudError for what a call raised; the cloud's own text stays with it."""
+    if not isinstance(error, ClientError):
+        # No answer, half an answer, or an answer that is none: the next try may fare better.
+        return CloudError("cloud_unavailable", raw=f"{operation}: {error}", retryable=True)
+    told = error.response.get("Error", {})
+    code, text = str(told.get("Code", "")), str(told.get("Message", ""))
+    raw = f"{operation}: {code}: {text}"
+    row = next((row for row in ROWS if row.fits(operation, code, text)), None)
+    if row is None:
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        is_theirs = status >= 500  # noqa: PLR2004
+        return CloudError("cloud_unavailable" if is_theirs else "unknown_cloud_error", raw=raw, retryable=is_theirs)
+    known = ONCE_TRUSTED.get(row.code, row.code) if was_trusted else row.code
+    # A refused sign-in right after one that worked may be identity still spreading: worth another try within the budget.
+    return CloudError(known, raw=raw, retryable=row.is_retryable or known == "trust_refused")

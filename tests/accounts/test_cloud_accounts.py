@@ -1,0 +1,108 @@
+"""Cloud accounts: the list with its filters, one account with its tabs."""
+
+import pytest
+from django.urls import reverse
+
+from accounts import kits
+from accounts.models import TrustCheck
+from accounts.states import AccountState
+from tests.factories import make_cloud_account, make_kit
+from tests.fragments import assert_same_fragment
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def member(client, bob):
+    client.force_login(bob)
+    return client
+
+
+def names(response):
+    return [account.name for account in response.context["accounts"]]
+
+
+def test_account_list_is_empty_with_a_way_on(member, acme):
+    shown = member.get("/o/acme/accounts/").content.decode()
+
+    assert "No cloud account yet" in shown
+    assert 'href="/o/acme/accounts/connect/"' in shown
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, ["Production", "Staging"]),
+        ({"q": "prod"}, ["Production"]),
+        ({"q": "1111-2222-3333"}, ["Production"]),
+        ({"q": "eu-west"}, ["Staging"]),
+        ({"state": "connected"}, ["Staging"]),
+        ({"state": "no such state"}, ["Production", "Staging"]),
+        ({"q": "prod", "state": "connected"}, []),
+        ({"q": "\x00'; --"}, []),
+    ],
+)
+def test_account_list_filters_by_the_url(member, acme, query, found):
+    make_cloud_account(organisation=acme, name="Production", external_id="111122223333")
+    make_cloud_account(organisation=acme, name="Staging", home_region="eu-west-1", state=AccountState.CONNECTED)
+    make_cloud_account(name="Somebody else's")
+
+    assert names(member.get("/o/acme/accounts/", query)) == found
+
+
+def test_account_list_without_a_match_offers_to_clear(member, acme):
+    make_cloud_account(organisation=acme)
+
+    assert "No account matches" in member.get("/o/acme/accounts/?q=zzz").content.decode()
+
+
+def test_account_list_fragment_is_its_piece_of_the_page(member, acme):
+    make_cloud_account(organisation=acme)
+    page = member.get("/o/acme/accounts/")
+    fragment = member.get("/o/acme/accounts/", headers={"HX-Request": "true"})
+
+    assert "HX-Request" in fragment.headers["Vary"]
+    assert_same_fragment(page, fragment)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_account_list_asks_the_database_the_same_at_any_size(member, acme, rows, django_assert_num_queries):
+    for _row in range(rows):
+        make_cloud_account(organisation=acme)
+    member.get("/o/acme/accounts/")
+
+    with django_assert_num_queries(6):
+        member.get("/o/acme/accounts/")
+
+
+@pytest.mark.parametrize("state", list(AccountState))
+@pytest.mark.parametrize("tab", ["account_detail", "account_permissions", "account_kit", "account_activity", "account_record"])
+def test_account_page_in_every_state(member, acme, state, tab):
+    account = make_cloud_account(organisation=acme, state=state)
+    make_kit(account=account)
+
+    assert member.get(reverse(f"accounts:{tab}", args=[acme.slug, account.pk])).status_code == 200
+
+
+def test_account_permissions_show_what_the_last_verification_found(member, acme):
+    account = make_cloud_account(organisation=acme, state=AccountState.CONNECTED)
+    first, second = kits.load("aws").permissions[:2]
+    TrustCheck.objects.create(account=account, kind=TrustCheck.Kind.PERMISSION, name=first.key, is_ok=True)
+    TrustCheck.objects.create(account=account, kind=TrustCheck.Kind.PERMISSION, name=second.key, is_ok=False, detail="implicitDeny")
+
+    rows = member.get(reverse("accounts:account_permissions", args=[acme.slug, account.pk])).context["rows"]
+
+    found = {permission.key: check and check.is_ok for permission, check in rows}
+    assert (found[first.key], found[second.key]) == (True, False)
+    assert set(found.values()) == {True, False, None}
+    assert len(rows) == len(kits.load("aws").permissions)
+
+
+def test_account_detail_counts_what_is_held(member, acme):
+    account = make_cloud_account(organisation=acme, state=AccountState.CONNECTED)
+    for number, is_ok in enumerate([True, True, False]):
+        TrustCheck.objects.create(account=account, kind=TrustCheck.Kind.PERMISSION, name=f"ec2:Action{number}", is_ok=is_ok)
+
+    shown = member.get(account.get_absolute_url()).content.decode()
+
+    assert "2 of 3 held" in shown
