@@ -112,6 +112,8 @@ FORM_RENDERER = "portal.forms.PortalRenderer"
 DATABASES = {"default": env.db_url_config(required("DATABASE_URL"))}
 DATABASES["default"]["ENGINE"] = "django.db.backends.postgresql"
 DATABASES["default"].setdefault("OPTIONS", {})
+# A connection that died with a restarted server is replaced before a request gets it, not after it failed.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if env.bool("PORTAL_DATABASE_POOL", default=True):
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": env.int("PORTAL_DATABASE_POOL_SIZE", default=8), "timeout": 10}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
