@@ -243,7 +243,8 @@ class Demo:
     def _sandbox(self) -> Child:
         ports = [word for name in SANDBOX_PORTS for word in (f"--{name}-port", str(self.ports[name]))]
         command = [sys.executable, "-m", "portal.sandbox", *ports, "--issuer-resolve", f"{ISSUER}=http://127.0.0.1:{self.port}"]
-        return Child("Local AWS", [*command, "--state-dir", self.data.path / "aws"], self._environment())
+        environment = self._environment(PORTAL_DEMO_TOTP_SECRET=self.secrets["PORTAL_DEMO_TOTP_SECRET"])
+        return Child("Local AWS", [*command, "--state-dir", self.data.path / "aws"], environment)
 
     def _web(self) -> Child:
         addresses = [f"--bind=127.0.0.1:{self.port}", *([f"--bind=[::1]:{self.port}"] if has_ipv6() else [])]
@@ -308,8 +309,9 @@ class Demo:
         width = max(len(person.email) for person in PEOPLE)
         self.say(f"\nReady after {time.monotonic() - self.began_at:.1f} s.\n")
         self.say(f"  Portal       {self.url}")
-        self.say(f"  Mailbox      {console}/mailbox/      every mail the portal sends")
-        self.say(f"  AWS console  {console}/console/      plays the customer's side\n")
+        self.say(f"  Mailbox      {console}/mailbox/        every mail the portal sends")
+        self.say(f"  Codes        {console}/authenticator/  plays the phone of Fernhill's staff")
+        self.say(f"  AWS console  {console}/console/        plays the customer's side\n")
         self.say(f"  Everybody's password: {self.secrets['PORTAL_DEMO_PASSWORD']}\n")
         for person in PEOPLE:
             self.say(f"  {person.email:{width}}   {person.what}")
