@@ -259,7 +259,8 @@ def test_form_ties_label_hint_and_error_to_the_field():
     html = render("{{ form }}", form=AccountForm({"notes": "", "cloud": "aws", "agrees": "on", "token": "t"}))
 
     assert (
-        '<div class="field field-text has-error"><label for="id_name">Name</label><div class="hint" id="id_name_helptext">Shown in lists.</div>'
+        '<div class="field field-text has-error"><label for="id_name">Name</label>'
+        '<div class="hint" id="id_name_helptext">Shown in lists.</div>'
         '<ul class="field-errors" id="id_name_error"><li>This field is required.</li></ul>'
         '<input type="text" name="name" required aria-invalid="true" aria-describedby="id_name_helptext id_name_error" id="id_name">'
     ) in html
