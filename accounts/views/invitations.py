@@ -15,7 +15,7 @@ from accounts.access import OrganisationRequest, Permission, Role, requires, rol
 from accounts.actions.invitations import accept_invitation, create_invitation, resend_invitation, revoke_invitation
 from accounts.availability_people import NotAllowed, why_not_accept_invitation
 from accounts.forms.people import InvitationForm
-from accounts.models import Invitation
+from accounts.models import Invitation, User
 from accounts.models.people import token_hash
 from accounts.views.people import SignedInRequest, roles_explained, settings_tabs
 
@@ -95,9 +95,12 @@ def invitation_sign_up(request: HttpRequest, token: str) -> HttpResponse:
     found = _by_token(token)
     if found is None or not found.is_open:
         return redirect("accounts:invitation", token=token)
+    back = reverse("accounts:invitation", args=[token])
+    if User.objects.filter(email__iexact=found.email).exists():
+        # An address proves one account only; to whom the mailbox belongs, the account is no news.
+        return redirect(f"{reverse('account_login')}?{urlencode({'next': back})}")
     get_adapter().stash_verified_email(request, found.email)
-    query = urlencode({"next": reverse("accounts:invitation", args=[token]), "email": found.email})
-    return redirect(f"{reverse('account_signup')}?{query}")
+    return redirect(f"{reverse('account_signup')}?{urlencode({'next': back, 'email': found.email})}")
 
 
 @require_POST

@@ -251,6 +251,16 @@ def test_newcomer_joins_through_sign_up_without_a_second_mail(client, alice, acm
     assert User.objects.get(email="new@people.example").name == "Newton"
 
 
+def test_sign_up_from_an_invitation_leads_who_has_an_account_to_the_sign_in(client, alice, acme):
+    make_user(email="dora@people.example")
+    make_invitation(organisation=acme, invited_by=alice, email="Dora@people.example", token="t0")
+
+    response = client.post(reverse("accounts:invitation_sign_up", args=["t0"]))
+
+    assert response["Location"] == "/auth/login/?next=%2Finvitations%2Ft0%2F"
+    assert not client.session.get("account_verified_email")
+
+
 def test_newcomer_with_another_address_still_has_to_confirm_it(client, alice, acme, mailbox):
     make_invitation(organisation=acme, invited_by=alice, email="new@people.example", token="t0")
 

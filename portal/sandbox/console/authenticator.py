@@ -24,7 +24,7 @@ class AuthenticatorPages:
             return page("No authenticator", body, banner=BANNER, status=404)
         now = time.time()
         body = fill(
-            '<p>Enter this code after the password.</p><p><code id="code">{code}</code></p><p>Valid for {left} more seconds, for one sign-in.'
+            '<p>Enter this code after the password.</p><p><code id="code">{code}</code></p><p>Valid for {left} more seconds, once.'
             " This page shows the next one by itself.</p><p>For an app of your own, the secret is <code>{secret}</code>.</p>",
             code=code_at(self.secret, now),
             left=PERIOD - int(now) % PERIOD,
