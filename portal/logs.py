@@ -11,7 +11,7 @@ import structlog
 SECRETS = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
-    r"|(?i:(?:password|secret|token|authorization|session_key|api_key)\w*[\"']?\s*[=:]\s*[\"']?)[^\s\"',}]{4,}"
+    r"|(?i:(?<![a-z])(?:password|secret|token|authorization|session_key|api_key)\w*[\"']?\s*[=:]\s*[\"']?)[^\s\"',}]{4,}"
 )
 REMOVED = "[removed]"
 

@@ -29,7 +29,9 @@ def required(name: str) -> str:
 # --- Where the portal is ---------------------------------------------------------------------------------------------
 
 PORTAL_URL = required("PORTAL_URL").rstrip("/")
-ALLOWED_HOSTS = env.list("PORTAL_HOSTS", default=[urlsplit(PORTAL_URL).hostname or ""])
+# Clouds reach the issuer under its own name; it may differ from the one people use.
+ISSUER_URL = env.str("PORTAL_ISSUER_URL", default=PORTAL_URL).rstrip("/")
+ALLOWED_HOSTS = [urlsplit(PORTAL_URL).hostname or "", urlsplit(ISSUER_URL).hostname or "", *env.list("PORTAL_HOSTS", default=[])]
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -204,7 +206,6 @@ BRAND_ACCENT = env.str("PORTAL_BRAND_ACCENT", default="")
 
 # --- Trust: the issuer and the kits ----------------------------------------------------------------------------------
 
-ISSUER_URL = env.str("PORTAL_ISSUER_URL", default=PORTAL_URL).rstrip("/")
 KITS_BUCKET = env.str("PORTAL_KITS_BUCKET", default="")
 KITS_REGION = env.str("PORTAL_KITS_REGION", default="us-east-1")
 AWS_CONSOLE_URL = env.str("PORTAL_AWS_CONSOLE_URL", default="https://console.aws.amazon.com").rstrip("/")

@@ -16,7 +16,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), REMOVED),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {REMOVED}"),
     (re.compile(r"(?i)://[^/\s:@]+:[^/\s@]+@"), f"://{REMOVED}@"),
-    (re.compile(rf"(?i)((?:{_KEYS})[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"'}}<]+)"), rf"\1{REMOVED}"),
+    # Not inside a longer word: "InvalidIdentityToken: Couldn't ..." is an AWS message, not a secret.
+    (re.compile(rf"(?i)((?<![a-z])(?:{_KEYS})[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;&\"'}}<]+)"), rf"\1{REMOVED}"),
     (re.compile(rf"(?i)(<({_KEYS})>)[^<]*"), rf"\1{REMOVED}"),
 )
 
