@@ -63,7 +63,7 @@ def test_discovery_of_a_replaced_kit_is_gone(client):
     assert response.json()["error"] == "gone"
 
 
-@pytest.mark.parametrize("path", [f"/trust/{uuid.uuid4()}/g1/.well-known/openid-configuration"])
+@pytest.mark.parametrize("path", [f"/trust/{uuid.UUID(int=7)}/g1/.well-known/openid-configuration"])
 def test_discovery_of_an_unknown_kit_is_404(client, path):
     assert client.get(path).status_code == 404
 
