@@ -1,6 +1,6 @@
 """Steps of connecting a cloud account. Each makes one kind of call, is safe to run twice and answers with an outcome.
 
-    run_kit -> check_kit -> check_trust -> check_permissions -> check_refusals -> finish
+    run_kit -> check_kit -> check_permissions -> check_trust -> check_refusals -> finish
 """
 
 from collections.abc import Callable, Iterable
@@ -118,13 +118,6 @@ def check_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudA
 
 
 @on_account
-def check_trust(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
-    """The trust stands as shipped: provider, trust policies and boundaries unedited."""
-    adapter.check_trust_unedited()
-    return Done()
-
-
-@on_account
 def check_permissions(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
     """Each permission of the manifest is held. What was found is kept per permission."""
     results = adapter.check_permissions(kits.load(account.cloud).probes(target_of(account, kit)))
@@ -135,7 +128,16 @@ def check_permissions(ctx: StepContext, account: CloudAccount, kit: Kit, adapter
         return Done({"permissions": len(results)})
     if ctx.waited_for("permissions_spreading") < PROPAGATION_BUDGET:
         return Wait(10, on=Party.CLOUD, why="permissions_spreading", params={"count": str(len(missing))})
+    if all(r.is_denied_by_organisation for r in results if not r.is_granted):
+        return Fail("denied_by_organisation", evidence="\n".join(missing))
     return Fail("permission_missing", params={"count": str(len(missing)), "permissions": ", ".join(missing[:5])}, evidence="\n".join(missing))
+
+
+@on_account
+def check_trust(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
+    """The trust stands as shipped: provider, trust policies and boundaries unedited."""
+    adapter.check_trust_unedited()
+    return Done()
 
 
 @on_account
@@ -246,8 +248,8 @@ register(
             # A kit lives seven days; the step fails by itself when it expires, so patience only has to outlast that.
             StepSpec("run_kit", _("You run the kit"), run_kit, actor=Party.YOU, budget=timedelta(days=8), patience=timedelta(days=8)),
             StepSpec("check_kit", _("The cloud finishes the kit"), check_kit, actor=Party.CLOUD, budget=timedelta(minutes=20)),
-            StepSpec("check_trust", _("Trust is as shipped"), check_trust),
             StepSpec("check_permissions", _("Each permission is held"), check_permissions),
+            StepSpec("check_trust", _("Trust is as shipped"), check_trust),
             StepSpec("check_refusals", _("Wrong sign-ins are refused"), check_refusals),
             StepSpec("finish", _("Account is connected"), finish),
         ),

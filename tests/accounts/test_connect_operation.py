@@ -1,11 +1,15 @@
 """Connecting against the strict local AWS: real tokens, real boto3, every way it can end."""
 
+import json
+
 import pytest
 from django.core import mail
 
+from accounts import kits
 from accounts.actions.connect import issue_kit
 from accounts.models import CloudAccount, Kit, TrustCheck
 from accounts.states import AccountState
+from accounts.steps.connect import PROPAGATION_BUDGET
 from portal.audit.models import Event
 from portal.operations.models import Operation
 from portal.operations.states import OperationState, Party
@@ -72,6 +76,7 @@ def test_connect_waits_for_the_kit_then_connects(account, customer, mailbox):
         ("wrong_subject", True),
         ("wrong_audience", True),
         ("support_as_ops", True),
+        ("ops_as_support", True),
     }
     actions = Event.objects.filter(organisation_id=account.organisation_id).order_by("sequence").values_list("action", flat=True)
     assert list(actions) == ["cloud_account.kit_issued", "cloud_account.verifying", "cloud_account.connected", "operation.succeeded"]
@@ -127,20 +132,71 @@ def test_connect_trust_policy_edited(account, customer):
     ends_with(account, "trust_policy_edited")
 
 
-def test_connect_missing_permission(account, customer):
-    from accounts import kits
-
+def test_connect_missing_permission_is_waited_for_then_named(account, customer):
     text = kits.load("aws").template_text
-    assert "- ec2:CreateVpc\n" in text
+    assert text.count("- ec2:CreateVpc\n") == 2
     customer.run_kit(kit_of(account), template=text.replace("- ec2:CreateVpc\n", "- ec2:DescribeVpcs\n"))
 
     operation = drive()
-    if operation.state == OperationState.WAITING:
-        assert operation.waiting_why == "permissions_spreading"
-        operation.steps.filter(state="waiting").update(waiting_since=account.created_at - (account.created_at - account.created_at))
-        operation.steps.filter(state="waiting").update(waiting_since="2020-01-01T00:00:00Z")
-        operation = drive()
-    assert operation.failure_code in {"permission_missing", "boundary_removed", "trust_policy_edited"}
+    assert (operation.waiting_on, operation.waiting_why) == (Party.CLOUD, "permissions_spreading")
+
+    operation.steps.filter(state="waiting").update(waiting_since=account.created_at - PROPAGATION_BUDGET)
+    ends_with(account, "permission_missing")
+    operation.refresh_from_db()
+    assert operation.failure_evidence == "ec2:CreateVpc"
+    assert list(account.trust_checks.filter(is_ok=False).values_list("name", flat=True)) == ["ec2:CreateVpc"]
+
+
+def test_connect_permission_added_by_hand(account, customer):
+    kit = kit_of(account)
+    customer.run_kit(kit)
+    wide = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    customer.client("iam").put_role_policy(RoleName=f"byoc-{kit.suffix}-operator", PolicyName="more", PolicyDocument=json.dumps(wide))
+
+    ends_with(account, "policy_edited")
+
+
+def test_connect_boundary_removed(account, customer):
+    kit = kit_of(account)
+    customer.run_kit(kit)
+    customer.client("iam").delete_role_permissions_boundary(RoleName=f"byoc-{kit.suffix}-support")
+
+    ends_with(account, "boundary_removed")
+
+
+def test_connect_provider_deleted_during_verification(account, customer, sandbox):
+    customer.run_kit(kit_of(account))
+    sandbox.control("POST", "faults", {"action": "DescribeStacks", "kind": "throttle", "count": 2})
+    assert drive().waiting_params["code"] == "throttled"
+    customer.delete_provider()
+
+    ends_with(account, "provider_deleted")
+
+
+def test_connect_stack_deleted_again_waits_for_the_kit(account, customer):
+    kit = kit_of(account)
+    customer.run_kit(kit)
+    customer.client("cloudformation", kit.region).delete_stack(StackName=f"byoc-{kit.suffix}-kit")
+    customer.client("cloudformation", kit.region).get_waiter("stack_delete_complete").wait(
+        StackName=f"byoc-{kit.suffix}-kit", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+
+    assert drive().waiting_why == "kit_not_run"
+
+
+def test_connect_denied_by_the_organisation(account, customer, sandbox):
+    customer.run_kit(kit_of(account))
+    deny = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "ec2:CreateVpc", "Resource": "*"},
+    ]}  # fmt: skip
+    sandbox.control("POST", "knobs", {"scps": {NUMBER: deny}})
+
+    operation = drive()
+    assert operation.waiting_why == "permissions_spreading"
+    operation.steps.filter(state="waiting").update(waiting_since=account.created_at - PROPAGATION_BUDGET)
+
+    ends_with(account, "denied_by_organisation")
 
 
 def test_connect_account_another_organisation_has_proven(account, customer):
