@@ -45,6 +45,7 @@ OTHER = ("other", pgettext_lazy("administration", "Other"))
 class PortalAdminSite(AdminSite):
     enable_nav_sidebar = True
     empty_value_display = ""
+    index_title = pgettext_lazy("administration", "Administration")
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)

@@ -26,7 +26,7 @@ class NotNow(Exception):  # noqa: N818  says what is the matter
 
 
 def request_retry(operation: Operation, *, by: AbstractBaseUser) -> None:
-    """"Retry this step": a new attempt of the failed step (or from its `retry_from`), the old one is kept. Raises NotNow, LostRace."""
+    """A new attempt of the failed step (or from its `retry_from`), the old one is kept. Raises NotNow, LostRace."""
     with transaction.atomic():
         if reason := why_not_retry(operation):
             raise NotNow(reason)
@@ -101,7 +101,7 @@ def cancel_live(subject: SubjectLike, *, by: AbstractBaseUser | None, is_recorde
 
 
 def request_check(operation: Operation) -> bool:
-    """"Check again": look now instead of at the next planned time. False when somebody asked a moment ago. Raises NotNow.
+    """Look now instead of at the next planned time. False when somebody asked a moment ago. Raises NotNow.
 
     Nothing is decided and no state is written, so it leaves no event.
     """

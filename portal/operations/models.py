@@ -2,21 +2,33 @@
 
 import secrets
 import uuid
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from portal.operations.registry import KINDS
 from portal.operations.states import ENDED_STATES, ENDED_STEP_STATES, LIVE_STATES, OperationState, Party, StepState
 
 # Crockford's base 32: no I, L, O or U, so a reference survives being read out on the telephone.
 REFERENCE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 REFERENCE_LENGTH = 6
 SHOWN_LOG_LINES = 200
+BADGES = {
+    OperationState.QUEUED: "progress",
+    OperationState.RUNNING: "progress",
+    OperationState.WAITING: "progress",
+    OperationState.FAILED: "critical",
+    OperationState.CANCELLED: "neutral",
+    OperationState.SUCCEEDED: "ok",
+}
 
 _LIVE = Q(state__in=sorted(LIVE_STATES))
 _NAMES_A_PARTY = Q(waiting_on__in=Party.values) & ~Q(waiting_why="")
@@ -45,6 +57,10 @@ class OperationQuerySet(models.QuerySet["Operation"]):
 
     def newest_first(self) -> "OperationQuerySet":
         return self.order_by("-created_at", "-id")
+
+    def after(self, created_at: datetime, pk: uuid.UUID) -> "OperationQuerySet":
+        """In `newest_first`, the rows beyond this one, at any depth for the same price."""
+        return self.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=pk))
 
 
 class Operation(models.Model):
@@ -126,6 +142,9 @@ class Operation(models.Model):
     def __str__(self) -> str:
         return self.reference
 
+    def get_absolute_url(self) -> str:
+        return reverse("accounts:operation_detail", args=[self.organisation.slug, self.pk])
+
     @property
     def is_live(self) -> bool:
         return self.state in LIVE_STATES
@@ -133,6 +152,30 @@ class Operation(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.state in ENDED_STATES
+
+    @property
+    def title(self) -> str:
+        kind = KINDS.get(self.kind)
+        return str(kind.title) if kind else self.kind
+
+    @property
+    def badge(self) -> str:
+        """Kind of badge: shape and colour beside the word. Only a wait for the customer asks for attention."""
+        if self.state == OperationState.WAITING and self.waiting_on == Party.YOU:
+            return "attention"
+        return BADGES[OperationState(self.state)]
+
+    @property
+    def state_words(self) -> str:
+        """The state; of a wait also whose, as far as the row alone can say."""
+        if self.state == OperationState.WAITING and self.waiting_on == Party.YOU:
+            return _now("Waiting for you")
+        return str(OperationState(self.state).label)
+
+    @property
+    def took(self) -> timedelta:
+        """From being asked for to its end, or until now."""
+        return (self.ended_at or timezone.now()) - self.created_at
 
 
 class StepQuerySet(models.QuerySet["Step"]):

@@ -95,9 +95,7 @@ def record(
         return False
 
 
-def _record(
-    operation: Operation, step: Step, outcome: Outcome, *, following: Step | None, lines: list[StepLog], with_hook: bool
-) -> bool:
+def _record(operation: Operation, step: Step, outcome: Outcome, *, following: Step | None, lines: list[StepLog], with_hook: bool) -> bool:
     spec = spec_of(operation, step)
     now = timezone.now()
     looked: Columns = {"last_run_at": now, "deadline": _deadline(step, now)}

@@ -14,7 +14,7 @@ def prepare_environment(options: Options) -> None:
         del os.environ[name]
     os.environ.update(
         AUTH="true",
-        LOG_LEVEL="CRITICAL",
+        LOG_LEVEL=os.environ.get("SANDBOX_LOG", "CRITICAL"),
         MINISTACK_REGION="us-east-1",
         MINISTACK_ACCOUNT_ID="000000000000",
         PERSIST_STATE="0",  # snapshots.py keeps the state instead: ministack saves on a clean stop only
@@ -28,7 +28,11 @@ def prepare_environment(options: Options) -> None:
 def main() -> int:
     options = parse(sys.argv[1:])
     prepare_environment(options)
-    from portal.sandbox.server import serve  # noqa: PLC0415 - imports ministack, which reads the environment just prepared
+    # Only now: ministack reads the environment, and imports its services, when it is imported.
+    from portal.sandbox.unplayed import leave_out  # noqa: PLC0415
+
+    leave_out()
+    from portal.sandbox.server import serve  # noqa: PLC0415
 
     return asyncio.run(serve(options))
 

@@ -15,6 +15,7 @@ from portal.sandbox import cloudformation_iam
 from portal.sandbox.caller import denial, is_root_caller
 from portal.sandbox.patches import replace_entry, replace_function
 from portal.sandbox.sandbox import Sandbox
+from portal.sandbox.unplayed import NotPlayedError
 
 Properties = dict[str, Any]
 S3_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]{3,63})\.)?s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com")
@@ -50,7 +51,11 @@ def _provisioning(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..
     def provision(resource_type: str, logical_id: str, props: Properties, stack_name: str) -> Any:
         _before(sandbox, resource_type, logical_id, props, "create")
         cloudformation_iam.check_properties(resource_type, logical_id, props)
-        return _changed(sandbox, original(resource_type, logical_id, props, stack_name))
+        try:
+            return _changed(sandbox, original(resource_type, logical_id, props, stack_name))
+        except NotPlayedError:
+            sandbox.violate(kind="resource", service="cloudformation", action="create", field=resource_type)
+            raise
 
     return provision
 

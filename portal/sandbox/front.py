@@ -11,6 +11,7 @@ from ministack.core.responses import _account_from_sts_session
 from portal.sandbox import quotas, sts, wire
 from portal.sandbox.caller import remember_caller
 from portal.sandbox.faults import Fault, Kind
+from portal.sandbox.patches import replace_function
 from portal.sandbox.request import Message, Receive, Request, Scope, Send, read, replay
 from portal.sandbox.sandbox import Sandbox
 
@@ -30,6 +31,12 @@ IGNORED_FIELDS = {
 class Port(StrEnum):
     PORTAL = "portal"
     CUSTOMER = "customer"
+
+
+def install() -> None:
+    """Call once, before the first request."""
+    absent = "API Gateway is not played: no host is a custom domain of it"
+    replace_function(ministack, "_resolve_custom_domain_request", lambda _original: lambda _host, _path: None, why=absent)
 
 
 Page = Callable[[Request], Awaitable[wire.Reply]]

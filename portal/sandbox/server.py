@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import json
+import os
 import signal
 import socket
 import sys
@@ -13,8 +14,9 @@ import uvicorn
 from aiosmtpd.smtp import SMTP
 from ministack import app as ministack
 
-from portal.sandbox import cloudformation, iam
+from portal.sandbox import cloudformation, front, iam
 from portal.sandbox.console import Console
+from portal.sandbox.console.authenticator import AuthenticatorPages
 from portal.sandbox.console.mailbox import MailboxPages
 from portal.sandbox.control import Control
 from portal.sandbox.front import Front, Port
@@ -57,6 +59,7 @@ async def serve(options: Options) -> int:
         return 2
     sandbox = Sandbox.of(options)
     sandbox.ports = {name: sock.getsockname()[1] for name, sock in sockets.items()}
+    front.install()
     iam.install(sandbox)
     cloudformation.install(sandbox)
     snapshots = Snapshots(sandbox)
@@ -68,7 +71,7 @@ async def serve(options: Options) -> int:
         lambda: SMTP(Receiver(sandbox.mailbox), hostname="localhost", enable_SMTPUTF8=True), sock=sockets["smtp"]
     )
     keeper = loop.create_task(snapshots.keep())
-    servers = [Server(_config(front), stop) for front in _fronts(sandbox, snapshots)]
+    servers = [Server(_config(port), stop) for port in _fronts(sandbox, snapshots)]
     sys.stdout.write(json.dumps({"ready": True, **sandbox.ports}) + "\n")
     sys.stdout.flush()
     await asyncio.gather(*(server.serve([sockets[name]]) for server, name in zip(servers, ("aws", "console"), strict=True)))
@@ -81,13 +84,15 @@ async def serve(options: Options) -> int:
 def _fronts(sandbox: Sandbox, snapshots: Snapshots) -> tuple[Front, Front]:
     customer = Front(Port.CUSTOMER, sandbox, {})
     console, mailbox = Console(customer, sandbox), MailboxPages(sandbox.mailbox)
-    customer.pages |= {"_sandbox": Control(sandbox, snapshots.save), "console": console, "mailbox": mailbox, "": console}
+    phone = AuthenticatorPages(os.environ.get("PORTAL_DEMO_TOTP_SECRET", ""))
+    customer.pages |= {"_sandbox": Control(sandbox, snapshots.save), "": console}
+    customer.pages |= {"console": console, "mailbox": mailbox, "authenticator": phone}
     return Front(Port.PORTAL, sandbox, {}), customer
 
 
-def _config(front: Front) -> uvicorn.Config:
+def _config(port: Front) -> uvicorn.Config:
     return uvicorn.Config(
-        front, http="h11", ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
+        port, http="h11", ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
         date_header=False, server_header=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
 

@@ -235,7 +235,9 @@ def empty(content: str, title: str = "", kind: str = "empty") -> str:
 
 @register.inclusion_tag("components/copyable.html")
 def copyable(text: object, label: str, multiline: bool = False) -> dict[str, object]:
-    """Text to carry elsewhere, byte for byte, with a copy button; a selectable field without JavaScript."""
+    """Text, or a list of lines, to carry elsewhere byte for byte, with a copy button; a selectable field without JavaScript."""
+    if isinstance(text, list | tuple):
+        text = "\n".join(text)
     # A literal in a template counts as safe HTML, and adding to it ends that: here it is text like any other.
     return {"text": str(text) + "", "label": label, "multiline": multiline}
 

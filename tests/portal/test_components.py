@@ -20,6 +20,10 @@ def render(source: str, **context: object) -> str:
     return text.replace("> <", "><")
 
 
+def render_exactly(source: str, **context: object) -> str:
+    return Template(source).render(Context(context))
+
+
 # --- Leaves ----------------------------------------------------------------------------------------------------------
 
 
@@ -182,10 +186,14 @@ def test_copyable_is_a_selectable_field_until_a_script_shows_its_button():
 
 
 def test_copyable_multiline_keeps_every_byte():
-    html = Template('{% copyable text "Command" multiline=True %}').render(Context({"text": "one \\\n  two"}))
+    html = render_exactly('{% copyable text "Command" multiline=True %}', text="one \\\n  two")
 
     assert "<code data-portal-copy-source>one \\\n  two</code></pre>" in html
     assert '<pre class="copyable-text" tabindex="0" role="group" aria-label="Command">' in html
+
+
+def test_copyable_joins_lines():
+    assert "<code data-portal-copy-source>one\ntwo</code>" in render_exactly('{% copyable codes "Codes" multiline=True %}', codes=["one", "two"])
 
 
 def test_tabs_are_links_and_mark_this_page():
