@@ -16,9 +16,10 @@ import pytest
 
 from portal.embedded.postgres import OWNER, Postgres, find_binaries
 from portal.embedded.process import is_alive, wait_until
-from portal.embedded.valkey import Valkey, find_server
+from portal.embedded.valkey import BROKER, CACHE, Valkey, find_server
 from tests.local_cloud import LocalCloud, running
 
+MOST_WORKERS = 64
 SCRATCH = re.compile(r"byoc-test-(\d+)-")
 servers = pytest.StashKey[tuple[Path, Postgres, Valkey]]()
 
@@ -33,8 +34,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
     from tests.undefined import UndefinedVariable
 
+    if worker := getattr(config, "workerinput", None):
+        _separate_valkey(settings, int(worker["workerid"].removeprefix("gw")) + 1)
     settings.TEMPLATES[0]["OPTIONS"]["string_if_invalid"] = UndefinedVariable()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def _separate_valkey(settings: Any, number: int) -> None:
+    """Rate limits and queued messages of one xdist worker are nobody else's, as its database is."""
+    settings.CACHES["default"]["OPTIONS"]["db"] = 2 * number + CACHE
+    settings.CELERY_BROKER_URL = re.sub(r"virtual_host=\d+$", f"virtual_host={2 * number + BROKER}", settings.CELERY_BROKER_URL)
 
 
 @pytest.hookimpl(trylast=True)
@@ -52,7 +61,7 @@ def _start_servers(config: pytest.Config) -> None:
     _sweep()
     scratch = Path(tempfile.mkdtemp(prefix=f"byoc-test-{os.getpid()}-", dir="/tmp"))
     postgres = Postgres(scratch / "pg", scratch / "run", find_binaries(), is_durable=False)
-    valkey = Valkey(scratch / "valkey", scratch / "run", find_server(), is_durable=False)
+    valkey = Valkey(scratch / "valkey", scratch / "run", find_server(), is_durable=False, databases=2 * MOST_WORKERS)
     config.stash[servers] = (scratch, postgres, valkey)
     postgres.prepare()
     valkey.prepare()

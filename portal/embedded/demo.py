@@ -197,9 +197,12 @@ class Demo:
             "kits": fingerprint([ROOT / path for path in KITS]),
             "people": fingerprint([ROOT / path for path in PEOPLE_FILES], target, self.secrets["PORTAL_DEMO_PASSWORD"]),
         }
-        if not (self.data.path / "pg").exists() and self.has_postgres:
-            return now
-        return {task: value for task, value in now.items() if not self.data.is_prepared(task, value)}
+        return {task: value for task, value in now.items() if not self._is_there(task) or not self.data.is_prepared(task, value)}
+
+    def _is_there(self, task: str) -> bool:
+        """Whether the place of what was prepared still exists; somebody may have deleted only that."""
+        place = {"static": "static", "kits": "aws"}.get(task, "pg")
+        return (self.data.path / place).exists() or (place == "pg" and not self.has_postgres)
 
     # --- The children ---
 

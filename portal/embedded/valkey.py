@@ -47,6 +47,7 @@ class Valkey:
     runtime: Path
     server: Path
     is_durable: bool = True
+    databases: int = 2
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -73,7 +74,7 @@ class Valkey:
             *("--dir", self.data),
             *("--save", ""),
             *("--appendonly", "yes" if self.is_durable else "no"),
-            *("--databases", "4"),
+            *("--databases", str(self.databases)),
             *("--loglevel", "warning"),
         ]
 

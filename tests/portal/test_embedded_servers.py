@@ -17,6 +17,7 @@ from portal.embedded.postgres import APPLICATION, OWNER, Postgres, PostgresError
 from portal.embedded.process import command_of, end_leftovers, is_alive, spawn, wait_until
 from portal.embedded.valkey import Valkey, find_server
 
+pytestmark = pytest.mark.xdist_group("servers")
 ROOT = Path(__file__).resolve().parents[2]
 
 
