@@ -278,6 +278,7 @@ def test_it_listens_on_loopback_only(sandbox: SandboxProcess) -> None:
 # --- Patches: each replaced name, and the test that fails when the replacement no longer bites ---
 
 BITES = {
+    "app._resolve_custom_domain_request": "test_web_identity_opens_a_session_of_the_role",
     "services.iam.CreateOpenIDConnectProvider": "test_provider_answers_its_url_without_the_scheme",
     "services.iam.DeletePolicy": "test_policy_used_as_a_boundary_cannot_be_deleted",
     "services.iam.SimulatePrincipalPolicy": "test_simulation_counts_the_boundary",
