@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -36,21 +36,25 @@ class DataDirectory:
     # --- Opening ---
 
     @contextmanager
-    def opened(self, *, reset: bool = False) -> Iterator[None]:
-        """Ours until the end of the block. Raises DemoError as `open` does."""
+    def opened(self, *, reset: bool = False, end_leftovers: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Make or take the directory; ours until the end of the block.
+
+        `end_leftovers` is called once it is ours and before anything in it is touched. Raises DemoError when it is another's,
+        in use, too old, not writable or the disk is full.
+        """
         try:
-            self.open(reset=reset)
+            self._open(end_leftovers, reset=reset)
             yield
         finally:
             if self._lock:
                 self._lock.close()
 
-    def open(self, *, reset: bool = False) -> None:
-        """Make or take the directory. Raises DemoError when it is another's, in use, too old, not writable or the disk is full."""
+    def _open(self, end_leftovers: Callable[[], None], *, reset: bool) -> None:
         try:
             self._check_owner()
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._take_lock()
+            end_leftovers()
             if reset:
                 self._empty()
             self._check_layout()

@@ -15,7 +15,7 @@ from pathlib import Path
 from portal.embedded.data import DataDirectory, DemoError, explain_os_error, fingerprint, is_disk_full
 from portal.embedded.people import PEOPLE
 from portal.embedded.ports import has_ipv6, is_free, is_listening
-from portal.embedded.postgres import APPLICATION, OWNER, Postgres, PostgresError, find_binaries
+from portal.embedded.postgres import APPLICATION, OWNER, OtherVersionError, Postgres, PostgresError, end_leftover, find_binaries
 from portal.embedded.process import NoOrdinaryUserError, end_leftovers
 from portal.embedded.supervisor import Child, Stopped, Supervisor
 from portal.embedded.valkey import Valkey, ValkeyError, find_server
@@ -71,12 +71,11 @@ def _refuse(message: str) -> int:
 
 
 def _in_words(error: Exception, path: Path) -> str:
-    text = str(error)
-    if isinstance(error, DemoError | NoOrdinaryUserError):
-        return text
-    if is_disk_full(text):
-        return explain_os_error(OSError(text), path)
-    return f"{text}\nAdd --reset to delete {path} and start afresh, or choose another directory with --data-dir."
+    if is_disk_full(str(error)):
+        return explain_os_error(OSError(str(error)), path)
+    if isinstance(error, OtherVersionError):
+        return f"{error} Add --reset to delete {path} and start afresh, or keep it and choose another with --data-dir."
+    return str(error)
 
 
 class Demo:
@@ -92,11 +91,14 @@ class Demo:
     def run(self) -> None:
         """Start everything, show the addresses, stay until asked to stop. Raises what `main` explains."""
         self.say(f"Starting the portal. Its data is in {self.data.path}; Ctrl-C stops it.\n")
-        with self.data.opened(reset=self.reset):
+        with self.data.opened(reset=self.reset, end_leftovers=self._end_leftovers):
             self._run()
 
-    def _run(self) -> None:
+    def _end_leftovers(self) -> None:
         end_leftovers(f"{MARK}={self.data.path}")
+        end_leftover(self.data.path / "pg")
+
+    def _run(self) -> None:
         if not is_free(self.port):
             message = (
                 f"Port {self.port} is taken by another program, so the portal cannot listen there. Stop that program, or choose another "

@@ -48,6 +48,10 @@ class PostgresError(Exception):
     """PostgreSQL cannot be started; the text says why in words for whoever typed the command."""
 
 
+class OtherVersionError(PostgresError):
+    """The data directory is of a major version that is not here."""
+
+
 @dataclass(frozen=True)
 class Binaries:
     """A folder with `postgres` and `initdb`, and their major version."""
@@ -72,7 +76,7 @@ def find_binaries(data: Path | None = None) -> Binaries:
         others.append(str(major))
     if wanted:
         message = f"{data} was made by PostgreSQL {wanted}, and this version runs PostgreSQL {', '.join(others) or 'none'}."
-        raise PostgresError(message)
+        raise OtherVersionError(message)
     message = (
         f"No PostgreSQL {OLDEST_MAJOR} or newer was found: this platform has no wheel of it and none is installed. "
         "Install PostgreSQL, and if it is in an unusual place set PORTAL_PG_BIN to the folder that holds `postgres` and `initdb`."
@@ -125,7 +129,7 @@ class Postgres:
         """Make the data directory when there is none, and clear away what a killed server left. Raises PostgresError."""
         self.runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.data.exists():
-            self._clear_leftovers()
+            end_leftover(self.data)
             self._own(self.data)
         else:
             self._initialise()
@@ -182,32 +186,34 @@ class Postgres:
             preexec_fn=before_exec(signal.SIGKILL, as_user=True),
         )
         if answer.returncode != 0:
-            raise PostgresError(answer.stderr.strip() or f"{program} ended with code {answer.returncode}.")
+            raise PostgresError(f"{answer.stderr.strip()}\n{program} could not make the database; the lines above say why.".lstrip())
 
     def _environment(self) -> dict[str, str]:
         # Nothing of the caller's PG* variables may reach the server.
         return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C", "TZ": "UTC"}
-
-    def _clear_leftovers(self) -> None:
-        """End a server whose supervisor was killed, and drop a stale lock. Only the holder of the directory's lock comes here."""
-        lock = self.data / "postmaster.pid"
-        try:
-            pid = int(lock.read_text().splitlines()[0])
-        except (OSError, ValueError, IndexError):
-            lock.unlink(missing_ok=True)
-            return
-        for stop_signal, seconds in ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
-            if not self._is_ours(pid):
-                break
-            os.kill(pid, stop_signal)
-            wait_until(lambda: not self._is_ours(pid), seconds)
-        lock.unlink(missing_ok=True)
-
-    def _is_ours(self, pid: int) -> bool:
-        return is_alive(pid) and f"-D {self.data} " in command_of(pid)
 
     def _own(self, folder: Path) -> None:
         owner = owner_of_files()
         if owner != folder.stat().st_uid:
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, owner, -1, follow_symlinks=False)
+
+
+def end_leftover(data: Path) -> None:
+    """End a server whose supervisor was killed, gently first, and drop its lock. For the holder of the directory's own lock only."""
+    lock = data / "postmaster.pid"
+    try:
+        pid = int(lock.read_text().splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        lock.unlink(missing_ok=True)
+        return
+    for stop_signal, seconds in ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+        if not _serves(pid, data):
+            break
+        os.kill(pid, stop_signal)
+        wait_until(lambda: not _serves(pid, data), seconds)
+    lock.unlink(missing_ok=True)
+
+
+def _serves(pid: int, data: Path) -> bool:
+    return is_alive(pid) and f"-D {data} " in command_of(pid)
