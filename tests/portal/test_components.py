@@ -193,7 +193,9 @@ def test_copyable_multiline_keeps_every_byte():
 
 
 def test_copyable_joins_lines():
-    assert "<code data-portal-copy-source>one\ntwo</code>" in render_exactly('{% copyable codes "Codes" multiline=True %}', codes=["one", "two"])
+    html = render_exactly('{% copyable codes "Codes" multiline=True %}', codes=["one", "two"])
+
+    assert "<code data-portal-copy-source>one\ntwo</code>" in html
 
 
 def test_tabs_are_links_and_mark_this_page():
