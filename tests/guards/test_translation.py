@@ -19,7 +19,7 @@ from accounts.access import Role
 from tests.factories import make_membership, make_organisation, make_user
 
 ROOT = Path(settings.BASE_DIR)
-TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+TEMPLATES = sorted(path for path in (ROOT / "templates").rglob("*.*") if path.suffix in (".html", ".txt"))
 
 # --- The scan --------------------------------------------------------------------------------------------------------
 
