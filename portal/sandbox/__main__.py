@@ -14,7 +14,7 @@ def prepare_environment(options: Options) -> None:
         del os.environ[name]
     os.environ.update(
         AUTH="true",
-        LOG_LEVEL=os.environ.get("SANDBOX_LOG", "CRITICAL"),
+        LOG_LEVEL="CRITICAL",
         MINISTACK_REGION="us-east-1",
         MINISTACK_ACCOUNT_ID="000000000000",
         PERSIST_STATE="0",  # snapshots.py keeps the state instead: ministack saves on a clean stop only

@@ -53,10 +53,12 @@ def refusal(service: str, status: int, code: str, message: str) -> Reply:
         return Reply(status, "text/xml", xml.encode())
     if service == "s3":
         number = secrets.token_hex(8).upper()
-        xml = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message><RequestId>{number}</RequestId></Error>'
+        inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message><RequestId>{number}</RequestId>"
+        xml = f'<?xml version="1.0" encoding="UTF-8"?><Error>{inner}</Error>'
         return Reply(status, "application/xml", xml.encode(), (("x-amz-request-id", number),))
     if service == "ec2":
-        xml = f"<Response><Errors><Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error></Errors><RequestID>{number}</RequestID></Response>"
+        inner = f"<Error><Code>{escape(code)}</Code><Message>{escape(message)}</Message></Error>"
+        xml = f"<Response><Errors>{inner}</Errors><RequestID>{number}</RequestID></Response>"
         return Reply(status, "text/xml", xml.encode())
     body = json.dumps({"__type": code, "message": message, "Message": message}).encode()
     return Reply(status, JSON_1_1, body, (("x-amzn-errortype", code), ("x-amzn-requestid", number)))

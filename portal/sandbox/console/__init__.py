@@ -10,17 +10,23 @@ if TYPE_CHECKING:
     from portal.sandbox.front import Front
 from portal.sandbox import wire
 from portal.sandbox.console.aws import Aws, AwsRefusedError
-from portal.sandbox.console.html import Markup, fill, form_field, join, page, redirect
+from portal.sandbox.console.html import Markup, fill, form_field, hidden, join, page, redirect
 from portal.sandbox.request import Request
 from portal.sandbox.sandbox import Sandbox
 
 BANNER = "Played AWS console \u2013 part of the demo, not AWS"
 SUGGESTED_ACCOUNT = "111122223333"
 REGIONS = {
-    "us-east-1": "US East (N. Virginia)", "us-east-2": "US East (Ohio)", "us-west-2": "US West (Oregon)", "ca-central-1": "Canada (Central)",
-    "eu-central-1": "Europe (Frankfurt)", "eu-west-1": "Europe (Ireland)", "eu-north-1": "Europe (Stockholm)", "ap-southeast-2": "Asia Pacific (Sydney)",
+    "us-east-1": "US East (N. Virginia)",
+    "us-east-2": "US East (Ohio)",
+    "us-west-2": "US West (Oregon)",
+    "ca-central-1": "Canada (Central)",
+    "eu-central-1": "Europe (Frankfurt)",
+    "eu-west-1": "Europe (Ireland)",
+    "eu-north-1": "Europe (Stockholm)",
+    "ap-southeast-2": "Asia Pacific (Sydney)",
     "ap-northeast-1": "Asia Pacific (Tokyo)",
-}  # fmt: skip
+}
 STATIC = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
 FOLDER = Path(__file__).parent / "static"
 View = Callable[["Visit"], Awaitable[wire.Reply]]
@@ -54,7 +60,8 @@ class Visit:
         entries = (("CloudFormation stacks", "cloudformation/stacks"), ("IAM roles", "iam/roles"), ("Identity providers", "iam/providers"))
         links = join(fill('<li><a href="{href}">{name}</a></li>', href=self.link(path), name=name) for name, path in entries)
         return fill(
-            '<header><nav aria-label="Services"><ul>{links}</ul></nav><p>Account <strong>{account}</strong>, region <strong>{region}</strong>. '
+            '<header><nav aria-label="Services"><ul>{links}</ul></nav>'
+            "<p>Account <strong>{account}</strong>, region <strong>{region}</strong>. "
             '<a href="/console/signin?{leave}">Switch account</a></p></header>',
             links=links, account=self.account, region=self.region, leave=urlencode({"next": self.link("cloudformation/stacks")}),
         )  # fmt: skip
@@ -76,16 +83,15 @@ class Console:
             return _static(path.removeprefix("static/"))
         if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
             return wire.text(403, "This form was sent from another site.")
-        if path == "signin":
-            return _sign_in(request)
-        if path == "":
-            return redirect("/console/cloudformation/stacks")
+        open_pages = {"": lambda _request: redirect("/console/cloudformation/stacks"), "signin": _sign_in, "cloudformation/home": _home}
+        if path in open_pages:
+            return open_pages[path](request)
         account = _signed_in(request)
-        if path == "cloudformation/home":
-            return _home(request)
         if not account:
             return redirect("/console/signin?" + urlencode({"next": f"/console/{path}?{urlencode(request.query, doseq=True)}"}))
-        visit = Visit(request, self.front, self.sandbox, account)
+        return await self._show(path, Visit(request, self.front, self.sandbox, account))
+
+    async def _show(self, path: str, visit: Visit) -> wire.Reply:
         view = self.views.get(path)
         if view is None:
             return visit.page("Not played", fill("<p>The demo does not play this page.</p>"), status=404)
@@ -114,7 +120,8 @@ def _home(request: Request) -> wire.Reply:
     """Where AWS's quick-create links point. What to do stands in the fragment, which only the script can read."""
     region = form_field(request.query, "region") or "us-east-1"
     body = fill(
-        '<p id="opening">Opening\u2026</p><noscript><p>AWS quick-create links need JavaScript: what to create stands behind the # of the address.</p></noscript>'
+        "<p>Opening\u2026</p><noscript><p>AWS quick-create links need JavaScript: what to create stands behind the # of the address.</p>"
+        "</noscript>"
         '<p><a href="/console/cloudformation/stacks?region={region}">All stacks</a></p>',
         region=region,
     )
@@ -131,13 +138,14 @@ def _sign_in(request: Request) -> wire.Reply:
             return redirect(onward, f"played_account={account}; Path=/console; HttpOnly; SameSite=Lax")
         problem = "An account number has 12 digits."
     body = fill(
-        '<form method="post" action="/console/signin" class="narrow"><p>Real AWS would ask for your user and password here. This one takes any account, '
+        '<form method="post" action="/console/signin" class="narrow">'
+        "<p>Real AWS would ask for your user and password here. This one takes any account, "
         "so that you can also play being signed in to the wrong one.</p>{problem}"
         '<p><label for="account">Which AWS account are you signed in to?</label><span class="hint" id="hint">12 digits</span>'
         '<input id="account" name="account" value="{account}" inputmode="numeric" autocomplete="off" required aria-describedby="hint"></p>'
-        '<input type="hidden" name="next" value="{onward}"><p><button>Sign in</button></p></form>',
+        "{onward}<p><button>Sign in</button></p></form>",
         problem=fill('<div class="error" role="alert"><p>{text}</p></div>', text=problem) if problem else "",
         account=account or SUGGESTED_ACCOUNT,
-        onward=onward,
+        onward=hidden(next=onward),
     )
     return page("Sign in", body, banner=BANNER)

@@ -8,7 +8,7 @@ from portal.sandbox import wire
 from portal.sandbox.cloudformation import TemplateAddressError, read_public
 from portal.sandbox.console import REGIONS, View, Visit, error
 from portal.sandbox.console.aws import AwsRefusedError, members, text
-from portal.sandbox.console.html import Markup, fill, join, redirect, table
+from portal.sandbox.console.html import Markup, fill, hidden, join, redirect, table
 
 ACKNOWLEDGE = "I acknowledge that AWS CloudFormation might create IAM resources with custom names."
 
@@ -46,9 +46,9 @@ async def stack_review(visit: Visit) -> wire.Reply:
         '<details><summary>Show the template ({lines} lines)</summary><pre tabindex="0" aria-label="Template">{template}</pre></details>'
         '<h2>Stack name</h2><p><label for="stackName">Stack name</label><input id="stackName" name="stackName" value="{name}" required></p>'
         "<h2>Parameters</h2>{parameters}<h2>Capabilities</h2>"
-        '<p class="check"><input type="checkbox" id="acknowledge" name="acknowledge" value="yes"><label for="acknowledge">{acknowledge}</label></p>'
-        '<input type="hidden" name="templateURL" value="{url}"><input type="hidden" name="region" value="{region}"><input type="hidden" name="act" value="create">'
-        '<p><button>Create stack</button> <a href="{cancel}">Cancel</a></p></form>',
+        '<p class="check"><input type="checkbox" id="acknowledge" name="acknowledge" value="yes">'
+        '<label for="acknowledge">{acknowledge}</label></p>'
+        '{carried}<p><button>Create stack</button> <a href="{cancel}">Cancel</a></p></form>',
         problem=problem,
         regions=_region_form(visit, "cloudformation/review", query),
         url=visit.field("templateURL"),
@@ -57,7 +57,7 @@ async def stack_review(visit: Visit) -> wire.Reply:
         name=visit.field("stackName"),
         parameters=join(_parameter(visit, name, shape) for name, shape in declared.items()) or fill("<p>This template has none.</p>"),
         acknowledge=ACKNOWLEDGE,
-        region=visit.region,
+        carried=hidden(templateURL=visit.field("templateURL"), region=visit.region, act="create"),
         cancel=visit.link("cloudformation/stacks"),
     )
     return visit.page("Quick create stack", body, status=400 if problem else 200)
@@ -98,23 +98,32 @@ async def stack_detail(visit: Visit) -> wire.Reply:
         _facts(stack),
         _delete_form(visit, number, status),
         _events(events),
-        table(
-            ("Name", "Type", "Id", "Status"),
-            [(text(r, "LogicalResourceId"), text(r, "ResourceType"), text(r, "PhysicalResourceId"), _status(text(r, "ResourceStatus"))) for r in resources],
-            caption="Resources", empty="Nothing is made yet.",
-        ),
-        table(("Key", "Value"), [(text(o, "OutputKey"), text(o, "OutputValue")) for o in members(stack, "Outputs")], caption="Outputs", empty="No outputs yet."),
-        table(
-            ("Key", "Value"), [(text(p, "ParameterKey"), text(p, "ParameterValue")) for p in members(stack, "Parameters")], caption="Parameters", empty="This stack has none."
-        ),
+        _resources(resources),
+        _pairs(stack, "Output", "No outputs yet."),
+        _pairs(stack, "Parameter", "This stack has none."),
         refresh=status.endswith("IN_PROGRESS"),
-    )  # fmt: skip
+    )
+
+
+def _resources(resources: list[ElementTree.Element]) -> Markup:
+    rows = [
+        (*(text(made, name) for name in ("LogicalResourceId", "ResourceType", "PhysicalResourceId")), _status(text(made, "ResourceStatus")))
+        for made in resources
+    ]
+    return table(("Name", "Type", "Id", "Status"), rows, caption="Resources", empty="Nothing is made yet.")
+
+
+def _pairs(stack: ElementTree.Element, kind: str, empty: str) -> Markup:
+    """Outputs or parameters: both are keys with values."""
+    rows = [(text(pair, f"{kind}Key"), text(pair, f"{kind}Value")) for pair in members(stack, f"{kind}s")]
+    return table(("Key", "Value"), rows, caption=f"{kind}s", empty=empty)
 
 
 def _facts(stack: ElementTree.Element) -> Markup:
     reason = text(stack, "StackStatusReason")
     return fill(
-        '<dl><dt>Status</dt><dd role="status">{status}</dd><dt>Created</dt><dd>{created}</dd><dt>Stack ID</dt><dd class="break">{number}</dd>{reason}</dl>',
+        '<dl><dt>Status</dt><dd role="status">{status}</dd><dt>Created</dt><dd>{created}</dd>'
+        '<dt>Stack ID</dt><dd class="break">{number}</dd>{reason}</dl>',
         status=_status(text(stack, "StackStatus")), created=_time(text(stack, "CreationTime")), number=text(stack, "StackId"),
         reason=fill("<dt>Reason</dt><dd>{reason}</dd>", reason=reason) if reason else "",
     )  # fmt: skip
@@ -132,10 +141,9 @@ def _delete_form(visit: Visit, number: str, status: str) -> Markup:
     if status in {"DELETE_IN_PROGRESS", "DELETE_COMPLETE"}:
         return Markup("")
     return fill(
-        '<form method="post" action="/console/cloudformation/stack"><input type="hidden" name="region" value="{region}"><input type="hidden" name="id" value="{number}">'
-        '<input type="hidden" name="act" value="delete"><p><button class="danger">Delete stack</button></p></form>',
-        region=visit.region, number=number,
-    )  # fmt: skip
+        '<form method="post" action="/console/cloudformation/stack">{carried}<p><button class="danger">Delete stack</button></p></form>',
+        carried=hidden(region=visit.region, id=number, act="delete"),
+    )
 
 
 def _region_form(visit: Visit, path: str, keep: dict[str, str] | None = None) -> Markup:
@@ -149,14 +157,13 @@ def _region_form(visit: Visit, path: str, keep: dict[str, str] | None = None) ->
         )
         for code, name in names.items()
     )
-    hidden = join(
-        fill('<input type="hidden" name="{name}" value="{value}">', name=name, value=value) for name, value in (keep or {}).items()
-    )
     return fill(
-        '<form method="get" action="/console/{path}" class="inline">{hidden}<label for="region">Region</label> <select id="region" name="region">{options}</select> '
-        '<button class="quiet">Change region</button></form>',
-        path=path, hidden=hidden, options=options,
-    )  # fmt: skip
+        '<form method="get" action="/console/{path}" class="inline">{kept}<label for="region">Region</label> '
+        '<select id="region" name="region">{options}</select> <button class="quiet">Change region</button></form>',
+        path=path,
+        kept=hidden(**(keep or {})),
+        options=options,
+    )
 
 
 def _stack_link(visit: Visit, stack: ElementTree.Element) -> Markup:

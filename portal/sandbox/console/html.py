@@ -69,9 +69,15 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[object]], *, caption: st
         return fill("<h2>{caption}</h2><p>{empty}</p>", caption=caption, empty=empty)
     head = join(fill('<th scope="col">{name}</th>', name=name) for name in heads)
     return fill(
-        '<h2>{caption}</h2><div class="wide" tabindex="0" role="region" aria-label="{caption}"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>',
+        '<h2>{caption}</h2><div class="wide" tabindex="0" role="region" aria-label="{caption}">'
+        "<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>",
         caption=caption, head=head, rows=join(lines),
     )  # fmt: skip
+
+
+def hidden(**values: str) -> Markup:
+    """Fields a form carries along unseen."""
+    return join(fill('<input type="hidden" name="{name}" value="{value}">', name=name, value=value) for name, value in values.items())
 
 
 def form_field(form: dict[str, list[str]], name: str) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from portal.sandbox import wire
 from portal.sandbox.console import View, Visit
 from portal.sandbox.console.aws import members, text
-from portal.sandbox.console.html import Markup, fill, redirect, table
+from portal.sandbox.console.html import Markup, fill, hidden, redirect, table
 
 
 async def role_list(visit: Visit) -> wire.Reply:
@@ -32,16 +32,16 @@ async def role_detail(visit: Visit) -> wire.Reply:
     boundary = text(root, "GetRoleResult/Role/PermissionsBoundary/PermissionsBoundaryArn")
     policies = members(await visit.aws.call("iam", "ListRolePolicies", {"RoleName": name}), "PolicyNames")
     body = fill(
-        '{saved}<dl><dt>ARN</dt><dd class="break">{arn}</dd><dt>Permissions boundary</dt><dd class="break">{boundary}</dd><dt>Inline policies</dt><dd>{policies}</dd></dl>'
-        '<form method="post" action="/console/iam/role"><input type="hidden" name="region" value="{region}"><input type="hidden" name="name" value="{name}">'
+        '{saved}<dl><dt>ARN</dt><dd class="break">{arn}</dd><dt>Permissions boundary</dt>'
+        '<dd class="break">{boundary}</dd><dt>Inline policies</dt><dd>{policies}</dd></dl>'
+        '<form method="post" action="/console/iam/role">{carried}'
         '<p><label for="trust">Trust policy</label><textarea id="trust" name="trust" rows="22" spellcheck="false">{trust}</textarea></p>'
         "<p><button>Update trust policy</button></p></form>",
         saved=saved,
         arn=text(root, "GetRoleResult/Role/Arn"),
         boundary=boundary or "none",
         policies=", ".join(entry.text or "" for entry in policies) or "none",
-        region=visit.region,
-        name=name,
+        carried=hidden(region=visit.region, name=name),
         trust=_pretty(trust),
     )
     return visit.page(name, body)
@@ -68,10 +68,11 @@ async def provider_list(visit: Visit) -> wire.Reply:
 
 def _delete_form(visit: Visit, arn: str) -> Markup:
     return fill(
-        '<form method="post" action="/console/iam/providers"><input type="hidden" name="region" value="{region}"><input type="hidden" name="arn" value="{arn}">'
+        '<form method="post" action="/console/iam/providers">{carried}'
         '<button class="danger" aria-label="Delete {arn}">Delete</button></form>',
-        region=visit.region, arn=arn,
-    )  # fmt: skip
+        carried=hidden(region=visit.region, arn=arn),
+        arn=arn,
+    )
 
 
 VIEWS: dict[str, View] = {"iam/roles": role_list, "iam/role": role_detail, "iam/providers": provider_list}

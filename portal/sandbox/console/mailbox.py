@@ -36,7 +36,8 @@ class MailboxPages:
             for mail in self.mailbox.newest_first(to)
         ]
         form = fill(
-            '<form method="get" action="/mailbox/" class="inline"><label for="to">Mail to</label> <input id="to" name="to" type="email" value="{to}"> <button class="quiet">Filter</button></form>',
+            '<form method="get" action="/mailbox/" class="inline"><label for="to">Mail to</label> '
+            '<input id="to" name="to" type="email" value="{to}"> <button class="quiet">Filter</button></form>',
             to=to,
         )
         empty = "No mail to this address yet." if to else "No mail yet."
@@ -45,7 +46,8 @@ class MailboxPages:
 
 def _show(mail: Mail) -> wire.Reply:
     body = fill(
-        '<p>{back}</p><dl><dt>Received</dt><dd>{time}</dd><dt>From</dt><dd>{sender}</dd><dt>To</dt><dd>{to}</dd></dl><div class="mail">{text}</div>',
+        "<p>{back}</p><dl><dt>Received</dt><dd>{time}</dd><dt>From</dt><dd>{sender}</dd><dt>To</dt><dd>{to}</dd></dl>"
+        '<div class="mail">{text}</div>',
         back=join(
             (
                 fill('<a href="/mailbox/">All mail</a>'),
