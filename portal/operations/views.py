@@ -7,6 +7,7 @@ from typing import Any, Protocol, cast
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -56,8 +57,8 @@ def operation_list(request: TenantRequest) -> HttpResponse:
         "states": OperationState.choices,
         "kinds": [(kind.name, kind.title) for kind in KINDS.values()],
         "is_filtered": bool(state or kind),
-        "is_first_page": not request.GET.get("after"),
-        "next_url": _next_url(request, found[PAGE_SIZE - 1]) if len(found) > PAGE_SIZE else "",
+        "first_url": _page_url(request) if request.GET.get("after") else "",
+        "next_url": _page_url(request, after=found[PAGE_SIZE - 1]) if len(found) > PAGE_SIZE else "",
     }
     return render(request, "operations/_operation_list.html" if request.htmx else "operations/operation_list.html", context)
 
@@ -65,7 +66,14 @@ def operation_list(request: TenantRequest) -> HttpResponse:
 @require_GET
 def operation_detail(request: TenantRequest, pk: uuid.UUID) -> HttpResponse:
     operation = _operation(request, pk)
-    return render(request, "operations/operation_detail.html", {"operation": operation, "is_operation_page": True})
+    kind = KINDS.get(operation.kind)
+    context = {
+        "operation": operation,
+        "crumbs": _crumbs(request, operation.reference),
+        "subject_url": kind.subject_url(operation) if kind else "",
+        "is_operation_page": True,
+    }
+    return render(request, "operations/operation_detail.html", context)
 
 
 @require_GET
@@ -155,10 +163,19 @@ def _out_of_band(response: HttpResponse) -> HttpResponse:
     return response
 
 
-def _next_url(request: HttpRequest, last: Operation) -> str:
+def _page_url(request: HttpRequest, after: Operation | None = None) -> str:
+    """This list, same filters: from the newest, or from the row after this one."""
     query = request.GET.copy()
-    query["after"] = f"{last.created_at.isoformat()}~{last.pk}"
-    return f"?{query.urlencode()}"
+    query.pop("after", None)
+    if after is not None:
+        query["after"] = f"{after.created_at.isoformat()}~{after.pk}"
+    return f"{request.path}?{query.urlencode()}"
+
+
+def _crumbs(request: TenantRequest, label: str, below: str = "", *, url: str = "") -> list[dict[str, str]]:
+    crumbs = [{"label": _("Operations"), "url": reverse("accounts:operation_list", args=[request.organisation.slug])}]
+    crumbs.append({"label": label, "url": url})
+    return [*crumbs, {"label": below, "url": ""}] if below else crumbs
 
 
 def _place(text: str) -> tuple[datetime, uuid.UUID] | None:

