@@ -122,7 +122,7 @@ def _pairs(stack: ElementTree.Element, kind: str, empty: str) -> Markup:
 def _facts(stack: ElementTree.Element) -> Markup:
     reason = text(stack, "StackStatusReason")
     return fill(
-        '<dl><dt>Status</dt><dd role="status">{status}</dd><dt>Created</dt><dd>{created}</dd>'
+        '<dl><dt>Status</dt><dd><span role="status">{status}</span></dd><dt>Created</dt><dd>{created}</dd>'
         '<dt>Stack ID</dt><dd class="break">{number}</dd>{reason}</dl>',
         status=_status(text(stack, "StackStatus")), created=_time(text(stack, "CreationTime")), number=text(stack, "StackId"),
         reason=fill("<dt>Reason</dt><dd>{reason}</dd>", reason=reason) if reason else "",

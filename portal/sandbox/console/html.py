@@ -44,7 +44,7 @@ def page(title: str, body: Markup, *, banner: str, navigation: Markup = NOTHING,
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
 <link rel="stylesheet" href="/console/static/console.css"><script src="/console/static/console.js" defer></script></head>
 <body{refresh}><a class="skip" href="#main">Skip to content</a>
-<p class="played" role="note">{banner}</p>
+<aside class="played" aria-label="About this page"><p>{banner}</p></aside>
 {navigation}
 <main id="main"><h1>{title}</h1>
 {body}</main></body></html>""",
