@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import Aggregate, Count, ExpressionWrapper, F, FloatField
+from django.db.models import Aggregate, Count, DurationField, ExpressionWrapper, F, FloatField
 from django.db.models.functions import Extract
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -49,7 +49,7 @@ def usual_durations(kind: str) -> dict[str, Usual]:
 
 
 def _percentiles(kind: str) -> Any:
-    took = Extract(ExpressionWrapper(F("ended_at") - F("started_at"), output_field=FloatField()), "epoch", output_field=FloatField())
+    took = Extract(ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField()), "epoch", output_field=FloatField())
     runs = Step.objects.filter(operation__kind=kind, state=StepState.DONE, started_at__isnull=False, ended_at__gte=timezone.now() - HISTORY)
     return runs.values("name").annotate(samples=Count("id"), seconds=Percentiles(took)).filter(samples__gte=FEWEST_SAMPLES).order_by("name")
 
