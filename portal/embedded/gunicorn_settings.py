@@ -4,8 +4,8 @@ import gc
 from typing import Any
 
 worker_class = "gthread"
-workers = 2
-threads = 4
+workers = 1
+threads = 8
 preload_app = True
 graceful_timeout = 2
 timeout = 60
