@@ -136,6 +136,22 @@ def test_menu_closes_on_escape_and_gives_focus_back(server, page, mia):
     expect(menu.locator("summary")).to_be_focused()
 
 
+def test_page_says_when_the_portal_is_out_of_reach(server, page, mia, complaints):
+    sign_in(page, server, mia)
+    page.goto(f"{server}/o/acme/accounts/")
+    notice = page.locator("[data-portal-connection]")
+    expect(notice).to_be_hidden()
+
+    page.context.set_offline(True)
+    page.get_by_label("State").select_option("connected")
+    expect(notice).to_contain_text("This page cannot reach the portal")
+
+    page.context.set_offline(False)
+    page.get_by_label("State").select_option("failed")
+    expect(notice).to_be_hidden()
+    complaints.clear()  # htmx reports the request that was cut off, as it should
+
+
 def test_form_with_errors_takes_focus_to_its_summary(server, page, mia):
     sign_in(page, server, mia)
     page.goto(f"{server}/auth/password/change/")

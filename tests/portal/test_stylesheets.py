@@ -52,6 +52,7 @@ READ_ON = [
     *[(f"s-{kind}", f"s-{kind}-bg", 4.5) for kind in ("ok", "progress", "attention", "critical", "neutral", "unknown")],
     *[(f"s-{kind}", "c-canvas", 4.5) for kind in ("ok", "progress", "attention", "critical", "neutral", "unknown")],
     *[("c-ink", f"s-{kind}-bg", 4.5) for kind in ("ok", "progress", "attention", "critical", "neutral", "unknown")],
+    *[("c-muted", f"s-{kind}-bg", 4.5) for kind in ("ok", "progress", "attention", "critical", "neutral", "unknown")],
     *[("c-own-accent", f"s-{kind}-bg", 4.5) for kind in ("ok", "progress", "attention", "critical", "neutral", "unknown")],
 ]
 
