@@ -33,8 +33,8 @@ PREPARED = {
     "kits": "The kits are published",
 }
 READY = {"sandbox": "The local AWS is ready", "web": "The portal listens"}
-MIGRATIONS = ("accounts/migrations", "cells/migrations", "portal/audit", "portal/operations/migrations", "requirements.lock")
-STATIC = ("static", "requirements.lock")
+MIGRATIONS = ("accounts/migrations", "cells/migrations", "portal/audit", "portal/operations/migrations", "requirements-demo.lock")
+STATIC = ("static", "requirements-demo.lock")
 KITS = ("accounts/kits", "accounts/management/commands")
 PEOPLE_FILES = ("portal/management/commands", "portal/embedded/people.py")
 

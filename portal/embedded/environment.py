@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LOCKS = {"demo": "requirements.lock", "test": "requirements-dev.lock"}
+LOCKS = {"demo": "requirements-demo.lock", "test": "requirements-dev.lock"}
 PINNED = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==([^\s;\\]+)(.*)$", re.MULTILINE)
 
 EXPLANATIONS = (

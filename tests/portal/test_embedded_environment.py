@@ -18,7 +18,7 @@ PINNED = "django==5.2.19 --hash=sha256:0\n"
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A checkout with lock files, and first on PATH a `uv` that notes each call and does what the file `uv-does` says."""
-    for name in ("requirements.lock", "requirements-dev.lock"):
+    for name in ("requirements-demo.lock", "requirements-dev.lock"):
         (tmp_path / name).write_text(f"# {name}\n{PINNED}")
     (tmp_path / "bin").mkdir()
     uv = tmp_path / "bin" / "uv"
@@ -41,8 +41,8 @@ def test_environment_is_made_from_the_lock_with_hashes_and_stamped(checkout):
     environment = Environment(checkout)
     environment.prepare("demo")
 
-    assert calls(checkout) == [f"pip sync --require-hashes --python {checkout}/.venv/bin/python {checkout}/requirements.lock"]
-    assert (checkout / ".venv" / "portal-stamp").read_text() == stamp(checkout, "requirements.lock")
+    assert calls(checkout) == [f"pip sync --require-hashes --python {checkout}/.venv/bin/python {checkout}/requirements-demo.lock"]
+    assert (checkout / ".venv" / "portal-stamp").read_text() == stamp(checkout, "requirements-demo.lock")
     assert not (checkout / ".venv" / "portal-unfinished").exists()
     assert subprocess.run([environment.python, "-c", ""], check=False).returncode == 0
 
@@ -66,7 +66,7 @@ def test_environment_of_the_tests_serves_the_demo_but_not_the_other_way_round(ch
 
 def test_environment_with_a_changed_lock_is_stale(checkout):
     Environment(checkout).prepare("demo")
-    (checkout / "requirements.lock").write_text(f"# newer\n{PINNED}")
+    (checkout / "requirements-demo.lock").write_text(f"# newer\n{PINNED}")
 
     assert not Environment(checkout).is_current("demo")
 
@@ -94,7 +94,7 @@ def test_environment_whose_python_is_gone_begins_afresh(checkout):
 
 def test_environment_failed_leaves_no_stamp_and_says_why(checkout):
     Environment(checkout).prepare("demo")
-    (checkout / "requirements.lock").write_text(f"# newer\n{PINNED}")
+    (checkout / "requirements-demo.lock").write_text(f"# newer\n{PINNED}")
     (checkout / "uv-does").write_text("echo 'error: No space left on device (os error 28)'; exit 1\n")
 
     with pytest.raises(EnvironmentFailedError, match="The disk is full"):
@@ -118,10 +118,10 @@ def test_environment_outside_of_venv_is_believed_only_with_every_locked_version(
     from importlib.metadata import version
 
     environment = Environment(checkout)
-    (checkout / "requirements.lock").write_text(f"django=={version('django')} --hash=sha256:0\nno-such ==1 ; sys_platform == 'win32'\n")
+    (checkout / "requirements-demo.lock").write_text(f"django=={version('django')} --hash=sha256:0\nno-such ==1 ; sys_platform == 'win32'\n")
     assert environment._has_all("demo")
 
-    (checkout / "requirements.lock").write_text("django==1.0 --hash=sha256:0\n")
+    (checkout / "requirements-demo.lock").write_text("django==1.0 --hash=sha256:0\n")
     assert not environment._has_all("demo")
 
 
@@ -154,5 +154,5 @@ def test_manage_test_is_pytest_with_its_exit_code():
 
 def test_locks_fit_pyproject_and_name_no_address():
     assert subprocess.run([sys.executable, ".ci/lock", "--check"], cwd=ROOT, check=False).returncode == 0
-    for name in ("requirements.lock", "requirements-dev.lock", "requirements-uv.lock"):
+    for name in ("requirements.lock", "requirements-demo.lock", "requirements-dev.lock", "requirements-uv.lock"):
         assert "://" not in (ROOT / name).read_text()
