@@ -14,7 +14,7 @@ from portal.operations.engine import SubjectLike
 from portal.operations.models import Operation, Step, latest_attempts
 from portal.operations.recorder import spec_of
 from portal.operations.states import OperationState, StepState
-from portal.operations.tasks import advance
+from portal.operations.tasks import ring
 from portal.operations.transitions import LostRace, actor_of, assert_in_transaction, cancel, move_with_hook, write_event
 
 CHECK_AGAIN_AFTER = timedelta(seconds=3)
@@ -46,7 +46,7 @@ def request_retry(operation: Operation, *, by: AbstractBaseUser) -> None:
         )
         Step.objects.bulk_create(_new_attempts(operation))
         write_event(operation, "operation.retried", actor=actor_of(by), code=failed)
-        advance.delay_on_commit(str(operation.pk))
+        ring(operation.pk)
 
 
 def _new_attempts(operation: Operation) -> list[Step]:
@@ -75,10 +75,9 @@ def request_cancel(operation: Operation, *, by: AbstractBaseUser) -> None:
 def _cancel_now(operation: Operation, *, by: AbstractBaseUser | None, actor: Actor | None) -> None:
     """End it here. A worker that moved it between our read and our write is no reason to give up: read again."""
     for _try in range(RACE_TRIES):
-        wish = {"cancel_requested_at": timezone.now(), "cancel_requested_by_id": by.pk if by else None}
         try:
             with transaction.atomic():
-                cancel(operation, actor=actor, **wish)
+                cancel(operation, actor=actor, cancel_requested_at=timezone.now(), cancel_requested_by_id=by.pk if by else None)
         except LostRace:
             operation.refresh_from_db()
             if not operation.is_live:
@@ -112,5 +111,5 @@ def request_check(operation: Operation) -> bool:
         waiting = Operation.objects.filter(rested, pk=operation.pk, state=OperationState.WAITING)
         if not waiting.update(next_run_at=Now(), check_requested_at=Now()):
             return False
-        advance.delay_on_commit(str(operation.pk))
+        ring(operation.pk)
     return True

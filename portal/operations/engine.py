@@ -12,7 +12,7 @@ from django.utils import timezone
 from portal.operations.driver import StepContext
 from portal.operations.models import Operation, Step, new_reference
 from portal.operations.registry import kind_of
-from portal.operations.tasks import advance
+from portal.operations.tasks import ring
 from portal.operations.transitions import actor_of, assert_in_transaction, write_event
 
 __all__ = ["OperationInProgress", "StepContext", "start"]
@@ -66,24 +66,22 @@ def start(
         "idempotency_key": idempotency_key or str(uuid4()),
         "data": dict(data),
     }
-    for _try in range(REFERENCE_TRIES):
-        operation, is_new = _insert(row)
-        if is_new:
-            break
-        if operation is not None:
-            return operation
-    else:
+    inserted = next((found for _try in range(REFERENCE_TRIES) if (found := _insert(row))), None)
+    if inserted is None:
         message = "no free reference found"
         raise RuntimeError(message)
+    operation, is_new = inserted
+    if not is_new:
+        return operation
     Step.objects.bulk_create(Step(operation=operation, position=at, name=spec.name) for at, spec in enumerate(steps, start=1))
     if is_recorded:
         write_event(operation, "operation.started", actor=actor_of(by))
-    advance.delay_on_commit(str(operation.pk))
+    ring(operation.pk)
     return operation
 
 
-def _insert(row: dict[str, Any]) -> tuple[Operation, bool] | tuple[None, bool]:
-    """A new operation; or the one that already has the key; or (None, False) when only the reference was taken."""
+def _insert(row: dict[str, Any]) -> tuple[Operation, bool] | None:
+    """A new operation, or the one that already has the key, and whether it is new; None when only the reference was taken."""
     now = timezone.now()
     operation = Operation(**row, reference=new_reference(), created_at=now, state_at=now, next_run_at=now)
     try:
@@ -99,5 +97,5 @@ def _insert(row: dict[str, Any]) -> tuple[Operation, bool] | tuple[None, bool]:
             raise OperationInProgress(live) from None
         if not Operation.objects.filter(reference=operation.reference).exists():
             raise
-        return None, False
+        return None
     return operation, True

@@ -193,7 +193,7 @@ def within_limits(step: Step, spec: StepSpec, outcome: Outcome, *, now: datetime
 
 def backoff_seconds(tries: int) -> float:
     """Exponential with jitter: after the first fault 1-2 s, then twice as long, at most a minute."""
-    longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(tries, 16))
+    longest: float = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(tries, 16))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311  spreads load, protects nothing
 
 

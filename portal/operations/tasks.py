@@ -1,9 +1,11 @@
 """Celery shells: the bell for one operation, and the round that rings every operation that is due."""
 
 import logging
+from functools import partial
 from uuid import UUID
 
 from celery import shared_task
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerGone
@@ -43,6 +45,11 @@ def ring_due_operations() -> int:
     rung = [pk for pk in due if _ring(pk)]
     Operation.objects.filter(pk__in=rung).update(rung_at=Now())
     return len(rung)
+
+
+def ring(operation_id: UUID) -> None:
+    """Ring once the caller's transaction commits. A broker that is away costs time, not the operation: the round finds it."""
+    transaction.on_commit(partial(_ring, operation_id))
 
 
 def _ring(operation_id: UUID) -> bool:

@@ -109,11 +109,9 @@ def operation_cancel(request: TenantRequest, pk: uuid.UUID) -> HttpResponse:
     """GET says what will be left behind and asks; POST cancels."""
     operation = _operation(request, pk)
     if request.method == "GET":
-        return render(
-            request,
-            "operations/operation_cancel.html",
-            {"panel": build_panel(operation, can_run=True, with_log=False), "operation": operation},
-        )
+        panel = build_panel(operation, can_run=True, with_log=False)
+        crumbs = _crumbs(request, operation.reference, _("Cancel"), url=operation.get_absolute_url())
+        return render(request, "operations/operation_cancel.html", {"panel": panel, "operation": operation, "crumbs": crumbs})
     try:
         request_cancel(operation, by=cast(Any, request.user))
     except (NotNow, LostRace) as refused:
