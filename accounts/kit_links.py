@@ -26,7 +26,14 @@ class KitLinks:
 
 def kit_links(kit: Kit) -> KitLinks:
     shipped = kits.load(kit.account.cloud)
-    parameters = shipped.parameters(account=str(kit.account_id), generation=kit.generation, suffix=kit.suffix, issuer_url=issuer_url(kit))
+    parameters = shipped.parameters(
+        account=str(kit.account_id),
+        generation=kit.generation,
+        suffix=kit.suffix,
+        issuer_url=issuer_url(kit),
+        external_id=kit.account.external_id,
+        region=kit.region,
+    )
     stack_name = shipped.stack_name(kit.suffix)
     template_url = shipped.template_url(bucket=settings.KITS_BUCKET, region=settings.KITS_REGION, base_url=settings.KITS_URL)
     module_url = shipped.module_url(bucket=settings.KITS_BUCKET, region=settings.KITS_REGION, base_url=settings.KITS_URL)
@@ -35,7 +42,7 @@ def kit_links(kit: Kit) -> KitLinks:
         launch_url=shipped.launch_url(console_url=settings.AWS_CONSOLE_URL, **common),
         template_url=template_url,
         cli_command=shipped.cli_command(**common),
-        terraform=shipped.terraform_snippet(parameters=parameters, region=kit.region, module_url=module_url),
+        terraform=shipped.terraform_snippet(parameters=parameters, module_url=module_url),
         stack_name=stack_name,
         parameters=parameters,
     )

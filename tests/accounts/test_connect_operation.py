@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 from django.core import mail
 
 from accounts import kits
@@ -32,6 +33,12 @@ def account(acme, alice):
 @pytest.fixture
 def customer(sandbox):
     return Customer(sandbox, NUMBER)
+
+
+def without_rules() -> str:
+    """The template of a customer who took out what makes CloudFormation itself refuse the wrong account and region."""
+    text = kits.load("aws").template_text
+    return text[: text.index("\nRules:")] + text[text.index("\nConditions:") :]
 
 
 def kit_of(account) -> Kit:
@@ -94,15 +101,32 @@ def test_connect_without_a_contact_waits_for_one(account, customer, acme):
     assert drive().state == OperationState.SUCCEEDED
 
 
+def test_connect_kit_in_another_account_is_refused_by_cloudformation_itself(account, sandbox):
+    stranger = Customer(sandbox, "999900001111")
+
+    with pytest.raises(ClientError, match="This kit was made for another AWS account: the one in the parameter ExpectedAccountId"):
+        stranger.run_kit(kit_of(account))
+
+    assert stranger.client("cloudformation").list_stacks()["StackSummaries"] == []
+    assert stranger.client("iam").list_roles()["Roles"] == []
+
+
+def test_connect_kit_in_another_region_is_refused_by_cloudformation_itself(account, customer):
+    with pytest.raises(ClientError, match="This kit was made for another region: the one in the parameter ExpectedRegion"):
+        customer.run_kit(kit_of(account), region="eu-west-1")
+
+    assert customer.client("iam").list_roles()["Roles"] == []
+
+
 def test_connect_kit_run_in_another_account_is_named_when_reported(account, sandbox):
-    stack = Customer(sandbox, "999900001111").run_kit(kit_of(account))
+    stack = Customer(sandbox, "999900001111").run_kit(kit_of(account), template=without_rules())
     Kit.objects.update(reported_stack=stack)
 
     ends_with(account, "wrong_account")
 
 
 def test_connect_kit_run_in_another_region_is_named(account, customer):
-    customer.run_kit(kit_of(account), region="eu-west-1")
+    customer.run_kit(kit_of(account), region="eu-west-1", template=without_rules())
 
     ends_with(account, "wrong_region")
 

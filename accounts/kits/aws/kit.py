@@ -86,9 +86,11 @@ class AwsKit:
 
     # --- what the customer runs ---
 
-    def parameters(self, *, account: str, generation: int, suffix: str, issuer_url: str) -> dict[str, str]:
+    def parameters(self, *, account: str, generation: int, suffix: str, issuer_url: str, external_id: str, region: str) -> dict[str, str]:
         """Every parameter of the template that the portal fills in. No secret is among them."""
         return {
+            "ExpectedAccountId": external_id,
+            "ExpectedRegion": region,
             "AccountRef": account,
             "Generation": str(generation),
             "Suffix": suffix,
@@ -145,9 +147,9 @@ class AwsKit:
         lines += [f"  ParameterKey={name},ParameterValue={value}" for name, value in parameters.items()]
         return " \\\n  ".join(lines)
 
-    def terraform_snippet(self, *, parameters: Mapping[str, str], region: str, module_url: str = "") -> str:
+    def terraform_snippet(self, *, parameters: Mapping[str, str], module_url: str = "") -> str:
         """The same trust as a Terraform module. Without a published module it expects the folder beside the file."""
-        return terraform.snippet(parameters, region=region, source=module_url or "./byoc-aws-kit")
+        return terraform.snippet(parameters, source=module_url or "./byoc-aws-kit")
 
     def installer_policy(self, *, suffix: str = "", bucket: str = "") -> str:
         """The exact rights of the person who runs the kit, as an IAM policy. Without a suffix, for any kit of the provider."""
@@ -175,7 +177,14 @@ class AwsKit:
 
     def shipped(self, target: Target) -> ShippedKit:
         """What must stand in the customer's account, document by document."""
-        parameters = self.parameters(account=target.account, generation=target.generation, suffix=target.suffix, issuer_url=target.issuer)
+        parameters = self.parameters(
+            account=target.account,
+            generation=target.generation,
+            suffix=target.suffix,
+            issuer_url=target.issuer,
+            external_id=target.external_id,
+            region=target.region,
+        )
         rendered = {
             switch: template.Rendered(
                 parameters | {"AllowChanges": switch, "AllowSupport": switch},
@@ -223,7 +232,12 @@ def _holds_all(permission: Permission, words: Sequence[str]) -> bool:
 @cache
 def _statements() -> dict[str, dict[str, Any]]:
     """The template's identity statements by Sid, its functions replaced by readable placeholders."""
-    parameters = {"AccountRef": "<account>", "Generation": "<generation>", "Suffix": "<short>-<generation>", "IssuerUrl": "https://<issuer>"}
+    parameters = {
+        "AccountRef": "<account>",
+        "Generation": "<generation>",
+        "Suffix": "<short>-<generation>",
+        "IssuerUrl": "https://<issuer>",
+    }
     rendered = template.Rendered(parameters, account_id="<account number>", region="<region>", stack="<stack>")
     policies = [policy for role in ("OperatorRole", "SupportRole") for policy in rendered.properties(role)["Policies"]]
     return {statement["Sid"]: statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]}

@@ -1,4 +1,4 @@
-"""The kit's Terraform module: the policies are taken from the CloudFormation template, so the two cannot differ."""
+"""The kit's Terraform module: its policies are taken from the CloudFormation template, so the two cannot differ."""
 
 import io
 import json
@@ -12,6 +12,8 @@ from accounts.kits.aws import template
 MODULE_PATH = Path(__file__).with_name("terraform")
 # Parameter of the template -> variable of the module.
 VARIABLES = {
+    "ExpectedAccountId": "account_id",
+    "ExpectedRegion": "region",
     "AccountRef": "account_ref",
     "Generation": "generation",
     "Suffix": "suffix",
@@ -24,8 +26,19 @@ VARIABLES = {
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def policy_files() -> dict[str, str]:
-    """The template's documents as Terraform templates, by path inside the module. `manage.py publish_kits --write-module` writes them."""
+def generated_files() -> dict[str, str]:
+    """What the module takes from the template, by path inside the module: its version and its policies. `manage.py write_kit_module`."""
+    return {"VERSION": f"{template.version()}\n"} | _policy_files()
+
+
+def written_files() -> dict[str, str]:
+    """The generated files as they stand in the module."""
+    paths = [MODULE_PATH / "VERSION", *sorted((MODULE_PATH / "policies").glob("*"))]
+    return {str(path.relative_to(MODULE_PATH)): path.read_text(encoding="utf-8") for path in paths if path.is_file()}
+
+
+def _policy_files() -> dict[str, str]:
+    """The template's documents as Terraform templates."""
     documents: dict[str, object] = {}
     for switch in ("yes", "no"):
         rendered = _placeholders(switch)
@@ -77,9 +90,9 @@ def archive() -> bytes:
     return buffer.getvalue()
 
 
-def snippet(parameters: Mapping[str, str], *, region: str, source: str) -> str:
+def snippet(parameters: Mapping[str, str], *, source: str) -> str:
     """HCL that calls the module for one account."""
-    given = {VARIABLES[name]: value for name, value in parameters.items()} | {"region": region}
+    given = {VARIABLES[name]: value for name, value in parameters.items()}
     width = max(len(name) for name in given)
     lines = [f'  {name.ljust(width)} = "{value}"' for name, value in given.items()]
     return "\n".join(['module "byoc_kit" {', f'  source = "{source}"', "", *lines, "}"])
