@@ -20,6 +20,7 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LOCKS = {"demo": "requirements-demo.lock", "test": "requirements-dev.lock"}
+NEEDED = {"demo": ("django", "ministack"), "test": ("django", "pytest")}
 PINNED = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==([^\s;\\]+)(.*)$", re.MULTILINE)
 
 EXPLANATIONS = (
@@ -106,12 +107,12 @@ class Environment:
 
     def is_this_one_ready(self, command: str) -> bool:
         """Whether the running interpreter has what `command` needs."""
+        if not all(importlib.util.find_spec(package) for package in NEEDED[command]):
+            return False
         if Path(sys.prefix).resolve() == self.folder.resolve():
-            # Made by a developer (no stamp): theirs to keep in order.
-            return self.is_current(command) or (not (self.stamp.exists() or self.unfinished.exists()) and _has("django"))
-        if sys.prefix != sys.base_prefix:
-            return _has("django")
-        return _has("django") and self._has_all(command)
+            # Without a stamp a developer made it: theirs to keep in order.
+            return self.is_current(command) or not (self.stamp.exists() or self.unfinished.exists())
+        return sys.prefix != sys.base_prefix or self._has_all(command)
 
     def is_current(self, command: str) -> bool:
         """Whether `.venv` was completely made from a lock file, unchanged since, that covers `command`."""
@@ -208,10 +209,6 @@ class Environment:
             shutil.rmtree(folder, ignore_errors=True)
             scratch.rename(folder)
         return folder / "bin" / "uv"
-
-
-def _has(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
 
 
 def _read(path: Path) -> str:

@@ -156,3 +156,12 @@ def test_locks_fit_pyproject_and_name_no_address():
     assert subprocess.run([sys.executable, ".ci/lock", "--check"], cwd=ROOT, check=False).returncode == 0
     for name in ("requirements.lock", "requirements-demo.lock", "requirements-dev.lock", "requirements-uv.lock"):
         assert "://" not in (ROOT / name).read_text()
+
+
+def test_environment_of_somebody_else_is_used_as_it_is(checkout):
+    """The one the tests run in: it has what both commands need, and nothing is fetched."""
+    if sys.prefix == sys.base_prefix:
+        pytest.skip("not in a virtual environment")
+
+    assert [Environment(checkout).is_this_one_ready(command) for command in ("demo", "test")] == [True, True]
+    assert not (checkout / "calls").exists()
