@@ -1,5 +1,6 @@
 """Puts the kit's files where AWS can read them: the provider's own bucket, with the provider's own credentials."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -49,6 +50,15 @@ def _require_bucket(s3: "S3Client", bucket: str, region: str) -> None:
             s3.create_bucket(Bucket=bucket)
         else:
             s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]
+        _let_customers_read(s3, bucket)
+
+
+def _let_customers_read(s3: "S3Client", bucket: str) -> None:
+    """The console opens a link in the customer's own account, so the kits must be readable by anybody. They hold no secret."""
+    kits = {"Sid": "AnybodyMayReadKits", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/kits/*"}
+    still_blocked = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": False, "RestrictPublicBuckets": False}
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=still_blocked)  # type: ignore[arg-type]
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [kits]}))
 
 
 def _put(s3: "S3Client", bucket: str, key: str, content: bytes) -> bool:

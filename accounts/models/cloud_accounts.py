@@ -90,7 +90,7 @@ class CloudAccount(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.external_id or str(self.id)
+        return self.name or self.external_id or self.get_cloud_display()
 
     def get_absolute_url(self) -> str:
         return reverse("accounts:account_detail", args=[self.organisation.slug, self.pk])
