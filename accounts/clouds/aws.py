@@ -44,17 +44,35 @@ WRONG_AUDIENCE = "wrong-audience.invalid"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 # Refusals that count as proof: AWS looked at the token and said no.
 REFUSALS = {"AccessDenied", "InvalidIdentityToken", "IDPRejectedClaim"}
+# Every other status is a failure. After a rolled-back update the kit stands as it stood before; a rolled-back creation leaves nothing.
 STATUSES = {
+    "REVIEW_IN_PROGRESS": KitStatus.CREATING,
     "CREATE_IN_PROGRESS": KitStatus.CREATING,
     "UPDATE_IN_PROGRESS": KitStatus.CREATING,
     "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": KitStatus.CREATING,
+    "UPDATE_ROLLBACK_IN_PROGRESS": KitStatus.CREATING,
+    "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS": KitStatus.CREATING,
     "CREATE_COMPLETE": KitStatus.COMPLETE,
     "UPDATE_COMPLETE": KitStatus.COMPLETE,
     "UPDATE_ROLLBACK_COMPLETE": KitStatus.COMPLETE,
     "IMPORT_COMPLETE": KitStatus.COMPLETE,
+    "IMPORT_ROLLBACK_COMPLETE": KitStatus.COMPLETE,
     "DELETE_IN_PROGRESS": KitStatus.DELETING,
     "DELETE_COMPLETE": KitStatus.DELETING,
 }
+# What a kit says of itself: as outputs of its stack, or as tags of the operator role where Terraform made it and there is no stack.
+REPORT_TAGS = {
+    "KitVersion": "byoc:kit-version",
+    "Generation": "byoc:generation",
+    "AccountRef": "byoc:account",
+    "Region": "byoc:kit-region",
+    "AllowChanges": "byoc:allow-changes",
+    "AllowSupport": "byoc:allow-support",
+}
+STACK_TAG = "byoc:kit-stack"
+TERRAFORM = "terraform"
+# How the simulation must read a context value that is not one string.
+CONTEXT_TYPES = {"aws:TagKeys": "stringList", "kms:GrantIsForAWSResource": "boolean"}
 
 
 @contextmanager
@@ -86,9 +104,8 @@ class AwsAdapter:
 
     def find_kit_elsewhere(self, external_ids: Sequence[str]) -> str | None:
         for external_id in external_ids:
-            role = self._role_arn("operator").replace(self.target.external_id, external_id)
             try:
-                self._assume(role, self._token(Subject.OPS))
+                self._assume(self._role_arn("operator", external_id), self._token(Subject.OPS))
             except CloudError:
                 continue
             return external_id
@@ -129,8 +146,8 @@ class AwsAdapter:
     def _token(self, subject: Subject) -> str:
         return self.tokens(subject=self.target.subject(subject), audience=self.target.audience)
 
-    def _role_arn(self, role: str) -> str:
-        return f"arn:aws:iam::{self.target.external_id}:role/{self.shipped.roles[role].name}"
+    def _role_arn(self, role: str, external_id: str = "") -> str:
+        return f"arn:aws:iam::{external_id or self.target.external_id}:role/{self.shipped.roles[role].name}"
 
     # --- the kit ---
 
@@ -139,27 +156,37 @@ class AwsAdapter:
             with translated("DescribeStacks"):
                 (stack,) = self._client("cloudformation").describe_stacks(StackName=self.shipped.stack)["Stacks"]
         except CloudError as error:
-            if error.code == "kit_not_found":
-                self._raise_where_it_is(error)
-            raise
+            if error.code != "kit_not_found":
+                raise
+            return self._report_without_stack(error)
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-        return KitReport(
-            status=STATUSES.get(stack["StackStatus"], KitStatus.FAILED),
-            version=outputs.get("KitVersion", ""),
-            generation=int(outputs.get("Generation", "0")),
-            account=outputs.get("AccountRef", ""),
-            region=outputs.get("Region", self.target.region),
-            stack=stack["StackId"],
-            detail=f"{stack['StackStatus']} {stack.get('StackStatusReason', '')}".strip(),
-            switches={name: value for name, value in outputs.items() if name.startswith("Allow")},
-        )
+        detail = f"{stack['StackStatus']} {stack.get('StackStatusReason', '')}".strip()
+        return self._report(outputs, STATUSES.get(stack["StackStatus"], KitStatus.FAILED), stack["StackId"], detail)
 
-    def _raise_where_it_is(self, error: CloudError) -> None:
-        """The role works but its stack is not in the region asked for: the role's own tag says where the kit was run."""
+    def _report_without_stack(self, missing: CloudError) -> KitReport:
+        """The role works but no stack of its name is here. Its tags say whether Terraform made it, or in which region the kit was run."""
         role = self._get_role("operator")
-        found = next((tag["Value"] for tag in role.get("Tags", []) if tag["Key"] == "byoc:kit-region"), "")
-        if found and found != self.target.region:
-            raise CloudError("wrong_region", raw=error.raw, params={"found": found, "expected": self.target.region}) from error
+        tags = {tag["Key"]: tag["Value"] for tag in role.get("Tags", [])}
+        report = self._report({name: tags.get(tag, "") for name, tag in REPORT_TAGS.items()}, KitStatus.COMPLETE, role["Arn"], TERRAFORM)
+        if report.region not in {"", self.target.region}:
+            raise CloudError("wrong_region", raw=missing.raw, params={"found": report.region, "expected": self.target.region}) from missing
+        if tags.get(STACK_TAG) != TERRAFORM:
+            raise missing
+        return report
+
+    def _report(self, said: Mapping[str, str], status: KitStatus, stack: str, detail: str) -> KitReport:
+        """`said` was written in the customer's account, so it may be anything."""
+        generation = said.get("Generation", "")
+        return KitReport(
+            status=status,
+            version=said.get("KitVersion", ""),
+            generation=int(generation) if generation.isdecimal() else 0,
+            account=said.get("AccountRef", ""),
+            region=said.get("Region", self.target.region),
+            stack=stack,
+            detail=detail,
+            switches={name: value for name, value in said.items() if name.startswith("Allow")},
+        )
 
     # --- trust as shipped ---
 
@@ -183,15 +210,19 @@ class AwsAdapter:
         boundary = role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn", "")
         if boundary != shipped.boundary:
             raise CloudError("boundary_removed", raw=f"{shipped.name}: permissions boundary {boundary or 'none'}")
+        if role["MaxSessionDuration"] != shipped.max_session_seconds:
+            raise CloudError("trust_policy_edited", raw=f"{shipped.name}: MaxSessionDuration {role['MaxSessionDuration']}")
         self._check_policies(shipped)
 
     def _check_policies(self, shipped: ShippedRole) -> None:
         with translated("ListAttachedRolePolicies"):
-            attached = self._iam.list_attached_role_policies(RoleName=shipped.name)["AttachedPolicies"]
+            pages = self._iam.get_paginator("list_attached_role_policies").paginate(RoleName=shipped.name)
+            attached = [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
         if attached:
-            raise CloudError("policy_edited", raw=f"{shipped.name}: attached {', '.join(policy['PolicyArn'] for policy in attached)}")
+            raise CloudError("policy_edited", raw=f"{shipped.name}: attached {', '.join(attached)}")
         with translated("ListRolePolicies"):
-            names = set(self._iam.list_role_policies(RoleName=shipped.name)["PolicyNames"])
+            lists = self._iam.get_paginator("list_role_policies").paginate(RoleName=shipped.name)
+            names = {name for page in lists for name in page["PolicyNames"]}
         expected = {name: (document,) for name, document in shipped.policies.items()} | dict(shipped.switches)
         if names != set(expected):
             raise CloudError("policy_edited", raw=f"{shipped.name}: inline policies {', '.join(sorted(names))}")
@@ -223,11 +254,14 @@ class AwsAdapter:
             for action, key in actions.items():
                 known = found.get(key)
                 if known is None or known.is_granted:
-                    found[key] = _result(key, results[action])
+                    found[key] = _result(key, results[action.lower()])
         return [found[key] for key in dict.fromkeys(probe.key for probe in probes)]
 
     def _simulate(self, role: str, resource: str, context: tuple[tuple[str, str], ...], actions: list[str]) -> dict[str, Any]:
-        entries = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in context]
+        entries = [
+            {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": CONTEXT_TYPES.get(key, "string")}
+            for key, value in context
+        ]
         with translated("SimulatePrincipalPolicy"):
             pages = self._iam.get_paginator("simulate_principal_policy").paginate(
                 PolicySourceArn=self._role_arn(role),
@@ -235,7 +269,7 @@ class AwsAdapter:
                 ResourceArns=[resource],
                 ContextEntries=entries,  # type: ignore[arg-type]
             )
-            return {result["EvalActionName"]: result for page in pages for result in page["EvaluationResults"]}
+            return {result["EvalActionName"].lower(): result for page in pages for result in page["EvaluationResults"]}
 
     # --- refusals ---
 

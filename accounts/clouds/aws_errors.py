@@ -24,14 +24,16 @@ class Row:
 
 SIGN_IN = "AssumeRoleWithWebIdentity"
 ROWS = (
-    Row("throttled", error="Throttl.*|TooManyRequests.*|RequestLimitExceeded|SlowDown|LimitExceededException", is_retryable=True),
+    Row("throttled", error=".*Throttl.*|TooManyRequests.*|RequestLimitExceeded|SlowDown|PriorRequestNotComplete", is_retryable=True),
     Row("issuer_unreachable", SIGN_IN, "IDPCommunicationError", is_retryable=True),
     Row("issuer_unreachable", SIGN_IN, "InvalidIdentityToken", "Couldn't retrieve verification key", is_retryable=True),
     Row("kit_not_run", SIGN_IN, "InvalidIdentityToken", "No OpenIDConnect provider found"),
     Row("trust_not_ready", SIGN_IN, "AccessDenied(Exception)?"),
     Row("token_expired", SIGN_IN, "ExpiredTokenException", is_retryable=True),
     Row("token_refused", SIGN_IN, "InvalidIdentityToken|IDPRejectedClaim"),
-    Row("region_disabled", error="RegionDisabledException"),
+    Row("region_disabled", error="RegionDisabledException|OptInRequired"),
+    # The session is new, so it is good: a regional endpoint that does not know it belongs to a region that is off.
+    Row("region_disabled", "DescribeStacks", "InvalidClientTokenId|UnrecognizedClientException"),
     Row("session_expired", error="RequestExpired|ExpiredToken(Exception)?", is_retryable=True),
     Row("kit_not_found", "DescribeStacks", "ValidationError", "does not exist"),
     Row("role_deleted", "GetRole|GetRolePolicy|ListRolePolicies|ListAttachedRolePolicies|SimulatePrincipalPolicy", "NoSuchEntity"),
@@ -39,7 +41,11 @@ ROWS = (
     Row("provider_deleted", "GetOpenIDConnectProvider", "NoSuchEntity"),
     Row("denied_by_organisation", error="AccessDenied.*|UnauthorizedOperation", text="service control policy"),
     Row("access_denied", error="AccessDenied.*|UnauthorizedOperation"),
-    Row("cloud_unavailable", error="Internal.*|ServiceUnavailable.*|ServiceFailure|Unavailable|5[0-9][0-9]", is_retryable=True),
+    Row(
+        "cloud_unavailable",
+        error="Internal.*|ServiceUnavailable.*|ServiceFailure|Unavailable|RequestTimeout.*|5[0-9][0-9]",
+        is_retryable=True,
+    ),
 )
 # What the provider's absence or a refusal means once a sign-in with this kit has worked.
 ONCE_TRUSTED = {"kit_not_run": "provider_deleted", "trust_not_ready": "trust_refused"}

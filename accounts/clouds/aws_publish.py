@@ -55,7 +55,13 @@ def _require_bucket(s3: "S3Client", bucket: str, region: str) -> None:
 
 def _let_customers_read(s3: "S3Client", bucket: str) -> None:
     """The console opens a link in the customer's own account, so the kits must be readable by anybody. They hold no secret."""
-    kits = {"Sid": "AnybodyMayReadKits", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/kits/*"}
+    kits = {
+        "Sid": "AnybodyMayReadKits",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/kits/*",
+    }
     still_blocked = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": False, "RestrictPublicBuckets": False}
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=still_blocked)  # type: ignore[arg-type]
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [kits]}))

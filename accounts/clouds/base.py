@@ -170,7 +170,7 @@ class CloudAdapter(Protocol):
 
 def require_current_kit(report: KitReport, target: Target) -> None:
     """The kit that stands is finished and is the one issued last. Raises CloudError with the one thing that is not so."""
-    found = {"region": target.region, "found_region": report.region, "version": target.kit_version, "found_version": report.version}
+    found = {"version": target.kit_version, "found_version": report.version}
     found |= {"generation": str(target.generation), "found_generation": str(report.generation), "stack": report.stack}
     match report.status:
         case KitStatus.FAILED:
@@ -186,4 +186,4 @@ def require_current_kit(report: KitReport, target: Target) -> None:
     if report.version != target.kit_version:
         raise CloudError("kit_version_wrong", params=found)
     if report.region != target.region:
-        raise CloudError("wrong_region", params=found)
+        raise CloudError("wrong_region", params={"found": report.region, "expected": target.region})

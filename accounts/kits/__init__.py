@@ -1,6 +1,6 @@
 """Onboarding kits: what a customer runs in its own cloud, and what it says of itself.
 
-    load("aws").permissions   load("aws").launch_url(...)   load("aws").shipped(target)
+load("aws").permissions   load("aws").launch_url(...)   load("aws").shipped(target)
 """
 
 from functools import cache

@@ -1,6 +1,6 @@
 """Steps of connecting a cloud account. Each makes one kind of call, is safe to run twice and answers with an outcome.
 
-    run_kit -> check_kit -> check_permissions -> check_trust -> check_refusals -> finish
+run_kit -> check_kit -> check_permissions -> check_trust -> check_refusals -> finish
 """
 
 from collections.abc import Callable, Iterable
@@ -31,6 +31,10 @@ WORKER = Actor.worker("operations")
 # Identity just created takes clouds up to two minutes to spread: waited out with words, not shown as failure.
 PROPAGATION_BUDGET = timedelta(minutes=3)
 REFUSED_BUDGET = timedelta(minutes=10)
+# A kit nobody seems to have run may stand in another account of the same customer: asked for now and then, not at every look.
+ELSEWHERE_AFTER = timedelta(minutes=1)
+ELSEWHERE_EVERY = 6  # looks
+ELSEWHERE_MOST = 5  # accounts
 
 Step = Callable[[StepContext, CloudAccount, Kit, CloudAdapter], Outcome]
 
@@ -47,6 +51,8 @@ def on_account(step: Step) -> Callable[[StepContext], Outcome]:
         try:
             outcome = step(ctx, account, kit, adapter_for(account, kit, was_trusted="principal" in ctx.data))
         except CloudError as error:
+            if error.code == "access_denied" and ctx.waited_for("trust_not_ready") < PROPAGATION_BUDGET:
+                return Wait(5, on=Party.CLOUD, why="trust_not_ready")
             return _outcome_of(error)
         if isinstance(outcome, Done):
             CloudAccount.objects.filter(pk=account.pk).update(last_contact_at=timezone.now())
@@ -70,7 +76,7 @@ def run_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAda
     try:
         identity = adapter.probe_trust()
     except CloudError as error:
-        return _trust_is_not_open(ctx, account, kit, error)
+        return _trust_is_not_open(ctx, account, kit, adapter, error)
     ctx.log(f"Signed in as {identity.principal}")
     _move_once(account, AccountState.WAITING_FOR_KIT, AccountState.VERIFYING)
     return Done({"principal": identity.principal})
@@ -86,9 +92,15 @@ def _ran_elsewhere(account: CloudAccount, kit: Kit) -> Fail | None:
     return None
 
 
-def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, error: CloudError) -> Outcome:
+def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter, error: CloudError) -> Outcome:
     if error.code == "kit_not_run":
-        return Wait(_pace(kit), on=Party.YOU, why="kit_not_run", params={"account_id": account.external_id})
+        looks = ctx.data.get("looks", 0) + 1
+        if looks % ELSEWHERE_EVERY == 0 and ctx.waited_for("kit_not_run") > ELSEWHERE_AFTER:
+            found = adapter.find_kit_elsewhere(_other_accounts(account))
+            if found:
+                return Fail("wrong_account", params={"found": found, "expected": account.external_id}, evidence=error.raw)
+        params = {"account_id": account.external_id}
+        return Wait(_pace(kit), on=Party.YOU, why="kit_not_run", params=params, data={"looks": looks})
     if error.code == "trust_not_ready":
         if ctx.waited_for("trust_not_ready") > REFUSED_BUDGET:
             return Fail("trust_refused", params=error.params, evidence=error.raw)
@@ -96,6 +108,13 @@ def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, error:
     if error.code in {"throttled", "cloud_unavailable"}:
         return Wait(30, on=Party.CLOUD, why=error.code)
     return _outcome_of(error)
+
+
+def _other_accounts(account: CloudAccount) -> list[str]:
+    """Numbers of this organisation's other accounts in the same cloud, the newest first: where a kit lands by mistake."""
+    others = account.organisation.cloud_accounts.filter(cloud=account.cloud).exclude(external_id__in=["", account.external_id])
+    numbers = others.order_by("-created_at").values_list("external_id", flat=True)
+    return list(dict.fromkeys(numbers))[:ELSEWHERE_MOST]
 
 
 def _pace(kit: Kit) -> int:
@@ -130,7 +149,9 @@ def check_permissions(ctx: StepContext, account: CloudAccount, kit: Kit, adapter
         return Wait(10, on=Party.CLOUD, why="permissions_spreading", params={"count": str(len(missing))})
     if all(r.is_denied_by_organisation for r in results if not r.is_granted):
         return Fail("denied_by_organisation", evidence="\n".join(missing))
-    return Fail("permission_missing", params={"count": str(len(missing)), "permissions": ", ".join(missing[:5])}, evidence="\n".join(missing))
+    return Fail(
+        "permission_missing", params={"count": str(len(missing)), "permissions": ", ".join(missing[:5])}, evidence="\n".join(missing)
+    )
 
 
 @on_account
@@ -173,7 +194,9 @@ def _move_once(account: CloudAccount, was: AccountState, to: AccountState) -> No
 
 def _keep(account: CloudAccount, kind: TrustCheck.Kind, found: Iterable[tuple[str, bool, str]]) -> None:
     now = timezone.now()
-    rows = [TrustCheck(account=account, kind=kind, name=name, is_ok=is_ok, detail=detail[:500], checked_at=now) for name, is_ok, detail in found]
+    rows = [
+        TrustCheck(account=account, kind=kind, name=name, is_ok=is_ok, detail=detail[:500], checked_at=now) for name, is_ok, detail in found
+    ]
     with transaction.atomic():
         TrustCheck.objects.filter(account=account, kind=kind).exclude(name__in=[row.name for row in rows]).delete()
         TrustCheck.objects.bulk_create(
@@ -191,7 +214,6 @@ def _failed(operation: Operation) -> None:
     if operation.failure_code == "kit_expired":
         for kit in account.kits.filter(state=KitState.CURRENT):
             move_kit(kit, KitState.EXPIRED)
-
 
     _tell(account, operation, "account_failed", "accounts:operation_detail", operation.pk)
 
@@ -247,7 +269,14 @@ register(
         steps=(
             # A kit lives seven days; the step fails by itself when it expires, so patience only has to outlast that.
             StepSpec("run_kit", _("You run the kit"), run_kit, actor=Party.YOU, budget=timedelta(days=8), patience=timedelta(days=8)),
-            StepSpec("check_kit", _("The cloud finishes the kit"), check_kit, actor=Party.CLOUD, budget=timedelta(minutes=20)),
+            StepSpec(
+                "check_kit",
+                _("The cloud finishes the kit"),
+                check_kit,
+                actor=Party.CLOUD,
+                budget=timedelta(minutes=20),
+                late_code="stack_not_finished",
+            ),
             StepSpec("check_permissions", _("Each permission is held"), check_permissions),
             StepSpec("check_trust", _("Trust is as shipped"), check_trust),
             StepSpec("check_refusals", _("Wrong sign-ins are refused"), check_refusals),

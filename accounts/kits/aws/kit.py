@@ -12,7 +12,7 @@ from accounts.clouds.base import PermissionProbe, ShippedKit, ShippedRole, Targe
 from accounts.kits.aws import template, terraform
 from accounts.kits.aws.manifest import DENIALS, GRANTS, RESOURCES, SWITCHES
 from accounts.kits.aws.regions import REGIONS
-from accounts.kits.manifest import Denial, Grant, KitResource, Permission, Region, Role, Switch
+from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 
 AUDIENCE = "sts.amazonaws.com"
 # What AWS documents for its public regions; the others are partitions of their own, with their own accounts.

@@ -625,8 +625,8 @@ SWITCHES: tuple[Switch, ...] = (
         "AllowChanges",
         _("Changes by the operator role"),
         _(
-            "Update the kit's stack with “no” and every change stops at once, also in open sessions. What runs keeps running, and reading goes on. "
-            "Cells cannot be created, updated or deleted until you set it to “yes”."
+            "Update the kit's stack with “no” and every change stops at once, also in open sessions. What runs keeps running, and reading "
+            "goes on. Cells cannot be created, updated or deleted until you set it to “yes”."
         ),
     ),
     Switch(

@@ -13,7 +13,7 @@ class Command(BaseCommand):
     help = "Upload the kits to PORTAL_KITS_BUCKET, named by their content. Uses boto3's own credentials. Safe to repeat."
     requires_system_checks = ()
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **_options: Any) -> None:
         if not settings.KITS_BUCKET:
             raise CommandError("Set PORTAL_KITS_BUCKET to the bucket that the kits go to.")
         kit = kits.load("aws")

@@ -1,4 +1,4 @@
-"""`manage.py write_kit_module`: bring the Terraform module up to the CloudFormation template. For developers, after editing the template."""
+"""`manage.py write_kit_module`: bring the Terraform module up to the CloudFormation template. Run it after editing the template."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ class Command(BaseCommand):
     )
     requires_system_checks = ()
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **_options: Any) -> None:
         files = terraform.generated_files()
         for stale in sorted(set(terraform.written_files()) - set(files)):
             (terraform.MODULE_PATH / stale).unlink()

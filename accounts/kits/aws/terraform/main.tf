@@ -1,0 +1,132 @@
+# Onboarding kit. Creates one identity provider, two roles and their limits, and nothing else: no network, no compute, no secret.
+# Destroy it only when the portal says that it is safe: the operator role is what removes deployment cells.
+
+data "aws_partition" "here" {}
+
+# Checked while planning, so before anything is created.
+data "aws_caller_identity" "here" {
+  lifecycle {
+    postcondition {
+      condition     = self.account_id == var.account_id
+      error_message = "This kit was made for AWS account ${var.account_id}. You are signed in to account ${self.account_id}. Nothing was created."
+    }
+  }
+}
+
+data "aws_region" "here" {
+  lifecycle {
+    postcondition {
+      condition     = self.id == var.region
+      error_message = "This kit was made for region ${var.region}. Your AWS provider is set to ${self.id}. Nothing was created."
+    }
+  }
+}
+
+locals {
+  kit_version = trimspace(file("${path.module}/VERSION"))
+  prefix      = "byoc-${var.suffix}"
+
+  # What stands for the template's parameters in policies/, which is made from the CloudFormation template and not edited by hand.
+  values = {
+    account_id  = data.aws_caller_identity.here.account_id
+    account_ref = var.account_ref
+    audience    = var.audience
+    issuer_path = trimprefix(var.issuer_url, "https://")
+    partition   = data.aws_partition.here.partition
+    short       = split("-", var.suffix)[0]
+    suffix      = var.suffix
+  }
+
+  tags = {
+    "byoc:account"     = var.account_ref
+    "byoc:generation"  = var.generation
+    "byoc:kit-version" = local.kit_version
+  }
+
+  # What the portal reads instead of a stack's outputs.
+  report = {
+    "byoc:kit-region"    = data.aws_region.here.id
+    "byoc:kit-stack"     = "terraform"
+    "byoc:allow-changes" = var.allow_changes
+    "byoc:allow-support" = var.allow_support
+  }
+
+  operator_policies = {
+    read    = "operator-read"
+    network = "operator-network"
+    cells   = "operator-cells"
+    switch  = "operator-switch-${var.allow_changes}"
+  }
+
+  support_policies = {
+    diagnose = "support-diagnose"
+    logs     = "support-logs"
+    switch   = "support-switch-${var.allow_support}"
+  }
+}
+
+resource "aws_iam_openid_connect_provider" "portal" {
+  url            = var.issuer_url
+  client_id_list = [var.audience]
+  tags           = local.tags
+}
+
+# The most that clusters and their machines can ever do: what AWS's own EKS policies need, nothing of identity.
+resource "aws_iam_policy" "cell_boundary" {
+  name        = "${local.prefix}-cell-boundary"
+  description = "The most that the roles of clusters and machines can ever do. Belongs to the onboarding kit."
+  policy      = templatefile("${path.module}/policies/cell-boundary.json.tftpl", local.values)
+}
+
+# The most that support can ever do: read the state of cells and their logs. No data, no change, no other role.
+resource "aws_iam_policy" "support_boundary" {
+  name        = "${local.prefix}-support-boundary"
+  description = "The most that the support role can ever do. Belongs to the onboarding kit."
+  policy      = templatefile("${path.module}/policies/support-boundary.json.tftpl", local.values)
+}
+
+resource "aws_iam_role" "support" {
+  name                 = "${local.prefix}-support"
+  description          = "Read-only look at deployment cells during support access that you approved. Cannot change anything."
+  max_session_duration = 3600
+  permissions_boundary = aws_iam_policy.support_boundary.arn
+  assume_role_policy   = templatefile("${path.module}/policies/support-trust.json.tftpl", local.values)
+  tags                 = local.tags
+
+  depends_on = [aws_iam_openid_connect_provider.portal]
+}
+
+resource "aws_iam_role_policy" "support" {
+  for_each = local.support_policies
+
+  name   = each.key
+  role   = aws_iam_role.support.name
+  policy = templatefile("${path.module}/policies/${each.value}.json.tftpl", local.values)
+}
+
+# The most that the operator role can ever do, whatever is attached to it: a list of single actions and the denials.
+resource "aws_iam_policy" "operator_boundary" {
+  name        = "${local.prefix}-operator-boundary"
+  description = "The most that the operator role can ever do. Belongs to the onboarding kit."
+  policy      = templatefile("${path.module}/policies/operator-boundary.json.tftpl", local.values)
+}
+
+# Last, because the portal starts to look as soon as this role opens.
+resource "aws_iam_role" "operator" {
+  name                 = "${local.prefix}-operator"
+  description          = "Creates, updates and deletes deployment cells. Cannot open support access."
+  max_session_duration = 3600
+  permissions_boundary = aws_iam_policy.operator_boundary.arn
+  assume_role_policy   = templatefile("${path.module}/policies/operator-trust.json.tftpl", local.values)
+  tags                 = merge(local.tags, local.report)
+
+  depends_on = [aws_iam_openid_connect_provider.portal, aws_iam_policy.cell_boundary, aws_iam_role_policy.support]
+}
+
+resource "aws_iam_role_policy" "operator" {
+  for_each = local.operator_policies
+
+  name   = each.key
+  role   = aws_iam_role.operator.name
+  policy = templatefile("${path.module}/policies/${each.value}.json.tftpl", local.values)
+}
