@@ -44,6 +44,9 @@ def _separate_valkey(settings: Any, number: int) -> None:
     """Rate limits and queued messages of one xdist worker are nobody else's, as its database is."""
     settings.CACHES["default"]["OPTIONS"]["db"] = 2 * number + CACHE
     settings.CELERY_BROKER_URL = re.sub(r"virtual_host=\d+$", f"virtual_host={2 * number + BROKER}", settings.CELERY_BROKER_URL)
+    # For the processes that tests start.
+    os.environ["BROKER_URL"] = settings.CELERY_BROKER_URL
+    os.environ["CACHE_URL"] = re.sub(r"db=\d+$", f"db={2 * number + CACHE}", os.environ["CACHE_URL"])
 
 
 @pytest.hookimpl(trylast=True)
