@@ -3,11 +3,12 @@
 import re
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from ministack.core.responses import get_account_id
+from ministack.core.responses import get_account_id, set_request_account_id
 from ministack.services import s3
 from ministack.services.cloudformation import _stacks, handlers, helpers, stacks
 
@@ -156,10 +157,17 @@ def read_public(url: str, account: str, sandbox: Sandbox) -> str:
     found = (s3._buckets.get_scoped(owner, None, bucket) or {"objects": {}})["objects"].get(key)
     if found is None:
         raise TemplateAddressError(S3_DENIED)
-    body: bytes = s3._read_body(bucket, key, found)
+    # In a context of its own: an object kept on disk is looked for under the account of the request, here its owner's.
+    body = copy_context().run(_body_of, owner, bucket, key, found)
     if len(body) > TEMPLATE_BYTES:
         raise TemplateAddressError(f"Template may not exceed {TEMPLATE_BYTES} bytes in size.")
     return body.decode()
+
+
+def _body_of(owner: str, bucket: str, key: str, found: dict[str, Any]) -> bytes:
+    set_request_account_id(owner)
+    body: bytes = s3._read_body(bucket, key, found)
+    return body
 
 
 def _s3_address(url: str, sandbox: Sandbox) -> tuple[str, str]:

@@ -16,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
+from accounts.clouds.aws_publish import publish
 from tests.clouds import kit
 from tests.clouds.conftest import ISSUER_HOST, Cloud, SandboxProcess, TestIssuer, start_sandbox
 
@@ -370,3 +371,19 @@ def test_patch_refuses_a_taken_policy_name(cloud: Cloud) -> None:
     stack = kit.create(cloud, "taken", body=body, Parameters=[])
 
     assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+
+
+def test_published_template_kept_on_disk_is_read_by_another_account(tmp_path: Path, issuer: TestIssuer, monkeypatch: Any) -> None:
+    running = _start(tmp_path, issuer, "--pace", "0")
+    provider = {"AWS_ACCESS_KEY_ID": "999900001111", "AWS_SECRET_ACCESS_KEY": "x", "AWS_ENDPOINT_URL": running.customer}
+    for name, value in provider.items():
+        monkeypatch.setenv(name, value)
+    publish({"kits/a/template.yaml": kit.template().encode()}, bucket="fernhill-kits", region="us-east-1")
+    cloud = Cloud(ACCOUNT, issuer, f"{ISSUER_HOST}/trust/a/g1", running)
+    url = "https://fernhill-kits.s3.us-east-1.amazonaws.com/kits/a/template.yaml"
+    given = [{"ParameterKey": "Issuer", "ParameterValue": cloud.issuer_url.removeprefix("https://")}]
+
+    stack = cloud.owner("cloudformation").create_stack(StackName="read", TemplateURL=url, Parameters=given, Capabilities=["CAPABILITY_NAMED_IAM"])
+
+    assert stack["StackId"].startswith(f"arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/read/")
+    running.stop()
