@@ -1,5 +1,6 @@
 """What a person asks of an operation: retry, cancel, check again. Check, write rows and event in one transaction, ring after it."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -59,32 +60,19 @@ def _new_attempts(operation: Operation) -> list[Step]:
 
 def request_cancel(operation: Operation, *, by: AbstractBaseUser) -> None:
     """Cancel: at once while no worker holds the operation, else before its next step. Raises NotNow, LostRace."""
-    with transaction.atomic():
-        if reason := why_not_cancel(operation):
-            raise NotNow(reason)
-        wish = {"cancel_requested_at": timezone.now(), "cancel_requested_by_id": by.pk, "version": F("version") + 1}
-        mine = Operation.objects.live().filter(pk=operation.pk, cancel_requested_at=None)
-        # A wish a running worker will find; the event comes with it, the one of the end is the worker's.
-        if mine.filter(lease_until__gt=Now()).update(**wish):
-            write_event(operation, "operation.cancel_requested", actor=actor_of(by))
-        else:
-            _cancel_now(operation, by=by, actor=actor_of(by))
+    _until_won(operation, lambda: _cancel_or_ask(operation, by=by))
     operation.refresh_from_db()
 
 
-def _cancel_now(operation: Operation, *, by: AbstractBaseUser | None, actor: Actor | None) -> None:
-    """End it here. A worker that moved it between our read and our write is no reason to give up: read again."""
-    for _try in range(RACE_TRIES):
-        try:
-            with transaction.atomic():
-                cancel(operation, actor=actor, cancel_requested_at=timezone.now(), cancel_requested_by_id=by.pk if by else None)
-        except LostRace:
-            operation.refresh_from_db()
-            if not operation.is_live:
-                return
-        else:
-            return
-    raise LostRace(operation.reference)
+def _cancel_or_ask(operation: Operation, *, by: AbstractBaseUser) -> None:
+    if reason := why_not_cancel(operation):
+        raise NotNow(reason)
+    held = Operation.objects.live().filter(pk=operation.pk, cancel_requested_at=None, lease_until__gt=Now())
+    # A wish that the worker will find. Its event comes now, the one of the end is the worker's.
+    if held.update(cancel_requested_at=timezone.now(), cancel_requested_by_id=by.pk, version=F("version") + 1):
+        write_event(operation, "operation.cancel_requested", actor=actor_of(by))
+    else:
+        _cancel(operation, by=by, actor=actor_of(by))
 
 
 def cancel_live(subject: SubjectLike, *, by: AbstractBaseUser | None, is_recorded: bool = True) -> Operation | None:
@@ -95,8 +83,24 @@ def cancel_live(subject: SubjectLike, *, by: AbstractBaseUser | None, is_recorde
     assert_in_transaction()
     operation = Operation.objects.live().for_subject(subject.kind, subject.id).first()
     if operation is not None:
-        _cancel_now(operation, by=by, actor=actor_of(by) if is_recorded else None)
+        _until_won(operation, lambda: _cancel(operation, by=by, actor=actor_of(by) if is_recorded else None))
     return operation
+
+
+def _cancel(operation: Operation, *, by: AbstractBaseUser | None, actor: Actor | None) -> None:
+    if operation.is_live:
+        cancel(operation, actor=actor, cancel_requested_at=timezone.now(), cancel_requested_by_id=by.pk if by else None)
+
+
+def _until_won(operation: Operation, act: Callable[[], None]) -> None:
+    """A worker that moved the operation between our read and our write is no reason to give up: read again."""
+    for _try in range(RACE_TRIES):
+        try:
+            with transaction.atomic():
+                return act()
+        except LostRace:
+            operation.refresh_from_db()
+    raise LostRace(operation.reference)
 
 
 def request_check(operation: Operation) -> bool:

@@ -20,7 +20,7 @@ from portal.operations.transitions import LostRace, remember
 
 logger = logging.getLogger(__name__)
 
-RENEW_EVERY_SECONDS = 3.0
+RENEW_EVERY_SECONDS = 1.5
 # A step that has not answered after this long loses its lease: the thread that renews it must not keep a hung call alive.
 LONGEST_STEP_SECONDS = 240.0
 # A worker gives a long operation back in time for the task's own limit (tasks.SOFT_LIMIT_SECONDS); the next one goes on.

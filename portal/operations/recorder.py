@@ -19,7 +19,7 @@ from portal.operations.states import OperationState, Party, StepState
 from portal.operations.transitions import NOT_WAITING, STEP_NOT_WAITING, WORKER, LostRace, cancel, end, move, update_step
 
 # Short, because a worker renews it every few seconds (see driver.Lease): after kill -9 this is the longest pause.
-LEASE = timedelta(seconds=10)
+LEASE = timedelta(seconds=6)
 # A bell may be lost with the broker: an operation that stays due is rung again.
 RING_AGAIN_AFTER = timedelta(seconds=10)
 MAX_INTERNAL_ERRORS = 5

@@ -1,0 +1,125 @@
+"""A worker that kills itself with SIGKILL at a named point of a named step: nothing is flushed, closed or rolled back by hand.
+
+    run_until_killed(operation.pk, point="after_effect", step="create", kinds=["tests.portal.killed_kind"])
+
+Points: before_effect (the step has been claimed and not called), after_effect (it has answered, nothing is recorded),
+after_commit (its outcome is recorded, the message is not acknowledged).
+"""
+
+import importlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+POINTS = ("before_effect", "after_effect", "after_commit")
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST_SECONDS = 60
+MOST_TURNS = 20  # waits before the named step are over at once
+
+
+def run_until_killed(operation_id: UUID, *, point: str, step: str, env: Mapping[str, str] | None = None, kinds: Sequence[str] = ()) -> None:
+    """Advance the operation in a process of its own, on this test's database, until it dies there. Fails when it lives.
+
+    `env` replaces the environment (default: this process's, with this test's database and broker); `kinds` are modules to import.
+    """
+    assert point in POINTS
+    command = [sys.executable, "-m", "tests.kill", str(operation_id), point, step, *kinds]
+    done = subprocess.run(
+        command, cwd=ROOT, env=dict(env or environment()), capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, f"It was not killed {point} of {step}:\n{done.stdout}\n{done.stderr}"
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, pointing at the test's own database, broker and cache."""
+    from django.conf import settings
+    from django.db import connection
+
+    name = connection.settings_dict["NAME"]
+    number = settings.CACHES["default"].get("OPTIONS", {}).get("db", 0)
+    return {
+        **os.environ,
+        "DATABASE_URL": re.sub(r"/[^/@?]*(?=\?)", f"/{name}", os.environ["DATABASE_URL"], count=1),
+        "BROKER_URL": settings.CELERY_BROKER_URL,
+        "CACHE_URL": re.sub(r"db=\d+$", f"db={number}", os.environ["CACHE_URL"]),
+    }
+
+
+def lose_lease(operation_id: UUID) -> None:
+    """As if the seconds had passed in which a dead worker's lease runs out."""
+    from django.db.models.functions import Now
+
+    from portal.operations.models import Operation
+
+    Operation.objects.live().filter(pk=operation_id).update(lease_until=None, next_run_at=Now(), rung_at=None)
+
+
+def ring_until_ended(operation: Any, *, rounds: int = 50) -> None:
+    """The schedule goes on after a kill: rounds of ringing, each with the waits of the operation over, until it ends."""
+    from portal.celery import app
+    from portal.operations.models import Operation
+    from portal.operations.tasks import ring_due_operations
+
+    app.conf.task_always_eager = True
+    try:
+        for _round in range(rounds):
+            operation.refresh_from_db()
+            if not operation.is_live:
+                return
+            lose_lease(operation.pk)
+            assert ring_due_operations() >= 1
+    finally:
+        app.conf.task_always_eager = False
+    message = f"{operation.reference} is still {Operation.objects.get(pk=operation.pk).state}"
+    raise AssertionError(message)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def arm(point: str, at: str) -> None:
+    """Put the death where it is wanted: around the driver's two doors to a step, its call and its record."""
+    from portal.operations import driver
+
+    run, record = driver._run, driver.record
+
+    def run_and_die(ctx: driver.StepContext) -> Any:
+        if point == "before_effect" and ctx.step.name == at:
+            die()
+        outcome = run(ctx)
+        if point == "after_effect" and ctx.step.name == at:
+            die()
+        return outcome
+
+    def record_and_die(operation: Any, step: Any, outcome: Any, **given: Any) -> bool:
+        goes_on = record(operation, step, outcome, **given)
+        if point == "after_commit" and step.name == at:
+            die()
+        return goes_on
+
+    driver._run, driver.record = run_and_die, record_and_die
+
+
+def main(operation_id: str, point: str, step: str, *kinds: str) -> None:
+    import django
+
+    django.setup()
+    for kind in kinds:
+        importlib.import_module(kind)
+    from portal.operations.tasks import advance
+
+    arm(point, step)
+    for _turn in range(MOST_TURNS):
+        advance(operation_id)
+        lose_lease(UUID(operation_id))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
