@@ -385,5 +385,5 @@ def test_published_template_kept_on_disk_is_read_by_another_account(tmp_path: Pa
 
     stack = cloud.owner("cloudformation").create_stack(StackName="read", TemplateURL=url, Parameters=given, Capabilities=["CAPABILITY_NAMED_IAM"])
 
-    assert stack["StackId"].startswith(f"arn:aws:cloudformation:us-east-1:{ACCOUNT}:stack/read/")
+    assert stack["StackId"].startswith(f"arn:aws:cloudformation:eu-central-1:{ACCOUNT}:stack/read/")
     running.stop()
