@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from accounts.clouds.aws_errors import classify
+from accounts.clouds.aws_errors import SIGN_IN, classify
 from accounts.clouds.base import (
     CloudError,
     Identity,
@@ -42,8 +42,8 @@ SESSION_SECONDS = 3600
 SHORT = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2, "mode": "standard"})
 WRONG_AUDIENCE = "wrong-audience.invalid"
 NOBODY = "00000000-0000-4000-8000-000000000000"
-# Refusals that count as proof: AWS looked at the token and said no.
-REFUSALS = {"AccessDenied", "InvalidIdentityToken", "IDPRejectedClaim"}
+# Refusals that count as proof: AWS could read the token and said no. An issuer out of reach or a provider that is gone proves nothing.
+REFUSALS = {"trust_refused", "token_refused"}
 # Every other status is a failure. After a rolled-back update the kit stands as it stood before; a rolled-back creation leaves nothing.
 STATUSES = {
     "REVIEW_IN_PROGRESS": KitStatus.CREATING,
@@ -126,7 +126,7 @@ class AwsAdapter:
         return boto3.client("sts", region_name=self.target.region, config=SHORT.merge(Config(signature_version=UNSIGNED)))
 
     def _assume(self, role_arn: str, token: str) -> Mapping[str, Any]:
-        with translated("AssumeRoleWithWebIdentity", was_trusted=self.target.was_trusted):
+        with translated(SIGN_IN, was_trusted=self.target.was_trusted):
             told = self._sts.assume_role_with_web_identity(
                 RoleArn=role_arn,
                 RoleSessionName=f"byoc-{self.target.suffix}",
@@ -289,10 +289,10 @@ class AwsAdapter:
         try:
             self._sts.assume_role_with_web_identity(RoleArn=role_arn, RoleSessionName=f"byoc-{self.target.suffix}", WebIdentityToken=token)
         except (ClientError, BotoCoreError, ResponseParserError) as error:
-            code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
-            if code in REFUSALS:
+            refused = classify(SIGN_IN, error, was_trusted=True)
+            if refused.code in REFUSALS:
                 return RefusalResult(name, is_refused=True, evidence=str(error))
-            raise classify("AssumeRoleWithWebIdentity", error, was_trusted=True) from error
+            raise refused from error
         return RefusalResult(name, is_refused=False, evidence=f"{role_arn} was opened")
 
 

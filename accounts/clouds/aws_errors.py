@@ -34,6 +34,8 @@ ROWS = (
     Row("region_disabled", error="RegionDisabledException|OptInRequired"),
     # The session is new, so it is good: a regional endpoint that does not know it belongs to a region that is off.
     Row("region_disabled", "DescribeStacks", "InvalidClientTokenId|UnrecognizedClientException"),
+    # Anywhere else it is a session whose role is gone.
+    Row("trust_refused", error="InvalidClientTokenId|UnrecognizedClientException"),
     Row("session_expired", error="RequestExpired|ExpiredToken(Exception)?", is_retryable=True),
     Row("kit_not_found", "DescribeStacks", "ValidationError", "does not exist"),
     Row("role_deleted", "GetRole|GetRolePolicy|ListRolePolicies|ListAttachedRolePolicies|SimulatePrincipalPolicy", "NoSuchEntity"),
