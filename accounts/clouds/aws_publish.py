@@ -31,7 +31,7 @@ def publish(files: Mapping[str, bytes], *, bucket: str, region: str) -> list[Pub
 
     Raises PublishError. Safe to run any number of times.
     """
-    s3 = boto3.client("s3", region_name=region)
+    s3 = boto3.Session().client("s3", region_name=region)
     try:
         _require_bucket(s3, bucket, region)
         return [Published(key, _put(s3, bucket, key, content)) for key, content in sorted(files.items())]

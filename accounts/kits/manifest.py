@@ -1,6 +1,6 @@
 """What a kit says of itself, in words: every permission with its reason, every resource with its purpose. Read by pages and tests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import TextChoices
@@ -98,3 +98,20 @@ class Region:
     code: str
     name: str
     is_opt_in: bool
+
+
+@dataclass(frozen=True)
+class PermissionGroup:
+    """Permissions of one role that are used in the same phase."""
+
+    role: Role
+    phase: Phase
+    permissions: tuple[Permission, ...]
+
+
+def grouped(permissions: Sequence[Permission]) -> list[PermissionGroup]:
+    """By role and phase, in the order of the manifest; empty groups are left out."""
+    found: dict[tuple[Role, Phase], list[Permission]] = {}
+    for permission in permissions:
+        found.setdefault((permission.role, permission.phase), []).append(permission)
+    return [PermissionGroup(role, phase, tuple(members)) for (role, phase), members in found.items()]

@@ -15,8 +15,8 @@ from accounts.kits.aws.regions import REGIONS
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 
 AUDIENCE = "sts.amazonaws.com"
-# What AWS documents for its public regions; the others are partitions of their own, with their own accounts.
-_ARN = re.compile(r"arn:aws[a-z-]*:(?P<service>[a-z]+):(?P<region>[a-z0-9-]*):(?P<account>\d{12}):(?P<resource>\S+)")
+# Of any partition: a stack in China or GovCloud is told apart by its region.
+_ARN = re.compile(r"arn:aws[a-z-]*:(?P<service>[a-z]+):(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12}):(?P<resource>\S+)")
 
 
 @dataclass(frozen=True)
