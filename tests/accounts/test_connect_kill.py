@@ -1,0 +1,119 @@
+"""kill -9 in the middle of connecting: at every point of every step, and of the broker. Only the time it takes may change.
+
+What must be there afterwards, once each: the kit, the account's `connected` event, the operation's `succeeded` event, every check.
+Mails: those of the one ending that was committed, so none twice. Two narrow gaps remain and are no part of this file: a death between
+the mail server's answer and the acknowledgement of the mail's own task sends that one again (`accounts.mail.send_mail_task`), and a
+death between COMMIT and the hand-over to the broker loses it; Home and the account's page say the same.
+"""
+
+from collections import Counter
+from queue import Empty
+
+import pytest
+from django.core import mail
+
+from accounts.actions.connect import issue_kit
+from accounts.models import CloudAccount, Kit, TrustCheck
+from accounts.states import AccountState
+from portal.audit.models import Event
+from portal.celery import app
+from portal.operations.models import Operation
+from portal.operations.registry import KINDS
+from portal.operations.states import OperationState
+from portal.operations.tasks import ring_due_operations
+from tests import kill_server
+from tests.customer import Customer
+from tests.factories import make_cloud_account, make_contact
+from tests.kill import POINTS, lose_lease
+from tests.worker import flush_broker, process_environment
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NUMBER = "111122223333"
+STEPS = ("run_kit", "check_kit", "check_permissions", "check_trust", "check_refusals", "finish")
+
+
+@pytest.fixture(scope="module")
+def killer(sandbox_process, django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock():
+        environment = process_environment(sandbox_process)
+    with kill_server.running(environment) as server:
+        yield server
+
+
+@pytest.fixture
+def operation(acme, alice, sandbox):
+    """Connecting, with the kit's stack finished and nobody having looked yet."""
+    flush_broker()
+    make_contact(organisation=acme, email="night@acme.example")
+    account = make_cloud_account(organisation=acme, external_id=NUMBER, name="Production")
+    issue_kit(account, after_generation=0, by=alice)
+    Customer(sandbox, NUMBER).run_kit(Kit.objects.get())
+    return Operation.objects.get()
+
+
+def finish_with_a_fresh_worker(operation) -> None:
+    """What beat and a new worker do until it ends, in this process: ring, and work off all that is queued, also by the dead."""
+    for _round in range(20):
+        work_off_queue()
+        operation.refresh_from_db()
+        if not operation.is_live:
+            return
+        lose_lease(operation.pk)
+        ring_due_operations()
+    pytest.fail(f"{operation.reference} is still {operation.state}")
+
+
+def work_off_queue() -> None:
+    with app.connection_for_read() as connection, connection.SimpleQueue("celery") as queue:
+        while True:
+            try:
+                message = queue.get(block=False)
+            except Empty:
+                return
+            args, kwargs, _embedded = message.payload
+            app.tasks[message.headers["task"]].apply(args, kwargs, throw=True)
+            message.ack()
+
+
+def assert_connected_once(operation) -> None:
+    account = CloudAccount.objects.get()
+    assert (operation.state, account.state, account.failure_code) == (OperationState.SUCCEEDED, AccountState.CONNECTED, "")
+    assert [(step.name, step.attempt, step.state) for step in operation.steps.in_order()] == [(name, 1, "done") for name in STEPS]
+    assert Kit.objects.count() == 1
+    events = Event.objects.filter(organisation_id=account.organisation_id).order_by("sequence")
+    actions = ["cloud_account.kit_issued", "cloud_account.verifying", "cloud_account.connected", "operation.succeeded"]
+    assert list(events.values_list("action", flat=True)) == actions
+    checks = Counter(TrustCheck.objects.values_list("kind", "name"))
+    assert set(checks.values()) == {1}
+    assert not TrustCheck.objects.filter(is_ok=False).exists()
+    kinds = Counter(kind for kind, _name in checks)
+    assert kinds[TrustCheck.Kind.REFUSAL] == 4
+    assert kinds[TrustCheck.Kind.PERMISSION] == operation.data["permissions"]
+    assert sorted(message.to[0] for message in mail.outbox) == ["alice@people.example", "night@acme.example"]
+
+
+def test_steps_are_those_of_the_operation():
+    assert tuple(step.name for step in KINDS["connect_cloud_account"].steps) == STEPS
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_worker_killed_at_every_step_changes_nothing(operation, killer, mailoutbox, point):
+    """Six workers die, one at each step; each is followed by a fresh one that finds what the one before has left."""
+    for step in STEPS:
+        killer.run_until_killed(operation.pk, point=point, step=step)
+        lose_lease(operation.pk)
+
+    finish_with_a_fresh_worker(operation)
+
+    assert_connected_once(operation)
+
+
+@pytest.mark.parametrize("step", ["run_kit", "check_permissions"])
+def test_broker_lost_while_connecting_changes_nothing(operation, killer, mailoutbox, step):
+    killer.run_until_killed(operation.pk, point="after_commit", step=step)
+    flush_broker()
+
+    lose_lease(operation.pk)
+    finish_with_a_fresh_worker(operation)
+
+    assert_connected_once(operation)

@@ -1,0 +1,66 @@
+"""Kills at the price of a fork: one process loads Django, each worker that has to die is a fork of it (see `tests.kill`).
+
+Loading Django takes seconds, connecting an account a tenth of one. The server is asked line by line:
+
+    [operation id, point, step]  ->  the exit code of the worker, negative for a signal
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from tests.kill import ROOT, main
+
+
+class KillServer:
+    """Of one test database: `run_until_killed` as in `tests.kill`."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+
+    def run_until_killed(self, operation_id: UUID, *, point: str, step: str) -> None:
+        """Advance the operation in a fork until it dies there. Fails when it lives."""
+        print(json.dumps([str(operation_id), point, step]), file=self.process.stdin, flush=True)
+        code = self.process.stdout.readline().strip()
+        assert code == str(-signal.SIGKILL), f"It was not killed {point} of {step}, but ended with {code or 'the server'}."
+
+
+@contextmanager
+def running(env: Mapping[str, str]) -> Iterator[KillServer]:
+    command = [sys.executable, "-m", "tests.kill_server"]
+    with subprocess.Popen(command, cwd=ROOT, env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield KillServer(process)
+        process.stdin.close()
+
+
+def serve() -> None:
+    """Single-threaded and without a connection of its own, so that forks share nothing."""
+    import django
+
+    # Standard output carries the answers; whatever is logged goes to standard error.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    django.setup()
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            _work(json.loads(line))
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        print(code, file=answers, flush=True)
+
+
+def _work(order: list[Any]) -> None:
+    try:
+        main(*order)
+    finally:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    serve()
