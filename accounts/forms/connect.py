@@ -8,6 +8,14 @@ from django.utils.translation import gettext_lazy as _
 from accounts import kits
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
+from accounts.states import AccountState
+
+
+class AccountFilterForm(forms.Form):
+    """What the list of cloud accounts takes from its address."""
+
+    q = forms.CharField(required=False, max_length=100)
+    state = forms.ChoiceField(required=False, choices=AccountState.choices)
 
 
 class StartForm(forms.Form):

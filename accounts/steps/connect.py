@@ -31,6 +31,9 @@ WORKER = Actor.worker("operations")
 # Identity just created takes clouds up to two minutes to spread: waited out with words, not shown as failure.
 PROPAGATION_BUDGET = timedelta(minutes=3)
 REFUSED_BUDGET = timedelta(minutes=10)
+# A page moves on within 15 seconds of the stack's end: look, ring, verify and poll together.
+PACES = ((timedelta(minutes=30), 4), (timedelta(hours=2), 10), (timedelta(days=1), 60))
+SLOWEST_PACE = 300
 # A kit nobody seems to have run may stand in another account of the same customer: asked for now and then, not at every look.
 ELSEWHERE_AFTER = timedelta(minutes=1)
 ELSEWHERE_EVERY = 6  # looks
@@ -118,11 +121,9 @@ def _other_accounts(account: CloudAccount) -> list[str]:
 
 
 def _pace(kit: Kit) -> int:
-    """Seconds to the next look: 10 while somebody is likely at it, slower for a kit that waits for days."""
+    """Seconds to the next look: quick while somebody sits before the page, slower for a kit that waits for days."""
     age = timezone.now() - kit.created_at
-    if age < timedelta(hours=2):
-        return 10
-    return 60 if age < timedelta(days=1) else 300
+    return next((seconds for until, seconds in PACES if age < until), SLOWEST_PACE)
 
 
 @on_account

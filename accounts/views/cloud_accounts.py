@@ -13,6 +13,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
+from accounts.forms.connect import AccountFilterForm
 from accounts.kit_links import kit_links, named_resources
 from accounts.models import CloudAccount, Kit, TrustCheck
 from accounts.states import AccountState
@@ -27,8 +28,9 @@ gate = requires(Permission.VIEW)
 @require_GET
 @vary_on_headers("HX-Request")
 def account_list(request: OrganisationRequest) -> HttpResponse:
-    words = request.GET.get("q", "").strip()
-    state = request.GET.get("state", "")
+    form = AccountFilterForm(request.GET)
+    form.is_valid()  # a filter that makes no sense is no filter
+    words, state = form.cleaned_data.get("q", ""), form.cleaned_data.get("state", "")
     accounts = _search(request.organisation.cloud_accounts.select_related("organisation"), words, state)
     found = list(accounts[: PAGE_SIZE + 1])
     context = {
@@ -46,7 +48,7 @@ def _search(accounts: QuerySet[CloudAccount], words: str, state: str) -> QuerySe
     if words:
         digits = words.replace(" ", "").replace("-", "")
         accounts = accounts.filter(Q(name__icontains=words) | Q(external_id__icontains=digits) | Q(home_region__icontains=words))
-    if state in AccountState.values:
+    if state:
         accounts = accounts.filter(state=state)
     return accounts
 

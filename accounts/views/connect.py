@@ -32,6 +32,7 @@ from accounts.actions.connect import (
 from accounts.availability import why_not_discard, why_not_stop
 from accounts.forms.connect import IdentityForm, PlaceForm, ReportForm, StartForm
 from accounts.kit_links import ROUTES, kit_links, named_resources
+from accounts.kits.manifest import grouped
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
 from accounts.preflight import is_blocked, preflight
@@ -122,7 +123,8 @@ def connect_review(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     kit = kits.load(account.cloud)
     words = request.GET.get("q", "").strip()
     resources = named_resources(account, newest_generation(account) + 1)
-    return _page(request, "review", account, kit=kit, resources=resources, permissions=kit.search_permissions(words), q=words)
+    found = kit.search_permissions(words)
+    return _page(request, "review", account, kit=kit, resources=resources, groups=grouped(found), total=len(found), q=words)
 
 
 @gate

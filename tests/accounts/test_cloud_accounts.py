@@ -39,7 +39,7 @@ def test_account_list_is_empty_with_a_way_on(member, acme):
         ({"state": "connected"}, ["Staging"]),
         ({"state": "no such state"}, ["Production", "Staging"]),
         ({"q": "prod", "state": "connected"}, []),
-        ({"q": "\x00'; --"}, []),
+        ({"q": "\x00"}, ["Production", "Staging"]),
     ],
 )
 def test_account_list_filters_by_the_url(member, acme, query, found):
@@ -62,7 +62,7 @@ def test_account_list_fragment_is_its_piece_of_the_page(member, acme):
     fragment = member.get("/o/acme/accounts/", headers={"HX-Request": "true"})
 
     assert "HX-Request" in fragment.headers["Vary"]
-    assert_same_fragment(page, fragment)
+    assert_same_fragment(page.content.decode(), fragment.content.decode())
 
 
 @pytest.mark.parametrize("rows", [1, 3])

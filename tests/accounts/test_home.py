@@ -71,8 +71,6 @@ def test_home_redirect_leads_to_the_organisation_used_last(client, alice):
     client.force_login(alice)
     assert client.get("/").headers["Location"] == "/o/acme/"
 
-    session = client.session
-    session["organisation"] = other.slug
-    session.save()
+    client.post("/organisations/switch/", {"slug": other.slug})
 
     assert client.get("/").headers["Location"] == f"/o/{other.slug}/"
