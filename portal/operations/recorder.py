@@ -1,6 +1,7 @@
 """Turns what a step answered into rows: one transaction an outcome, guarded by the fence."""
 
 import random
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 from uuid import UUID
@@ -16,7 +17,7 @@ from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
 from portal.operations.redaction import redact
 from portal.operations.registry import KINDS, Kind, StepSpec
 from portal.operations.states import OperationState, Party, StepState
-from portal.operations.transitions import NOT_WAITING, STEP_NOT_WAITING, WORKER, LostRace, cancel, end, move, update_step
+from portal.operations.transitions import STEP_NOT_WAITING, WORKER, LostRace, cancel, end, go_on, move, update_step
 
 # Short, because a worker renews it every few seconds (see driver.Lease): after kill -9 this is the longest pause.
 LEASE = timedelta(seconds=6)
@@ -88,59 +89,65 @@ def record(
     """Write one outcome. True: the following step is open and may run now. Raises LostRace when the result does not count."""
     read = (OperationState(operation.state), operation.fence)
     try:
+        if isinstance(outcome, Done) and following is not None:
+            _go_on(operation, step, outcome, following, lines)
+            return True
         with transaction.atomic():
-            return _record(operation, step, outcome, following=following, lines=lines, with_hook=with_hook)
+            _record(operation, step, outcome, lines=lines, with_hook=with_hook)
     except LostRace:
         _cancel_if_asked(operation, step, outcome, read=read, lines=lines, with_hook=with_hook)
-        return False
+    return False
 
 
-def _record(operation: Operation, step: Step, outcome: Outcome, *, following: Step | None, lines: list[StepLog], with_hook: bool) -> bool:
+def _go_on(operation: Operation, step: Step, done: Done, following: Step, lines: list[StepLog]) -> None:
+    data = {**operation.data, **done.data}
+    budget = spec_of(operation, following).budget
+    with transaction.atomic() if lines else nullcontext():
+        go_on(operation, step, following, data=data, lease=LEASE, deadline=_deadline(step, timezone.now()), budget=budget)
+        write_log(step, lines)
+
+
+def _record(operation: Operation, step: Step, outcome: Outcome, *, lines: list[StepLog], with_hook: bool) -> None:
     spec = spec_of(operation, step)
     now = timezone.now()
     looked: Columns = {"last_run_at": now, "deadline": _deadline(step, now)}
     match within_limits(step, spec, outcome, now=now, deadline=looked["deadline"]):
         case Done() as done:
-            _finish(operation, step, done, following=following, with_hook=with_hook, **looked)
+            _succeed(operation, step, done, with_hook=with_hook, **looked)
         case Wait() as wait:
             looked["patience_until"] = step.patience_until or (now + spec.patience if wait.on == Party.YOU else None)
             limit = looked["patience_until"] if wait.on == Party.YOU else looked["deadline"]
-            _park(operation, step, wait, until=_no_later(now + _pause(wait.seconds), limit), tries=0, **looked)
+            _park(operation, step, wait, until=_no_later(now + _pause(wait.seconds), limit), tries=0, has_news=bool(lines), **looked)
         case Retry() as retry:
             lines.append(StepLog(step=step, line=_log_line(f"{retry.code}: {retry.evidence}" if retry.evidence else retry.code)))
             party = Party.CLOUD if spec.actor == Party.CLOUD else Party.PROVIDER
             wait = Wait(seconds=0, on=party, why="retrying", params={**retry.params, "code": retry.code})
             until = _no_later(now + timedelta(seconds=backoff_seconds(step.tries)), looked["deadline"])
-            _park(operation, step, wait, until=until, tries=step.tries + 1, **looked)
+            _park(operation, step, wait, until=until, tries=step.tries + 1, has_news=True, **looked)
         case Fail() as fail:
             _fail(operation, step, fail, with_hook=with_hook, **looked)
         case unreachable:
             assert_never(unreachable)
     write_log(step, lines)
-    return following is not None and following.state == StepState.RUNNING
 
 
-def _finish(operation: Operation, step: Step, done: Done, *, following: Step | None, with_hook: bool, **looked: Any) -> None:
-    data = {**operation.data, **done.data} if done.data else operation.data
-    if following is None:
-        succeeded = OperationState.SUCCEEDED
-        end(operation, succeeded, actor=Actor.worker(WORKER), with_hook=with_hook, only_if=_NO_CANCEL, data=data, lost_leases=0)
-    else:
-        move(operation, OperationState.RUNNING, only_if=_NO_CANCEL, data=data, lease_until=Now() + LEASE, lost_leases=0, **NOT_WAITING)
-        update_step(following, **opening(spec_of(operation, following)))
+def _succeed(operation: Operation, step: Step, done: Done, *, with_hook: bool, **looked: Any) -> None:
+    data = {**operation.data, **done.data}
+    succeeded = OperationState.SUCCEEDED
+    end(operation, succeeded, actor=Actor.worker(WORKER), with_hook=with_hook, only_if=_NO_CANCEL, data=data, lost_leases=0)
     update_step(step, state=StepState.DONE, ended_at=looked["last_run_at"], tries=0, **STEP_NOT_WAITING, **looked)
 
 
-def _park(operation: Operation, step: Step, wait: Wait, *, until: datetime, tries: int, **looked: Any) -> None:
+def _park(operation: Operation, step: Step, wait: Wait, *, until: datetime, tries: int, has_news: bool, **looked: Any) -> None:
     waiting: Columns = {"waiting_on": wait.on, "waiting_why": wait.why, "waiting_params": {k: str(v) for k, v in wait.params.items()}}
     goes_on = (step.waiting_on, step.waiting_why) == (wait.on, wait.why)
-    is_same = goes_on and (step.waiting_params, step.tries) == (waiting["waiting_params"], tries)
+    is_visible = has_news or not goes_on or step.waiting_params != waiting["waiting_params"]
     since = step.waiting_since if goes_on else looked["last_run_at"]
     move(
         operation,
         OperationState.WAITING,
         only_if=_NO_CANCEL,
-        is_visible=not is_same,
+        is_visible=is_visible,
         next_run_at=until,
         lease_until=None,
         lost_leases=0,
