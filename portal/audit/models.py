@@ -141,6 +141,13 @@ class Event(models.Model):
         return moment(self.at)
 
     @property
+    def actor_shown(self) -> str:
+        """A person by name; what the portal did by itself as such, with the part of it that did it."""
+        if self.actor_kind in {"worker", "system"}:
+            return _("This portal (%(part)s)") % {"part": self.actor_name}
+        return self.actor_name
+
+    @property
     def actor_icon(self) -> str:
         return ACTOR_ICONS.get(self.actor_kind, "circle-question-mark")
 
