@@ -1,4 +1,4 @@
-"""AWS over boto3: sign in with a web identity, read the kit's stack, compare its trust, ask for permissions, try refusals.
+"""AWS: sign in with a web identity, read the kit's stack, compare its trust, ask for permissions, try refusals.
 
 No stored credential takes part: one unsigned call exchanges a token for a session of the customer's own role.
 """
@@ -11,12 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from accounts.clouds.aws_clients import open_client
 from accounts.clouds.aws_errors import SIGN_IN, classify
 from accounts.clouds.base import (
     CloudError,
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 SESSION_SECONDS = 3600
-# The engine retries, with words on the page: a call here answers or fails within seconds.
-SHORT = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 2, "mode": "standard"})
 WRONG_AUDIENCE = "wrong-audience.invalid"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 # Refusals that count as proof: AWS could read the token and said no. An issuer out of reach or a provider that is gone proves nothing.
@@ -112,18 +110,13 @@ class AwsAdapter:
         return None
 
     @cached_property
-    def _session(self) -> boto3.Session:
-        told = self._assume(self._role_arn("operator"), self._token(Subject.OPS))
-        return boto3.Session(
-            aws_access_key_id=told["AccessKeyId"],
-            aws_secret_access_key=told["SecretAccessKey"],
-            aws_session_token=told["SessionToken"],
-            region_name=self.target.region,
-        )
+    def _credentials(self) -> Mapping[str, Any]:
+        return self._assume(self._role_arn("operator"), self._token(Subject.OPS))
 
     @cached_property
     def _sts(self) -> "STSClient":
-        return boto3.client("sts", region_name=self.target.region, config=SHORT.merge(Config(signature_version=UNSIGNED)))
+        client: STSClient = open_client("sts", region=self.target.region, config=Config(signature_version=UNSIGNED))
+        return client
 
     def _assume(self, role_arn: str, token: str) -> Mapping[str, Any]:
         with translated(SIGN_IN, was_trusted=self.target.was_trusted):
@@ -136,7 +129,7 @@ class AwsAdapter:
         return told["Credentials"]
 
     def _client(self, service: str) -> Any:
-        return self._session.client(service, config=SHORT)  # type: ignore[call-overload]
+        return open_client(service, region=self.target.region, credentials=self._credentials)
 
     @cached_property
     def _iam(self) -> "IAMClient":
