@@ -28,7 +28,7 @@ class Customer:
             aws_secret_access_key="root",
         )
 
-    def run_kit(self, kit: Kit, *, region: str = "", template: str = "", **parameters: str) -> str:
+    def run_kit(self, kit: Kit, *, region: str = "", template: str = "", is_waited_for: bool = True, **parameters: str) -> str:
         """Create the kit's stack as the launch link would and wait for its end; the stack's id. `parameters` overrides."""
         links = kit_links(kit)
         given = links.parameters | parameters
@@ -39,7 +39,8 @@ class Customer:
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )["StackId"]
-        cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+        if is_waited_for:
+            cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
         return stack
 
     def edit_trust(self, kit: Kit, role: str, edit: Any) -> None:

@@ -1,18 +1,22 @@
 """Connecting against the strict local AWS: real tokens, real boto3, every way it can end."""
 
 import json
+import time
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
 from django.core import mail
+from django.utils import timezone
 
 from accounts import kits
 from accounts.actions.connect import issue_kit
+from accounts.failures import FAILURES
 from accounts.models import CloudAccount, Kit, TrustCheck
 from accounts.states import AccountState
-from accounts.steps.connect import PROPAGATION_BUDGET
+from accounts.steps.connect import ELSEWHERE_EVERY, PROPAGATION_BUDGET
 from portal.audit.models import Event
-from portal.operations.models import Operation
+from portal.operations.models import Operation, Step
 from portal.operations.states import OperationState, Party
 from portal.operations.tasks import advance
 from tests.customer import Customer
@@ -55,8 +59,12 @@ def drive() -> Operation:
 
 
 def ends_with(account, code) -> None:
+    """The step failed with this code, and gave everything that the words for it name."""
     operation = drive()
     account.refresh_from_db()
+    text = FAILURES[operation.failure_code]
+    for part in (text.happened, text.means, text.act):
+        assert str(part) % {"provider": "Fernhill", **operation.failure_params}
     assert (operation.state, operation.failure_code, account.state, account.failure_code) == (
         OperationState.FAILED,
         code,
@@ -145,9 +153,74 @@ def test_connect_kit_expired(account, customer):
     assert kit_of(account).state == "expired"
 
 
+def looks_for(why, *, minutes) -> None:
+    """The operation has been waiting for this reason for some minutes."""
+    step = Operation.objects.get().steps.get(state="waiting")
+    assert step.waiting_why == why
+    Step.objects.filter(pk=step.pk).update(waiting_since=step.waiting_since - timedelta(minutes=minutes))
+
+
+def test_connect_kit_run_in_another_account_of_the_organisation_is_found(account, sandbox, acme):
+    other = make_cloud_account(organisation=acme, external_id="999900001111")
+    make_cloud_account(organisation=acme, external_id="")
+    make_cloud_account(external_id="888899990000")
+    Customer(sandbox, other.external_id).run_kit(kit_of(account), template=without_rules())
+    for _look in range(ELSEWHERE_EVERY - 1):
+        assert drive().waiting_why == "kit_not_run"
+    looks_for("kit_not_run", minutes=2)
+
+    ends_with(account, "wrong_account")
+
+    operation = Operation.objects.get()
+    assert operation.failure_params == {"found": "999900001111", "expected": NUMBER}
+    assert "No OpenIDConnect provider found" in operation.failure_evidence
+
+
+def test_connect_looks_elsewhere_now_and_then_and_not_in_the_first_minute(account, sandbox, acme):
+    other = make_cloud_account(organisation=acme, external_id="999900001111")
+    Customer(sandbox, other.external_id).run_kit(kit_of(account), template=without_rules())
+
+    for _look in range(ELSEWHERE_EVERY):
+        assert drive().waiting_why == "kit_not_run"
+    looks_for("kit_not_run", minutes=2)
+    for _look in range(ELSEWHERE_EVERY - 1):
+        assert drive().waiting_why == "kit_not_run"
+    assert drive().failure_code == "wrong_account"
+
+
+def test_connect_rights_still_spreading_are_waited_for_then_named(account, customer, sandbox):
+    customer.run_kit(kit_of(account))
+    sandbox.control("POST", "faults", {"action": "DescribeStacks", "kind": "access_denied", "count": None})
+
+    operation = drive()
+    assert (operation.waiting_on, operation.waiting_why) == (Party.CLOUD, "trust_not_ready")
+
+    looks_for("trust_not_ready", minutes=4)
+    ends_with(account, "access_denied")
+
+
+def test_connect_stack_that_does_not_finish_is_named(account, customer, sandbox):
+    kit = kit_of(account)
+    sandbox.control("POST", "knobs", {"type_seconds": {"AWS::IAM::ManagedPolicy": 2}})
+    customer.run_kit(kit, template=cell_boundary_last(), is_waited_for=False)
+    until = time.monotonic() + 15
+    while drive().waiting_why != "kit_finishing":
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+    Step.objects.filter(state="waiting").update(deadline=timezone.now())
+
+    ends_with(account, "stack_not_finished")
+
+
+def cell_boundary_last() -> str:
+    text = kits.load("aws").template_text
+    return text.replace("  CellBoundary:\n    Type", "  CellBoundary:\n    DependsOn: [OperatorRole, SupportRole]\n    Type")
+
+
 def test_connect_trust_policy_edited(account, customer):
     def allow_anybody(document):
-        document["Statement"][0]["Condition"] = {"StringLike": {key: "*" for key in document["Statement"][0]["Condition"]["StringEquals"]}}
+        document["Statement"][0]["Condition"] = {"StringLike": dict.fromkeys(document["Statement"][0]["Condition"]["StringEquals"], "*")}
 
     kit = kit_of(account)
     customer.run_kit(kit)
