@@ -356,6 +356,24 @@ def test_stack_validates_its_parameters(cloud: Cloud) -> None:
     assert refusal(kit.create, cloud, Parameters=wrong) == ("ValidationError", 400)
 
 
+@pytest.mark.parametrize("place", ["AWS::AccountId", "AWS::Region"])
+def test_stack_refuses_another_place_than_its_rules_name_and_makes_nothing(cloud: Cloud, place: str) -> None:
+    body = json.loads(kit.template())
+    right = {"AWS::AccountId": cloud.account, "AWS::Region": "eu-central-1"}[place]
+    body["Rules"] = {
+        "RightPlace": {"Assertions": [{"Assert": {"Fn::Equals": [{"Ref": place}, "elsewhere"]}, "AssertDescription": "Not here."}]}
+    }
+
+    with pytest.raises(ClientError, match=r"Not here\.") as refused:
+        kit.create(cloud, body=json.dumps(body))
+
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    assert refusal(cloud.owner("cloudformation").describe_stacks, StackName="fidelity") == ("ValidationError", 400)
+    if cloud.sandbox is not None:
+        body["Rules"]["RightPlace"]["Assertions"][0]["Assert"]["Fn::Equals"][1] = right
+        assert kit.create(cloud, body=json.dumps(body))["StackStatus"] == "CREATE_COMPLETE"
+
+
 def test_stack_refuses_a_taken_name(connected: Cloud) -> None:
     assert refusal(kit.create, connected)[0] == "AlreadyExistsException"
 
