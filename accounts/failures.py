@@ -53,6 +53,11 @@ FAILURES = {
         means=NOT_CONNECTED,
         act=RUN_AGAIN,
     ),
+    "changes_switched_off": FailureText(
+        happened=_("The kit's own switch AllowChanges is set to “no”, so the operator role may not change anything."),
+        means=NOT_CONNECTED,
+        act=_("Update the kit's stack with AllowChanges set to “yes”, then press Retry this step."),
+    ),
     "stack_failed": FailureText(
         happened=_("AWS could not finish the kit's stack."),
         means=_("AWS takes back what it had created. Nothing that runs in your account is affected."),
@@ -174,7 +179,9 @@ WAITS = {
         sentence=_("AWS is creating the roles of the kit and spreads them to all its places. This usually takes under two minutes."),
     ),
     "kit_finishing": WaitText(sentence=_("AWS is finishing the kit's stack. Usually 2 to 4 minutes.")),
-    "permissions_spreading": WaitText(sentence=_("%(count)s permissions have not spread inside AWS yet. This usually takes under two minutes.")),
+    "permissions_spreading": WaitText(
+        sentence=_("%(count)s permissions have not spread inside AWS yet. This usually takes under two minutes.")
+    ),
     "contact_missing": WaitText(
         sentence=_("Nobody is named whom to tell when this account needs attention."),
         act=_("Add an operational contact. Connecting then finishes by itself."),

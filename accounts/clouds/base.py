@@ -133,12 +133,6 @@ class ShippedKit:
     limits: Mapping[str, Mapping[str, Any]]  # boundary ARN -> document
 
 
-@dataclass(frozen=True)
-class Verification:
-    permissions: Sequence[PermissionResult] = field(default_factory=tuple)
-    refusals: Sequence[RefusalResult] = field(default_factory=tuple)
-
-
 class CloudAdapter(Protocol):
     """One account in one cloud. Every call is idempotent and answers within a minute, or raises CloudError."""
 
@@ -187,3 +181,5 @@ def require_current_kit(report: KitReport, target: Target) -> None:
         raise CloudError("kit_version_wrong", params=found)
     if report.region != target.region:
         raise CloudError("wrong_region", params={"found": report.region, "expected": target.region})
+    if report.switches.get("AllowChanges") == "no":
+        raise CloudError("changes_switched_off", params=found)

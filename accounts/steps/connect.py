@@ -134,13 +134,13 @@ def check_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudA
     if report.status == KitStatus.CREATING:
         return Wait(5, on=Party.CLOUD, why="kit_finishing")
     require_current_kit(report, target_of(account, kit))
-    return Done({"stack": report.stack})
+    return Done({"stack": report.stack, "switches": dict(report.switches)})
 
 
 @on_account
 def check_permissions(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
     """Each permission of the manifest is held. What was found is kept per permission."""
-    results = adapter.check_permissions(kits.load(account.cloud).probes(target_of(account, kit)))
+    results = adapter.check_permissions(kits.load(account.cloud).probes(target_of(account, kit), ctx.data.get("switches")))
     _keep(account, TrustCheck.Kind.PERMISSION, ((r.permission, r.is_granted, r.detail) for r in results))
     missing = [r.permission for r in results if not r.is_granted]
     ctx.log(f"{len(results) - len(missing)} of {len(results)} permissions held")

@@ -328,3 +328,15 @@ def test_connect_passing_fault_is_waited_out(account, customer, sandbox, fault):
         operation = drive()
 
     assert operation.state == OperationState.SUCCEEDED
+
+
+def test_connect_with_the_customers_own_switches(account, customer):
+    customer.run_kit(kit_of(account), AllowChanges="no", AllowSupport="no")
+    ends_with(account, "changes_switched_off")
+
+
+def test_connect_with_support_switched_off_by_the_customer(account, customer):
+    customer.run_kit(kit_of(account), AllowSupport="no")
+
+    assert drive().state == OperationState.SUCCEEDED
+    assert not account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION, name__startswith="support/").exists()

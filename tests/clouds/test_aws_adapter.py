@@ -399,6 +399,26 @@ def test_adapter_changes_switched_off_leave_reading(standing):
     assert [key for key in writing if results[key].is_granted] == []
 
 
+def test_adapter_kit_with_changes_switched_off_says_so(standing):
+    standing.turn("AllowChanges", "no")
+
+    error = refusal(lambda: require_current_kit(standing.adapter().describe_kit(), standing.target))
+
+    assert (error.code, error.retryable) == ("changes_switched_off", False)
+
+
+def test_adapter_support_switched_off_by_the_customer_is_not_missing(standing):
+    standing.turn("AllowSupport", "no")
+    adapter = standing.adapter()
+
+    report = adapter.describe_kit()
+    results = adapter.check_permissions(standing.kit.probes(standing.target, report.switches))
+
+    require_current_kit(report, standing.target)
+    assert [result.permission for result in results] == [permission.key for permission in standing.kit.operator_permissions()]
+    assert all(result.is_granted for result in results)
+
+
 def test_adapter_permission_that_the_organisation_denies(standing, sandbox):
     deny = {"Version": "2012-10-17", "Statement": [*EVERYBODY["Statement"], {"Effect": "Deny", "Action": "eks:*", "Resource": "*"}]}
     sandbox.control("POST", "knobs", {"scps": {standing.cloud.account: deny}})

@@ -209,9 +209,14 @@ class AwsKit:
             limits={f"{iam}:policy/{policy['ManagedPolicyName']}": policy["PolicyDocument"] for policy in limits},
         )
 
-    def probes(self, target: Target) -> tuple[PermissionProbe, ...]:
-        """Every permission of the manifest as a question that the cloud must answer with yes."""
-        return tuple(_probe(grant.role, action, grant.resource, grant.context, target) for grant in GRANTS for action in grant.actions)
+    def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
+        """Every permission of the manifest as a question that the cloud must answer with yes.
+
+        `switches` as the kit reports them: support that the customer has switched off is not asked about.
+        """
+        is_support_off = (switches or {}).get("AllowSupport") == "no"
+        grants = [grant for grant in GRANTS if not (is_support_off and grant.role == Role.SUPPORT)]
+        return tuple(_probe(grant.role, action, grant.resource, grant.context, target) for grant in grants for action in grant.actions)
 
     def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
         """Every promise of the manifest as questions that the cloud must answer with no."""
