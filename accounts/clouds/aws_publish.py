@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CONTENT_TYPES = {".yaml": "text/plain; charset=utf-8", ".zip": "application/zip"}
+CONTENT_TYPES = {".yaml": "text/plain; charset=utf-8", ".sha256": "text/plain; charset=utf-8", ".zip": "application/zip"}
 ABSENT = {"404", "NoSuchBucket", "NoSuchKey"}
 
 
@@ -27,14 +27,18 @@ class Published:
 
 
 def publish(files: Mapping[str, bytes], *, bucket: str, region: str) -> list[Published]:
-    """Upload `{key: content}`. The same content stays as it is; other content under the same key is an error, never overwritten.
+    """Upload `{key: content}`. The same content stays as it is; other content under the same key is an error: then nothing is
+    uploaded.
 
     Raises PublishError. Safe to run any number of times.
     """
     s3 = boto3.Session().client("s3", region_name=region)
     try:
         _require_bucket(s3, bucket, region)
-        return [Published(key, _put(s3, bucket, key, content)) for key, content in sorted(files.items())]
+        missing = [key for key, content in sorted(files.items()) if _is_missing(s3, bucket, key, content)]
+        for key in missing:
+            s3.put_object(Bucket=bucket, Key=key, Body=files[key], ContentType=CONTENT_TYPES[PurePath(key).suffix])
+        return [Published(key, key in missing) for key in sorted(files)]
     except (ClientError, BotoCoreError) as error:
         message = f"S3 refused: {error}. Check the credentials of this command, and that bucket {bucket} in {region} is yours."
         raise PublishError(message) from error
@@ -67,14 +71,13 @@ def _let_customers_read(s3: "S3Client", bucket: str) -> None:
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [kits]}))
 
 
-def _put(s3: "S3Client", bucket: str, key: str, content: bytes) -> bool:
+def _is_missing(s3: "S3Client", bucket: str, key: str, content: bytes) -> bool:
     try:
         there = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] not in ABSENT:
-            raise
-        s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=CONTENT_TYPES[PurePath(key).suffix])
-        return True
+        if error.response["Error"]["Code"] in ABSENT:
+            return True
+        raise
     if there != content:
         message = f"{bucket}/{key} holds other content. Customers may have read it: raise the kit's version instead of replacing it."
         raise PublishError(message)

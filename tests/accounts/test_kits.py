@@ -374,7 +374,7 @@ def test_publish_kits_uploads_once_and_changes_nothing_again(provider, capsys):
     call_command("publish_kits")
     again = capsys.readouterr().out.splitlines()
 
-    keys = [KIT.object_key("template.yaml"), KIT.object_key("terraform.zip")]
+    keys = [KIT.object_key("template.yaml"), KIT.object_key("terraform.zip"), f"kits/aws/{KIT.version}/template.sha256"]
     assert first == [f"uploaded  fernhill-kits/{key}" for key in keys]
     assert again == [f"there already  fernhill-kits/{key}" for key in keys]
     assert provider.get_object(Bucket="fernhill-kits", Key=keys[0])["Body"].read().decode() == KIT.template_text
@@ -389,6 +389,19 @@ def test_publish_kits_never_overwrites_what_customers_may_have_read(provider):
         call_command("publish_kits")
 
     assert provider.get_object(Bucket="fernhill-kits", Key=KIT.object_key())["Body"].read() == b"something else"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_publish_kits_refuses_other_content_under_the_same_version(provider):
+    call_command("publish_kits")
+    provider.delete_object(Bucket="fernhill-kits", Key=KIT.object_key("template.yaml"))
+    provider.put_object(Bucket="fernhill-kits", Key=f"kits/aws/{KIT.version}/template.sha256", Body=b"0" * 64)
+
+    with pytest.raises(CommandError, match=r"template\.sha256 holds other content.*raise the kit's version instead"):
+        call_command("publish_kits")
+
+    listed = provider.list_objects_v2(Bucket="fernhill-kits")["Contents"]
+    assert KIT.object_key("template.yaml") not in {entry["Key"] for entry in listed}
 
 
 def test_publish_kits_without_a_bucket_names_the_variable(settings):

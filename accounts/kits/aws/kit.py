@@ -122,8 +122,15 @@ class AwsKit:
         return f"{base}/{self.object_key(file)}"
 
     def files(self) -> dict[str, bytes]:
-        """Everything that is published of this version, by file name."""
-        return {"template.yaml": self.template_text.encode(), "terraform.zip": terraform.archive()}
+        """Everything that is published of this version, by key in the provider's bucket.
+
+        The version's own record of its content makes a second content under the same version a conflict.
+        """
+        return {
+            self.object_key("template.yaml"): self.template_text.encode(),
+            self.object_key("terraform.zip"): terraform.archive(),
+            f"kits/aws/{self.version}/template.sha256": f"{self.content_hash}\n".encode(),
+        }
 
     def launch_url(self, *, template_url: str, stack_name: str, parameters: Mapping[str, str], region: str, console_url: str = "") -> str:
         """CloudFormation's quick-create link: opens the customer's console with everything filled in, runs nothing by itself."""

@@ -16,10 +16,8 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **_options: Any) -> None:
         if not settings.KITS_BUCKET:
             raise CommandError("Set PORTAL_KITS_BUCKET to the bucket that the kits go to.")
-        kit = kits.load("aws")
-        files = {kit.object_key(name): content for name, content in kit.files().items()}
         try:
-            published = publish(files, bucket=settings.KITS_BUCKET, region=settings.KITS_REGION)
+            published = publish(kits.load("aws").files(), bucket=settings.KITS_BUCKET, region=settings.KITS_REGION)
         except PublishError as error:
             raise CommandError(str(error)) from error
         for file in published:
