@@ -51,7 +51,7 @@ def plugin_folder() -> Path | None:
     """Where Terraform finds its AWS provider without the network."""
     named = [Path(os.environ["TF_PLUGIN_DIR"])] if "TF_PLUGIN_DIR" in os.environ else []
     usual = [Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"), Path("/usr/share/terraform/plugins")]
-    return next((folder for folder in named + usual if (folder / "registry.terraform.io/hashicorp/aws").is_dir()), None)
+    return next((folder for folder in named + usual if any(folder.glob("*/hashicorp/aws"))), None)
 
 
 needs_terraform = pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
