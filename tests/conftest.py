@@ -147,6 +147,17 @@ def _member(organisation, name, role):
     return make_membership(organisation=organisation, user=make_user(email=f"{name}@people.example", name=name.title()), role=role).user
 
 
+@pytest.fixture(autouse=True)
+def _kinds_of_operation():
+    """A kind that a test registers ends with it: pages list the kinds there are."""
+    from portal.operations.registry import KINDS
+
+    known = dict(KINDS)
+    yield
+    KINDS.clear()
+    KINDS.update(known)
+
+
 @pytest.fixture
 def mailbox(mailoutbox):
     """Mails sent, in order; queued mail is sent at once, after the transaction: wrap the act in django_capture_on_commit_callbacks."""

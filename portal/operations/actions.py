@@ -22,7 +22,7 @@ CHECK_AGAIN_AFTER = timedelta(seconds=3)
 RACE_TRIES = 5
 
 
-class NotNow(Exception):  # noqa: N818  says what is the matter
+class NotNow(Exception):
     """The act is not possible in the operation's present state; the message is the reason in the reader's language."""
 
 

@@ -31,7 +31,7 @@ class SubjectLike(Protocol):
     def label(self) -> str: ...
 
 
-class OperationInProgress(Exception):  # noqa: N818  says what is the matter
+class OperationInProgress(Exception):
     """The subject already has a live operation: `operation`. One at a time."""
 
     def __init__(self, operation: Operation) -> None:

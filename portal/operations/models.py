@@ -159,6 +159,12 @@ class Operation(models.Model):
         return str(kind.title) if kind else self.kind
 
     @property
+    def subject_url(self) -> str:
+        """The page of what is worked on, where the kind knows one."""
+        kind = KINDS.get(self.kind)
+        return kind.subject_url(self) if kind else ""
+
+    @property
     def badge(self) -> str:
         """Kind of badge: shape and colour beside the word. Only a wait for the customer asks for attention."""
         if self.state == OperationState.WAITING and self.waiting_on == Party.YOU:

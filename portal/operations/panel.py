@@ -244,11 +244,6 @@ class Panel:
         return _("What the finished steps made stays as it is.")
 
     @property
-    def subject_url(self) -> str:
-        kind = KINDS.get(self.operation.kind)
-        return kind.subject_url(self.operation) if kind else ""
-
-    @property
     def help_url(self) -> str:
         """A mail to the provider with the reference in it."""
         subject = _("Help with %(reference)s: %(title)s") % {"reference": self.operation.reference, "title": self.operation.title}

@@ -24,14 +24,14 @@ _HOOKS = {
 }
 
 
-class IllegalMove(Exception):  # noqa: N818  says what is the matter
+class IllegalMove(Exception):
     """The table of moves does not know this move."""
 
     def __init__(self, operation: Operation, to: OperationState) -> None:
         super().__init__(f"{operation.reference}: {operation.state} -> {to}")
 
 
-class LostRace(Exception):  # noqa: N818  says what is the matter
+class LostRace(Exception):
     """The row is no longer as it was read: another worker claimed it, or a person acted. The caller's result does not count."""
 
 

@@ -66,13 +66,7 @@ def operation_list(request: TenantRequest) -> HttpResponse:
 @require_GET
 def operation_detail(request: TenantRequest, pk: uuid.UUID) -> HttpResponse:
     operation = _operation(request, pk)
-    kind = KINDS.get(operation.kind)
-    context = {
-        "operation": operation,
-        "crumbs": _crumbs(request, operation.reference),
-        "subject_url": kind.subject_url(operation) if kind else "",
-        "is_operation_page": True,
-    }
+    context = {"operation": operation, "crumbs": _crumbs(request, operation.reference), "is_operation_page": True}
     return render(request, "operations/operation_detail.html", context)
 
 

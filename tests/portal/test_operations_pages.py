@@ -164,7 +164,7 @@ def test_page_of_the_end_is_quiet(client_of_alice: Client, acme: Any) -> None:
 def test_page_works_without_javascript(client_of_alice: Client, acme: Any) -> None:
     operation = begin(organisation=acme)
     html = page(client_of_alice, operation)
-    assert f'id="operation-refresh" href="{url("detail", operation)}"' in html
+    assert 'id="operation-refresh" href="?"' in html
     assert "onclick" not in html
     assert " style=" not in html
 
@@ -268,6 +268,7 @@ def test_progress_after_the_end_polls_no_more(client_of_alice: Client, acme: Any
     html = client_of_alice.get(poll, headers=HTMX).content.decode()
     assert "Succeeded." in html
     assert "hx-trigger" not in html
+    assert "Ended" in words(element(html, "operation-facts-list"))
 
 
 # --- Typical durations ------------------------------------------------------------------------------------------------------
