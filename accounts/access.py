@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 if TYPE_CHECKING:
+    from django_htmx.middleware import HtmxDetails
+
     from accounts.models import Membership, Organisation, User
 
 
@@ -72,6 +74,7 @@ class OrganisationRequest(HttpRequest):
     user: "User"
     organisation: "Organisation"
     membership: "Membership"
+    htmx: "HtmxDetails"
 
 
 class MissingPermission(PermissionDenied):
@@ -84,7 +87,8 @@ class MissingPermission(PermissionDenied):
 
 
 P = ParamSpec("P")
-View = Callable[Concatenate[OrganisationRequest, P], HttpResponseBase]
+# Each view names the request it takes: OrganisationRequest in this app, its own idea of one on the floor.
+View = Callable[Concatenate[Any, P], HttpResponseBase]
 
 
 def requires(permission: Permission, *, to_change: Permission | None = None) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:

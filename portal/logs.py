@@ -6,6 +6,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 # A signed token, an AWS access key id, a secret after its name: never in a log, whoever writes it.
 SECRETS = re.compile(
@@ -24,7 +25,7 @@ def remove_secrets(logger: Any, name: str, event: MutableMapping[str, Any]) -> M
     return event
 
 
-SHARED = [
+SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,

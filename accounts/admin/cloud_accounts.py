@@ -24,13 +24,13 @@ class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]  # generic 
 
 class KitInline(ReadOnlyInline):
     model = Kit
-    fields = ["generation", "version", "state", "region", "content_hash", "created_by", "created_at", "expires_at"]
+    fields = ("generation", "version", "state", "region", "content_hash", "created_by", "created_at", "expires_at")
     readonly_fields = fields
 
 
 class TrustCheckInline(ReadOnlyInline):
     model = TrustCheck
-    fields = ["kind", "name", "is_ok", "detail", "checked_at"]
+    fields = ("kind", "name", "is_ok", "detail", "checked_at")
     readonly_fields = fields
 
 
@@ -50,7 +50,13 @@ class KitAdmin(ReadOnlyAdmin):
     list_display = ("account", "organisation", "generation", "version", "state", "region", "created_by", "created_at", "expires_at")
     list_filter = ("state", "version", "region", "created_at")
     list_select_related = ("account__organisation", "created_by")
-    search_fields = ("account__name", "account__external_id", "account__organisation__name", "content_hash__startswith", "created_by__email")
+    search_fields = (
+        "account__name",
+        "account__external_id",
+        "account__organisation__name",
+        "content_hash__startswith",
+        "created_by__email",
+    )
     search_help_text = _("Account name or number, organisation, hash, or e-mail address")
     date_hierarchy = "created_at"
 

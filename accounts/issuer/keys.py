@@ -1,6 +1,6 @@
 """Signing keys: made, published, put to use, retired. Overlap at both ends, so rotation is never seen from outside.
 
-    next (published, not signing) -> active (signs) -> retiring (published until its last token is dead) -> retired
+next (published, not signing) -> active (signs) -> retiring (published until its last token is dead) -> retired
 """
 
 import json
@@ -66,7 +66,7 @@ def _first_key() -> SigningKey:
 def _make(state: SigningKey.State) -> SigningKey:
     key = RSAKey.generate_key(KEY_BITS, {"use": "sig", "alg": "RS256"}, auto_kid=True)
     row = SigningKey.objects.create(
-        kid=key.kid,
+        kid=str(key.kid),
         public_jwk=key.as_dict(private=False),
         sealed_private_key=seal(json.dumps(key.as_dict(private=True)).encode()),
         state=state,
