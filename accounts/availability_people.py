@@ -12,7 +12,7 @@ INVITATIONS_A_DAY = 100
 RESEND_PAUSE = timedelta(minutes=1)
 
 
-class NotAllowed(Exception):  # noqa: N818  it is an answer, not a fault
+class NotAllowed(Exception):
     """An action was refused. `reason` is the sentence for the person who asked."""
 
     def __init__(self, reason: str) -> None:

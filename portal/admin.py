@@ -70,7 +70,7 @@ class PortalAdminSite(AdminSite):
 
     @method_decorator(never_cache)
     @login_not_required  # it only sends people on to the portal's own sign-in pages
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002  Django's signature
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Where `admin_view` sends whoever may not enter yet: on to what is missing, and back again."""
         back = self._back(request)
         if not request.user.is_authenticated:
@@ -90,10 +90,10 @@ class PortalAdminSite(AdminSite):
         return asked if safe else reverse("admin:index")
 
     @method_decorator(never_cache)
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]  # noqa: ARG002
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
         return HttpResponseRedirect(reverse("account_logout"))
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]  # noqa: ARG002
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
         return HttpResponseRedirect(reverse("account_change_password"))
 
     # --- What it shows -----------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def _next(request: HttpRequest) -> str:
 @login_not_required  # the sign-in page wears the brand too
 @require_safe
 @cache_control(public=True, max_age=300)
-def brand(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  a view
+def brand(request: HttpRequest) -> HttpResponse:
     """The brand's custom properties: a stylesheet, because a style attribute would break the strict policy."""
     return HttpResponse(brand_stylesheet(), content_type="text/css; charset=utf-8")
 
@@ -59,7 +59,7 @@ def brand(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  a view
 @login_not_required  # asked by load balancers
 @require_safe
 @cache_control(no_store=True)
-def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001  a view
+def healthz(request: HttpRequest) -> JsonResponse:
     """200 when this process can reach its database, else the 500 page."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -80,7 +80,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
 # --- Errors ----------------------------------------------------------------------------------------------------------
 
 
-def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001  Django's signature
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400 stands alone too: an unknown host name must not be asked for its address."""
     return _error_page(request, HTTPStatus.BAD_REQUEST, "400.html", standalone=True)
 
@@ -98,7 +98,7 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
     return _error_page(request, HTTPStatus.FORBIDDEN, "403.html", context)
 
 
-def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:  # noqa: ARG001  Django's signature
+def page_not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return _error_page(request, HTTPStatus.NOT_FOUND, "404.html")
 
 
@@ -107,7 +107,7 @@ def gone(request: HttpRequest) -> HttpResponse:
     return _error_page(request, HTTPStatus.GONE, "410.html")
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  Django's signature
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _error_page(request, HTTPStatus.FORBIDDEN, "403_csrf.html")
 
 

@@ -70,7 +70,7 @@ class OrganisationAdmin(GuardedAdmin):
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, **kwargs) if obj else FoundingForm
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         return ["id", "name", "slug", "created_at"] if obj else ["name", "owner_email", "reason"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
@@ -78,7 +78,7 @@ class OrganisationAdmin(GuardedAdmin):
         found: QuerySet[Model] = super().get_queryset(request).annotate(**counts)
         return found
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         given = form.cleaned_data
         made = found_for_customer(name=given["name"], owner_email=given["owner_email"], reason=given["reason"], by=request.user)  # type: ignore[arg-type]
         obj.pk, obj.slug = made.pk, made.slug
@@ -122,13 +122,13 @@ class UserAdmin(GuardedAdmin):
     fields = ["id", "email", "name", "time_zone", "is_staff", "is_support_engineer", "last_login", "created_at", "is_active", "reason"]
     form = ActiveForm
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.is_active and request.user.is_staff
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
         return type("ActiveForm", (super().get_form(request, obj, change, **kwargs),), {"acting": request.user})
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         given = form.cleaned_data
         set_person_active(user=obj, is_active=given["is_active"], reason=given["reason"], by=request.user)  # type: ignore[arg-type]
 
@@ -150,10 +150,10 @@ class InvitationStateFilter(admin.SimpleListFilter):
     title = _("state")
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:  # noqa: ARG002
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("open", _("Open")), ("expired", _("Expired")), ("accepted", _("Accepted")), ("revoked", _("Withdrawn"))]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         unanswered = Q(accepted_at=None, revoked_at=None)
         states = {
             "open": unanswered & Q(expires_at__gt=timezone.now()),

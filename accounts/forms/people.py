@@ -43,7 +43,7 @@ class SignupForm(forms.Form):
     name = PlainNameField(label=_("Your name"), widget=forms.TextInput(attrs={"autocomplete": "name"}))
     field_order = ["name", "email", "password1"]
 
-    def signup(self, request: HttpRequest, user: User) -> None:  # noqa: ARG002  allauth's signature
+    def signup(self, request: HttpRequest, user: User) -> None:
         """Called by allauth with the user it has just saved."""
         user.name = self.cleaned_data["name"]
         user.save(update_fields=["name"])

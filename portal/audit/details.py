@@ -49,7 +49,7 @@ MIN_CHANGES = 0.3  # how often the class of character changes; names in CamelCas
 logger = structlog.get_logger(__name__)
 
 
-class DetailsRefused(ValueError):  # noqa: N818  the log refuses, Python did not fail
+class DetailsRefused(ValueError):
     """These details may not stand in an event: a key names a secret, a value is no plain JSON, or it is too much."""
 
 

@@ -17,7 +17,7 @@ from portal.audit.words import ACTION
 NAME_LENGTH = 254
 
 
-class NotInTransaction(RuntimeError):  # noqa: N818  says what is missing
+class NotInTransaction(RuntimeError):
     """An event is written in the transaction of what it tells about, so that neither exists without the other."""
 
 

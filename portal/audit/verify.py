@@ -79,7 +79,7 @@ REASONS = {
 }
 
 
-class Broken(Exception):  # noqa: N818  says what is the matter, not that Python failed
+class Broken(Exception):
     """The first thing that is wrong. `line` counts from 1 (in the database check: the event's number), `code` is a key of REASONS."""
 
     def __init__(self, line: int, code: str, **params: object) -> None:

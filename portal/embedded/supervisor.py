@@ -24,7 +24,7 @@ LARGEST_LOG = 5 << 20
 LOOK_AT_LOGS = 600.0  # seconds
 
 
-class Stopped(Exception):  # noqa: N818  not an error: somebody asked for it
+class Stopped(Exception):
     """Ctrl-C or a signal to end arrived."""
 
 

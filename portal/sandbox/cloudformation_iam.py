@@ -74,7 +74,7 @@ def _ask_iam(action: str, params: dict[str, list[str]]) -> None:
 # --- AWS::IAM::OIDCProvider ---
 
 
-def _create_provider(logical_id: str, props: Properties, stack_name: str) -> Made:  # noqa: ARG001 - ministack's signature
+def _create_provider(logical_id: str, props: Properties, stack_name: str) -> Made:
     url = str(props.get("Url", ""))
     arn = f"arn:aws:iam::{get_account_id()}:oidc-provider/{url.removeprefix('https://')}"
     if _is_own(iam._oidc_providers.get(arn), props):
@@ -102,7 +102,7 @@ def _update_provider(physical_id: str, old: Properties, new: Properties, stack_n
     return physical_id, {"Arn": physical_id}
 
 
-def _delete_provider(physical_id: str, props: Properties) -> None:  # noqa: ARG001 - ministack's signature
+def _delete_provider(physical_id: str, props: Properties) -> None:
     """Gone already is gone: CloudFormation is content with that."""
     if physical_id in iam._oidc_providers:
         _ask_iam("DeleteOpenIDConnectProvider", {"OpenIDConnectProviderArn": [physical_id]})

@@ -54,7 +54,7 @@ def test_signed_out_pages_are_accessible(server, page, violations, theme, width)
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_gallery_and_profile_are_accessible(server, page, mia, violations, theme, width):  # noqa: PLR0917  fixtures
+def test_gallery_and_profile_are_accessible(server, page, mia, violations, theme, width):
     page.context.add_cookies([{"name": "theme", "value": theme, "url": server}])
     sign_in(page, server, mia)
     page.set_viewport_size({"width": width, "height": 900})

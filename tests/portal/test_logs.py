@@ -8,12 +8,18 @@ import pytest
 
 from portal.logs import REMOVED, SECRETS
 
-TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhY2NvdW50OngifQ.c2lnbmF0dXJlLW9mLXRoaXM"  # noqa: S105
+TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhY2NvdW50OngifQ.c2lnbmF0dXJlLW9mLXRoaXM"
 
 
 @pytest.mark.parametrize(
     "text",
-    [f"sent {TOKEN}", "key AKIAIOSFODNN7EXAMPLE used", "password=hunter2hunter2", "{'secret_key': 'abcdefgh'}", "Authorization: Bearer abcdefgh"],
+    [
+        f"sent {TOKEN}",
+        "key AKIAIOSFODNN7EXAMPLE used",
+        "password=hunter2hunter2",
+        "{'secret_key': 'abcdefgh'}",
+        "Authorization: Bearer abcdefgh",
+    ],
 )
 def test_secret_is_removed(text):
     assert REMOVED in SECRETS.sub(REMOVED, text)

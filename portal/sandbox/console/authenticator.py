@@ -18,7 +18,7 @@ class AuthenticatorPages:
     def __init__(self, secret: str) -> None:
         self.secret = secret
 
-    async def __call__(self, request: Request) -> wire.Reply:  # noqa: ARG002  one page, whatever is asked
+    async def __call__(self, request: Request) -> wire.Reply:
         if not self.secret:
             body = fill("<p>This demo was started without PORTAL_DEMO_TOTP_SECRET.</p>")
             return page("No authenticator", body, banner=BANNER, status=404)
