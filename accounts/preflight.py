@@ -40,7 +40,9 @@ def _number(account: CloudAccount) -> Check:
     other = others.first()
     if other:
         detail = _("%(number)s is already here as “%(name)s”.") % {"number": account.external_id, "name": other.name}
-        return Check(title, "block", detail, _("Open that account"), reverse("accounts:account_detail", args=[account.organisation.slug, other.pk]))
+        return Check(
+            title, "block", detail, _("Open that account"), reverse("accounts:account_detail", args=[account.organisation.slug, other.pk])
+        )
     detail = _("%(number)s is not connected in this organisation yet.") % {"number": account.external_id}
     command = kits.load(account.cloud).identity_command
     return Check(title, "pass", detail + " " + _("This prints the number you are signed in to:"), command=command)
@@ -69,7 +71,8 @@ def _template(account: CloudAccount) -> Check:
     return Check(
         title,
         "warn",
-        _("%(provider)s has not published the kit to AWS. Use the CLI or Terraform tab instead of Launch stack.") % {"provider": settings.PROVIDER_NAME},
+        _("%(provider)s has not published the kit to AWS. Use the CLI or Terraform tab instead of Launch stack.")
+        % {"provider": settings.PROVIDER_NAME},
     )
 
 

@@ -1,7 +1,6 @@
 """The doorbell: Celery carries "drive operation X" and the schedule, and keeps no state (docs/decisions.md)."""
 
 import os
-
 from typing import Any
 
 from celery import Celery

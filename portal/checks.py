@@ -5,7 +5,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004
 
 from portal.brand import TEXT_RATIO, measure
 
@@ -31,7 +31,8 @@ def check_seal_keys(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
         try:
             Fernet(key)
         except ValueError:
-            hint = "Each is 32 random bytes in URL-safe base64: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+            make_one = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+            hint = f"Each is 32 random bytes in URL-safe base64: {make_one}"
             problems.append(Error(f"Key {position} of PORTAL_SEAL_KEYS is not a Fernet key.", hint=hint, id="portal.E003"))
     return problems
 

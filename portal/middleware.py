@@ -2,6 +2,7 @@
 
 import zoneinfo
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -20,7 +21,7 @@ class HtmxSignInMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        is_sign_in = response.status_code == 302 and response.headers["Location"].startswith(str(settings.LOGIN_REDIRECT_PATH))
+        is_sign_in = response.status_code == HTTPStatus.FOUND and response.headers["Location"].startswith(str(settings.LOGIN_REDIRECT_PATH))
         if getattr(request, "htmx", False) and is_sign_in:
             came_from = getattr(request, "htmx").current_url_abs_path or "/"  # noqa: B009  set by django-htmx
             return HttpResponseClientRedirect(redirect_to_login(came_from).url)

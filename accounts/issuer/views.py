@@ -22,7 +22,9 @@ def discovery(request: HttpRequest, account: uuid.UUID, generation: int) -> Http
     if kit is None:
         raise Http404
     if kit.state != KitState.CURRENT:
-        return JsonResponse({"error": "gone", "error_description": "This kit was replaced or has expired. Its trust has ended."}, status=410)
+        return JsonResponse(
+            {"error": "gone", "error_description": "This kit was replaced or has expired. Its trust has ended."}, status=410
+        )
     return JsonResponse(
         {
             "issuer": issuer_url(kit),

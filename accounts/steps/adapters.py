@@ -39,5 +39,3 @@ def _adapter_class(cloud: str) -> "type":
     module, _, name = ADAPTERS[cloud].partition(":")
     found: type = getattr(import_module(module), name)
     return found
-
-

@@ -1,6 +1,6 @@
 """The connect wizard: one page a step, each with its own URL; saved at every step, so any device can go on.
 
-    Start -> Account -> Place -> Review -> Preflight -> Run kit -> Waiting -> Done
+Start -> Account -> Place -> Review -> Preflight -> Run kit -> Waiting -> Done
 """
 
 import uuid
@@ -84,7 +84,9 @@ def connect_account(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
         try:
             save_identity(account, **form.cleaned_data, by=request.user)
         except DuplicateAccount as duplicate:
-            form.add_error("external_id", _("This account is already in your organisation as “%(name)s”.") % {"name": duplicate.existing.name})
+            form.add_error(
+                "external_id", _("This account is already in your organisation as “%(name)s”.") % {"name": duplicate.existing.name}
+            )
             return _page(request, "account", account, form=form, existing=duplicate.existing)
         except NotAllowed as reason:
             return _refused(request, account, reason)
@@ -204,7 +206,9 @@ def connect_done(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         return redirect(step_url(account, current_step(account)))
     operation = _operation(account)
     contacts = request.organisation.contacts.all()
-    return _page(request, "done", account, operation=operation, kit=account.kits.first(), contacts=contacts, checks=account.trust_checks.all())
+    return _page(
+        request, "done", account, operation=operation, kit=account.kits.first(), contacts=contacts, checks=account.trust_checks.all()
+    )
 
 
 @gate
@@ -241,7 +245,9 @@ def connect_discard(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
         except NotAllowed as reason:
             return _refused(request, account, reason)
         return redirect("accounts:account_list", request.organisation.slug)
-    return render(request, "accounts/connect_discard.html", {"account": account, "reason": why_not_discard(account), "kit": account.kits.first()})
+    return render(
+        request, "accounts/connect_discard.html", {"account": account, "reason": why_not_discard(account), "kit": account.kits.first()}
+    )
 
 
 def step_url(account: CloudAccount, step: str) -> str:
@@ -293,7 +299,13 @@ def _refused(request: OrganisationRequest, account: CloudAccount, reason: NotAll
 def _page(request: OrganisationRequest, step: str, account: CloudAccount | None, **context: Any) -> HttpResponse:
     names = [code for code, title in TITLES]
     index = names.index(step)
-    context |= {"account": account, "step": step, "step_title": TITLES[index][1], "number": index + 1, "steps": [title for code, title in TITLES]}
+    context |= {
+        "account": account,
+        "step": step,
+        "step_title": TITLES[index][1],
+        "number": index + 1,
+        "steps": [title for code, title in TITLES],
+    }
     context["crumbs"] = [
         {"label": _("Cloud accounts"), "url": reverse("accounts:account_list", args=[request.organisation.slug])},
         {"label": account.name if account and account.name else _("Connect a cloud account")},

@@ -74,7 +74,13 @@ def _account_need(account: CloudAccount) -> Need | None:
     url = reverse("accounts:connect_resume", args=[account.organisation.slug, account.pk])
     name = str(account) if account.name or account.external_id else _("a new cloud account")
     if account.state == AccountState.FAILED:
-        return Need("critical", _("Connecting %(name)s failed") % {"name": name}, _("See the cause and run the kit again."), _("See what happened"), url)
+        return Need(
+            "critical",
+            _("Connecting %(name)s failed") % {"name": name},
+            _("See the cause and run the kit again."),
+            _("See what happened"),
+            url,
+        )
     if account.state == AccountState.WAITING_FOR_KIT:
         detail = _("The kit is ready and waits for somebody with rights in the cloud account.")
         return Need("attention", _("Run the kit for %(name)s") % {"name": name}, detail, _("Continue"), url)
@@ -90,7 +96,22 @@ def _tasks(request: OrganisationRequest, accounts: list[CloudAccount]) -> list[T
     has_contact = request.organisation.contacts.filter(purpose=Contact.Purpose.OPERATIONAL).exists()
     is_connected = any(not account.is_connecting for account in accounts)
     return [
-        Task(_("Invite a colleague"), _("Roles decide who connects, who approves and who only reads."), reverse("accounts:members", args=[slug]), has_colleagues),
-        Task(_("Name an operational contact"), _("Told when an account needs attention. Need not be a user."), reverse("accounts:contacts", args=[slug]), has_contact),
-        Task(_("Connect a cloud account"), _("About 10 minutes, and no keys are handed over."), reverse("accounts:connect_start", args=[slug]), is_connected),
+        Task(
+            _("Invite a colleague"),
+            _("Roles decide who connects, who approves and who only reads."),
+            reverse("accounts:members", args=[slug]),
+            has_colleagues,
+        ),
+        Task(
+            _("Name an operational contact"),
+            _("Told when an account needs attention. Need not be a user."),
+            reverse("accounts:contacts", args=[slug]),
+            has_contact,
+        ),
+        Task(
+            _("Connect a cloud account"),
+            _("About 10 minutes, and no keys are handed over."),
+            reverse("accounts:connect_start", args=[slug]),
+            is_connected,
+        ),
     ]

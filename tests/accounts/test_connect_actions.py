@@ -121,7 +121,10 @@ def test_issue_kit_again_replaces_the_kit_and_its_operation(organisation, person
         issue_kit(account, after_generation=1, by=person)
 
     assert list(account.kits.values_list("generation", "state")) == [(2, KitState.CURRENT), (1, KitState.OUTDATED)]
-    assert list(Operation.objects.order_by("created_at").values_list("state", flat=True)) == [OperationState.CANCELLED, OperationState.QUEUED]
+    assert list(Operation.objects.order_by("created_at").values_list("state", flat=True)) == [
+        OperationState.CANCELLED,
+        OperationState.QUEUED,
+    ]
 
 
 def test_issue_kit_without_a_region_is_refused(organisation, person):

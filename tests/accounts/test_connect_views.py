@@ -175,7 +175,9 @@ def test_connect_run_launch_link_carries_every_parameter(owner, acme, alice):
     assert kit.content_hash in query["templateURL"][0]
 
 
-@pytest.mark.parametrize(("via", "shows"), [("launch", "opens in a new tab"), ("cli", "aws cloudformation create-stack"), ("terraform", "module ")])
+@pytest.mark.parametrize(
+    ("via", "shows"), [("launch", "opens in a new tab"), ("cli", "aws cloudformation create-stack"), ("terraform", "module ")]
+)
 def test_connect_run_by_each_way_names_the_same_kit_and_is_remembered(owner, acme, alice, via, shows):
     account = make_cloud_account(organisation=acme)
     issue_kit(account, after_generation=0, by=alice)

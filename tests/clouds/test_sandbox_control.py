@@ -383,7 +383,9 @@ def test_published_template_kept_on_disk_is_read_by_another_account(tmp_path: Pa
     url = "https://fernhill-kits.s3.us-east-1.amazonaws.com/kits/a/template.yaml"
     given = [{"ParameterKey": "Issuer", "ParameterValue": cloud.issuer_url.removeprefix("https://")}]
 
-    stack = cloud.owner("cloudformation").create_stack(StackName="read", TemplateURL=url, Parameters=given, Capabilities=["CAPABILITY_NAMED_IAM"])
+    stack = cloud.owner("cloudformation").create_stack(
+        StackName="read", TemplateURL=url, Parameters=given, Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
 
     assert stack["StackId"].startswith(f"arn:aws:cloudformation:eu-central-1:{ACCOUNT}:stack/read/")
     running.stop()

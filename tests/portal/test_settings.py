@@ -25,11 +25,15 @@ def test_readme_marks_the_required_ones():
     assert required == {name for name, needed in NAMED.findall((ROOT / "README.md").read_text()) if needed == "yes"}
 
 
-@pytest.mark.parametrize("name", ["PORTAL_URL", "PORTAL_SECRET_KEY", "PORTAL_SEAL_KEYS", "DATABASE_URL", "CACHE_URL", "BROKER_URL", "EMAIL_URL"])
+@pytest.mark.parametrize(
+    "name", ["PORTAL_URL", "PORTAL_SECRET_KEY", "PORTAL_SEAL_KEYS", "DATABASE_URL", "CACHE_URL", "BROKER_URL", "EMAIL_URL"]
+)
 def test_missing_variable_is_named_with_where_it_is_described(name):
     environment = {key: value for key, value in os.environ.items() if key != name}
 
-    done = subprocess.run([sys.executable, "-c", "import portal.settings"], env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", "import portal.settings"], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 1
     assert f"ImproperlyConfigured: Set {name}: README.md, section 'Configuration'" in done.stderr
