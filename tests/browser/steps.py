@@ -1,16 +1,18 @@
 """What several journeys do, in the words of the page."""
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.factories import PASSWORD
 
 
-def sign_in(page: Page, portal: str, email: str, password: str = PASSWORD) -> None:
+def sign_in(page: Page, portal: str, email: str, password: str = PASSWORD, leads_to: str = "") -> None:
     page.goto(f"{portal}/auth/login/")
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url("**/o/**")
+    page.wait_for_url(leads_to or re.compile(r"/(o/.+|support)/$"))
 
 
 def start_connecting(page: Page) -> None:

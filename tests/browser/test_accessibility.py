@@ -1,0 +1,326 @@
+"""Every page of the portal: axe finds nothing in either theme at either width, nothing scrolls sideways on a phone, the console is silent.
+
+A page is loaded once; width and theme change under it, as they do for a reader who turns a phone or switches the theme. In the
+dark only colours differ, so only the rules about colour are asked there.
+"""
+
+import json
+import re
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value, yield_hotp_counters_from_time
+from axe_playwright_python.base import AXE_SCRIPT
+from django.contrib import admin
+from django.contrib.auth.models import AnonymousUser
+from django.test import RequestFactory
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.actions.connect import issue_kit, stop_connecting
+from accounts.models import CloudAccount, Organisation, User
+from portal import views
+from portal.operations.driver import advance
+from portal.operations.models import Operation, Step
+from portal.operations.states import OperationState, Party, StepState
+from tests.browser.conftest import is_fault
+from tests.browser.steps import sign_in
+from tests.customer import Customer
+from tests.factories import make_cloud_account, make_contact, make_invitation
+from tests.guards.url_tree import all_urls
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SECRET = "JBSWY3DPEHPK3PXP"
+LOOKS = [("light", 1280), ("dark", 1280), ("dark", 320), ("light", 320)]
+EVERY_RULE = {"resultTypes": ["violations"]}
+COLOUR_RULES = {**EVERY_RULE, "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+# Colours that are still fading from one theme to the other are nobody's contrast.
+SWITCH_THEME = """theme => {
+  document.documentElement.dataset.theme = theme;
+  for (const change of document.getAnimations()) if (change instanceof CSSTransition) change.finish();
+}"""
+# The elements that reach farthest to the right of a page that scrolls sideways.
+SIDEWAYS = """() => {
+  if (document.documentElement.scrollWidth <= window.innerWidth) return [];
+  const ends = element => element.getBoundingClientRect().right;
+  return [...document.body.querySelectorAll("*")].sort((one, other) => ends(other) - ends(one)).slice(0, 3)
+    .map(element => `${element.tagName}#${element.id}.${element.className} ${Math.round(ends(element))}px`);
+}"""
+
+
+# --- The pages, by URL name: addresses from the world below --------------------------------------------------------------
+
+
+def of(name, *which):
+    """The page of each named account or operation."""
+    return lambda world: [reverse(name, args=["acme", getattr(world, item)]) for item in which]
+
+
+def at(*paths):
+    return lambda _world: list(paths)
+
+
+def here(name, query=""):
+    return lambda _world: [reverse(name, args=["acme"]) + query]
+
+
+SIGNED_OUT = {
+    "account_login": at("/auth/login/"),
+    "account_signup": at("/auth/signup/"),
+    "account_reset_password": at("/auth/password/reset/"),
+    "account_reset_password_done": at("/auth/password/reset/done/"),
+    "account_reset_password_from_key": at("/auth/password/reset/key/1-gone/"),
+    "account_reset_password_from_key_done": at("/auth/password/reset/key/done/"),
+    "account_email_verification_sent": at("/auth/confirm-email/"),
+    "account_confirm_email": at("/auth/confirm-email/gone/"),
+    "account_inactive": at("/auth/inactive/"),
+    "accounts:invitation": at("/invitations/open-invitation/", "/invitations/gone/"),
+    "accounts:contact_confirm": at("/contacts/confirm/open-contact/", "/contacts/confirm/gone/"),
+}
+OWNER = {
+    "accounts:home": here("accounts:home"),
+    "accounts:account_list": lambda _world: ["/o/acme/accounts/", "/o/acme/accounts/?q=nothing-is-called-so"],
+    "accounts:account_detail": of("accounts:account_detail", "draft", "waiting", "failed", "succeeded"),
+    "accounts:account_permissions": of("accounts:account_permissions", "succeeded"),
+    "accounts:account_kit": of("accounts:account_kit", "succeeded"),
+    "accounts:account_activity": of("accounts:account_activity", "succeeded"),
+    "accounts:connect_start": here("accounts:connect_start"),
+    "accounts:connect_account": of("accounts:connect_account", "draft"),
+    "accounts:connect_place": of("accounts:connect_place", "draft"),
+    "accounts:connect_review": of("accounts:connect_review", "draft"),
+    "accounts:connect_preflight": of("accounts:connect_preflight", "draft"),
+    "accounts:connect_run": lambda world: [
+        reverse("accounts:connect_run", args=["acme", world.waiting]) + f"?via={via}" for via in ("launch", "cli", "terraform")
+    ],
+    "accounts:connect_waiting": of("accounts:connect_waiting", "waiting", "failed"),
+    "accounts:connect_done": of("accounts:connect_done", "succeeded"),
+    "accounts:connect_stop": of("accounts:connect_stop", "waiting"),
+    "accounts:connect_discard": of("accounts:connect_discard", "draft"),
+    "accounts:operation_list": lambda _world: ["/o/acme/operations/", "/o/acme/operations/?state=failed&kind=nothing"],
+    "accounts:operation_detail": of("accounts:operation_detail", *(f"{state}_work" for state in [*OperationState.values, "spreading"])),
+    "accounts:operation_cancel": of("accounts:operation_cancel", "spreading_work"),
+    "accounts:activity": lambda _world: ["/o/acme/activity/", "/o/acme/activity/?who=nobody"],
+    "accounts:organisation_settings": here("accounts:organisation_settings"),
+    "accounts:members": here("accounts:members"),
+    "accounts:member_role": of("accounts:member_role", "member"),
+    "accounts:member_remove": of("accounts:member_remove", "member"),
+    "accounts:invitation_create": here("accounts:invitation_create"),
+    "accounts:contacts": here("accounts:contacts"),
+    "accounts:contact_add": here("accounts:contact_add"),
+    "accounts:profile": at("/profile/"),
+    "accounts:organisation_create": at("/organisations/new/"),
+    "account_email": at("/auth/email/"),
+    "account_change_password": at("/auth/password/change/"),
+    "account_logout": at("/auth/logout/"),
+    "account_reauthenticate": at("/auth/reauthenticate/"),
+    "usersessions_list": at("/auth/sessions/"),
+    "mfa_index": at("/auth/2fa/"),
+    "mfa_activate_totp": at("/auth/2fa/totp/activate/"),
+    "mfa_list_webauthn": at("/auth/2fa/webauthn/"),
+    "mfa_add_webauthn": at("/auth/2fa/webauthn/add/"),
+}
+STAFF = {
+    "portal:gallery": at("/gallery/"),
+    "mfa_reauthenticate": at("/auth/2fa/reauthenticate/"),
+    "mfa_deactivate_totp": at("/auth/2fa/totp/deactivate/"),
+    "mfa_view_recovery_codes": at("/auth/2fa/recovery-codes/"),
+    "mfa_generate_recovery_codes": at("/auth/2fa/recovery-codes/generate/"),
+}
+# URL names that show nobody a page of their own, and why.
+NO_PAGE = {
+    "home": "redirects", "accounts:connect_resume": "redirects", "account_set_password": "redirects: everybody has a password",
+    "accounts:account_kit_template": "a file", "accounts:account_record": "a file", "accounts:activity_export": "a file",
+    "accounts:activity_verifier": "a file", "accounts:operation_log": "a file", "mfa_download_recovery_codes": "a file",
+    "accounts:connect_waiting_status": "a fragment", "accounts:operation_progress": "a fragment of the page",
+    "accounts:connect_report": "POST", "accounts:connect_run_again": "POST", "accounts:operation_retry": "POST",
+    "accounts:operation_check": "POST", "accounts:activity_verify": "POST; its answer is on the page",
+    "accounts:organisation_switch": "POST", "accounts:invitation_accept": "POST", "accounts:member_leave": "POST",
+    "accounts:invitation_resend": "POST", "accounts:invitation_revoke": "POST", "accounts:contact_remove": "POST",
+    "accounts:contact_resend": "POST", "accounts:invitation_sign_up": "POST",
+    "portal:theme": "POST", "mfa_login_webauthn": "JSON", "mfa_reauthenticate_webauthn": "JSON",
+    "portal:brand": "a stylesheet", "portal:healthz": "JSON", "issuer_jwks": "JSON", "issuer_discovery": "JSON",
+    "account_confirm_login_code": "switched off", "mfa_edit_webauthn": "test_look's passkey", "mfa_remove_webauthn": "test_look's passkey",
+    "mfa_authenticate": "visited while staff signs in", "accounts:support_home": "visited as the support engineer",
+}  # fmt: skip
+
+
+# --- The world they show -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(portal, sandbox):
+    """Acme with an account and an operation in every state, an open invitation and an unconfirmed contact."""
+    acme, owner = Organisation.objects.get(slug="acme"), User.objects.get(email="owner@acme.example")
+    make_invitation(organisation=acme, invited_by=owner, email="new@acme.example", token="open-invitation")
+    make_contact(organisation=acme, token="open-contact")
+    found = SimpleNamespace(member=acme.memberships.exclude(user=owner).first().pk)
+
+    def connecting(name):
+        account = make_cloud_account(organisation=acme, created_by=owner, name=name.title(), home_region="eu-central-1")
+        issue_kit(account, after_generation=0, by=owner)
+        operation = Operation.objects.get(subject_id=str(account.pk))
+        setattr(found, name, account.pk)
+        setattr(found, f"{name}_work", operation.pk)
+        return CloudAccount.objects.get(pk=account.pk)
+
+    found.draft = make_cloud_account(organisation=acme, created_by=owner, name="Draft").pk
+    connecting("waiting")
+    advance(found.waiting_work)
+    connecting("failed").kits.update(expires_at=timezone.now())
+    advance(found.failed_work)
+    account = connecting("succeeded")
+    Customer(sandbox, account.external_id).run_kit(account.kits.get())
+    advance(found.succeeded_work)
+    stop_connecting(connecting("cancelled"), by=owner)
+    connecting("queued")
+    connecting("running")
+    _put(found.running_work, OperationState.RUNNING, StepState.RUNNING)
+    connecting("spreading")
+    spreading = {"waiting_on": Party.CLOUD, "waiting_why": "permissions_spreading", "waiting_params": {"count": "3"}}
+    _put(found.spreading_work, OperationState.WAITING, StepState.WAITING, **spreading)
+    assert {Operation.objects.get(pk=getattr(found, f"{state}_work")).state: state for state in OperationState.values} == {
+        state: state for state in OperationState.values
+    }
+    return found
+
+
+def _put(operation_id, state, step_state, **waiting):
+    """The operation in a state that passes too quickly to be looked at."""
+    now = timezone.now()
+    Operation.objects.filter(pk=operation_id).update(state=state, started_at=now, **waiting)
+    Step.objects.filter(operation=operation_id, position=1).update(
+        state=step_state, started_at=now, last_run_at=now, waiting_since=now if waiting else None, **waiting
+    )
+
+
+# --- Looking -------------------------------------------------------------------------------------------------------------
+
+
+def look_at_all(page, portal, paths, complaints, statuses=(200,)):
+    """Fails with one line a finding."""
+    wrong = []
+    for path in paths:
+        answer = page.goto(portal + path)
+        if answer.status not in statuses:
+            wrong.append(f"{path}: answered {answer.status}")
+            continue
+        wrong += [f"{path}: console: {text}" for text in complaints if is_fault(text)]
+        wrong += [f"{path}: {finding}" for finding in examine(page)]
+        complaints.clear()  # axe has its own troubles with a strict policy
+    if wrong:
+        pytest.fail(f"{len(wrong)} findings:\n" + "\n".join(wrong), pytrace=False)
+
+
+def examine(page):
+    """What axe finds, as `[theme width] rule: element, how to mend it`, and whether the page scrolls sideways."""
+    page.evaluate(AXE_SCRIPT)
+    found = []
+    for theme, width in LOOKS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate(SWITCH_THEME, theme)
+        violations = page.evaluate(
+            "rules => axe.run(rules).then(told => told.violations)", EVERY_RULE if theme == "light" else COLOUR_RULES
+        )
+        found += [f"[{theme} {width}] {violation['id']}: {in_words(node)}" for violation in violations for node in violation["nodes"]]
+        if (theme, width) == ("light", 320):
+            found += [f"[320] scrolls sideways: {element}" for element in page.evaluate(SIDEWAYS)]
+    return found
+
+
+def in_words(node):
+    return f"{json.dumps(node['target'])} {node['failureSummary'].splitlines()[-1].strip()}"
+
+
+def addresses(pages, world):
+    return [address for paths in pages.values() for address in paths(world)]
+
+
+def test_every_url_is_looked_at_or_has_no_page():
+    names = {url.name for url in all_urls() if not url.route.startswith("admin/")}
+
+    assert names == {*SIGNED_OUT, *OWNER, *STAFF, *NO_PAGE}
+
+
+def test_signed_out_pages(page, portal, world, complaints):
+    look_at_all(page, portal, addresses(SIGNED_OUT, world), complaints, statuses=(200, 410, 404))
+
+
+def test_pages_of_an_owner(page, portal, world, complaints):
+    sign_in(page, portal, "owner@acme.example")
+
+    look_at_all(page, portal, addresses(OWNER, world), complaints)
+
+    # A form with errors, and the answer of the log's proof.
+    page.goto(portal + reverse("accounts:connect_account", args=["acme", world.draft]))
+    page.get_by_label("AWS account number").fill("1")
+    page.get_by_role("button", name="Continue").click()
+    assert examine(page) == []
+    page.goto(f"{portal}/o/acme/activity/")
+    page.get_by_role("button", name=re.compile("^Verify")).first.click()
+    page.wait_for_load_state()
+    assert examine(page) == []
+
+
+def test_pages_with_nothing_on_them_and_pages_that_refuse(visit, portal, complaints):
+    owner = visit("owner@globex.example")
+    empty = [f"/o/globex/{path}" for path in ("", "accounts/", "operations/", "activity/", "settings/members/", "settings/contacts/")]
+    look_at_all(owner, portal, empty, complaints)
+
+    auditor = visit("auditor@acme.example")
+    look_at_all(auditor, portal, ["/o/acme/", "/o/acme/accounts/", "/o/acme/settings/members/"], complaints)
+    look_at_all(auditor, portal, ["/o/acme/accounts/connect/", "/admin/", "/gallery/"], complaints, statuses=(403,))
+    look_at_all(auditor, portal, ["/o/globex/", "/no/such/page/"], complaints, statuses=(404,))
+
+
+def test_error_pages(page, portal, complaints):
+    request = RequestFactory().get("/")
+    request.user = AnonymousUser()
+    pages = {
+        "bad-request": views.bad_request(request),
+        "forged": views.csrf_failure(request),
+        "gone": views.gone(request),
+        "broken": views.server_error(request),
+        "unavailable": views.unavailable(request),
+    }
+    for name, answer in pages.items():
+        page.route(f"{portal}/{name}/", partial(_answer, answer.content.decode()))
+    look_at_all(page, portal, [f"/{name}/" for name in pages], complaints)
+
+
+def test_pages_of_staff(page, visit, portal, world, complaints, settings):
+    engineer = visit("support@fernhill.example")
+    look_at_all(engineer, portal, ["/support/"], complaints)
+
+    # The clock may turn over to the next code between reading and typing.
+    settings.MFA_TOTP_TOLERANCE = 1
+    staff = User.objects.get(email="staff@fernhill.example")
+    TOTP.activate(staff, SECRET)
+    RecoveryCodes.activate(staff)
+    sign_in(page, portal, "staff@fernhill.example", leads_to="**/2fa/authenticate/")
+    assert examine(page) == []
+    page.get_by_label(re.compile("code", re.IGNORECASE)).fill(totp_code())
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/admin/")
+
+    look_at_all(page, portal, [*addresses(STAFF, world), *admin_pages()], complaints)
+
+
+def _answer(body, route):
+    route.fulfill(body=body, content_type="text/html")
+
+
+def totp_code() -> str:
+    return format_hotp_value(hotp_value(SECRET, next(yield_hotp_counters_from_time())))
+
+
+def admin_pages():
+    """The index, every list, and one row of each that has one."""
+    found = ["/admin/"]
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        found.append(reverse(f"{name}_changelist"))
+        if row := model._default_manager.first():
+            found.append(reverse(f"{name}_change", args=[row.pk]))
+    return found
