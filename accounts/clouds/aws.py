@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
     from mypy_boto3_sts import STSClient
 
-SESSION_SECONDS = 3600
+SESSION_SECONDS = 900
 WRONG_AUDIENCE = "wrong-audience.invalid"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 # Refusals that count as proof: AWS could read the token and said no. An issuer out of reach or a provider that is gone proves nothing.

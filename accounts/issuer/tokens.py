@@ -11,17 +11,24 @@ from accounts.clouds.base import TokenSource
 from accounts.issuer.addresses import issuer_url
 from accounts.issuer.keys import active_key, open_private_key
 from accounts.models import Kit
+from accounts.states import KitState
 
 LIFETIME_S = 300
 # Clouds' clocks differ by some seconds: a token is valid from a little before it was made.
 CLOCK_SKEW_S = 30
 
 
+class KitReplaced(Exception):  # noqa: N818  says what is the matter
+    """The kit is no longer the current one: nothing signs for it any more."""
+
+
 def token_source(kit: Kit) -> TokenSource:
-    """A source of tokens that name this kit's issuer: the only way a token is made."""
+    """A source of tokens that name this kit's issuer: the only way a token is made. Raises KitReplaced once the kit's time is over."""
     issuer = issuer_url(kit)
 
     def mint(*, subject: str, audience: str) -> str:
+        if not Kit.objects.filter(pk=kit.pk, state=KitState.CURRENT).exists():
+            raise KitReplaced(kit.pk)
         return sign(issuer=issuer, subject=subject, audience=audience)
 
     return mint

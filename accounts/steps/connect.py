@@ -1,6 +1,6 @@
 """Steps of connecting a cloud account. Each makes one kind of call, is safe to run twice and answers with an outcome.
 
-run_kit -> check_kit -> check_permissions -> check_trust -> check_refusals -> finish
+run_kit -> name_contact -> check_kit -> check_permissions -> check_trust -> check_refusals -> finish
 """
 
 from collections.abc import Callable, Iterable
@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
 from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, require_current_kit
+from accounts.issuer.tokens import KitReplaced
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Contact, Kit, TrustCheck
 from accounts.states import AccountState, KitState
@@ -127,6 +128,14 @@ def _pace(kit: Kit) -> int:
 
 
 @on_account
+def name_contact(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
+    """Somebody is named whom to tell. Asked before the checks, so that none of them grows old while a person is waited for."""
+    if not account.organisation.has_operational_contact():
+        return Wait(30, on=Party.YOU, why="contact_missing")
+    return Done()
+
+
+@on_account
 def check_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
     """The kit has finished, and it is the one issued for this account: version, generation, account, region."""
     report = adapter.describe_kit()
@@ -177,14 +186,24 @@ def check_refusals(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: C
 
 @on_account
 def finish(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
-    """Connected, once somebody is named whom to tell. The cloud account belongs to one organisation only."""
-    if not account.organisation.contacts.filter(purpose=Contact.Purpose.OPERATIONAL).exists():
-        return Wait(30, on=Party.YOU, why="contact_missing")
+    """Connected. The trust is proven once more, just now: what the checks found may be as old as a retry."""
+    adapter.probe_trust()
+    adapter.check_trust_unedited()
     try:
-        _move_once(account, AccountState.VERIFYING, AccountState.CONNECTED)
+        is_ours = _connect(account, kit)
     except IntegrityError:
         return Fail("duplicate_account", params={"account_id": account.external_id})
-    return Done()
+    return Done() if is_ours else Fail("kit_replaced")
+
+
+def _connect(account: CloudAccount, kit: Kit) -> bool:
+    """The move to CONNECTED, unless an earlier run of the step has made it. False: another kit has taken this one's place."""
+    with transaction.atomic():
+        account = CloudAccount.objects.select_for_update().get(pk=account.pk)
+        if not account.kits.filter(pk=kit.pk, state=KitState.CURRENT).exists():
+            return False
+        _move_once(account, AccountState.VERIFYING, AccountState.CONNECTED)
+        return account.state == AccountState.CONNECTED
 
 
 def _move_once(account: CloudAccount, was: AccountState, to: AccountState) -> None:
@@ -226,7 +245,7 @@ def _succeeded(operation: Operation) -> None:
 
 def _tell(account: CloudAccount, operation: Operation, template: str, page: str, pk: object) -> None:
     """Mail to the one who asked and to the operational contacts, once each, after the ending is committed."""
-    contacts = account.organisation.contacts.filter(purpose=Contact.Purpose.OPERATIONAL).values_list("email", flat=True)
+    contacts = account.organisation.contacts.operational().confirmed().values_list("email", flat=True)
     asked_by = [operation.requested_by.email] if operation.requested_by else []
     url = absolute_url(page, account.organisation.slug, pk)
     context = {"account": account, "reference": operation.reference, "url": url, "failure": _failure(operation)}
@@ -270,6 +289,7 @@ register(
         steps=(
             # A kit lives seven days; the step fails by itself when it expires, so patience only has to outlast that.
             StepSpec("run_kit", _("You run the kit"), run_kit, actor=Party.YOU, budget=timedelta(days=8), patience=timedelta(days=8)),
+            StepSpec("name_contact", _("You name a contact"), name_contact, actor=Party.YOU),
             StepSpec(
                 "check_kit",
                 _("The cloud finishes the kit"),
@@ -278,10 +298,10 @@ register(
                 budget=timedelta(minutes=20),
                 late_code="stack_not_finished",
             ),
-            StepSpec("check_permissions", _("Each permission is held"), check_permissions),
-            StepSpec("check_trust", _("Trust is as shipped"), check_trust),
-            StepSpec("check_refusals", _("Wrong sign-ins are refused"), check_refusals),
-            StepSpec("finish", _("Account is connected"), finish),
+            StepSpec("check_permissions", _("Each permission is held"), check_permissions, retry_from="check_kit"),
+            StepSpec("check_trust", _("Trust is as shipped"), check_trust, retry_from="check_kit"),
+            StepSpec("check_refusals", _("Wrong sign-ins are refused"), check_refusals, retry_from="check_kit"),
+            StepSpec("finish", _("Account is connected"), finish, retry_from="check_kit"),
         ),
         on_failed=_failed,
         on_succeeded=_succeeded,
@@ -290,7 +310,7 @@ register(
         subject_url=account_url,
         your_part_url=your_part_url,
         cloud_name="AWS",
-        retry_note=_("The kit and every check that has passed are kept."),
+        retry_note=_("The kit is kept. Every check is made again."),
         cancel_note=_("The kit's trust ends at once. What it made in your cloud stays there until you delete its stack."),
     )
 )

@@ -12,10 +12,12 @@ from django.utils import timezone
 from accounts import kits
 from accounts.actions.connect import issue_kit
 from accounts.failures import FAILURES
+from accounts.issuer.tokens import KitReplaced, token_source
 from accounts.models import CloudAccount, Kit, TrustCheck
-from accounts.states import AccountState
+from accounts.states import AccountState, KitState
 from accounts.steps.connect import ELSEWHERE_EVERY, PROPAGATION_BUDGET
 from portal.audit.models import Event
+from portal.operations.actions import request_retry
 from portal.operations.models import Operation, Step
 from portal.operations.states import OperationState, Party
 from portal.operations.tasks import advance
@@ -28,7 +30,7 @@ NUMBER = "111122223333"
 
 @pytest.fixture
 def account(acme, alice):
-    make_contact(organisation=acme, email="night@acme.example")
+    make_contact(organisation=acme, email="night@acme.example", confirmed_at=timezone.now())
     account = make_cloud_account(organisation=acme, external_id=NUMBER, name="Production")
     issue_kit(account, after_generation=0, by=alice)
     return CloudAccount.objects.get(pk=account.pk)
@@ -313,6 +315,41 @@ def test_connect_run_again_kills_the_old_kit(account, customer, alice):
     assert (operation.waiting_why, kit_of(account).generation) == ("kit_not_run", 2)
     customer.run_kit(kit_of(account))
     assert drive().state == OperationState.SUCCEEDED
+
+
+def test_connect_does_not_rest_on_checks_made_before_a_wait(account, customer, acme):
+    acme.contacts.all().delete()
+    kit = kit_of(account)
+    customer.run_kit(kit)
+    operation = drive()
+    assert (operation.waiting_on, operation.waiting_why) == (Party.YOU, "contact_missing")
+    assert not account.trust_checks.exists()
+    customer.delete_provider()
+    make_contact(organisation=acme)
+
+    ends_with(account, "provider_deleted")
+
+
+def test_connect_retry_makes_every_check_again(account, customer, alice):
+    kit = kit_of(account)
+    customer.run_kit(kit)
+    other = make_cloud_account(external_id=NUMBER, state=AccountState.CONNECTED)
+    ends_with(account, "duplicate_account")
+    CloudAccount.objects.filter(pk=other.pk).update(state=AccountState.OFFBOARDED)
+    customer.client("iam").delete_role_permissions_boundary(RoleName=f"byoc-{kit.suffix}-support")
+    request_retry(Operation.objects.get(), by=alice)
+
+    ends_with(account, "boundary_removed")
+
+
+def test_connect_kit_replaced_at_the_last_moment_does_not_connect(account, customer):
+    customer.run_kit(kit_of(account))
+    stale = kit_of(account)
+    Kit.objects.update(state=KitState.OUTDATED)
+
+    with pytest.raises(KitReplaced):
+        token_source(stale)(subject="account:x:ops", audience="sts.amazonaws.com")
+    ends_with(account, "kit_replaced")
 
 
 @pytest.mark.parametrize("fault", ["throttle", "500", "lost_reply"])

@@ -84,6 +84,11 @@ class AwsKit:
         document = {"Version": "2012-10-17", "Statement": [_statements()[grant.sid] for grant in GRANTS if grant.role == role]}
         return json.dumps(document, indent=2)
 
+    @property
+    def policies(self) -> list[tuple[Role, str]]:
+        """Each role of the kit with its policy as JSON."""
+        return [(role, self.policy_json(role)) for role in Role]
+
     # --- what the customer runs ---
 
     def parameters(self, *, account: str, generation: int, suffix: str, issuer_url: str, external_id: str, region: str) -> dict[str, str]:
