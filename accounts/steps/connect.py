@@ -269,6 +269,8 @@ def _retried(operation: Operation) -> None:
     account = CloudAccount.objects.select_for_update().get(pk=operation.subject_id)
     to = AccountState.VERIFYING if "principal" in operation.data else AccountState.WAITING_FOR_KIT
     move_account(account, to, by=WORKER, is_recorded=False)
+    # What the customer said about the stack has been answered; the next look is at AWS itself.
+    account.kits.update(reported_stack="")
 
 
 def account_url(operation: Operation) -> str:

@@ -135,6 +135,16 @@ def test_connect_kit_run_in_another_account_is_named_when_reported(account, sand
     ends_with(account, "wrong_account")
 
 
+def test_connect_retry_after_a_wrong_report_looks_at_aws_itself(account, customer, alice):
+    Kit.objects.update(reported_stack="arn:aws:cloudformation:us-east-1:999900001111:stack/x/1")
+    ends_with(account, "wrong_account")
+    customer.run_kit(kit_of(account))
+
+    request_retry(Operation.objects.get(), by=alice)
+
+    assert drive().state == OperationState.SUCCEEDED
+
+
 def test_connect_kit_run_in_another_region_is_named(account, customer):
     customer.run_kit(kit_of(account), region="eu-west-1", template=without_rules())
 
