@@ -1,11 +1,14 @@
 """What a person asks for on the way to a connected account. Each: check, write rows and one event, queue after commit."""
 
+from collections.abc import Callable
+
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import kits
 from accounts.availability import why_not_discard, why_not_edit, why_not_issue_kit, why_not_stop
+from accounts.availability_people import NotAllowed, refuse_if
 from accounts.models import CloudAccount, Kit, Organisation, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
 from accounts.states import AccountState, KitState
@@ -17,10 +20,6 @@ from portal.operations.engine import start
 from portal.operations.models import Operation
 
 CONNECT = "connect_cloud_account"
-
-
-class NotAllowed(Exception):
-    """The act is not possible now; the message says why, in the user's language."""
 
 
 class DuplicateAccount(Exception):
@@ -40,13 +39,13 @@ def start_draft(*, organisation: Organisation, cloud: Cloud, by: User) -> CloudA
 
 def save_identity(account: CloudAccount, *, name: str, external_id: str, by: User) -> None:
     """Name and number of the account. Raises NotAllowed, DuplicateAccount."""
-    _refuse(why_not_edit(account))
-    changes = {"name": [account.name, name], "account_number": [account.external_id, external_id]}
-    account.name, account.external_id = name, external_id
     try:
         with transaction.atomic():
-            _save_draft(account, "place", "name", "external_id")
-            _record(account, "details_saved", by=by, **changes)
+            locked = _lock(account, why_not_edit)
+            changes = {"name": [locked.name, name], "account_number": [locked.external_id, external_id]}
+            locked.name, locked.external_id = name, external_id
+            _save_draft(locked, "place", "name", "external_id")
+            _record(locked, "details_saved", by=by, **changes)
     except IntegrityError as error:
         existing = (
             account.organisation.cloud_accounts.live().filter(cloud=account.cloud, external_id=external_id).exclude(pk=account.pk).first()
@@ -58,21 +57,21 @@ def save_identity(account: CloudAccount, *, name: str, external_id: str, by: Use
 
 def save_place(account: CloudAccount, *, region: str, by: User) -> None:
     """The region the kit runs in. Raises NotAllowed."""
-    _refuse(why_not_edit(account))
-    changes = {"region": [account.home_region, region]}
-    account.home_region = region
     with transaction.atomic():
-        _save_draft(account, "review", "home_region")
-        _record(account, "details_saved", by=by, **changes)
+        locked = _lock(account, why_not_edit)
+        changes = {"region": [locked.home_region, region]}
+        locked.home_region = region
+        _save_draft(locked, "review", "home_region")
+        _record(locked, "details_saved", by=by, **changes)
 
 
 def accept_review(account: CloudAccount, *, by: User) -> None:
     """The customer has read what the kit makes and may do. Raises NotAllowed."""
-    _refuse(why_not_edit(account))
     kit = kits.load(account.cloud)
     with transaction.atomic():
-        _save_draft(account, "preflight")
-        _record(account, "kit_reviewed", by=by, kit_version=kit.version, kit_hash=kit.content_hash)
+        locked = _lock(account, why_not_edit)
+        _save_draft(locked, "preflight")
+        _record(locked, "kit_reviewed", by=by, kit_version=kit.version, kit_hash=kit.content_hash)
 
 
 def issue_kit(account: CloudAccount, *, after_generation: int, by: User) -> None:
@@ -80,11 +79,8 @@ def issue_kit(account: CloudAccount, *, after_generation: int, by: User) -> None
 
     `after_generation` is the newest generation the page showed (0 for none): a second click finds it overtaken and changes nothing.
     """
-    _refuse(why_not_issue_kit(account))
     with transaction.atomic():
-        # One row lock orders a double click, two tabs and a colleague: each sees what the one before has done.
-        account = CloudAccount.objects.select_for_update().get(pk=account.pk)
-        _refuse(why_not_issue_kit(account))
+        account = _lock(account, why_not_issue_kit)
         if newest_generation(account) != after_generation:
             return
         cancel_live(subject_of(account), by=by, is_recorded=False)
@@ -117,10 +113,8 @@ def report_stack(account: CloudAccount, *, stack: str, by: User) -> None:
 
 def stop_connecting(account: CloudAccount, *, by: User) -> None:
     """Back to a draft: nothing is watched any more and the kit's trust is dead on our side. Raises NotAllowed."""
-    _refuse(why_not_stop(account))
     with transaction.atomic():
-        account = CloudAccount.objects.select_for_update().get(pk=account.pk)
-        _refuse(why_not_stop(account))
+        account = _lock(account, why_not_stop)
         cancel_live(subject_of(account), by=by, is_recorded=False)
         account.refresh_from_db()
         retire_kits(account)
@@ -133,10 +127,8 @@ def stop_connecting(account: CloudAccount, *, by: User) -> None:
 
 def discard_draft(account: CloudAccount, *, by: User) -> None:
     """Throw a draft away. What it was stays in the activity log. Raises NotAllowed."""
-    _refuse(why_not_discard(account))
     with transaction.atomic():
-        account = CloudAccount.objects.select_for_update().get(pk=account.pk)
-        _refuse(why_not_discard(account))
+        account = _lock(account, why_not_discard)
         _record(account, "draft_discarded", by=by, account_number=account.external_id)
         account.kits.all().delete()
         account.delete()
@@ -184,9 +176,11 @@ def furthest(one: str, other: str) -> str:
     return max(one, other, key=STEPS.index)
 
 
-def _refuse(reason: str) -> None:
-    if reason:
-        raise NotAllowed(reason)
+def _lock(account: CloudAccount, why_not: Callable[[CloudAccount], str]) -> CloudAccount:
+    """The row as it is now: one lock orders a double click, two tabs and a colleague. Raises NotAllowed."""
+    locked = CloudAccount.objects.select_for_update().get(pk=account.pk)
+    refuse_if(why_not(locked))
+    return locked
 
 
 def _record(account: CloudAccount, what: str, *, by: User, **details: object) -> None:

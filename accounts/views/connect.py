@@ -18,7 +18,6 @@ from accounts.access import OrganisationRequest, Permission, requires
 from accounts.actions.connect import (
     STEPS,
     DuplicateAccount,
-    NotAllowed,
     accept_review,
     discard_draft,
     issue_kit,
@@ -30,6 +29,7 @@ from accounts.actions.connect import (
     stop_connecting,
 )
 from accounts.availability import why_not_discard, why_not_stop
+from accounts.availability_people import NotAllowed
 from accounts.forms.connect import IdentityForm, PlaceForm, ReportForm, StartForm
 from accounts.kit_links import ROUTES, kit_links, named_resources
 from accounts.kits.manifest import grouped
@@ -191,7 +191,7 @@ def connect_report(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 @gate
 @require_GET
 def connect_waiting_status(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    """Polled by the waiting page: nothing while waiting, a redirect once connected or failed."""
+    """Polled by the waiting page: a redirect once connected, else nothing; a failure shows in the operation's own panel there."""
     account = _account(request, pk)
     if account.state in PROVEN_STATES:
         return HttpResponse(headers={"HX-Redirect": step_url(account, "done")})
@@ -293,7 +293,7 @@ def _route_tabs(via: str) -> list[dict[str, Any]]:
 
 
 def _refused(request: OrganisationRequest, account: CloudAccount, reason: NotAllowed) -> HttpResponse:
-    return render(request, "accounts/connect_refused.html", {"account": account, "reason": str(reason)}, status=409)
+    return render(request, "accounts/connect_refused.html", {"account": account, "reason": reason.reason}, status=409)
 
 
 def _page(request: OrganisationRequest, step: str, account: CloudAccount | None, **context: Any) -> HttpResponse:

@@ -5,7 +5,6 @@ from django.db import IntegrityError, transaction
 
 from accounts.actions.connect import (
     DuplicateAccount,
-    NotAllowed,
     accept_review,
     discard_draft,
     issue_kit,
@@ -15,6 +14,7 @@ from accounts.actions.connect import (
     start_draft,
     stop_connecting,
 )
+from accounts.availability_people import NotAllowed
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
 from accounts.states import PROVEN_STATES, AccountState, KitState
@@ -53,6 +53,19 @@ def test_save_identity_again_does_not_lose_the_way(organisation, person):
     save_identity(account, name="Renamed", external_id=account.external_id, by=person)
 
     assert CloudAccount.objects.get().wizard_step == "preflight"
+
+
+def test_save_from_a_page_read_before_the_kit_was_issued_changes_nothing(organisation, person):
+    account = make_cloud_account(organisation=organisation, external_id="111122223333")
+    issue_kit(CloudAccount.objects.get(), after_generation=0, by=person)
+
+    with pytest.raises(NotAllowed, match="already made for this account number"):
+        save_identity(account, name="Renamed", external_id="444455556666", by=person)
+    with pytest.raises(NotAllowed, match="already made for this account number"):
+        save_place(account, region="eu-west-1", by=person)
+
+    stored = CloudAccount.objects.get()
+    assert (stored.external_id, stored.home_region) == ("111122223333", "us-east-1")
 
 
 def test_save_identity_of_an_account_this_organisation_has_names_it(organisation, person):
