@@ -1,4 +1,4 @@
-"""Cloud adapters: the only code that talks to a customer's cloud. Each loads when it is first used."""
+"""Cloud adapters: the only code that talks to a customer's cloud. Each loads when first used: start-up imports no SDK."""
 
 from importlib import import_module
 

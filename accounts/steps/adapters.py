@@ -1,22 +1,17 @@
-"""From our rows to a cloud adapter. An adapter loads by name when first used: start-up stays fast, no SDK is imported before."""
-
-from functools import cache
-from importlib import import_module
+"""From our rows to the adapter of a cloud."""
 
 from accounts import kits
+from accounts.clouds import open_account
 from accounts.clouds.base import CloudAdapter, Target
 from accounts.issuer.addresses import issuer_url
 from accounts.issuer.tokens import token_source
 from accounts.models import CloudAccount, Kit
 
-ADAPTERS = {"aws": "accounts.clouds.aws:AwsAdapter"}
-
 
 def adapter_for(account: CloudAccount, kit: Kit, *, was_trusted: bool) -> CloudAdapter:
     """`was_trusted`: a sign-in with this kit has worked before, so a refusal now means something else."""
     target = target_of(account, kit, was_trusted=was_trusted)
-    adapter: CloudAdapter = _adapter_class(account.cloud)(target, token_source(kit), kits.load(account.cloud).shipped(target))
-    return adapter
+    return open_account(account.cloud, target, token_source(kit), kits.load(account.cloud).shipped(target))
 
 
 def target_of(account: CloudAccount, kit: Kit, *, was_trusted: bool = False) -> Target:
@@ -32,10 +27,3 @@ def target_of(account: CloudAccount, kit: Kit, *, was_trusted: bool = False) -> 
         audience=kits.load(account.cloud).audience,
         was_trusted=was_trusted,
     )
-
-
-@cache
-def _adapter_class(cloud: str) -> "type":
-    module, _, name = ADAPTERS[cloud].partition(":")
-    found: type = getattr(import_module(module), name)
-    return found
