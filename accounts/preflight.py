@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts import kits
-from accounts.models import CloudAccount, Contact
+from accounts.models import CloudAccount
 
 Result = Literal["pass", "warn", "block"]
 
@@ -79,7 +79,7 @@ def _template(account: CloudAccount) -> Check:
 def _contact(account: CloudAccount) -> Check:
     title = _("Operational contact")
     url = reverse("accounts:contacts", args=[account.organisation.slug])
-    if account.organisation.contacts.filter(purpose=Contact.Purpose.OPERATIONAL).exists():
+    if account.organisation.has_operational_contact():
         return Check(title, "pass", _("Somebody is named whom to tell when this account needs attention."))
     return Check(title, "warn", _("Nobody is named yet. You need one operational contact to finish."), _("Add a contact"), url)
 

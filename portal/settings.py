@@ -181,7 +181,6 @@ ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True  # only in the browser that signed up
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_CHANGE_EMAIL = True  # one address a person; a new one replaces it once confirmed
-ALLAUTH_TRUSTED_PROXY_COUNT = int(env.bool("PORTAL_BEHIND_PROXY", default=False))
 MFA_ADAPTER = "accounts.sign_in.MfaAdapter"
 # Nobody is signed in with an unconfirmed address; without this, people with a second factor could not change theirs.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
@@ -189,7 +188,6 @@ USERSESSIONS_ADAPTER = "accounts.sign_in.SessionsAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = urlsplit(PORTAL_URL).hostname == "localhost"
-MFA_TOTP_ISSUER = env.str("PORTAL_PROVIDER_NAME", default="Your provider")
 USERSESSIONS_TRACK_ACTIVITY = True
 SESSION_COOKIE_AGE = int(timedelta(days=14).total_seconds())
 
@@ -200,7 +198,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("PORTAL_MAIL_FROM", default=f"no-rep
 
 # --- The provider: name and look (UX section d, brand contract) -----------------------------------------------------
 
-PROVIDER_NAME = env.str("PORTAL_PROVIDER_NAME", default="Your provider")
+PROVIDER_NAME = MFA_TOTP_ISSUER = env.str("PORTAL_PROVIDER_NAME", default="Your provider")
 PROVIDER_SUPPORT_EMAIL = env.str("PORTAL_SUPPORT_EMAIL", default=DEFAULT_FROM_EMAIL)
 BRAND_ACCENT = env.str("PORTAL_BRAND_ACCENT", default="")
 
@@ -234,6 +232,7 @@ IS_HTTPS = PORTAL_URL.startswith("https://")
 SECURE_SSL_REDIRECT = IS_HTTPS
 # True: a reverse proxy of ours sets X-Forwarded-Proto and appends the client to X-Forwarded-For; both are believed only then.
 BEHIND_PROXY = env.bool("PORTAL_BEHIND_PROXY", default=False)
+ALLAUTH_TRUSTED_PROXY_COUNT = int(BEHIND_PROXY)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS

@@ -40,11 +40,6 @@ class CloudAccountQuerySet(models.QuerySet["CloudAccount"]):
     def proven(self) -> "CloudAccountQuerySet":
         return self.filter(state__in=PROVEN_STATES)
 
-    def with_current_kit(self) -> "CloudAccountQuerySet":
-        """Each account's `current_kits` list, at most one long, in one further query."""
-        current = Kit.objects.filter(state=KitState.CURRENT)
-        return self.prefetch_related(models.Prefetch("kits", queryset=current, to_attr="current_kits"))
-
     def live(self) -> "CloudAccountQuerySet":
         return self.exclude(state__in=TERMINAL_STATES)
 

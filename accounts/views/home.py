@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from accounts.access import OrganisationRequest, Permission, requires
-from accounts.models import CloudAccount, Contact, User
+from accounts.models import CloudAccount, User
 from accounts.states import AccountState
 from portal.operations.models import Operation
 
@@ -93,7 +93,7 @@ def _account_need(account: CloudAccount) -> Need | None:
 def _tasks(request: OrganisationRequest, accounts: list[CloudAccount]) -> list[Task]:
     slug = request.organisation.slug
     has_colleagues = request.organisation.memberships.count() > 1
-    has_contact = request.organisation.contacts.filter(purpose=Contact.Purpose.OPERATIONAL).exists()
+    has_contact = request.organisation.has_operational_contact()
     is_connected = any(not account.is_connecting for account in accounts)
     return [
         Task(

@@ -248,10 +248,6 @@ class Step(models.Model):
         return f"{self.position}. {self.name}"
 
     @property
-    def has_started(self) -> bool:
-        return self.started_at is not None
-
-    @property
     def is_done(self) -> bool:
         return self.state == StepState.DONE
 

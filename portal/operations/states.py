@@ -37,7 +37,6 @@ class StepState(TextChoices):
     CANCELLED = "cancelled", pgettext_lazy("step state", "Cancelled")
 
 
-STARTED_STEP_STATES = frozenset({StepState.RUNNING, StepState.WAITING})
 ENDED_STEP_STATES = frozenset({StepState.DONE, StepState.FAILED, StepState.CANCELLED})
 
 
