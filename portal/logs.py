@@ -14,6 +14,8 @@ SECRETS = re.compile(
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|(?i:(?<![a-z])(?:password|secret|token|authorization|session_key|api_key)\w*[\"']?\s*[=:]\s*[\"']?)[^\s\"',}]{4,}"
 )
+# The secret part of a link that came by mail: whoever reads the path of a request could open it.
+LINKS = re.compile(r"(/(?:invitations|contacts/confirm|auth/confirm-email|auth/password/reset/key)/)[^/\s\"'?#]+")
 REMOVED = "[removed]"
 
 
@@ -21,7 +23,7 @@ def remove_secrets(logger: Any, name: str, event: MutableMapping[str, Any]) -> M
     """Structlog processor: cleans every text of an event, tracebacks included."""
     for key, value in event.items():
         if isinstance(value, str):
-            event[key] = SECRETS.sub(REMOVED, value)
+            event[key] = LINKS.sub(rf"\1{REMOVED}", SECRETS.sub(REMOVED, value))
     return event
 
 

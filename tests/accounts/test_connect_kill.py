@@ -7,7 +7,6 @@ death between COMMIT and the hand-over to the broker loses it; Home and the acco
 """
 
 from collections import Counter
-from queue import Empty
 
 import pytest
 from django.core import mail
@@ -16,7 +15,6 @@ from accounts.actions.connect import issue_kit
 from accounts.models import CloudAccount, Kit, TrustCheck
 from accounts.states import AccountState
 from portal.audit.models import Event
-from portal.celery import app
 from portal.operations.models import Operation
 from portal.operations.registry import KINDS
 from portal.operations.states import OperationState
@@ -25,7 +23,7 @@ from tests import kill_server
 from tests.customer import Customer
 from tests.factories import make_cloud_account, make_contact
 from tests.kill import POINTS, lose_lease
-from tests.worker import flush_broker, process_environment
+from tests.worker import flush_broker, process_environment, work_off_queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "111122223333"
@@ -61,18 +59,6 @@ def finish_with_a_fresh_worker(operation) -> None:
         lose_lease(operation.pk)
         ring_due_operations()
     pytest.fail(f"{operation.reference} is still {operation.state}")
-
-
-def work_off_queue() -> None:
-    with app.connection_for_read() as connection, connection.SimpleQueue("celery") as queue:
-        while True:
-            try:
-                message = queue.get(block=False)
-            except Empty:
-                return
-            args, kwargs, _embedded = message.payload
-            app.tasks[message.headers["task"]].apply(args, kwargs, throw=True)
-            message.ack()
 
 
 def assert_connected_once(operation) -> None:
