@@ -1,5 +1,7 @@
 """Mail leaves after the act is committed, through a task that tries again: a mail server that is down costs no act.
 
+A mail may carry a link that opens something, and a broker writes its queue to disk: bodies are sealed on the way to the worker.
+
 Texts stand in templates/emails/: the first line is the subject, the rest the body. Plain text: it reads everywhere.
 """
 
@@ -15,6 +17,8 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 from kombu.exceptions import OperationalError
+
+from accounts.issuer.seal import seal, unseal
 
 log = structlog.get_logger()
 
@@ -36,19 +40,20 @@ def queue_message(message: EmailMessage) -> None:
 
 def hand_over(*, to: str, subject: str, body: str) -> None:
     """Queue the mail; with the broker down, send it from here. One try then, so that a page does not hang."""
+    mail = {"to": to, "subject": subject, "sealed_body": seal(body.encode())}
     try:
-        send_mail_task.delay(to=to, subject=subject, body=body)
+        send_mail_task.delay(**mail)
     except OperationalError:
         log.warning("mail_sent_without_queue")
-        send_mail_task.apply(kwargs={"to": to, "subject": subject, "body": body}, retries=send_mail_task.max_retries)
+        send_mail_task.apply(kwargs=mail, retries=send_mail_task.max_retries)
 
 
 @shared_task(
     autoretry_for=(SMTPException, OSError), retry_backoff=5, retry_backoff_max=600, max_retries=10, soft_time_limit=30, time_limit=60
 )
-def send_mail_task(*, to: str, subject: str, body: str) -> None:
+def send_mail_task(*, to: str, subject: str, sealed_body: str) -> None:
     """Send one mail. May send twice when the worker dies between the mail server's answer and the acknowledgement."""
-    EmailMessage(subject=subject, body=body, to=[to]).send()
+    EmailMessage(subject=subject, body=unseal(sealed_body).decode(), to=[to]).send()
 
 
 def absolute_url(name: str, *args: object) -> str:

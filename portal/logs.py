@@ -14,17 +14,38 @@ SECRETS = re.compile(
     r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"
     r"|(?i:(?<![a-z])(?:password|secret|token|authorization|session_key|api_key)\w*[\"']?\s*[=:]\s*[\"']?)[^\s\"',}]{4,}"
 )
-# The secret part of a link that came by mail: whoever reads the path of a request could open it.
-LINKS = re.compile(r"(/(?:invitations|contacts/confirm|auth/confirm-email|auth/password/reset/key)/)[^/\s\"'?#]+")
 REMOVED = "[removed]"
+# Our own addresses that open something for whoever has them; also inside `?next=`, where the slashes are encoded, perhaps twice.
+SLASH = r"(?:/|%(?:25)*2F)"
+LINKS = re.compile(
+    rf"({SLASH}(?:invitations|contacts{SLASH}confirm|confirm-email|reset{SLASH}key){SLASH})"
+    # An invitation's id is no secret, and `new` is a page.
+    rf"(?!new\b|[0-9a-f]{{8}}-(?:[0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}\b)(?:(?!{SLASH})[^\s?#&\"'<>\\])+",
+    re.IGNORECASE,
+)
+
+
+def clean(text: str) -> str:
+    """The text without what opens a door."""
+    return LINKS.sub(rf"\1{REMOVED}", SECRETS.sub(REMOVED, text))
 
 
 def remove_secrets(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Structlog processor: cleans every text of an event, tracebacks included."""
+    """Structlog processor: cleans every text of an event, tracebacks included. Names with an underscore are the formatter's own."""
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = LINKS.sub(rf"\1{REMOVED}", SECRETS.sub(REMOVED, value))
+        if not key.startswith("_"):
+            event[key] = _cleaned(value)
     return event
+
+
+def _cleaned(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {str(key): _cleaned(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [_cleaned(item) for item in value]
+    return clean(value if isinstance(value, str) else repr(value))
 
 
 SHARED: list[Processor] = [

@@ -1,4 +1,4 @@
-"""Sealing of private keys at rest: Fernet under PORTAL_SEAL_KEYS, the first seals, all open (so keys can be rotated)."""
+"""Sealing of what must not lie about in clear: Fernet under PORTAL_SEAL_KEYS, the first seals, all open (so keys can be rotated)."""
 
 from functools import cache
 
@@ -7,7 +7,7 @@ from django.conf import settings
 
 
 class SealBroken(Exception):
-    """No configured seal key opens the row: a key was removed too early, or the row was altered."""
+    """No configured seal key opens it: a key was removed too early, or what was sealed was altered."""
 
 
 def seal(secret: bytes) -> str:
@@ -19,7 +19,7 @@ def unseal(sealed: str) -> bytes:
     try:
         return _box(tuple(settings.SEAL_KEYS)).decrypt(sealed.encode())
     except InvalidToken as error:
-        message = "A signing key cannot be opened with PORTAL_SEAL_KEYS: put the key that sealed it back at the end of the list."
+        message = "Something sealed cannot be opened with PORTAL_SEAL_KEYS: put the key that sealed it back at the end of the list."
         raise SealBroken(message) from error
 
 

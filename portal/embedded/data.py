@@ -59,7 +59,8 @@ class DataDirectory:
                 self._empty()
             self._check_layout()
             self._check_space()
-            self.logs.mkdir(exist_ok=True)
+            self.logs.mkdir(mode=0o700, exist_ok=True)
+            self.logs.chmod(0o700)  # also where an earlier version made it
         except PermissionError as error:
             message = (
                 f"The data directory {self.path} cannot be written ({error.strerror}: {error.filename}). Run the demo as the user who "

@@ -173,3 +173,11 @@ def test_fingerprint_follows_names_and_contents_but_not_bytecode(tmp_path):
     (tmp_path / "one.css").write_text("ab")
 
     assert len({first, second, fingerprint([tmp_path]), fingerprint([tmp_path], "more")}) == 4
+
+
+def test_data_logs_are_read_by_the_owner_only_also_where_an_earlier_demo_made_them(tmp_path):
+    directory = DataDirectory(tmp_path / "data")
+    with directory.opened():
+        directory.logs.chmod(0o755)
+    with directory.opened():
+        assert stat.S_IMODE(directory.logs.stat().st_mode) == 0o700
