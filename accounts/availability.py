@@ -1,9 +1,12 @@
 """May I, and if not, why: one function per act. Button, form and action ask the same one."""
 
+from uuid import UUID
+
 from django.utils.translation import gettext as _
 
-from accounts.models import CloudAccount
-from accounts.states import CONNECTING_STATES, AccountState
+from accounts.models import CloudAccount, Kit
+from accounts.states import CONNECTING_STATES, AccountState, KitState
+from portal.operations.models import Operation
 
 
 def why_not_edit(account: CloudAccount) -> str:
@@ -24,6 +27,14 @@ def why_not_issue_kit(account: CloudAccount) -> str:
     if not account.home_region:
         return _("Choose the region for the kit first.")
     return ""
+
+
+def why_not_retry_connecting(operation: Operation) -> str:
+    """Empty while the attempt that failed is still the account's own: not stopped, not connected, no newer kit."""
+    kit = Kit.objects.select_related("account").filter(account_id=UUID(operation.subject_id)).first()
+    if kit and str(kit.pk) == operation.data["kit"] and kit.state == KitState.CURRENT and kit.account.state == AccountState.FAILED:
+        return ""
+    return _("The kit of this attempt is no longer in use. Go on from the account's own page.")
 
 
 def why_not_stop(account: CloudAccount) -> str:

@@ -18,7 +18,7 @@ LIFETIME_S = 300
 CLOCK_SKEW_S = 30
 
 
-class KitReplaced(Exception):  # noqa: N818  says what is the matter
+class KitReplaced(Exception):
     """The kit is no longer the current one: nothing signs for it any more."""
 
 

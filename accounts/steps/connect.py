@@ -13,10 +13,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
+from accounts.availability import why_not_retry_connecting
 from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, require_current_kit
 from accounts.issuer.tokens import KitReplaced
 from accounts.mail import absolute_url, queue_mail
-from accounts.models import CloudAccount, Contact, Kit, TrustCheck
+from accounts.models import CloudAccount, Kit, TrustCheck
 from accounts.states import AccountState, KitState
 from accounts.steps.adapters import adapter_for, target_of
 from accounts.transitions import move_account, move_kit, retire_kits
@@ -27,6 +28,7 @@ from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
 from portal.operations.registry import Kind, StepSpec, register
 from portal.operations.states import Party
+from portal.operations.transitions import LostRace
 
 WORKER = Actor.worker("operations")
 # Identity just created takes clouds up to two minutes to spread: waited out with words, not shown as failure.
@@ -54,6 +56,8 @@ def on_account(step: Step) -> Callable[[StepContext], Outcome]:
             return Fail("kit_replaced")
         try:
             outcome = step(ctx, account, kit, adapter_for(account, kit, was_trusted="principal" in ctx.data))
+        except KitReplaced:
+            return Fail("kit_replaced")
         except CloudError as error:
             if error.code == "access_denied" and ctx.waited_for("trust_not_ready") < PROPAGATION_BUDGET:
                 return Wait(5, on=Party.CLOUD, why="trust_not_ready")
@@ -267,6 +271,8 @@ def _cancelled(operation: Operation) -> None:
 
 def _retried(operation: Operation) -> None:
     account = CloudAccount.objects.select_for_update().get(pk=operation.subject_id)
+    if account.state != AccountState.FAILED:
+        raise LostRace(operation.reference)
     to = AccountState.VERIFYING if "principal" in operation.data else AccountState.WAITING_FOR_KIT
     move_account(account, to, by=WORKER, is_recorded=False)
     # What the customer said about the stack has been answered; the next look is at AWS itself.
@@ -309,6 +315,7 @@ register(
         on_succeeded=_succeeded,
         on_cancelled=_cancelled,
         on_retried=_retried,
+        why_not_retry=why_not_retry_connecting,
         subject_url=account_url,
         your_part_url=your_part_url,
         cloud_name="AWS",

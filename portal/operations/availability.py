@@ -11,9 +11,10 @@ def why_not_retry(operation: Operation) -> str:
     """Empty when "Retry this step" is possible, else the reason in the reader's language."""
     if operation.state != OperationState.FAILED:
         return _("Only a failed operation can be retried.")
-    if operation.kind not in KINDS:
+    kind = KINDS.get(operation.kind)
+    if kind is None:
         return _("This portal no longer knows this kind of operation.")
-    return ""
+    return kind.why_not_retry(operation)
 
 
 def why_not_cancel(operation: Operation) -> str:

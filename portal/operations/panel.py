@@ -212,7 +212,7 @@ class Panel:
             return None
         return failure_text(operation.failure_code, named(operation, operation.failure_params))
 
-    @property
+    @cached_property
     def why_not_retry(self) -> str:
         return why_not_retry(self.operation)
 

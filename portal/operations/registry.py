@@ -60,6 +60,8 @@ class Kind:
     retry_note: Text = ""  # what a retry keeps
     cloud_name: Text = ""  # "AWS": how Party.CLOUD is called on the page
     is_cancellable: bool = True
+    # Why a failed operation of this kind can no longer be retried, as its subject stands now; empty when it can.
+    why_not_retry: "Callable[[Operation], str]" = field(default=lambda _operation: "")
 
     @cached_property
     def steps_by_name(self) -> dict[str, StepSpec]:

@@ -18,8 +18,12 @@ from accounts.availability_people import NotAllowed
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
 from accounts.states import PROVEN_STATES, AccountState, KitState
+from portal.audit import Actor
+from portal.operations.actions import NotNow, request_retry
+from portal.operations.availability import why_not_retry
 from portal.operations.models import Operation
-from portal.operations.states import OperationState
+from portal.operations.states import OperationState, StepState
+from portal.operations.transitions import end
 from tests.activity import assert_one_event
 from tests.factories import make_cloud_account, make_kit, make_organisation, make_user
 
@@ -202,3 +206,36 @@ def test_discard_anything_but_a_draft_is_refused(person, state):
         discard_draft(account, by=person)
 
     assert CloudAccount.objects.filter(pk=account.pk).exists()
+
+
+def fail(operation):
+    """As the engine leaves it when the first step fails."""
+    Operation.objects.filter(pk=operation.pk).update(state=OperationState.RUNNING)
+    operation.refresh_from_db()
+    with transaction.atomic():
+        end(operation, OperationState.FAILED, actor=Actor.worker("operations"), failure_code="access_denied")
+        operation.steps.filter(position=1).update(state=StepState.FAILED, ended_at=operation.ended_at, failure_code="access_denied")
+
+
+@pytest.mark.parametrize(
+    "went_on",
+    [
+        lambda account, by: stop_connecting(account, by=by),
+        lambda account, by: issue_kit(account, after_generation=1, by=by),
+        lambda account, by: CloudAccount.objects.filter(pk=account.pk).update(state=AccountState.CONNECTED),
+    ],
+    ids=["stopped", "new kit", "connected"],
+)
+def test_retry_of_an_attempt_the_account_has_left_behind_is_refused(person, went_on):
+    account = make_cloud_account()
+    issue_kit(account, after_generation=0, by=person)
+    operation = Operation.objects.get()
+    fail(operation)
+    assert why_not_retry(operation) == ""
+    went_on(CloudAccount.objects.get(), person)
+    before = CloudAccount.objects.get().state
+
+    with pytest.raises(NotNow, match="no longer in use"):
+        request_retry(operation, by=person)
+
+    assert (CloudAccount.objects.get().state, Operation.objects.get(pk=operation.pk).state) == (before, OperationState.FAILED)
