@@ -20,4 +20,5 @@ urlpatterns = [
 handler400 = "portal.views.bad_request"
 handler403 = "portal.views.permission_denied"
 handler404 = "portal.views.page_not_found"
+handler429 = "portal.views.too_many_requests"  # asked by allauth's rate limits
 handler500 = "portal.views.server_error"

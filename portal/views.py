@@ -107,6 +107,11 @@ def gone(request: HttpRequest) -> HttpResponse:
     return _error_page(request, HTTPStatus.GONE, "410.html")
 
 
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """429: a rate limit of the sign-in pages."""
+    return _error_page(request, HTTPStatus.TOO_MANY_REQUESTS, "429.html")
+
+
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _error_page(request, HTTPStatus.FORBIDDEN, "403_csrf.html")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Tags, Warning, register  # noqa: A004
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 
 CAN_CHANGE = "SELECT has_table_privilege('audit_event', 'UPDATE') OR has_table_privilege('audit_event', 'DELETE') OR has_table_privilege('audit_event', 'TRUNCATE')"  # noqa: E501
@@ -23,4 +23,4 @@ def _check(alias: str) -> list[CheckMessage]:
         if not cursor.fetchone()[0]:
             return []
     hint = "Run the product as a role of its own, not as the owner of the tables: `manage.py grant_app_role <role>`."
-    return [Warning("The database role of the product may change or delete events of the activity log.", hint=hint, id="audit.W001")]
+    return [Error("The database role of the product may change or delete events of the activity log.", hint=hint, id="audit.E001")]

@@ -2,11 +2,13 @@
 
 import secrets
 import uuid
+from pathlib import Path
 
 import psycopg
 import pytest
 from django.core.checks import run_checks
 from django.core.management import CommandError, call_command
+from django.core.management.base import SystemCheckError
 from django.db import DatabaseError, connection, transaction
 
 from portal.audit import Actor, record
@@ -179,10 +181,17 @@ def found_by_deploy_check():
     return [message.id for message in run_checks(tags=["database"], include_deployment_checks=True, databases=["default"])]
 
 
-def test_deploy_check_warns_of_the_owner(db):
-    assert "audit.W001" in found_by_deploy_check()
+def test_deploy_check_refuses_the_owner(db):
+    assert "audit.E001" in found_by_deploy_check()
 
 
 @pytest.mark.usefixtures("_as_product")
 def test_deploy_check_accepts_the_product_role():
-    assert "audit.W001" not in found_by_deploy_check()
+    assert "audit.E001" not in found_by_deploy_check()
+
+
+def test_check_as_the_readme_names_it_fails_for_the_owner(db):
+    with pytest.raises(SystemCheckError, match=r"audit\.E001"):
+        call_command("check", "--deploy", "--database", "default", "--fail-level", "WARNING")
+
+    assert "check --deploy --database default --fail-level WARNING" in (Path(__file__).parents[2] / "README.md").read_text()

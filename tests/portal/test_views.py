@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.core.cache import cache
 from django.core.exceptions import SuspiciousOperation
 from django.db import OperationalError, connection
 from django.http import HttpRequest, HttpResponse
@@ -84,6 +85,18 @@ def test_503_says_when_to_come_back(alice, client):
     client.raise_request_exception = False
 
     assert client.get("/database-away/")["Retry-After"] == "60"
+
+
+@pytest.mark.django_db
+def test_429_of_a_tripped_limit_is_our_page(client, settings):
+    settings.ACCOUNT_RATE_LIMITS = {"login": "1/h/ip"}
+    cache.clear()
+
+    answers = [client.post("/auth/login/", {"login": "nobody@people.example", "password": "wrong"}) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert (heading(answers[1]), title(answers[1])) == ("Too many attempts", "Too many attempts – Fernhill")
+    assert re.search(r'Reference <span class="mono">[0-9a-f-]{36}</span>', answers[1].content.decode())
 
 
 @pytest.mark.urls("tests.portal.test_views")
