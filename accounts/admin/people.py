@@ -3,7 +3,7 @@
 Both ask for a reason and go through the same actions as the portal, so they stand in the activity that the customer reads.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -17,15 +17,10 @@ from accounts.actions.people import set_person_active
 from accounts.availability_people import why_not_set_active
 from accounts.forms.people import AddressField, PlainNameField
 from accounts.models import Contact, Invitation, Membership, Organisation, User
-from portal.audit.admin import ReadOnlyAdmin
-
-if TYPE_CHECKING:
-    Base = admin.ModelAdmin[Model]  # generic for the type checker only
-else:
-    Base = admin.ModelAdmin
+from portal.audit.admin import ReadOnlyAdmin, ShownLookups
 
 
-class GuardedAdmin(Base):
+class GuardedAdmin(ShownLookups):
     """One write of its own at most; nothing is deleted, nothing is done in bulk."""
 
     actions = None
