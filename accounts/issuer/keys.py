@@ -40,8 +40,11 @@ def open_private_key(sealed: str) -> RSAKey:
 
 def rotate() -> None:
     """One tick of rotation: safe to run as often as one likes, by any number of workers at once."""
+    active_key()
     now = timezone.now()
     with transaction.atomic():
+        # The active key is always there, so its lock puts all workers in a row: the second sees what the first has done.
+        list(SigningKey.objects.select_for_update().filter(state=State.ACTIVE))
         keys = {key.state: key for key in SigningKey.objects.select_for_update().exclude(state__in=[State.RETIRING, State.RETIRED])}
         active, upcoming = keys.get(State.ACTIVE), keys.get(State.NEXT)
         if active and not upcoming and now >= active.state_at + ROTATE_AFTER - PUBLISH_BEFORE:
@@ -49,9 +52,7 @@ def rotate() -> None:
         if active and upcoming and now >= upcoming.state_at + PUBLISH_BEFORE:
             _move(active, State.RETIRING)
             _move(upcoming, State.ACTIVE)
-        if not active:
-            _make(State.ACTIVE)
-        for key in SigningKey.objects.filter(state=State.RETIRING, state_at__lte=now - KEEP_AFTER):
+        for key in SigningKey.objects.select_for_update().filter(state=State.RETIRING, state_at__lte=now - KEEP_AFTER):
             _move(key, State.RETIRED)
 
 

@@ -17,7 +17,6 @@ from accounts.forms.connect import AccountFilterForm
 from accounts.kit_links import kit_links, named_resources
 from accounts.models import CloudAccount, Kit, TrustCheck
 from accounts.states import AccountState
-from portal.operations.models import Operation
 
 PAGE_SIZE = 100
 
@@ -58,7 +57,7 @@ def _search(accounts: QuerySet[CloudAccount], words: str, state: str) -> QuerySe
 def account_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = _account(request, pk)
     refusals = account.trust_checks.filter(kind=TrustCheck.Kind.REFUSAL)
-    operations = Operation.objects.filter(organisation=request.organisation, subject_id=str(account.pk)).order_by("-created_at")[:10]
+    operations = request.organisation.operations.for_subject("cloud_account", account.pk).newest_first()[:10]
     held = account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)
     context = {"refusals": refusals, "operations": operations, "held": sum(check.is_ok for check in held), "wanted": len(held)}
     return _tab(request, account, "account_detail", **context)

@@ -280,7 +280,7 @@ def _account(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:
 
 
 def _operation(account: CloudAccount) -> Operation | None:
-    return Operation.objects.filter(organisation=account.organisation_id, subject_id=str(account.pk)).order_by("-created_at").first()
+    return account.organisation.operations.for_subject("cloud_account", account.pk).newest_first().first()
 
 
 def _shown_generation(request: OrganisationRequest) -> int:

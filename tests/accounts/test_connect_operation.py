@@ -213,8 +213,8 @@ def test_connect_rights_still_spreading_are_waited_for_then_named(account, custo
 
 def test_connect_stack_that_does_not_finish_is_named(account, customer, sandbox):
     kit = kit_of(account)
-    sandbox.control("POST", "knobs", {"type_seconds": {"AWS::IAM::ManagedPolicy": 2}})
-    customer.run_kit(kit, template=cell_boundary_last(), is_waited_for=False)
+    sandbox.control("POST", "knobs", {"type_seconds": {"AWS::S3::Bucket": 30}})
+    customer.run_kit(kit, template=with_something_slow_last(), is_waited_for=False)
     until = time.monotonic() + 15
     while drive().waiting_why != "kit_finishing":
         assert time.monotonic() < until
@@ -225,9 +225,10 @@ def test_connect_stack_that_does_not_finish_is_named(account, customer, sandbox)
     ends_with(account, "stack_not_finished")
 
 
-def cell_boundary_last() -> str:
-    text = kits.load("aws").template_text
-    return text.replace("  CellBoundary:\n    Type", "  CellBoundary:\n    DependsOn: [OperatorRole, SupportRole]\n    Type")
+def with_something_slow_last() -> str:
+    """The kit with one more resource after its roles: the trust opens while the stack is still being made."""
+    slow = '  Slow: { Type: "AWS::S3::Bucket", DependsOn: [OperatorRole, SupportRole] }\n'
+    return kits.load("aws").template_text.replace("\nOutputs:", f"\n{slow}\nOutputs:")
 
 
 def test_connect_trust_policy_edited(account, customer):
