@@ -42,6 +42,8 @@ register_actions(
         "person.signed_up": _("Signed up"),
         "person.signed_in": _("Signed in"),
         "person.signed_out": _("Signed out"),
+        "person.sign_in_failed": _("Somebody gave a wrong password for %(subject)s"),
+        "person.second_factor_failed": _("Somebody gave a wrong second factor for %(subject)s"),
         "person.sessions_ended": _("Ended other sessions"),
         "person.password_changed": _("Changed the password"),
         "person.password_reset": _("Reset the password by mail"),

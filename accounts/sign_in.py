@@ -1,4 +1,5 @@
-"""What we hang into allauth: mails through our queue, second factors sealed at rest, ended sessions on the record.
+"""What we hang into allauth: mails through our queue, limits that let nobody lock others out, second factors sealed at rest, sessions
+on the record.
 
 Also `step_up`: a page that asks who you are once more.
 """
@@ -13,25 +14,34 @@ from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
+from allauth.core import ratelimit
 from allauth.core.exceptions import ReauthenticationRequired
+from allauth.core.internal.ratelimit import RateLimitUsage, consume
+from allauth.core.internal.ratelimit import get_ip as ratelimit_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 
 from accounts.issuer.seal import seal, unseal
 from accounts.mail import queue_message
 from accounts.models import User
-from accounts.sign_in_record import record_of_person
+from accounts.sign_in_record import record_failed_password, record_of_person
 
 STEP_UP_MAX_AGE = timedelta(minutes=5)
 SEEN_TO_THE = timedelta(minutes=1)
+FAILED_ANYWHERE = "login_failed_anywhere"  # in ACCOUNT_RATE_LIMITS
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
+    _anywhere: RateLimitUsage
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Queued, so that a known and an unknown address take the same time, and a mail server that is down stops nobody."""
         site = SimpleNamespace(name=settings.PROVIDER_NAME, domain=urlsplit(settings.PORTAL_URL).netloc)
@@ -39,6 +49,33 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
             template_prefix, email, {"request": self.request, "email": email, "current_site": site, "user": None} | context
         )
         queue_message(message)
+
+    # allauth counts failures by address of the machine, and by e-mail address: the latter lets a stranger lock anybody out. So its
+    # count by e-mail address becomes one by both, and a second, higher count by e-mail address alone stops guessers with many machines.
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        return f"{super()._get_login_attempts_cache_key(request, **credentials)}:{ratelimit_ip(request)}"
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        super().pre_authenticate(request, **credentials)
+        self._anywhere = consume(request, app="allauth.account", action=FAILED_ANYWHERE, key=self._anywhere_key(request, credentials))
+        if not self._anywhere:
+            raise self.validation_error("too_many_login_attempts")
+
+    def _anywhere_key(self, request: HttpRequest, credentials: dict[str, Any]) -> str:
+        return str(super()._get_login_attempts_cache_key(request, **credentials))
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        super()._rollback_login_failed_rl_usage()
+        self._anywhere.rollback()
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """After a password reset by mail."""
+        super()._delete_login_attempts_cached_email(request, **credentials)
+        ratelimit.clear(request, action=FAILED_ANYWHERE, key=self._anywhere_key(request, credentials))
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        record_failed_password(str(credentials.get("email", "")))
 
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
@@ -91,12 +128,42 @@ def require_recent_authentication(request: HttpRequest, *, max_age: timedelta = 
         raise ReauthenticationRequired
 
 
-def step_up(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Decorator: the view runs only within five minutes of a proof of identity. Put it under `requires`: strangers get their 404 first."""
+View = Callable[..., HttpResponseBase]
+
+
+def step_up(view: View) -> View:
+    """Decorator: a POST runs only within five minutes of a proof of identity. Put it under `requires`: strangers get their 404 first.
+
+    Reading stays free. The POST that led to the proof is carried out after it.
+    """
 
     @wraps(view)
     def proven(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        require_recent_authentication(request)
+        if request.method == "POST":
+            require_recent_authentication(request)
         return view(request, *args, **kwargs)
 
     return proven
+
+
+def step_up_for_file(page: str) -> Callable[[View], View]:
+    """`step_up` for a POST that answers with a file: the proof leads to `page`, with the same query, where the button is pressed again.
+
+    Carried out after the proof, the file would arrive and the person would still look at the question for the password.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def proven(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                require_recent_authentication(request)
+            except ReauthenticationRequired:
+                match = request.resolver_match
+                back = reverse(page, kwargs=match.kwargs if match else {})
+                back += f"?{request.GET.urlencode()}" if request.GET else ""
+                return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': back})}")
+            return view(request, *args, **kwargs)
+
+        return proven
+
+    return decorate

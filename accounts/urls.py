@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounts.access import Permission, requires
+from accounts.sign_in import step_up_for_file
 from accounts.views import cloud_accounts, connect, contacts, home, invitations, organisations, people
 from portal.audit import views as audit
 from portal.operations import views as operations
@@ -11,6 +12,7 @@ app_name = "accounts"
 
 view_gate = requires(Permission.VIEW)
 run_gate = requires(Permission.RUN_OPERATIONS)
+export_gate = requires(Permission.EXPORT_ACTIVITY)
 
 # --- Home, cloud accounts, connect wizard ---
 urlpatterns = [
@@ -39,6 +41,7 @@ urlpatterns = [
 ]
 
 # --- Operations and activity: the floor's pages, behind tenancy's gate ---
+export = step_up_for_file("accounts:activity")(audit.activity_export)
 urlpatterns += [
     path("o/<slug:slug>/operations/", view_gate(operations.operation_list), name="operation_list"),
     path("o/<slug:slug>/operations/<uuid:pk>/", view_gate(operations.operation_detail), name="operation_detail"),
@@ -50,7 +53,7 @@ urlpatterns += [
     path("o/<slug:slug>/activity/", view_gate(audit.activity_list), name="activity"),
     path("o/<slug:slug>/activity/verify/", view_gate(audit.activity_verify), name="activity_verify"),
     path("o/<slug:slug>/activity/verify.py", view_gate(audit.activity_verifier), name="activity_verifier"),
-    path("o/<slug:slug>/activity/export/", requires(Permission.EXPORT_ACTIVITY)(audit.activity_export), name="activity_export"),
+    path("o/<slug:slug>/activity/export/", export_gate(export), name="activity_export"),
 ]
 
 # --- People: members, invitations, contacts, organisation, profile ---

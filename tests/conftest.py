@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,21 @@ def _member(organisation, name, role):
     from tests.factories import make_membership, make_user
 
     return make_membership(organisation=organisation, user=make_user(email=f"{name}@people.example", name=name.title()), role=role).user
+
+
+@pytest.fixture(autouse=True)
+def _forced_sign_in_is_a_proof():
+    """`client.force_login` stands for a sign-in of this moment: pages that ask for a recent proof of identity take it for one."""
+    from django.contrib.auth.signals import user_logged_in
+
+    def prove(request, user, **_):
+        if "REQUEST_METHOD" not in request.META:  # only the client's own request, which came from nobody
+            request.session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+            request.session["account_authentication_methods_user"] = str(user.pk)
+
+    user_logged_in.connect(prove)
+    yield
+    user_logged_in.disconnect(prove)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from accounts.availability_people import NotAllowed, why_not_accept_invitation
 from accounts.forms.people import InvitationForm
 from accounts.models import Invitation, User
 from accounts.models.people import token_hash
+from accounts.sign_in import step_up
 from accounts.views.people import SignedInRequest, roles_explained, settings_tabs
 
 # --- By an owner -----------------------------------------------------------------------------------------------------
@@ -24,6 +25,7 @@ from accounts.views.people import SignedInRequest, roles_explained, settings_tab
 
 @requires(Permission.MANAGE_ORGANISATION)
 @require_http_methods(["GET", "POST"])
+@step_up
 def invitation_create(request: OrganisationRequest) -> HttpResponse:
     form = InvitationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

@@ -14,6 +14,7 @@ from accounts.actions.people import change_role, remove_member, update_profile
 from accounts.availability_people import NotAllowed, why_not_change_role, why_not_remove, why_not_resend_invitation
 from accounts.forms.people import ProfileForm, RoleForm
 from accounts.models import Membership, User
+from accounts.sign_in import step_up
 
 
 class SignedInRequest(HttpRequest):
@@ -78,6 +79,7 @@ def _member_row(request: OrganisationRequest, membership: Membership, owner_coun
 
 @requires(Permission.MANAGE_ORGANISATION)
 @require_http_methods(["GET", "POST"])
+@step_up
 def member_role(request: OrganisationRequest, pk: str) -> HttpResponse:
     membership = _member_or_404(request, pk)
     form = RoleForm(request.POST or None, initial={"role": membership.role})
@@ -96,6 +98,7 @@ def member_role(request: OrganisationRequest, pk: str) -> HttpResponse:
 
 @requires(Permission.MANAGE_ORGANISATION)
 @require_http_methods(["GET", "POST"])
+@step_up
 def member_remove(request: OrganisationRequest, pk: str) -> HttpResponse:
     return _end_membership(request, _member_or_404(request, pk))
 

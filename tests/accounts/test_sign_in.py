@@ -16,6 +16,7 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from accounts.models import User
 from accounts.sign_in import step_up
@@ -133,6 +134,55 @@ def test_sign_in_is_limited_after_five_failures(client, db):
     assert "_auth_user_id" not in client.session
 
 
+def fail_from(machine, email, times=1):
+    for _ in range(times):
+        answer = sign_in(Client(REMOTE_ADDR=machine), email, "not-her-password")
+    return answer
+
+
+def test_failures_of_a_stranger_do_not_lock_the_person_out(client, alice):
+    locked_out = fail_from("203.0.113.7", alice.email, times=6)
+
+    sign_in(client, alice.email)
+
+    assert "Too many failed login attempts. Try again later." in locked_out.context["form"].non_field_errors()
+    assert client.session["_auth_user_id"] == str(alice.pk)
+
+
+def test_guessers_with_many_machines_meet_a_higher_limit_that_leaves_passkeys_open(client, alice, settings):
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"login_failed_anywhere": "3/h/key"}
+    for number in range(3):
+        fail_from(f"203.0.113.{number}", alice.email)
+
+    right = sign_in(client, alice.email)
+
+    assert "Too many failed login attempts. Try again later." in right.context["form"].non_field_errors()
+    assert client.get(reverse("mfa_login_webauthn"), headers={"x-requested-with": "XMLHttpRequest"}).json()["request_options"]
+
+
+def test_right_passwords_do_not_count_as_failures(alice, settings):
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"login_failed_anywhere": "2/h/key"}
+
+    browsers = [Client() for _ in range(4)]
+    for browser in browsers:
+        sign_in(browser, alice.email)
+
+    assert all("_auth_user_id" in browser.session for browser in browsers)
+
+
+@needs_commits
+def test_password_reset_by_mail_lifts_both_limits(client, alice, mailbox, settings):
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"login_failed_anywhere": "3/h/key", "login_failed": "3/5m/key"}
+    fail_from("127.0.0.1", alice.email, times=4)
+    client.post(reverse("account_reset_password"), {"email": alice.email})
+    page = client.get(LINK.search(mailbox[0].body)[1], follow=True)
+    client.post(page.redirect_chain[-1][0], {"password1": "another-long-pass-phrase", "password2": "another-long-pass-phrase"})
+
+    sign_in(client, alice.email, "another-long-pass-phrase")
+
+    assert client.session["_auth_user_id"] == str(alice.pk)
+
+
 # --- On the record ---------------------------------------------------------------------------------------------------
 
 
@@ -143,10 +193,40 @@ def test_sign_in_and_out_stand_in_the_platforms_chain_only(client, alice, acme):
     assert events() == [("person.signed_in", None, {}), ("person.signed_out", None, {})]
 
 
-def test_failed_sign_in_is_not_an_act_of_the_person(client, alice):
-    sign_in(client, alice.email, "not-her-password")
+def failures():
+    found = Event.objects.order_by("sequence").values_list("action", "actor_kind", "subject_label", "details")
+    return [(*event[1:3], event[3]) for event in found if event[0].endswith("_failed")]
+
+
+def test_failed_sign_in_is_recorded_and_not_as_an_act_of_the_person(client, alice):
+    sign_in(client, "ALICE@people.example", "not-her-password")
+
+    assert events() == [("person.sign_in_failed", None, {"kind": "password"})]
+    assert failures() == [("system", "alice@people.example", {"kind": "password"})]
+    assert "not-her-password" not in repr(list(Event.objects.values()))
+
+
+@pytest.mark.parametrize("address", ["nobody@people.example", "not an address", "a" * 300 + "@people.example"])
+def test_failed_sign_in_of_nobody_is_not_recorded(client, db, address):
+    sign_in(client, address, "not-her-password")
 
     assert events() == []
+
+
+def test_flood_of_failed_sign_ins_ends_at_the_limit_and_not_in_the_log(client, alice):
+    for _ in range(12):
+        sign_in(client, alice.email, "not-her-password")
+
+    assert len(failures()) == 5
+
+
+def test_failed_second_factor_is_recorded_up_to_the_limit(client, alice):
+    TOTP.activate(alice, generate_totp_secret())
+    sign_in(client, alice.email)
+    for _ in range(8):
+        client.post(reverse("mfa_authenticate"), {"code": "000000"})
+
+    assert failures() == [("system", "alice@people.example", {"kind": "totp"})] * 5
 
 
 def test_deactivated_person_cannot_sign_in(client, db):
@@ -346,6 +426,71 @@ def test_step_up_lets_through_only_a_recent_proof(alice, age, allowed):
     else:
         with pytest.raises(ReauthenticationRequired):
             guarded(request)
+
+
+def grown_old(client, minutes=6):
+    """The proof of this session's person is this old."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": time.time() - 60 * minutes}]
+    session.save()
+
+
+@pytest.fixture
+def steps_up(acme, alice, bob):
+    """Address and data of each act that needs a recent proof, and what shows that it happened."""
+    bobs = acme.memberships.get(user=bob)
+
+    def there(name, *args):
+        return reverse(f"accounts:{name}", args=["acme", *args])
+
+    return {
+        "invitation": (there("invitation_create"), {"email": "new@people.example", "role": "auditor"}, "invitation.sent"),
+        "role": (there("member_role", bobs.pk), {"role": "auditor"}, "member.role_changed"),
+        "remove": (there("member_remove", bobs.pk), {}, "member.removed"),
+    }
+
+
+@pytest.mark.parametrize("act", ["invitation", "role", "remove"])
+def test_act_on_members_asks_an_old_session_who_it_is_and_then_happens(client, alice, steps_up, act):
+    there, data, action = steps_up[act]
+    client.force_login(alice)
+    grown_old(client)
+
+    assert client.get(there).status_code == HTTPStatus.OK
+    asked = client.post(there, data)
+    assert asked["Location"] == f"{reverse('account_reauthenticate')}?{urlencode({'next': there})}"
+    assert events() == []
+    answer = client.post(asked["Location"], {"password": PASSWORD, "next": there})
+
+    assert answer["Location"] == reverse("accounts:members", args=["acme"])
+    assert [event for event, *_ in events()] == [action]
+    assert client.get(answer["Location"]).status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("act", ["invitation", "role", "remove"])
+def test_act_on_members_with_a_fresh_proof_happens_at_once(client, alice, steps_up, act):
+    there, data, action = steps_up[act]
+    sign_in(client, alice.email)
+
+    assert client.post(there, data)["Location"] == reverse("accounts:members", args=["acme"])
+
+    assert events()[-1][0] == action
+
+
+def test_export_asks_an_old_session_who_it_is_and_comes_back_to_the_same_filter(client, alice):
+    export, page = (reverse(f"accounts:{name}", args=["acme"]) for name in ("activity_export", "activity"))
+    client.force_login(alice)
+    grown_old(client)
+
+    asked = client.post(f"{export}?q=bob")
+    back = f"{page}?q=bob"
+    assert asked["Location"] == f"{reverse('account_reauthenticate')}?{urlencode({'next': back})}"
+    answer = client.post(asked["Location"], {"password": PASSWORD, "next": back})
+
+    assert answer["Location"] == back
+    assert events() == []
+    assert client.post(f"{export}?q=bob").status_code == HTTPStatus.OK
+    assert [event for event, *_ in events()] == ["activity.exported"]
 
 
 @needs_commits
