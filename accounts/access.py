@@ -39,7 +39,7 @@ PERMISSION_WORDS: dict[Permission, str | Promise] = {
     Permission.CONNECT_ACCOUNTS: _("Connect cloud accounts and run kits"),
     Permission.RUN_OPERATIONS: _("Retry, cancel and check operations"),
     Permission.DECIDE_SUPPORT_ACCESS: _("Approve or decline support access requests"),
-    Permission.EXPORT_ACTIVITY: _("Export and verify the activity record"),
+    Permission.EXPORT_ACTIVITY: _("Export the activity record"),
 }
 
 
@@ -117,7 +117,8 @@ def requires(permission: Permission, *, to_change: Permission | None = None) -> 
 
 def membership_of(user: "User", slug: str) -> "Membership":
     """The user's membership in the organisation with this slug. Raises Http404 for everybody else."""
-    membership = user.memberships.select_related("organisation").filter(organisation__slug=slug).first()
+    is_text = "\0" not in slug  # PostgreSQL holds no NUL
+    membership = user.memberships.select_related("organisation").filter(organisation__slug=slug).first() if is_text else None
     if membership is None:
         raise Http404
     return membership

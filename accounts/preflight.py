@@ -60,7 +60,7 @@ def _region(account: CloudAccount) -> Check:
 
 
 def _names(account: CloudAccount) -> Check:
-    detail = _("Every name the kit creates ends with a suffix of its own, so nothing you have can be in its way.")
+    detail = _("Every name the kit creates carries a suffix of its own, so nothing you have can be in its way.")
     return Check(_("Names"), "pass", detail)
 
 

@@ -26,7 +26,7 @@ class IdentityForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         max_length=80,
-        help_text=_("How your team calls this account, for example “Production”. You can change it later."),
+        help_text=_("How your team calls this account, for example “Production”."),
     )
     external_id = forms.CharField(
         label=_("AWS account number"),

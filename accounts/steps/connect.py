@@ -94,7 +94,7 @@ def _ran_elsewhere(account: CloudAccount, kit: Kit) -> Fail | None:
     """What the stack the customer named says about where it stands."""
     found = kits.load(account.cloud).read_evidence(kit.reported_stack)
     if found and found.external_id != account.external_id:
-        return Fail("wrong_account", params={"found": found.external_id, "expected": account.external_id}, evidence=kit.reported_stack)
+        return Fail("wrong_account", params={"found": found.external_id, "expected": account.external_id})
     if found and found.region and found.region != kit.region:
         return Fail("wrong_region", params={"found": found.region, "expected": kit.region}, evidence=kit.reported_stack)
     return None

@@ -39,6 +39,7 @@ def account_list(request: OrganisationRequest) -> HttpResponse:
         "state": state,
         "states": AccountState.choices,
         "is_filtered": bool(words or state),
+        "can_connect": request.membership.can(Permission.CONNECT_ACCOUNTS),
     }
     return render(request, "accounts/_account_table.html" if request.htmx else "accounts/account_list.html", context)
 
@@ -144,4 +145,5 @@ def _tab(request: OrganisationRequest, account: CloudAccount, name: str, **conte
         {"label": _("Cloud accounts"), "url": reverse("accounts:account_list", args=[request.organisation.slug])},
         {"label": account.name or account.external_id or _("New cloud account")},
     ]
-    return render(request, f"accounts/{name}.html", {"account": account, "tabs": items, "crumbs": crumbs, **context})
+    can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
+    return render(request, f"accounts/{name}.html", {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect, **context})

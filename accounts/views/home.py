@@ -12,7 +12,6 @@ from django.views.decorators.http import require_GET
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.models import CloudAccount, User
 from accounts.states import AccountState
-from portal.operations.models import Operation
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Task:
     title: str
     detail: str
     url: str
-    is_done: bool
+    badge: tuple[str, str]
 
 
 @require_GET
@@ -53,12 +52,13 @@ def home_redirect(request: HttpRequest) -> HttpResponse:
 @require_GET
 def home(request: OrganisationRequest) -> HttpResponse:
     accounts = list(request.organisation.cloud_accounts.select_related("organisation").order_by("name", "created_at")[:50])
-    operations = list(Operation.objects.filter(organisation=request.organisation).live().order_by("-created_at")[:10])
+    operations = list(request.organisation.operations.live().newest_first()[:10])
     context = {
         "accounts": accounts,
         "operations": operations,
         "needs": _needs(request, accounts),
         "tasks": _tasks(request, accounts),
+        "can_connect": request.membership.can(Permission.CONNECT_ACCOUNTS),
     }
     return render(request, "accounts/home.html", context)
 
@@ -91,27 +91,43 @@ def _account_need(account: CloudAccount) -> Need | None:
 
 
 def _tasks(request: OrganisationRequest, accounts: list[CloudAccount]) -> list[Task]:
+    """What is left to set up, of the things this person's role may do."""
     slug = request.organisation.slug
-    has_colleagues = request.organisation.memberships.count() > 1
-    has_contact = request.organisation.has_operational_contact()
     is_connected = any(not account.is_connecting for account in accounts)
-    return [
-        Task(
-            _("Invite a colleague"),
-            _("Roles decide who connects, who approves and who only reads."),
-            reverse("accounts:members", args=[slug]),
-            has_colleagues,
+    tasks = (
+        (
+            Permission.MANAGE_ORGANISATION,
+            Task(
+                _("Invite a colleague"),
+                _("Roles decide who connects, who approves and who only reads."),
+                reverse("accounts:members", args=[slug]),
+                progress(is_done=request.organisation.memberships.count() > 1),
+            ),
         ),
-        Task(
-            _("Name an operational contact"),
-            _("Told when an account needs attention. Need not be a user."),
-            reverse("accounts:contacts", args=[slug]),
-            has_contact,
+        (
+            Permission.MANAGE_CONTACTS,
+            Task(
+                _("Name an operational contact"),
+                _("Told when an account needs attention. Need not be a user."),
+                reverse("accounts:contacts", args=[slug]),
+                progress(is_done=request.organisation.has_operational_contact()),
+            ),
         ),
-        Task(
-            _("Connect a cloud account"),
-            _("About 10 minutes, and no keys are handed over."),
-            reverse("accounts:connect_start", args=[slug]),
-            is_connected,
+        (
+            Permission.CONNECT_ACCOUNTS,
+            Task(
+                _("Connect a cloud account"),
+                _("About 10 minutes, and no keys are handed over."),
+                reverse("accounts:connect_start", args=[slug]),
+                progress(is_done=is_connected, is_started=bool(accounts)),
+            ),
         ),
-    ]
+    )
+    return [task for permission, task in tasks if request.membership.can(permission)]
+
+
+def progress(*, is_done: bool, is_started: bool = False) -> tuple[str, str]:
+    """Kind and words of a task's badge."""
+    if is_done:
+        return "ok", _("Completed")
+    return ("progress", _("In progress")) if is_started else ("neutral", _("Not yet started"))

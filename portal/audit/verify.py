@@ -6,7 +6,7 @@
     python3 verify.py activity.jsonl --known 312:9f2c3a…      event 312 must be in the file with this hash (repeatable)
     python3 verify.py activity.jsonl --filtered               some events were left out on purpose by a filter
 
-Exit code: 0 unbroken, 1 broken (the first bad line is named), 2 the file or the arguments cannot be read.
+Exit code: 0 unbroken, 1 broken (the first bad line is named), 2 the file or the arguments cannot be read, 3 unbroken but perhaps cut short.
 
 The format, exactly. An export is UTF-8, one event a line, every line ends with one line feed, no byte order mark. A line is the
 canonical JSON of an object with these keys:
@@ -291,8 +291,14 @@ def main(arguments: list[str] | None = None) -> int:
     except Broken as broken:
         sys.stderr.write(f"BROKEN: {broken}\n")
         return 1
-    sys.stdout.write(_sentence(verdict, options.filtered, bool(options.head or options.known)))
-    return 0
+    is_anchored = bool(options.head or options.known)
+    sys.stdout.write(_sentence(verdict, options.filtered, is_anchored))
+    return 3 if _may_lack_its_end(verdict, options.filtered, is_anchored) else 0
+
+
+def _may_lack_its_end(verdict: Verdict, is_filtered: bool, is_anchored: bool) -> bool:
+    """A whole export ends with the event of the export itself; a head known from elsewhere settles it as well."""
+    return not is_anchored and not is_filtered and verdict.last_action != EXPORT_ACTION
 
 
 def _sentence(verdict: Verdict, is_filtered: bool, is_anchored: bool) -> str:
@@ -305,7 +311,7 @@ def _sentence(verdict: Verdict, is_filtered: bool, is_anchored: bool) -> str:
     lines.append(f"Head: {verdict.last}:{verdict.head}")
     if not is_anchored:
         lines.append("Keep this head and give it to --known when you check a later export.")
-        if not is_filtered and verdict.last_action != EXPORT_ACTION:
+        if _may_lack_its_end(verdict, is_filtered, is_anchored):
             lines.append("Note: a whole export ends with the event of the export itself, and this file does not. It may have lost its end.")
     return "\n".join(lines) + "\n"
 

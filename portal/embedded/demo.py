@@ -40,7 +40,7 @@ PEOPLE_FILES = ("portal/management/commands", "portal/embedded/people.py")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=8000, help="port of the portal (default 8000)")
+    parser.add_argument("--port", type=int, choices=range(1, 65533), metavar="PORT", default=8000, help="port of the portal (default 8000)")
     parser.add_argument("--data-dir", type=Path, default=ROOT / ".data", help="where everything is kept (default .data)")
     parser.add_argument("--reset", action="store_true", help="delete the data of earlier runs first")
 

@@ -32,17 +32,19 @@ def test_home_asks_nothing_of_who_may_only_read(client, acme):
     client.force_login(reader)
 
     assert needs(client, acme) == []
+    assert client.get("/o/acme/").context["tasks"] == []
+    assert "/accounts/connect/" not in client.get("/o/acme/accounts/").content.decode()
 
 
 def test_home_set_up_list_follows_the_rows(client, acme, alice):
     client.force_login(alice)
-    assert [task.is_done for task in client.get("/o/acme/").context["tasks"]] == [False, False, False]
+    assert [task.badge[1] for task in client.get("/o/acme/").context["tasks"]] == ["Not yet started"] * 3
 
     make_membership(organisation=acme)
     make_contact(organisation=acme)
     make_cloud_account(organisation=acme, state=AccountState.CONNECTED)
 
-    assert [task.is_done for task in client.get("/o/acme/").context["tasks"]] == [True, True, True]
+    assert [task.badge[1] for task in client.get("/o/acme/").context["tasks"]] == ["Completed"] * 3
 
 
 @pytest.mark.parametrize("rows", [1, 3])
