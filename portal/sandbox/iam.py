@@ -1,7 +1,9 @@
 """IAM made strict: providers, simulation with boundaries, SCPs, resource ARNs of the calls the portal makes."""
 
+import json
 import time
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -18,11 +20,25 @@ SESSIONS_KEPT_SECONDS = 24 * 3600
 EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
 
+# Actions that take a policy, and where it stands.
+DOCUMENTS = {
+    "UpdateAssumeRolePolicy": "PolicyDocument",
+    "CreateRole": "AssumeRolePolicyDocument",
+    "PutRolePolicy": "PolicyDocument",
+    "CreatePolicy": "PolicyDocument",
+    "CreatePolicyVersion": "PolicyDocument",
+}
+
+
 def install(sandbox: Sandbox) -> None:
     """Puts the patches in place. Call once, before the first request."""
     handlers = iam._IAM_HANDLERS
     replace_entry(iam, handlers, "CreateOpenIDConnectProvider", _creating_provider, why="https only, URL kept without its scheme")
     replace_entry(iam, handlers, "DeletePolicy", _deleting_policy, why="a policy in use as a boundary cannot be deleted")
+    for action, field in DOCUMENTS.items():
+        replace_entry(
+            iam, handlers, action, lambda original, field=field: _reading_document(original, field), why="a policy is a JSON object"
+        )
     full = "boundary, SCP, every resource, context entries"
     replace_entry(iam, handlers, "SimulatePrincipalPolicy", lambda _original: lambda params: simulation.simulate(params, sandbox), why=full)
     add_entry(iam, handlers, "AddClientIDToOpenIDConnectProvider", _add_client_id, why="ministack has no such action")
@@ -39,6 +55,19 @@ def _forget_old_sessions() -> None:
     """Keeps ended sessions for a day, so that a late call with one is told why."""
     for key in [key for key, session in sts._sessions.items() if session.get("Expiration", 0) < time.time() - SESSIONS_KEPT_SECONDS]:
         sts._sessions.pop(key, None)
+
+
+def _reading_document(field: str, original: Callable[[Params], Answer]) -> Callable[[Params], Answer]:
+    def accept(params: Params) -> Answer:
+        try:
+            is_object = isinstance(json.loads(iam._p(params, field)), dict)
+        except ValueError:
+            is_object = False
+        if not is_object:
+            return iam._error(400, "MalformedPolicyDocument", "Syntax errors in policy.")  # type: ignore[no-any-return]
+        return original(params)
+
+    return accept
 
 
 def _creating_provider(original: Callable[[Params], Answer]) -> Callable[[Params], Answer]:

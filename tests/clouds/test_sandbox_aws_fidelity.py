@@ -589,3 +589,11 @@ def test_policy_used_as_a_boundary_cannot_be_deleted(connected: Cloud) -> None:
     arn = f"arn:aws:iam::{connected.account}:policy/fidelity-boundary"
 
     assert refusal(connected.owner("iam").delete_policy, PolicyArn=arn) == ("DeleteConflict", 409)
+
+
+@pytest.mark.parametrize("text", ["{bad", "[]", "nothing"])
+def test_iam_refuses_a_trust_policy_that_is_no_policy(cloud: Cloud, text: str) -> None:
+    kit.create(cloud)
+
+    with pytest.raises(ClientError, match="MalformedPolicyDocument"):
+        cloud.owner("iam").update_assume_role_policy(RoleName="fidelity-operator", PolicyDocument=text)

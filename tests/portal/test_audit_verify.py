@@ -262,11 +262,14 @@ def test_program_says_unbroken(tmp_path):
 def test_program_without_anchor_says_what_it_cannot_know(tmp_path):
     path = tmp_path / "activity.jsonl"
     path.write_bytes(b"".join(make_export(1)))
-    _, out, _ = run(path)
+    code, out, _ = run(path)
+    assert code == 3
     assert "Keep this head" in out
     assert "It may have lost its end." in out
     path.write_bytes(b"".join(make_export(1, action="activity.exported")))
-    assert "It may have lost its end." not in run(path)[1]
+    code, out, _ = run(path)
+    assert code == 0
+    assert "It may have lost its end." not in out
 
 
 def test_program_names_the_first_bad_line(tmp_path):
