@@ -87,12 +87,12 @@ def visit(browser: Browser, portal: str, complaints: list[str]) -> Iterator[Call
 
     with ExitStack() as contexts:
 
-        def visit(email: str, **options: Any) -> Page:
+        def visit(email: str, *, leads_to: str = "", **options: Any) -> Page:
             context = browser.new_context(viewport={"width": 1280, "height": 900}, **options)
             context.set_default_timeout(10_000)
             contexts.callback(context.close)
             page = watched(context.new_page(), complaints)
-            sign_in(page, portal, email)
+            sign_in(page, portal, email, leads_to=leads_to)
             return page
 
         yield visit

@@ -15,6 +15,14 @@ def sign_in(page: Page, portal: str, email: str, password: str = PASSWORD, leads
     page.wait_for_url(leads_to or re.compile(r"/(o/.+|support)/$"))
 
 
+def confirm_password(page: Page, portal: str) -> None:
+    """Prove once more who it is, as pages about second factors ask."""
+    page.goto(f"{portal}/auth/reauthenticate/?next=/profile/")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    page.wait_for_url("**/profile/")
+
+
 def start_connecting(page: Page) -> None:
     """From Home to the first question."""
     page.get_by_role("main").get_by_role("link", name="Connect a cloud account").click()

@@ -8,6 +8,7 @@ import json
 import re
 from functools import partial
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -26,7 +27,7 @@ from portal.operations.driver import advance
 from portal.operations.models import Operation, Step
 from portal.operations.states import OperationState, Party, StepState
 from tests.browser.conftest import is_fault
-from tests.browser.steps import sign_in
+from tests.browser.steps import confirm_password, sign_in
 from tests.customer import Customer
 from tests.factories import make_cloud_account, make_contact, make_invitation
 from tests.guards.url_tree import all_urls
@@ -206,6 +207,9 @@ def look_at_all(page, portal, paths, complaints, statuses=(200,)):
         if answer.status not in statuses:
             wrong.append(f"{path}: answered {answer.status}")
             continue
+        if urlsplit(page.url).path != urlsplit(path).path:
+            wrong.append(f"{path}: led to {page.url}")
+            continue
         wrong += [f"{path}: console: {text}" for text in complaints if is_fault(text)]
         wrong += [f"{path}: {finding}" for finding in examine(page)]
         complaints.clear()  # axe has its own troubles with a strict policy
@@ -249,6 +253,7 @@ def test_signed_out_pages(page, portal, world, complaints):
 
 def test_pages_of_an_owner(page, portal, world, complaints):
     sign_in(page, portal, "owner@acme.example")
+    confirm_password(page, portal)
 
     look_at_all(page, portal, addresses(OWNER, world), complaints)
 
@@ -270,7 +275,7 @@ def test_pages_with_nothing_on_them_and_pages_that_refuse(visit, portal, complai
 
     auditor = visit("auditor@acme.example")
     look_at_all(auditor, portal, ["/o/acme/", "/o/acme/accounts/", "/o/acme/settings/members/"], complaints)
-    look_at_all(auditor, portal, ["/o/acme/accounts/connect/", "/admin/", "/gallery/"], complaints, statuses=(403,))
+    look_at_all(auditor, portal, ["/o/acme/accounts/connect/", "/admin/login/", "/gallery/"], complaints, statuses=(403,))
     look_at_all(auditor, portal, ["/o/globex/", "/no/such/page/"], complaints, statuses=(404,))
 
 
@@ -303,6 +308,7 @@ def test_pages_of_staff(page, visit, portal, world, complaints, settings):
     page.get_by_label(re.compile("code", re.IGNORECASE)).fill(totp_code())
     page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/admin/")
+    confirm_password(page, portal)
 
     look_at_all(page, portal, [*addresses(STAFF, world), *admin_pages()], complaints)
 
