@@ -7,8 +7,13 @@ from django.utils.translation import gettext as _
 
 from accounts.access import Role
 from accounts.models import Contact, Invitation, Membership, Organisation, User
+from portal.audit.models import Event
 
+# Mails to people who did not ask for any; counted in the activity log, which forgets nothing that was withdrawn since.
 INVITATIONS_A_DAY = 100
+CONTACT_MAILS_A_DAY = 50
+ORGANISATIONS_A_DAY = 5
+A_DAY = timedelta(days=1)
 RESEND_PAUSE = timedelta(minutes=1)
 
 
@@ -48,6 +53,23 @@ def why_not_set_active(user: User, *, is_active: bool, by: User) -> str:
     return ""
 
 
+# --- Organisations ---------------------------------------------------------------------------------------------------
+
+
+def why_not_found(user: User) -> str:
+    """Each organisation may send its own mails a day, so there is a limit to organisations, too."""
+    recent = Organisation.objects.filter(created_at__gt=timezone.now() - A_DAY).values("pk")
+    found = Event.objects.filter(organisation_id__in=recent, action="organisation.created", actor_id=str(user.pk))
+    if found.count() < ORGANISATIONS_A_DAY:
+        return ""
+    limit = {"count": ORGANISATIONS_A_DAY}
+    return _("You have set up %(count)s organisations in the last 24 hours, which is the limit. Set up more tomorrow.") % limit
+
+
+def _count_today(organisation: Organisation, *actions: str) -> int:
+    return Event.objects.filter(organisation_id=organisation.pk, action__in=actions, at__gt=timezone.now() - A_DAY).count()
+
+
 # --- Invitations -----------------------------------------------------------------------------------------------------
 
 
@@ -56,11 +78,14 @@ def why_not_invite(organisation: Organisation, *, email: str) -> str:
         return _("%(email)s is already a member of %(organisation)s.") % {"email": email, "organisation": organisation}
     if organisation.invitations.open().filter(email__iexact=email).exists():
         return _("%(email)s is already invited. Send the invitation again from the members page.") % {"email": email}
-    if organisation.invitations.filter(created_at__gt=timezone.now() - timedelta(days=1)).count() >= INVITATIONS_A_DAY:
-        return _("%(count)s invitations were sent in the last 24 hours, which is the limit. Invite more people tomorrow.") % {
-            "count": INVITATIONS_A_DAY
-        }
-    return ""
+    return why_no_more_invitations(organisation)
+
+
+def why_no_more_invitations(organisation: Organisation) -> str:
+    if _count_today(organisation, "invitation.sent", "invitation.resent") < INVITATIONS_A_DAY:
+        return ""
+    limit = {"count": INVITATIONS_A_DAY}
+    return _("%(count)s invitations were sent in the last 24 hours, which is the limit. Invite more people tomorrow.") % limit
 
 
 def why_not_resend_invitation(invitation: Invitation) -> str:
@@ -95,7 +120,14 @@ def why_not_accept_invitation(invitation: Invitation, user: User) -> str:
 def why_not_add_contact(organisation: Organisation, *, email: str, purpose: str) -> str:
     if organisation.contacts.filter(email__iexact=email, purpose=purpose).exists():
         return _("%(email)s is already a contact for this.") % {"email": email}
-    return ""
+    return why_no_more_contact_mails(organisation)
+
+
+def why_no_more_contact_mails(organisation: Organisation) -> str:
+    if _count_today(organisation, "contact.added", "contact.confirmation_resent") < CONTACT_MAILS_A_DAY:
+        return ""
+    limit = {"count": CONTACT_MAILS_A_DAY}
+    return _("%(count)s mails were sent to contacts in the last 24 hours, which is the limit. Send more tomorrow.") % limit
 
 
 def why_not_remove_contact(contact: Contact, *, operational_count: int, has_proven_accounts: bool) -> str:

@@ -3,7 +3,13 @@
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.availability_people import refuse_if, why_not_add_contact, why_not_remove_contact, why_not_resend_confirmation
+from accounts.availability_people import (
+    refuse_if,
+    why_no_more_contact_mails,
+    why_not_add_contact,
+    why_not_remove_contact,
+    why_not_resend_confirmation,
+)
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import Contact, Organisation, User
 from accounts.models.people import new_token, token_hash
@@ -26,8 +32,9 @@ def resend_confirmation(*, contact: Contact, by: User) -> None:
     """Send a new confirmation link; the old one dies. Raises NotAllowed."""
     token = new_token()
     with transaction.atomic():
+        organisation = Organisation.objects.select_for_update().get(pk=contact.organisation_id)
         locked = _lock(contact)
-        refuse_if(why_not_resend_confirmation(locked))
+        refuse_if(why_not_resend_confirmation(locked) or why_no_more_contact_mails(organisation))
         locked.token_hash, locked.sent_at = token_hash(token), timezone.now()
         locked.save(update_fields=["token_hash", "sent_at"])
         _record(locked, "contact.confirmation_resent", Actor.user(by))

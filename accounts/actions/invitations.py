@@ -6,6 +6,7 @@ from django.utils import timezone
 from accounts.access import Role
 from accounts.availability_people import (
     refuse_if,
+    why_no_more_invitations,
     why_not_accept_invitation,
     why_not_invite,
     why_not_resend_invitation,
@@ -42,8 +43,9 @@ def resend_invitation(*, invitation: Invitation, by: User) -> None:
     """Send a new link and start the seven days again; the old link dies. Raises NotAllowed."""
     token = new_token()
     with transaction.atomic():
+        organisation = Organisation.objects.select_for_update().get(pk=invitation.organisation_id)
         locked = _lock(invitation)
-        refuse_if(why_not_resend_invitation(locked))
+        refuse_if(why_not_resend_invitation(locked) or why_no_more_invitations(organisation))
         locked.token_hash = token_hash(token)
         locked.sent_at = timezone.now()
         locked.expires_at = locked.sent_at + INVITATION_LIFETIME

@@ -5,6 +5,7 @@ from django.utils.text import slugify
 
 from accounts.access import Role
 from accounts.actions.invitations import create_invitation
+from accounts.availability_people import refuse_if, why_not_found
 from accounts.models import Membership, Organisation, User
 from portal.audit import Actor, Subject, record
 
@@ -16,8 +17,10 @@ RESERVED_SLUGS = frozenset(
 
 
 def create_organisation(*, name: str, by: User) -> Organisation:
-    """Create an organisation with `by` as its owner, and switch to it."""
+    """Create an organisation with `by` as its owner, and switch to it. Raises NotAllowed beyond a day's number of them."""
     with transaction.atomic():
+        User.objects.select_for_update().get(pk=by.pk)
+        refuse_if(why_not_found(by))
         organisation = _insert_with_free_slug(name)
         Membership.objects.create(organisation=organisation, user=by, role=Role.OWNER)
         User.objects.filter(pk=by.pk).update(current_organisation=organisation)

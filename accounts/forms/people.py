@@ -1,5 +1,7 @@
 """Input of the people pages: who, which role, which organisation. Forms check, they have no effects."""
 
+import re
+import unicodedata
 import zoneinfo
 
 from django import forms
@@ -9,6 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.access import Role
 from accounts.models import Contact, User
+
+# What mail programs turn into a link by themselves: `word.tld`, with any of the dots that count as one, and four numbers.
+LINK_LIKE = re.compile(r"[\w-][.\u3002\uff0e\uff61][^\W\d_]{2,}|\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
 
 class PlainNameField(forms.CharField):
@@ -22,8 +27,12 @@ class PlainNameField(forms.CharField):
 
     def validate(self, value: str) -> None:
         super().validate(value)
-        if "://" in value or "www." in value.lower():
+        # Characters nobody sees would hide a dot from us, and not from who reads the mail.
+        seen = "".join(letter for letter in value if unicodedata.category(letter) != "Cf")
+        if "://" in seen or "www." in seen.lower():
             raise ValidationError(_("Enter a name without a web address."))
+        if LINK_LIKE.search(seen):
+            raise ValidationError(_("This reads like a web address. Put a space after the dot, or leave it out."))
 
 
 class AddressField(forms.EmailField):

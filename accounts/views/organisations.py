@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import OrganisationRequest, Permission, membership_of, requires
 from accounts.actions.organisations import create_organisation, rename_organisation, switch_organisation
+from accounts.availability_people import NotAllowed
 from accounts.forms.people import OrganisationForm
 from accounts.models import Invitation
 from accounts.views.people import SignedInRequest, settings_tabs
@@ -19,9 +20,13 @@ def organisation_create(request: SignedInRequest) -> HttpResponse:
     """Found an organisation, or accept an invitation that waits for one of the person's addresses."""
     form = OrganisationForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        organisation = create_organisation(name=form.cleaned_data["name"], by=request.user)
-        messages.success(request, _("%(organisation)s is set up. You are its owner.") % {"organisation": organisation})
-        return redirect("accounts:home", slug=organisation.slug)
+        try:
+            organisation = create_organisation(name=form.cleaned_data["name"], by=request.user)
+        except NotAllowed as refusal:
+            form.add_error(None, refusal.reason)
+        else:
+            messages.success(request, _("%(organisation)s is set up. You are its owner.") % {"organisation": organisation})
+            return redirect("accounts:home", slug=organisation.slug)
     invitations = Invitation.objects.open().for_user(request.user).select_related("organisation", "invited_by")
     return render(request, "accounts/organisation_create.html", {"form": form, "invitations": invitations})
 

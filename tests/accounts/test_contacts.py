@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import availability_people
 from accounts.actions.contacts import add_contact, remove_contact, resend_confirmation
 from accounts.availability_people import NotAllowed
 from accounts.models import CloudAccount, Contact
@@ -72,6 +73,20 @@ def test_add_contact_refuses_a_double(alice, acme):
         add_contact(organisation=acme, name="Again", email="NIGHT@acme.example", purpose="operational", by=alice)
 
     assert add_contact(organisation=acme, name="Again", email="night@acme.example", purpose="billing", by=alice).purpose == "billing"
+
+
+def test_mails_to_contacts_are_limited_a_day_whatever_is_removed_or_sent_again(alice, acme, monkeypatch):
+    monkeypatch.setattr(availability_people, "CONTACT_MAILS_A_DAY", 3)
+    fields = {"organisation": acme, "name": "Night desk", "purpose": "billing", "by": alice}
+    kept = add_contact(email="kept@acme.example", **fields)
+    Contact.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+    resend_confirmation(contact=kept, by=alice)
+    remove_contact(contact=add_contact(email="gone@acme.example", **fields), by=alice)
+    Contact.objects.update(sent_at=timezone.now() - timedelta(minutes=2))
+
+    for send in (lambda: add_contact(email="more@acme.example", **fields), lambda: resend_confirmation(contact=kept, by=alice)):
+        with pytest.raises(NotAllowed, match="3 mails were sent to contacts in the last 24 hours"):
+            send()
 
 
 def test_resend_confirmation_kills_the_old_link(client, bob, acme, mailbox, django_capture_on_commit_callbacks):

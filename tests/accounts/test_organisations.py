@@ -1,15 +1,19 @@
 """Organisations: founded with a free address, renamed by owners, switched and remembered; where `/` leads."""
 
 import threading
+from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
+import time_machine
 from django.db import connections
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.access import Role
 from accounts.actions.organisations import create_organisation, found_for_customer
-from accounts.models import Organisation
+from accounts.forms.people import OrganisationForm
+from accounts.models import Membership, Organisation
 from portal.audit.models import Event
 from tests.factories import make_membership, make_organisation, make_user
 
@@ -77,6 +81,12 @@ def test_two_people_founding_one_name_at_once_both_get_theirs():
         ("", "This field is required."),
         ("x", "Ensure this value has at least 2 characters (it has 1)."),
         ("Win at https://evil.example", "Enter a name without a web address."),
+        ("evil.com/x", "This reads like a web address. Put a space after the dot, or leave it out."),
+        ("Win at evil.example", "This reads like a web address. Put a space after the dot, or leave it out."),
+        ("Müller.de", "This reads like a web address. Put a space after the dot, or leave it out."),
+        ("evil\u3002com", "This reads like a web address. Put a space after the dot, or leave it out."),
+        ("evil\u200b.com", "This reads like a web address. Put a space after the dot, or leave it out."),
+        ("call 203.0.113.7 now", "This reads like a web address. Put a space after the dot, or leave it out."),
     ],
 )
 def test_create_organisation_form_says_what_is_wrong(client, db, name, error):
@@ -87,6 +97,30 @@ def test_create_organisation_form_says_what_is_wrong(client, db, name, error):
     assert page.context["form"].errors == {"name": [error]}
     assert "Error:" in page.text.split("</title>")[0]
     assert not Organisation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Acme Inc.", "St. Gallen AG", "J. P. Morgan & Co.", "S.p.A. Fratelli", "Büro Nr.1", "3.5 Grad e.V.", "東京。"],
+)
+def test_usual_names_of_companies_are_names(name):
+    assert OrganisationForm({"name": name}).is_valid()
+
+
+def test_organisations_a_person_sets_up_are_limited_a_day(client, db):
+    dora = make_user()
+    client.force_login(dora)
+    for number in range(5):
+        create_organisation(name=f"Acme {number}", by=dora)
+    Membership.objects.filter(user=dora).delete()
+
+    page = client.post(reverse("accounts:organisation_create"), {"name": "One more"})
+
+    assert "You have set up 5 organisations in the last 24 hours, which is the limit." in page.text
+    assert Organisation.objects.count() == 5
+    assert create_organisation(name="Of somebody else", by=make_user())
+    with time_machine.travel(timezone.now() + timedelta(hours=25)):
+        assert create_organisation(name="A day later", by=dora)
 
 
 def test_found_for_customer_invites_an_owner_and_adds_no_member(db):
