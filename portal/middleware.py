@@ -1,4 +1,4 @@
-"""Middleware of our own: sign-in for htmx, the user's time zone."""
+"""Middleware of our own: sign-in for htmx, the user's time zone, headers that keep pages to their reader."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -9,6 +9,15 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
+
+UNUSED_FEATURES = (
+    *("accelerometer", "ambient-light-sensor", "autoplay", "bluetooth", "browsing-topics", "camera", "display-capture", "encrypted-media"),
+    *("fullscreen", "geolocation", "gyroscope", "hid", "idle-detection", "local-fonts", "magnetometer", "microphone", "midi", "payment"),
+    *("picture-in-picture", "screen-wake-lock", "serial", "storage-access", "usb", "web-share", "xr-spatial-tracking"),
+)
+# Passkeys and the copy button are ours.
+OWN_FEATURES = ("clipboard-write", "publickey-credentials-create", "publickey-credentials-get")
+PERMISSIONS_POLICY = ", ".join([*(f"{name}=()" for name in UNUSED_FEATURES), *(f"{name}=(self)" for name in OWN_FEATURES)])
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -25,6 +34,25 @@ class HtmxSignInMiddleware:
         if getattr(request, "htmx", False) and is_sign_in:
             came_from = getattr(request, "htmx").current_url_abs_path or "/"  # noqa: B009  set by django-htmx
             return HttpResponseClientRedirect(redirect_to_login(came_from).url)
+        return response
+
+
+class HeadersMiddleware:
+    """What a signed-in person is shown stays in no cache, neither the browser's on a shared machine nor a proxy's; unless a view says so.
+
+    Features of the browser that no page of ours uses are off, also for whatever might get into one.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+        # Not asked of an error page: it must not need the database.
+        is_ours_to_say = response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and not response.has_header("Cache-Control")
+        if is_ours_to_say and request.user.is_authenticated:
+            response.headers["Cache-Control"] = "private, no-store"
         return response
 
 

@@ -45,3 +45,27 @@ def test_zone_of_the_browser_serves_who_chose_none(rf):
     request.user = type("Person", (), {"time_zone": ""})()
 
     assert TimeZoneMiddleware(lambda request: timezone.get_current_timezone_name())(request) == "Asia/Tokyo"
+
+
+def test_page_of_a_signed_in_person_stays_in_no_cache(client, alice):
+    client.force_login(alice)
+
+    for address in ("/o/acme/", "/profile/", "/o/acme/activity/", "/no/such/page/"):
+        assert client.get(address).headers["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("address", "said"), [("/trust/jwks.json", "public, max-age=300"), ("/brand.css", "public, max-age=300"), ("/healthz", "no-store")]
+)
+def test_view_that_says_how_it_is_cached_keeps_its_word(client, alice, address, said):
+    client.force_login(alice)
+
+    assert {*client.get(address).headers["Cache-Control"].split(", ")} == {*said.split(", ")}
+
+
+@pytest.mark.django_db
+def test_features_no_page_uses_are_off_and_passkeys_and_copying_are_not(client):
+    policy = client.get("/auth/login/").headers["Permissions-Policy"]
+
+    assert {"camera=()", "geolocation=()", "publickey-credentials-get=(self)", "clipboard-write=(self)"} <= {*policy.split(", ")}
