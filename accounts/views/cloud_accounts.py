@@ -146,4 +146,5 @@ def _tab(request: OrganisationRequest, account: CloudAccount, name: str, **conte
         {"label": account.name or account.external_id or _("New cloud account")},
     ]
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
-    return render(request, f"accounts/{name}.html", {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect, **context})
+    context |= {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect}
+    return render(request, f"accounts/{name}.html", context)

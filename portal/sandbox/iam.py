@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -36,9 +35,7 @@ def install(sandbox: Sandbox) -> None:
     replace_entry(iam, handlers, "CreateOpenIDConnectProvider", _creating_provider, why="https only, URL kept without its scheme")
     replace_entry(iam, handlers, "DeletePolicy", _deleting_policy, why="a policy in use as a boundary cannot be deleted")
     for action, field in DOCUMENTS.items():
-        replace_entry(
-            iam, handlers, action, lambda original, field=field: _reading_document(original, field), why="a policy is a JSON object"
-        )
+        replace_entry(iam, handlers, action, partial(_reading_document, field), why="a policy is a JSON object")
     full = "boundary, SCP, every resource, context entries"
     replace_entry(iam, handlers, "SimulatePrincipalPolicy", lambda _original: lambda params: simulation.simulate(params, sandbox), why=full)
     add_entry(iam, handlers, "AddClientIDToOpenIDConnectProvider", _add_client_id, why="ministack has no such action")
