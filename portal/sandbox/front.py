@@ -1,6 +1,7 @@
 """Stands before ministack on both ports: who may come in, what breaks on order, what is answered here."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from http import HTTPStatus
@@ -17,6 +18,8 @@ from portal.sandbox.sandbox import Sandbox
 
 # What this AWS plays. A service beyond is refused here: ministack's router would load every service's model for it (360 MB).
 SERVICES = {"sts", "iam", "cloudformation", "s3", "servicequotas", "ec2", "eks", "kms", "cloudtrail"}
+# Names that lead here, with or without a bucket in front, and AWS's own, which nobody else can bend.
+LOCAL_HOST = re.compile(r"(?:(?:[\w-]+\.)*localhost|127\.0\.0\.1|\[::1\]|(?:[\w-]+\.)+amazonaws\.com)(?::\d+)?", re.ASCII)
 READING = ("Get", "List", "Describe", "Simulate", "Head")
 
 # Fields ministack takes and leaves without effect: whoever uses one believes in something that does not happen here.
@@ -55,6 +58,9 @@ class Front:
             return
         request = await read(scope, receive)
         if request is None:
+            return
+        if (foreign := _foreign(request)) is not None:
+            await reply(foreign, send)
             return
         page = self.pages.get(request.path.split("/")[1])
         if page is not None and not request.is_signed:
@@ -129,6 +135,18 @@ class Front:
             await send(message)
 
         return watch
+
+
+def _foreign(request: Request) -> wire.Reply | None:
+    """Refuses what a web site could make a browser on this machine send: it may bend its own name to 127.0.0.1, or post from its page.
+
+    The mailbox, the phone's codes and the root of every account are behind these ports. The SDK sends neither.
+    """
+    if not LOCAL_HOST.fullmatch(request.headers.get("host", "")):
+        return wire.text(421, "This is the local AWS of a demo. It answers to localhost only.")
+    if request.method not in {"GET", "HEAD"} and request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+        return wire.text(403, "This form was sent from another site.")
+    return None
 
 
 def _is_unplayed(status: int, body: bytes) -> bool:

@@ -81,8 +81,6 @@ class Console:
         path = request.path.removeprefix("/console").strip("/")
         if path.startswith("static/"):
             return _static(path.removeprefix("static/"))
-        if request.method == "POST" and request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-            return wire.text(403, "This form was sent from another site.")
         open_pages = {"": lambda _request: redirect("/console/cloudformation/stacks"), "signin": _sign_in, "cloudformation/home": _home}
         if path in open_pages:
             return open_pages[path](request)
