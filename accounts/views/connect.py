@@ -50,6 +50,7 @@ TITLES = (
     ("done", gettext_lazy("Done")),
 )
 ROUTE_COOKIE = "kit_route"
+GENERATION_DIGITS = 9  # the column holds no more
 
 gate = requires(Permission.CONNECT_ACCOUNTS)
 
@@ -285,7 +286,7 @@ def _operation(account: CloudAccount) -> Operation | None:
 
 def _shown_generation(request: OrganisationRequest) -> int:
     shown = request.POST.get("generation", "")
-    return int(shown) if shown.isdecimal() else -1
+    return int(shown) if shown.isdecimal() and len(shown) <= GENERATION_DIGITS else -1
 
 
 def _route_tabs(via: str) -> list[dict[str, Any]]:

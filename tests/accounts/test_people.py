@@ -225,7 +225,7 @@ def test_every_role_has_words_for_each_permission():
     assert {role: len(role_words(role)) for role in Role} == {role: len(ROLE_PERMISSIONS[role]) for role in Role}
     assert [str(phrase) for phrase in role_words(Role.AUDITOR)] == [
         "See every page of the organisation",
-        "Export and verify the activity record",
+        "Export the activity record",
     ]
     assert Permission.VIEW in ROLE_PERMISSIONS[Role.APPROVER]
 
