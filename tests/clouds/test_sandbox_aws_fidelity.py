@@ -591,9 +591,20 @@ def test_policy_used_as_a_boundary_cannot_be_deleted(connected: Cloud) -> None:
     assert refusal(connected.owner("iam").delete_policy, PolicyArn=arn) == ("DeleteConflict", 409)
 
 
+BAD_DOCUMENTS = [
+    ("update_assume_role_policy", {"RoleName": "fidelity-operator"}, "PolicyDocument"),
+    ("put_role_policy", {"RoleName": "fidelity-operator", "PolicyName": "bad"}, "PolicyDocument"),
+    ("create_role", {"RoleName": "bad"}, "AssumeRolePolicyDocument"),
+    ("create_policy", {"PolicyName": "bad"}, "PolicyDocument"),
+    ("create_policy_version", {"PolicyArn": "arn:aws:iam::{account}:policy/fidelity-boundary"}, "PolicyDocument"),
+]
+
+
+@pytest.mark.parametrize(("action", "names", "field"), BAD_DOCUMENTS)
 @pytest.mark.parametrize("text", ["{bad", "[]", "nothing"])
-def test_iam_refuses_a_trust_policy_that_is_no_policy(cloud: Cloud, text: str) -> None:
+def test_iam_refuses_a_policy_that_is_none(cloud: Cloud, action: str, names: dict[str, str], field: str, text: str) -> None:
     kit.create(cloud)
+    names = {name: value.replace("{account}", cloud.account) for name, value in names.items()}
 
     with pytest.raises(ClientError, match="MalformedPolicyDocument"):
-        cloud.owner("iam").update_assume_role_policy(RoleName="fidelity-operator", PolicyDocument=text)
+        getattr(cloud.owner("iam"), action)(**names, **{field: text})
