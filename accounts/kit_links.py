@@ -19,7 +19,11 @@ class KitLinks:
     launch_url: str
     template_url: str
     cli_command: str
+    cli_check: str
     terraform: str
+    # Empty while no module is published: then there is no file to compare.
+    terraform_check: str
+    module_sha256: str
     stack_name: str
     parameters: dict[str, str]
 
@@ -42,10 +46,20 @@ def kit_links(kit: Kit) -> KitLinks:
         launch_url=shipped.launch_url(console_url=settings.AWS_CONSOLE_URL, **common),
         template_url=template_url,
         cli_command=shipped.cli_command(**common),
+        cli_check=shipped.check_command(file=shipped.template_file, sha256=shipped.content_hash, url=template_url),
         terraform=shipped.terraform_snippet(parameters=parameters, module_url=module_url),
+        terraform_check=shipped.check_command(file="terraform.zip", sha256=shipped.module_hash, url=module_url) if module_url else "",
+        module_sha256=shipped.module_hash if module_url else "",
         stack_name=stack_name,
         parameters=parameters,
     )
+
+
+def installer_policy(cloud: str) -> str:
+    """Rights of the person who runs the current kit, for the page. Empty while the kit is not published."""
+    shipped = kits.load(cloud)
+    template_url = shipped.template_url(bucket=settings.KITS_BUCKET, region=settings.KITS_REGION, base_url=settings.KITS_URL)
+    return shipped.installer_policy(template_url=template_url, issuer=settings.ISSUER_URL, bucket=settings.KITS_BUCKET)
 
 
 def named_resources(account: CloudAccount, generation: int) -> list[tuple[str, KitResource]]:

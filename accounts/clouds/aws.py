@@ -211,8 +211,8 @@ class AwsAdapter:
         with translated("ListAttachedRolePolicies"):
             pages = self._iam.get_paginator("list_attached_role_policies").paginate(RoleName=shipped.name)
             attached = [policy["PolicyArn"] for page in pages for policy in page["AttachedPolicies"]]
-        if attached:
-            raise CloudError("policy_edited", raw=f"{shipped.name}: attached {', '.join(attached)}")
+        if sorted(attached) != sorted(shipped.attached):
+            raise CloudError("policy_edited", raw=f"{shipped.name}: attached {', '.join(sorted(attached)) or 'nothing'}")
         with translated("ListRolePolicies"):
             lists = self._iam.get_paginator("list_role_policies").paginate(RoleName=shipped.name)
             names = {name for page in lists for name in page["PolicyNames"]}

@@ -115,6 +115,7 @@ class ShippedRole:
     name: str
     trust: Mapping[str, Any]
     boundary: str  # ARN
+    attached: Sequence[str]  # ARNs of the cloud's own policies; any other is an edit, and so is a missing one
     policies: Mapping[str, Mapping[str, Any]]  # inline policies by name
     # Policies whose content is the customer's own switch: any of these documents is as shipped.
     switches: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -129,7 +130,7 @@ class ShippedKit:
     provider: str  # ARN
     provider_url: str
     audiences: Sequence[str]
-    roles: Mapping[str, ShippedRole]  # operator, support
+    roles: Mapping[str, ShippedRole]  # operator, support, and those that the cloud's own services take
     limits: Mapping[str, Mapping[str, Any]]  # boundary ARN -> document
 
 

@@ -20,7 +20,7 @@ class Phase(TextChoices):
 
 
 class Role(TextChoices):
-    """Which of the kit's two roles holds a permission."""
+    """Which of the kit's two roles for the portal holds a permission."""
 
     OPERATOR = "operator", pgettext_lazy("role of the kit", "Operator")
     SUPPORT = "support", pgettext_lazy("role of the kit", "Support")
@@ -61,12 +61,16 @@ class Permission:
 
 @dataclass(frozen=True)
 class Denial:
-    """Something that the kit refuses for ever, whatever else is attached. `actions` are examples that tests try."""
+    """Something that the kit refuses for ever, whatever else is attached. `actions` are examples that tests try.
+
+    `resource` and `context` as in Grant.
+    """
 
     promise: Text
     actions: tuple[str, ...]
     role: Role
     resource: str = "*"
+    context: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from accounts.actions.connect import (
 from accounts.availability import why_not_discard, why_not_stop
 from accounts.availability_people import NotAllowed
 from accounts.forms.connect import IdentityForm, PlaceForm, ReportForm, StartForm
-from accounts.kit_links import ROUTES, kit_links, named_resources
+from accounts.kit_links import ROUTES, installer_policy, kit_links, named_resources
 from accounts.kits.manifest import grouped
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
@@ -62,7 +62,7 @@ def connect_start(request: OrganisationRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         account = start_draft(organisation=request.organisation, cloud=Cloud(form.cleaned_data["cloud"]), by=request.user)
         return redirect("accounts:connect_account", request.organisation.slug, account.pk)
-    return _page(request, "start", None, form=form, kit=kits.load(Cloud.AWS))
+    return _page(request, "start", None, form=form, kit=kits.load(Cloud.AWS), installer_policy=installer_policy(Cloud.AWS))
 
 
 @gate

@@ -1,5 +1,6 @@
 """The wizard as a browser meets it: one page a step, saved at every step, nobody gets ahead of what is filled in."""
 
+import html
 import json
 from urllib.parse import parse_qs, urlsplit
 
@@ -271,3 +272,36 @@ def test_connect_pages_need_the_permission(client, acme, bob):
     response = client.get(page(account, "account"))
 
     assert response.status_code == 403
+
+
+def test_connect_start_shows_the_installer_policy_of_the_published_kit(owner, acme, settings):
+    shown = html.unescape(text_of(owner.get(f"/o/{acme.slug}/accounts/connect/")))
+
+    kit = kits.load("aws")
+    url = kit.template_url(bucket="fernhill-kits", region=settings.KITS_REGION)
+    assert f'"cloudformation:TemplateUrl": "{url}"' in shown
+    assert "oidc-provider/id.portal.test/trust/*" in shown
+    assert "arn:aws:s3:::fernhill-kits/kits/aws/*" in shown
+    assert "as carefully as administrator rights" in shown
+
+
+def test_connect_start_offers_no_installer_policy_without_a_published_kit(owner, acme, settings):
+    settings.KITS_BUCKET = ""
+
+    shown = text_of(owner.get(f"/o/{acme.slug}/accounts/connect/"))
+
+    assert "AdministratorAccess in the AWS account." in shown
+    assert "installer policy" not in shown
+
+
+@pytest.mark.parametrize(("via", "file", "name"), [("cli", "content_hash", "template_file"), ("terraform", "module_hash", None)])
+def test_connect_run_says_how_to_compare_the_file_with_its_hash(owner, acme, alice, via, file, name):
+    account = make_cloud_account(organisation=acme, external_id="111122223333", wizard_step="run")
+    issue_kit(account, after_generation=0, by=alice)
+    kit = kits.load("aws")
+
+    shown = html.unescape(text_of(owner.get(page(account, "run"), {"via": via})))
+
+    sha256, file = getattr(kit, file), getattr(kit, name) if name else "terraform.zip"
+    assert f"echo '{sha256}  {file}' | sha256sum --check".replace("  ", " ") in shown
+    assert shown.count(sha256) >= 2  # in words and in the command

@@ -1,8 +1,10 @@
 """The AWS kit: what it asks for, what it refuses, what the customer is handed."""
 
+import hashlib
 import json
 import re
 import shlex
+import subprocess
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
@@ -11,6 +13,7 @@ from cfnlint.api import lint
 from django.core.management import CommandError, call_command
 
 from accounts import kits
+from accounts.clouds.aws import CONTEXT_TYPES
 from accounts.clouds.base import Target
 from accounts.kits.aws import template
 from accounts.kits.aws.manifest import GRANTS
@@ -38,6 +41,9 @@ PARAMETERS = KIT.parameters(
     external_id=TARGET.external_id,
     region=TARGET.region,
 )
+
+
+ADMIN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
 def rendered(**switches: str) -> template.Rendered:
@@ -114,7 +120,7 @@ def test_kit_policies_fit_into_what_iam_takes(switch):
         assert characters(stack.properties(logical_id)["PolicyDocument"]) <= 6_144, logical_id
     for logical_id in stack.logical_ids("AWS::IAM::Role"):
         role = stack.properties(logical_id)
-        assert sum(characters(policy["PolicyDocument"]) for policy in role["Policies"]) <= 10_240, logical_id
+        assert sum(characters(policy["PolicyDocument"]) for policy in role.get("Policies", [])) <= 10_240, logical_id
         assert characters(role["AssumeRolePolicyDocument"]) <= 2_048, logical_id
         assert len(role["Description"]) <= 1_000
     assert len(KIT.template_text.encode()) <= 51_200  # also fits --template-body
@@ -134,6 +140,26 @@ def test_kit_roles_have_a_boundary_one_hour_and_trust_one_subject_each():
         assert role["MaxSessionDuration"] == 3600
 
 
+def test_kit_cell_roles_open_to_services_of_aws_alone():
+    stack = rendered()
+    trusts = {}
+    for name in ("Cluster", "Node", "Storage"):
+        role = stack.properties(f"Cell{name}Role")
+        (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
+        trusts[name] = statement["Principal"]
+        assert role["PermissionsBoundary"] == f"arn:aws:iam::{NUMBER}:policy/byoc-{TARGET.suffix}-cell-boundary"
+
+    services = {"Cluster": "eks.amazonaws.com", "Node": "ec2.amazonaws.com", "Storage": "pods.eks.amazonaws.com"}
+    assert trusts == {name: {"Service": service} for name, service in services.items()}
+
+
+def test_kit_operator_has_no_right_to_make_or_change_an_identity():
+    asked = {action for statement in identity_statements().values() for action in as_list(statement["Action"])}
+    changes = {action for action in asked if action.startswith("iam:") and not re.match(r"iam:(Get|List|Simulate)", action)}
+
+    assert changes == {"iam:PassRole", "iam:CreateServiceLinkedRole"}
+
+
 def test_kit_boundaries_allow_what_the_roles_need_and_deny_the_rest_for_ever():
     stack = rendered()
 
@@ -141,7 +167,7 @@ def test_kit_boundaries_allow_what_the_roles_need_and_deny_the_rest_for_ever():
         statements = stack.properties(logical_id)["PolicyDocument"]["Statement"]
         return {action for statement in statements if statement["Effect"] == "Deny" for action in as_list(statement["Action"])}
 
-    assert {"iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "organizations:*", "sts:AssumeRole*", "cloudformation:Delete*"} <= denied(
+    assert {"iam:Create*", "iam:Put*", "iam:Attach*", "organizations:*", "sts:AssumeRole*", "cloudformation:Delete*"} <= denied(
         "OperatorBoundary"
     )
     assert {"iam:*", "kms:*", "s3:*", "secretsmanager:*", "ssm:*", "sts:AssumeRole*"} <= denied("SupportBoundary")
@@ -223,14 +249,24 @@ def installed(sandbox):
     return customer.client("iam")
 
 
-def decision(iam, probe, role: str = "") -> str:
-    entries = [{"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"} for key, value in probe.context.items()]
-    role = role or probe.role
+def decision(iam, probe, role: str = "", **more) -> str:
+    return simulated(iam, f"role/byoc-{TARGET.suffix}-{role or probe.role}", probe.action, probe.resource, probe.context, **more)
+
+
+def simulated(
+    iam, who: str, action: str, resource: str = "*", context: dict[str, str] | None = None, *, attached: dict | None = None
+) -> str:
+    """AWS's own word on what a role or user of the account may do, with one more policy attached if given."""
+    entries = [
+        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": CONTEXT_TYPES.get(key, "string")}
+        for key, value in (context or {}).items()
+    ]
     found = iam.simulate_principal_policy(
-        PolicySourceArn=f"arn:aws:iam::{NUMBER}:role/byoc-{TARGET.suffix}-{role}",
-        ActionNames=[probe.action],
-        ResourceArns=[probe.resource],
+        PolicySourceArn=f"arn:aws:iam::{NUMBER}:{who}",
+        ActionNames=[action],
+        ResourceArns=[resource],
         ContextEntries=entries,
+        PolicyInputList=[json.dumps(attached)] if attached else [],
     )
     return found["EvaluationResults"][0]["EvalDecision"]
 
@@ -243,6 +279,12 @@ def test_kit_grants_what_it_says_and_refuses_what_it_promises(installed):
     refused = {(probe.role, probe.action, probe.resource): decision(installed, probe) for probe in KIT.forbidden_probes(TARGET)}
     assert [question for question, answer in refused.items() if answer == "allowed"] == []
     assert "explicitDeny" in refused.values()
+
+    # For ever: also with an administrator's policy attached.
+    refused = {
+        (probe.role, probe.action, probe.resource): decision(installed, probe, attached=ADMIN) for probe in KIT.forbidden_probes(TARGET)
+    }
+    assert [question for question, answer in refused.items() if answer == "allowed"] == []
 
     # Neither role can do the other's work.
     changes = [
@@ -274,6 +316,140 @@ def test_kit_switches_cut_changes_and_support(sandbox, installed):
     assert answers["operator", "iam:GetRole"] == "allowed"
     assert {answer for (role, _action), answer in answers.items() if role == "support"} == {"explicitDeny"}
 
+    # Of the cells: nothing new and nothing gone, but what runs keeps its disks, addresses and images.
+    cluster, node, storage = (f"role/byoc-{TARGET.suffix}-cell-{name}" for name in ("cluster", "node", "storage"))
+    new, ours = {"aws:RequestTag/byoc:account": TARGET.account}, {"aws:ResourceTag/byoc:account": TARGET.account}
+    assert simulated(installed, cluster, "ec2:CreateSecurityGroup", GROUP, new, attached=ADMIN) == "explicitDeny"
+    assert simulated(installed, cluster, "elasticloadbalancing:DeleteLoadBalancer", BALANCER, ours, attached=ADMIN) == "explicitDeny"
+    assert simulated(installed, storage, "ec2:CreateVolume", VOLUME, new, attached=ADMIN) == "explicitDeny"
+    assert simulated(installed, storage, "ec2:DeleteVolume", VOLUME, ours, attached=ADMIN) == "explicitDeny"
+    assert simulated(installed, storage, "ec2:AttachVolume", VOLUME, ours, attached=ADMIN) == "allowed"
+    assert simulated(installed, cluster, "elasticloadbalancing:RegisterTargets", BALANCER, ours, attached=ADMIN) == "allowed"
+    assert simulated(installed, node, "ec2:AssignPrivateIpAddresses", INTERFACE, ours, attached=ADMIN) == "allowed"
+
+
+# --- What clusters and machines may do, whatever AWS's own policies say --------------------------------------------------
+
+_EC2 = f"arn:aws:ec2:{TARGET.region}:{NUMBER}"
+GROUP, VOLUME, INTERFACE, MACHINE = (
+    f"{_EC2}:{kind}" for kind in ("security-group/sg-1", "volume/vol-1", "network-interface/eni-1", "instance/i-1")
+)
+SNAPSHOT = f"arn:aws:ec2:{TARGET.region}::snapshot/snap-1"
+BALANCER = f"arn:aws:elasticloadbalancing:{TARGET.region}:{NUMBER}:loadbalancer/net/a/1"
+CLUSTER = f"arn:aws:eks:{TARGET.region}:{NUMBER}:cluster/byoc-3f9a1c2e-cell-a"
+NEW = {"aws:RequestTag/byoc:account": TARGET.account}
+OURS = {"aws:ResourceTag/byoc:account": TARGET.account}
+THEIRS = {"aws:ResourceTag/byoc:account": "00000000-0000-4000-8000-000000000000"}
+MARKED_BY_EKS = {"aws:ResourceTag/eks:cluster-name": "byoc-3f9a1c2e-cell-a"}
+GROUP_OF_CLUSTER = {"aws:ResourceTag/aws:eks:cluster-name": "byoc-3f9a1c2e-cell-a"}
+CREATING = {**NEW, "aws:TagKeys": "byoc:account"}
+
+
+def allowing(actions: str) -> dict:
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions.split(), "Resource": "*"}]}
+
+
+# What AWS's own policies allow on everything in an account, as far as it changes or reads something. Their conditions are left out.
+AWS_POLICIES = {
+    # AmazonEKSClusterPolicy
+    "cluster": """
+        autoscaling:UpdateAutoScalingGroup ec2:AttachVolume ec2:AuthorizeSecurityGroupIngress ec2:CreateRoute ec2:CreateSecurityGroup
+        ec2:CreateTags ec2:CreateVolume ec2:DeleteRoute ec2:DeleteSecurityGroup ec2:DeleteVolume ec2:DescribeInstances ec2:DetachVolume
+        ec2:ModifyInstanceAttribute ec2:ModifyVolume ec2:RevokeSecurityGroupIngress elasticloadbalancing:* iam:CreateServiceLinkedRole
+        kms:DescribeKey
+    """,
+    # AmazonEKSWorkerNodePolicy, AmazonEKS_CNI_Policy, AmazonEC2ContainerRegistryPullOnly
+    "node": """
+        ec2:DescribeInstances eks:DescribeCluster eks-auth:AssumeRoleForPodIdentity ec2:AssignPrivateIpAddresses
+        ec2:AttachNetworkInterface ec2:CreateNetworkInterface ec2:DeleteNetworkInterface ec2:DetachNetworkInterface ec2:CreateTags
+        ec2:ModifyNetworkInterfaceAttribute ec2:UnassignPrivateIpAddresses ecr:GetAuthorizationToken ecr:BatchCheckLayerAvailability
+        ecr:BatchGetImage ecr:GetDownloadUrlForLayer
+    """,
+    # AmazonEBSCSIDriverPolicy
+    "storage": """
+        ec2:CreateSnapshot ec2:AttachVolume ec2:DetachVolume ec2:ModifyVolume ec2:DescribeVolumes ec2:CreateTags ec2:DeleteTags
+        ec2:CreateVolume ec2:DeleteVolume ec2:DeleteSnapshot ec2:EnableFastSnapshotRestores
+    """,
+}
+NEEDED = [
+    ("cluster", "ec2:DescribeInstances", "*", {}),
+    ("cluster", "ec2:CreateSecurityGroup", GROUP, NEW),
+    ("cluster", "ec2:CreateTags", GROUP, CREATING | {"ec2:CreateAction": "CreateSecurityGroup"}),
+    ("cluster", "ec2:AuthorizeSecurityGroupIngress", GROUP, GROUP_OF_CLUSTER),
+    ("cluster", "ec2:DeleteSecurityGroup", GROUP, OURS),
+    ("cluster", "ec2:CreateTags", MACHINE, MARKED_BY_EKS | {"aws:TagKeys": "kubernetes.io/cluster/byoc-3f9a1c2e-cell-a"}),
+    ("cluster", "elasticloadbalancing:CreateLoadBalancer", BALANCER, NEW),
+    ("cluster", "elasticloadbalancing:AddTags", BALANCER, CREATING | {"elasticloadbalancing:CreateAction": "CreateLoadBalancer"}),
+    ("cluster", "elasticloadbalancing:DeleteLoadBalancer", BALANCER, OURS),
+    ("node", "eks:DescribeCluster", CLUSTER, {}),
+    ("node", "eks-auth:AssumeRoleForPodIdentity", CLUSTER, {}),
+    ("node", "ecr:GetAuthorizationToken", "*", {}),
+    ("node", "ecr:BatchGetImage", f"arn:aws:ecr:{TARGET.region}:602401143452:repository/eks/coredns", {}),
+    ("node", "ec2:CreateNetworkInterface", INTERFACE, NEW),
+    ("node", "ec2:CreateNetworkInterface", f"{_EC2}:subnet/subnet-1", OURS),
+    ("node", "ec2:AttachNetworkInterface", MACHINE, MARKED_BY_EKS),
+    ("node", "ec2:AttachNetworkInterface", INTERFACE, OURS),
+    ("node", "ec2:DeleteNetworkInterface", INTERFACE, OURS),
+    ("storage", "ec2:CreateVolume", VOLUME, NEW),
+    ("storage", "ec2:CreateTags", VOLUME, CREATING | {"ec2:CreateAction": "CreateVolume"}),
+    ("storage", "ec2:AttachVolume", VOLUME, OURS),
+    ("storage", "ec2:AttachVolume", MACHINE, MARKED_BY_EKS),
+    ("storage", "ec2:CreateSnapshot", SNAPSHOT, NEW),
+    ("storage", "ec2:CreateSnapshot", VOLUME, OURS),
+    ("storage", "ec2:DeleteVolume", VOLUME, OURS),
+]  # fmt: skip
+NOT_OURS = [
+    *((action, GROUP) for action in ("ec2:AuthorizeSecurityGroupIngress", "ec2:RevokeSecurityGroupIngress", "ec2:DeleteSecurityGroup")),
+    *((f"ec2:{action}Volume", VOLUME) for action in ("Attach", "Create", "Delete", "Detach", "Modify")),
+    *((f"ec2:{action}NetworkInterface", INTERFACE) for action in ("Attach", "Create", "Delete", "Detach")),
+    *((action, INTERFACE) for action in ("ec2:AssignPrivateIpAddresses", "ec2:ModifyNetworkInterfaceAttribute", "ec2:CreateTags")),
+    ("ec2:CreateSnapshot", VOLUME),
+    ("ec2:DeleteSnapshot", SNAPSHOT),
+    ("ec2:DeleteTags", VOLUME),
+    ("elasticloadbalancing:DeleteLoadBalancer", BALANCER),
+    ("elasticloadbalancing:CreateListener", BALANCER),
+    ("elasticloadbalancing:CreateLoadBalancer", BALANCER),
+]
+NEVER = [
+    ("ec2:CreateTags", VOLUME, CREATING | OURS),
+    ("ec2:CreateTags", VOLUME, CREATING | THEIRS),
+    ("ec2:CreateTags", VOLUME, OURS | {"aws:TagKeys": "BYOC:Account"}),
+    ("ec2:CreateTags", MACHINE, OURS | {"aws:TagKeys": "eks:cluster-name"}),
+    ("ec2:DeleteTags", VOLUME, OURS | {"aws:TagKeys": "byoc:account"}),
+    ("elasticloadbalancing:AddTags", BALANCER, CREATING | OURS),
+    ("ec2:ModifyInstanceAttribute", MACHINE, OURS),
+    ("ec2:RunInstances", MACHINE, NEW),
+    ("ec2:CreateRoute", f"{_EC2}:route-table/rtb-1", OURS),
+    ("ec2:DescribeInstanceAttribute", MACHINE, OURS),
+    ("autoscaling:UpdateAutoScalingGroup", "*", {}),
+    ("ecr:BatchGetImage", f"arn:aws:ecr:{TARGET.region}:{NUMBER}:repository/yours", {}),
+    ("ecr:GetDownloadUrlForLayer", f"arn:aws:ecr:{TARGET.region}:{NUMBER}:repository/yours", {}),
+    ("eks:DescribeCluster", CLUSTER.replace("byoc-3f9a1c2e-cell-a", "yours"), {}),
+    ("eks-auth:AssumeRoleForPodIdentity", CLUSTER.replace("byoc-3f9a1c2e-cell-a", "yours"), {}),
+    ("eks:DeleteCluster", CLUSTER, OURS),
+    ("iam:CreateServiceLinkedRole", "*", {}),
+    ("iam:PassRole", f"arn:aws:iam::{NUMBER}:role/byoc-{TARGET.suffix}-cell-node", {}),
+    ("sts:AssumeRole", f"arn:aws:iam::{NUMBER}:role/byoc-{TARGET.suffix}-operator", {}),
+    ("kms:Decrypt", "*", OURS),
+    ("s3:GetObject", "*", {}),
+    ("logs:PutLogEvents", "*", {}),
+]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_kit_cell_roles_do_their_work_and_nothing_to_what_is_not_ours(installed):
+    def ask(role, question, attached):
+        return simulated(installed, f"role/byoc-{TARGET.suffix}-cell-{role}", *question, attached=attached)
+
+    work = {(role, *question[:2]): ask(role, question, allowing(AWS_POLICIES[role])) for role, *question in NEEDED}
+    assert {question: answer for question, answer in work.items() if answer != "allowed"} == {}
+
+    other_cluster = dict.fromkeys((*MARKED_BY_EKS, *GROUP_OF_CLUSTER), "yours")
+    questions = [(action, resource, context) for action, resource in NOT_OURS for context in ({}, THEIRS, other_cluster)] + NEVER
+    for role, policy in AWS_POLICIES.items():
+        asked = [(question, ask(role, question, attached)) for question in questions for attached in (allowing(policy), ADMIN)]
+        assert [question for question, answer in asked if answer == "allowed"] == [], role
+
 
 # --- What the customer is handed -----------------------------------------------------------------------------------------
 
@@ -303,14 +479,123 @@ def test_kit_that_is_not_published_is_run_from_files():
     assert 'source = "./byoc-aws-kit"' in KIT.terraform_snippet(parameters=PARAMETERS)
 
 
-def test_kit_installer_policy_covers_what_the_template_makes():
-    document = json.loads(KIT.installer_policy(suffix=TARGET.suffix, bucket="fernhill-kits"))
-    actions = {action for statement in document["Statement"] for action in statement["Action"]}
+TEMPLATE_URL = KIT.template_url(bucket="fernhill-kits", region="us-east-1")
+INSTALLER = KIT.installer_policy(template_url=TEMPLATE_URL, issuer="https://id.portal.test", bucket="fernhill-kits")
 
-    assert {"cloudformation:CreateStack", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:CreatePolicy"} <= actions
-    assert "iam:CreateOpenIDConnectProvider" in actions
-    assert not any("*" in action for action in actions)
+
+def test_kit_installer_policy_names_single_actions_and_fits():
+    document = json.loads(INSTALLER)
+
+    assert not any("*" in action for statement in document["Statement"] for action in statement["Action"])
     assert characters(document) <= 6_144
+
+
+def test_kit_installer_policy_needs_a_template_to_name():
+    assert KIT.installer_policy(template_url="", issuer="https://id.portal.test") == ""
+
+
+@pytest.fixture
+def installer(sandbox):
+    """Asks the customer's IAM about a person who has the installer policy and nothing else."""
+    iam = Customer(sandbox, NUMBER).client("iam")
+    iam.create_user(UserName="installer")
+    iam.put_user_policy(UserName="installer", PolicyName="installer", PolicyDocument=INSTALLER)
+    return lambda action, resource, context=None: simulated(iam, "user/installer", action, resource, context)
+
+
+IAM_ARN = f"arn:aws:iam::{NUMBER}"
+STACK_ARN = f"arn:aws:cloudformation:{TARGET.region}:{NUMBER}:stack/byoc-{TARGET.suffix}-kit/1"
+BY_STACK = {"aws:CalledViaFirst": "cloudformation.amazonaws.com"}
+
+
+def made_by_the_stack():
+    """Every call that CloudFormation makes for the kit's resources with the rights of the person: action, resource, context."""
+    stack = rendered()
+    for resource in KIT.resources:
+        properties = stack.properties(resource.logical_id)
+        match resource.type:
+            case "AWS::IAM::OIDCProvider":
+                yield "iam:CreateOpenIDConnectProvider", f"{IAM_ARN}:oidc-provider/id.portal.test/trust/a/g1", BY_STACK
+            case "AWS::IAM::ManagedPolicy":
+                for action in ("iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicyVersion", "iam:DeletePolicy"):
+                    yield action, f"{IAM_ARN}:policy/{properties['ManagedPolicyName']}", BY_STACK
+            case _:
+                arn, limited = (
+                    f"{IAM_ARN}:role/{properties['RoleName']}",
+                    BY_STACK | {"iam:PermissionsBoundary": properties["PermissionsBoundary"]},
+                )
+                for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy"):
+                    yield action, arn, limited
+                for policy in properties.get("ManagedPolicyArns", []):
+                    for action in ("iam:AttachRolePolicy", "iam:DetachRolePolicy"):
+                        yield action, arn, limited | {"iam:PolicyARN": policy}
+                for action in ("iam:TagRole", "iam:UpdateAssumeRolePolicy", "iam:DeleteRole", "iam:GetRole"):
+                    yield action, arn, BY_STACK
+
+
+@pytest.mark.django_db(transaction=True)
+def test_kit_installer_policy_runs_the_kit(installer):
+    calls = [*made_by_the_stack(), ("cloudformation:DeleteStack", STACK_ARN, {})]
+    calls += [(f"cloudformation:{action}Stack", STACK_ARN, {"cloudformation:TemplateUrl": TEMPLATE_URL}) for action in ("Create", "Update")]
+
+    assert [(action, resource) for action, resource, context in calls if installer(action, resource, context) != "allowed"] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_kit_installer_policy_is_no_administrator(installer):
+    operator, boundary = f"{IAM_ARN}:role/byoc-{TARGET.suffix}-operator", f"{IAM_ARN}:policy/byoc-{TARGET.suffix}-operator-boundary"
+    by_hand = [
+        (action, resource, {key: value for key, value in context.items() if key not in BY_STACK})
+        for action, resource, context in made_by_the_stack()
+    ]
+    unlimited = [(action, operator, BY_STACK) for action in ("iam:CreateRole", "iam:PutRolePolicy", "iam:PutRolePermissionsBoundary")]
+    other_limit = [
+        (action, operator, BY_STACK | {"iam:PermissionsBoundary": f"{IAM_ARN}:policy/mine"}) for action, _arn, _context in unlimited
+    ]
+    templates = ("https://evil.s3.us-east-1.amazonaws.com/kits/aws/1/template.yaml", TEMPLATE_URL.replace(KIT.content_hash, "0" * 64))
+    stacks = [
+        (f"cloudformation:{action}Stack", STACK_ARN, {"cloudformation:TemplateUrl": url})
+        for action in ("Create", "Update")
+        for url in templates
+    ]
+    inline = [(f"cloudformation:{action}Stack", STACK_ARN, {}) for action in ("Create", "Update")]
+    within = BY_STACK | {"iam:PermissionsBoundary": boundary}
+    others = [
+        ("iam:AttachRolePolicy", operator, within | {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"}),
+        (
+            "iam:AttachRolePolicy",
+            f"{operator.removesuffix('operator')}cell-node",
+            within | {"iam:PolicyARN": "arn:aws:iam::aws:policy/AdministratorAccess"},
+        ),
+        ("iam:CreateRole", f"{IAM_ARN}:role/mine", within),
+        ("iam:DeleteRolePermissionsBoundary", operator, within),
+        ("iam:CreateOpenIDConnectProvider", f"{IAM_ARN}:oidc-provider/evil.example/trust/a/g1", BY_STACK),
+        ("iam:PassRole", operator, BY_STACK),
+        ("sts:AssumeRole", operator, {}),
+        ("cloudformation:CreateStack", STACK_ARN.replace("byoc-", "mine-"), {"cloudformation:TemplateUrl": TEMPLATE_URL}),
+    ]
+
+    refused = by_hand + unlimited + other_limit + stacks + inline + others
+    assert [(action, resource) for action, resource, context in refused if installer(action, resource, context) == "allowed"] == []
+
+
+def test_kit_files_are_compared_by_their_hash(tmp_path):
+    """The command as a shell runs it, on the very file and on another."""
+    (tmp_path / "kit.yaml").write_bytes(KIT.template_text.encode())
+    command = KIT.check_command(file="kit.yaml", sha256=KIT.content_hash)
+
+    assert subprocess.run(["sh", "-c", command], cwd=tmp_path, check=False, capture_output=True).returncode == 0
+    (tmp_path / "kit.yaml").write_text("something else")
+    assert subprocess.run(["sh", "-c", command], cwd=tmp_path, check=False, capture_output=True).returncode == 1
+    assert KIT.check_command(file="a.zip", url="https://x/a.zip", sha256="0" * 64) == (
+        f"curl -fsS -o a.zip 'https://x/a.zip' && \\\n  echo '{'0' * 64}  a.zip' | sha256sum --check"
+    )
+
+
+def test_kit_hash_of_the_module_is_of_the_published_file():
+    published = KIT.files()[KIT.object_key("terraform.zip")]
+
+    assert KIT.module_hash == hashlib.sha256(published).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -80,10 +80,11 @@ def test_kit_module_has_the_policies_of_the_template(switch):
         PARAMETERS | {"AllowChanges": switch, "AllowSupport": switch}, account_id=NUMBER, region="eu-west-1", stack="byoc-3f9a1c2e-g1-kit"
     )
 
-    for role, logical_id in (("operator", "OperatorRole"), ("support", "SupportRole")):
+    for logical_id in stack.logical_ids("AWS::IAM::Role"):
         shipped = stack.properties(logical_id)
+        role = shipped["RoleName"].removeprefix("byoc-3f9a1c2e-g1-")
         assert rendered(f"{role}-trust") == shipped["AssumeRolePolicyDocument"]
-        for policy in shipped["Policies"]:
+        for policy in shipped.get("Policies", []):
             ending = f"-{switch}" if policy["PolicyName"] == "switch" else ""
             assert rendered(f"{role}-{policy['PolicyName']}{ending}") == policy["PolicyDocument"]
     for logical_id in stack.logical_ids("AWS::IAM::ManagedPolicy"):
@@ -112,11 +113,24 @@ def test_kit_module_uses_every_policy_file_and_no_other():
     named = set(re.findall(r'"((?:operator|support|cell)-[a-z]+)(?:\.json\.tftpl)?"', text)) | set(
         re.findall(r"policies/([a-z-]+)\.json\.tftpl", text)
     )
-    switches = {f"{role}-switch-{value}" for role in ("operator", "support") for value in ("yes", "no")}
+    switches = {f"{role}-switch-{value}" for role in ("operator", "support", "cell-cluster", "cell-storage") for value in ("yes", "no")}
+    cell_trusts = {f"cell-{role}-trust" for role in ("cluster", "node", "storage")}
 
-    assert {f"policies/{name}.json.tftpl" for name in named | switches} | {"VERSION"} == set(terraform.written_files())
-    assert '"operator-switch-${var.allow_changes}"' in text
+    assert {f"policies/{name}.json.tftpl" for name in named | switches | cell_trusts} | {"VERSION"} == set(terraform.written_files())
     assert '"support-switch-${var.allow_support}"' in text
+    assert all(f'"{role}-switch-${{var.allow_changes}}"' in text for role in ("operator", "cell-cluster", "cell-storage"))
+    assert "policies/cell-${each.key}-trust.json.tftpl" in text
+
+
+def test_kit_module_gives_each_cell_role_the_same_policies_of_aws():
+    text = (terraform.MODULE_PATH / "main.tf").read_text()
+    given = {}
+    for policy, role in re.findall(r'^    "([A-Za-z0-9_/-]+)" += "(cluster|node|storage)"$', text, re.MULTILINE):
+        given.setdefault(f"byoc-3f9a1c2e-g1-cell-{role}", set()).add(f"arn:aws:iam::aws:policy/{policy}")
+    stack = template.Rendered(PARAMETERS, account_id=NUMBER, region="eu-west-1", stack="byoc-3f9a1c2e-g1-kit")
+    roles = [stack.properties(logical_id) for logical_id in stack.logical_ids("AWS::IAM::Role")]
+
+    assert given == {role["RoleName"]: set(role["ManagedPolicyArns"]) for role in roles if "ManagedPolicyArns" in role}
 
 
 def test_kit_module_takes_every_parameter_of_the_template():
@@ -130,7 +144,7 @@ def test_kit_module_roles_are_described_as_in_the_template():
     text = (terraform.MODULE_PATH / "main.tf").read_text()
     for name, resource in template.parsed()["Resources"].items():
         assert resource["Properties"].get("Description", "") in text, name
-    assert text.count("max_session_duration = 3600") == 2
+    assert text.count("max_session_duration = 3600") == 3
 
 
 def test_kit_archive_is_the_module_and_the_same_bytes_each_time():

@@ -129,6 +129,21 @@ class PlayedAws:
     def attach_policy(self) -> None:
         self.iam.attach_role_policy(RoleName="byoc-3f9a1c2e-g1-support", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
 
+    def attach_policy_to_machines(self) -> None:
+        self.iam.attach_role_policy(RoleName="byoc-3f9a1c2e-g1-cell-node", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
+
+    def detach_policy_of_machines(self) -> None:
+        self.iam.detach_role_policy(RoleName="byoc-3f9a1c2e-g1-cell-node", PolicyArn="arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy")
+
+    def let_somebody_be_a_cluster(self) -> None:
+        def edit(statement: dict[str, Any]) -> None:
+            statement["Principal"] = {"AWS": "arn:aws:iam::999900001111:root"}
+
+        self.write_trust("cell-cluster", edit)
+
+    def remove_boundary_of_machines(self) -> None:
+        self.iam.delete_role_permissions_boundary(RoleName="byoc-3f9a1c2e-g1-cell-node")
+
     def add_inline_policy(self) -> None:
         self.iam.put_role_policy(RoleName="byoc-3f9a1c2e-g1-support", PolicyName="more", PolicyDocument=json.dumps(EVERYBODY))
 
@@ -305,6 +320,10 @@ EDITS = [
     (PlayedAws.remove_boundary, "boundary_removed"),
     (PlayedAws.widen_boundary, "boundary_removed"),
     (PlayedAws.attach_policy, "policy_edited"),
+    (PlayedAws.attach_policy_to_machines, "policy_edited"),
+    (PlayedAws.detach_policy_of_machines, "policy_edited"),
+    (PlayedAws.let_somebody_be_a_cluster, "trust_policy_edited"),
+    (PlayedAws.remove_boundary_of_machines, "boundary_removed"),
     (PlayedAws.add_inline_policy, "policy_edited"),
     (PlayedAws.change_inline_policy, "policy_edited"),
     (PlayedAws.remove_inline_policy, "policy_edited"),
@@ -370,19 +389,21 @@ def test_adapter_holds_nothing_that_the_manifest_forbids(standing):
 def test_adapter_permission_needs_its_tag_and_its_name(standing):
     probes = {probe.key: probe for probe in standing.kit.probes(standing.target)}
     stranger = {"aws:RequestTag/byoc:account": "somebody-else", "aws:ResourceTag/byoc:account": "somebody-else"}
-    role, stack = probes["iam:CreateRole"], probes["cloudformation:DeleteStack"]
+    role, stack, entry = probes["iam:PassRole"], probes["cloudformation:DeleteStack"], probes["eks:CreateAccessEntry"]
 
     results = standing.adapter().check_permissions([
         replace(probes["ec2:DeleteVpc"], context=stranger),
-        replace(role, resource=role.resource.replace("byoc-3f9a1c2e-cell-", "byoc-ffffffff-cell-")),
-        replace(role, key="no boundary", context={"aws:RequestTag/byoc:account": ACCOUNT}),
+        replace(role, resource=role.resource.replace("byoc-3f9a1c2e-g1-cell-", "byoc-ffffffff-g1-cell-")),
+        replace(role, key="other service", context={"iam:PassedToService": "lambda.amazonaws.com"}),
+        replace(entry, context=entry.context | {"eks:principalArn": standing.arn("role/byoc-3f9a1c2e-g1-support")}),
         replace(stack, resource=stack.resource.replace("byoc-3f9a1c2e-cell-", "orders-")),
     ])  # fmt: skip
 
     assert [(result.permission, result.is_granted) for result in results] == [
         ("ec2:DeleteVpc", False),
-        ("iam:CreateRole", False),
-        ("no boundary", False),
+        ("iam:PassRole", False),
+        ("other service", False),
+        ("eks:CreateAccessEntry", False),
         ("cloudformation:DeleteStack", False),
     ]
 

@@ -15,6 +15,14 @@ from accounts.kits.aws.regions import REGIONS
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 
 AUDIENCE = "sts.amazonaws.com"
+# Every role of the kit, by the name it goes by in a ShippedKit. Only the first two are opened by the portal.
+_ROLES = {
+    "operator": "OperatorRole",
+    "support": "SupportRole",
+    "cell-cluster": "CellClusterRole",
+    "cell-node": "CellNodeRole",
+    "cell-storage": "CellStorageRole",
+}
 # Of any partition: a stack in China or GovCloud is told apart by its region.
 _ARN = re.compile(r"arn:aws[a-z-]*:(?P<service>[a-z]+):(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12}):(?P<resource>\S+)")
 
@@ -51,6 +59,16 @@ class AwsKit:
     def content_hash(self) -> str:
         """SHA-256 of the template, 64 hex digits."""
         return template.sha256()
+
+    @property
+    def module_hash(self) -> str:
+        """SHA-256 of the Terraform module's zip, 64 hex digits."""
+        return terraform.archive_sha256()
+
+    @property
+    def template_file(self) -> str:
+        """What the template is called on the customer's disk."""
+        return f"byoc-kit-{self.version}.yaml"
 
     # --- what it may do ---
 
@@ -145,7 +163,7 @@ class AwsKit:
 
     def cli_command(self, *, template_url: str, stack_name: str, parameters: Mapping[str, str], region: str) -> str:
         """The same stack from a shell. Without a published template it expects the file in the current folder."""
-        source = f"--template-url '{template_url}'" if template_url else f"--template-body file://byoc-kit-{self.version}.yaml"
+        source = f"--template-url '{template_url}'" if template_url else f"--template-body file://{self.template_file}"
         lines = [
             "aws cloudformation create-stack",
             f"--region {region}",
@@ -163,9 +181,18 @@ class AwsKit:
         """The same trust as a Terraform module. Without a published module it expects the folder beside the file."""
         return terraform.snippet(parameters, source=module_url or "./byoc-aws-kit")
 
-    def installer_policy(self, *, suffix: str = "", bucket: str = "") -> str:
-        """The exact rights of the person who runs the kit, as an IAM policy. Without a suffix, for any kit of the provider."""
-        return json.dumps(_installer_policy(suffix or "*", bucket), indent=2)
+    def installer_policy(self, *, template_url: str, issuer: str, suffix: str = "", bucket: str = "") -> str:
+        """The exact rights of the person who runs the kit through CloudFormation, as an IAM policy. Without a suffix, for any kit.
+
+        `issuer` is the portal's token issuer, its scheme included. Holds for this version alone. Empty without a published template:
+        who may run any template has the rights of an administrator, so there is nothing to narrow down.
+        """
+        return json.dumps(_installer_policy(template_url, issuer, suffix or "*", bucket), indent=2) if template_url else ""
+
+    def check_command(self, *, file: str, sha256: str, url: str = "") -> str:
+        """Compares a file of the kit with its hash in a shell; with an address, fetches it first."""
+        check = f"echo '{sha256}  {file}' | sha256sum --check"
+        return f"curl -fsS -o {file} '{url}' && \\\n  {check}" if url else check
 
     # --- input ---
 
@@ -214,10 +241,7 @@ class AwsKit:
             provider=f"{iam}:oidc-provider/{target.issuer.removeprefix('https://')}",
             provider_url=target.issuer,
             audiences=(self.audience,),
-            roles={
-                "operator": _shipped_role(on.properties("OperatorRole"), off.properties("OperatorRole")),
-                "support": _shipped_role(on.properties("SupportRole"), off.properties("SupportRole")),
-            },
+            roles={name: _shipped_role(on.properties(logical_id), off.properties(logical_id)) for name, logical_id in _ROLES.items()},
             limits={f"{iam}:policy/{policy['ManagedPolicyName']}": policy["PolicyDocument"] for policy in limits},
         )
 
@@ -232,7 +256,9 @@ class AwsKit:
 
     def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
         """Every promise of the manifest as questions that the cloud must answer with no."""
-        return tuple(_probe(denial.role, action, denial.resource, {}, target) for denial in DENIALS for action in denial.actions)
+        return tuple(
+            _probe(denial.role, action, denial.resource, denial.context, target) for denial in DENIALS for action in denial.actions
+        )
 
 
 def permission_key(role: str, action: str) -> str:
@@ -247,26 +273,32 @@ def _holds_all(permission: Permission, words: Sequence[str]) -> bool:
 
 
 @cache
-def _statements() -> dict[str, dict[str, Any]]:
-    """The template's identity statements by Sid, its functions replaced by readable placeholders."""
+def _readable() -> template.Rendered:
+    """The template with readable placeholders for one account's values."""
     parameters = {
         "AccountRef": "<account>",
         "Generation": "<generation>",
         "Suffix": "<short>-<generation>",
         "IssuerUrl": "https://<issuer>",
     }
-    rendered = template.Rendered(parameters, account_id="<account number>", region="<region>", stack="<stack>")
-    policies = [policy for role in ("OperatorRole", "SupportRole") for policy in rendered.properties(role)["Policies"]]
+    return template.Rendered(parameters, account_id="<account number>", region="<region>", stack="<stack>")
+
+
+@cache
+def _statements() -> dict[str, dict[str, Any]]:
+    """The template's identity statements of the portal's two roles, by Sid."""
+    policies = [policy for role in ("OperatorRole", "SupportRole") for policy in _readable().properties(role)["Policies"]]
     return {statement["Sid"]: statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]}
 
 
 def _shipped_role(on: Mapping[str, Any], off: Mapping[str, Any]) -> ShippedRole:
-    documents = {policy["PolicyName"]: policy["PolicyDocument"] for policy in on["Policies"]}
-    switched = {policy["PolicyName"]: policy["PolicyDocument"] for policy in off["Policies"]}
+    documents = {policy["PolicyName"]: policy["PolicyDocument"] for policy in on.get("Policies", [])}
+    switched = {policy["PolicyName"]: policy["PolicyDocument"] for policy in off.get("Policies", [])}
     return ShippedRole(
         name=on["RoleName"],
         trust=on["AssumeRolePolicyDocument"],
         boundary=on["PermissionsBoundary"],
+        attached=tuple(on.get("ManagedPolicyArns", ())),
         policies={name: document for name, document in documents.items() if document == switched[name]},
         switches={name: (document, switched[name]) for name, document in documents.items() if document != switched[name]},
         max_session_seconds=on["MaxSessionDuration"],
@@ -286,45 +318,65 @@ def _probe(role: Role, action: str, resource: str, context: Mapping[str, str], t
     return PermissionProbe(permission_key(role, action), role.value, action, resource.format(**names), filled)
 
 
-def _installer_policy(suffix: str, bucket: str) -> dict[str, Any]:
+def _installer_policy(template_url: str, issuer: str, suffix: str, bucket: str) -> dict[str, Any]:
     iam = "arn:aws:iam::*"
+    stack = f"arn:aws:cloudformation:*:*:stack/byoc-{suffix}-kit/*"
+    cells = f"{iam}:role/byoc-{suffix}-cell-*"
+    roles = [f"{iam}:role/byoc-{suffix}-operator", f"{iam}:role/byoc-{suffix}-support", cells]
+    limits = f"{iam}:policy/byoc-{suffix}-*-boundary"
+    provider = f"{iam}:oidc-provider/{issuer.removeprefix('https://')}/trust/*"
+    this_version = {"StringEquals": {"cloudformation:TemplateUrl": template_url}}
+    by_stack: dict[str, Any] = {"StringEquals": {"aws:CalledViaFirst": "cloudformation.amazonaws.com"}}
+    limited = by_stack | {"ArnLike": {"iam:PermissionsBoundary": limits}}
+    attached = by_stack | {"ArnLike": {"iam:PermissionsBoundary": limits, "iam:PolicyARN": _attached_policies()}}
     return {
         "Version": "2012-10-17",
         "Statement": [
             _allow("SeeStacks", ["cloudformation:GetTemplateSummary", "cloudformation:ListStacks", "cloudformation:ValidateTemplate"], "*"),
-            _allow("RunTheKit", _INSTALLER_STACK, f"arn:aws:cloudformation:*:*:stack/byoc-{suffix}-kit/*"),
-            _allow("CreateItsRoles", _INSTALLER_ROLES, [f"{iam}:role/byoc-{suffix}-operator", f"{iam}:role/byoc-{suffix}-support"]),
-            _allow("CreateItsLimits", _INSTALLER_POLICIES, f"{iam}:policy/byoc-{suffix}-*-boundary"),
-            _allow("CreateItsIdentityProvider", _INSTALLER_PROVIDER, f"{iam}:oidc-provider/*/trust/*"),
+            _allow("RunThisVersion", ["cloudformation:CreateStack", "cloudformation:UpdateStack"], stack, this_version),
+            _allow("WatchAndDeleteTheKit", _INSTALLER_STACK, stack),
+            _allow("CreateItsRolesWithinLimits", _INSTALLER_LIMITED, roles, limited),
+            _allow("GiveCellRolesAwsPolicies", ["iam:AttachRolePolicy", "iam:DetachRolePolicy"], cells, attached),
+            _allow("KeepItsRoles", _INSTALLER_ROLES, roles, by_stack),
+            _allow("CreateItsLimits", _INSTALLER_POLICIES, limits, by_stack),
+            _allow("CreateItsIdentityProvider", _INSTALLER_PROVIDER, provider, by_stack),
             _allow("ReadTheTemplate", ["s3:GetObject"], f"arn:aws:s3:::{bucket or '*'}/kits/aws/*"),
         ],
     }
 
 
-def _allow(sid: str, actions: Iterable[str], resource: str | list[str]) -> dict[str, Any]:
-    return {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}
+def _attached_policies() -> list[str]:
+    """AWS's own policies that the template attaches to roles."""
+    return sorted({policy for logical_id in _ROLES.values() for policy in _readable().properties(logical_id).get("ManagedPolicyArns", [])})
+
+
+def _allow(
+    sid: str, actions: Iterable[str], resource: str | list[str], condition: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
+    statement: dict[str, Any] = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}
+    return statement | {"Condition": condition} if condition else statement
 
 
 _INSTALLER_STACK = (
-    "cloudformation:CreateStack",
     "cloudformation:DeleteStack",
     "cloudformation:DescribeStackEvents",
     "cloudformation:DescribeStackResources",
     "cloudformation:DescribeStacks",
     "cloudformation:GetTemplate",
     "cloudformation:TagResource",
-    "cloudformation:UpdateStack",
+)
+_INSTALLER_LIMITED = (
+    "iam:CreateRole",
+    "iam:DeleteRolePolicy",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
 )
 _INSTALLER_ROLES = (
-    "iam:CreateRole",
     "iam:DeleteRole",
-    "iam:DeleteRolePolicy",
     "iam:GetRole",
     "iam:GetRolePolicy",
     "iam:ListAttachedRolePolicies",
     "iam:ListRolePolicies",
-    "iam:PutRolePermissionsBoundary",
-    "iam:PutRolePolicy",
     "iam:TagRole",
     "iam:UntagRole",
     "iam:UpdateAssumeRolePolicy",

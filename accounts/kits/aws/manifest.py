@@ -9,8 +9,9 @@ _REQUEST_TAG = {"aws:RequestTag/byoc:account": "{account}"}
 _OUR_TAG = {"aws:ResourceTag/byoc:account": "{account}"}
 _STACK = "arn:aws:cloudformation:{region}:{account_id}:stack/byoc-{short}-cell-check/1"
 _CLUSTER = "arn:aws:eks:{region}:{account_id}:cluster/byoc-{short}-cell-check"
-_CELL_ROLE = "arn:aws:iam::{account_id}:role/byoc-{short}-cell-check"
-_CELL_BOUNDARY = "arn:aws:iam::{account_id}:policy/byoc-{suffix}-cell-boundary"
+_ENTRY = "arn:aws:eks:{region}:{account_id}:access-entry/byoc-{short}-cell-check/role/{account_id}/"
+_CLUSTER_ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+_CELL_ROLE = "arn:aws:iam::{account_id}:role/byoc-{suffix}-cell-node"
 _OPERATOR_ROLE = "arn:aws:iam::{account_id}:role/byoc-{suffix}-operator"
 _SUPPORT_ROLE = "arn:aws:iam::{account_id}:role/byoc-{suffix}-support"
 
@@ -19,7 +20,6 @@ _TAGGED_NEW = _("Only if the new resource carries this account's byoc:account ta
 _TAGGED_OURS = _("Only on resources that carry this account's byoc:account tag.")
 _CELL_STACKS = _("Only stacks whose name starts with byoc-, this account's short code and -cell-.")
 _CELL_CLUSTERS = _("Only clusters whose name starts with byoc-, this account's short code and -cell-.")
-_CELL_ROLES = _("Only roles whose name starts with byoc-, this account's short code and -cell-.")
 
 READ: tuple[Grant, ...] = (
     Grant(
@@ -87,11 +87,11 @@ READ: tuple[Grant, ...] = (
         "ReadOwnTrust",
         Role.OPERATOR,
         Phase.SETUP,
-        _("Only the two roles of this kit."),
+        _("Only the five roles of this kit."),
         {
-            "iam:GetRole": _("Check that the trust of both roles is still as shipped."),
-            "iam:GetRolePolicy": _("Check that the rights of both roles are still as shipped."),
-            "iam:ListAttachedRolePolicies": _("Check that nothing was attached to the roles."),
+            "iam:GetRole": _("Check that the trust of every role is still as shipped."),
+            "iam:GetRolePolicy": _("Check that the rights of every role are still as shipped."),
+            "iam:ListAttachedRolePolicies": _("Check that nothing was attached to the roles or taken off them."),
             "iam:ListRolePolicies": _("Check that no policy was added to the roles or removed from them."),
             "iam:SimulatePrincipalPolicy": _("Ask AWS whether each permission on this page is really held."),
         },
@@ -259,15 +259,40 @@ CELLS: tuple[Grant, ...] = (
         "CreateClusters",
         Role.OPERATOR,
         Phase.RUN,
-        _("Only clusters with the cell's name, and only if what is new carries this account's byoc:account tag."),
+        _("Only clusters with the cell's name and this account's tag, and only where access entries alone decide who gets in."),
+        {"eks:CreateCluster": _("Create the cell's Kubernetes cluster.")},
+        resource=_CLUSTER,
+        context={**_REQUEST_TAG, "eks:authenticationMode": "API"},
+    ),
+    Grant(
+        "CreateInClusters",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only in clusters with the cell's name, and only if what is new carries this account's byoc:account tag."),
         {
-            "eks:CreateAccessEntry": _("Let the operator role install the agent in the cluster."),
             "eks:CreateAddon": _("Install the cluster's network and disk add-ons."),
-            "eks:CreateCluster": _("Create the cell's Kubernetes cluster."),
             "eks:CreateNodegroup": _("Create the cell's machines."),
         },
         resource=_CLUSTER,
         context=_REQUEST_TAG,
+    ),
+    Grant(
+        "EnterClusters",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only for the operator role itself, in clusters with the cell's name."),
+        {"eks:CreateAccessEntry": _("Let the operator role install the agent in the cluster.")},
+        resource=_CLUSTER,
+        context={**_REQUEST_TAG, "eks:principalArn": _OPERATOR_ROLE},
+    ),
+    Grant(
+        "ActInClusters",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only for the operator role itself, and only AWS's policy for administrators of one cluster."),
+        {"eks:AssociateAccessPolicy": _("Say what the operator role may do in the cluster.")},
+        resource=_ENTRY + "byoc-{suffix}-operator/1",
+        context={"eks:policyArn": _CLUSTER_ADMIN},
     ),
     Grant(
         "ChangeClusters",
@@ -275,15 +300,17 @@ CELLS: tuple[Grant, ...] = (
         Phase.RUN,
         _CELL_CLUSTERS,
         {
-            "eks:AssociateAccessPolicy": _("Say what the operator role may do in the cluster."),
+            "eks:CreatePodIdentityAssociation": _("Let the cluster's disk add-on use the storage role of this kit."),
             "eks:DeleteAccessEntry": _("Take an identity's access to the cluster away."),
             "eks:DeleteAddon": _("Remove an add-on with its cell."),
             "eks:DeleteCluster": _("Remove the cluster with its cell."),
             "eks:DeleteNodegroup": _("Remove the machines with their cell."),
+            "eks:DeletePodIdentityAssociation": _("Take the storage role away from the disk add-on."),
             "eks:DescribeAccessEntry": _("Check who has access to the cluster."),
             "eks:DescribeAddon": _("Watch the version and health of add-ons."),
             "eks:DescribeCluster": _("Watch the state of the cluster."),
             "eks:DescribeNodegroup": _("Watch the state of the machines."),
+            "eks:DescribePodIdentityAssociation": _("Check which add-on uses the storage role."),
             "eks:DescribeUpdate": _("Watch an update of the cluster."),
             "eks:DisassociateAccessPolicy": _("Narrow what an identity may do in the cluster."),
             "eks:ListAssociatedAccessPolicies": _("Check what each identity may do in the cluster."),
@@ -299,47 +326,11 @@ CELLS: tuple[Grant, ...] = (
         resource=_CLUSTER,
     ),
     Grant(
-        "CreateCellRoles",
-        Role.OPERATOR,
-        Phase.RUN,
-        _("Only roles with the cell's name, this account's tag and the kit's cell boundary."),
-        {"iam:CreateRole": _("Give the cluster and its machines a role, as EKS requires.")},
-        resource=_CELL_ROLE,
-        context={**_REQUEST_TAG, "iam:PermissionsBoundary": _CELL_BOUNDARY},
-    ),
-    Grant(
-        "GiveCellRolesAwsPolicies",
-        Role.OPERATOR,
-        Phase.RUN,
-        _("Only five policies that AWS itself publishes for EKS, and only on cell roles under the kit's cell boundary."),
-        {
-            "iam:AttachRolePolicy": _("Give the cluster and its machines the rights that AWS asks for."),
-            "iam:DetachRolePolicy": _("Take these rights away when a cell is deleted."),
-        },
-        resource=_CELL_ROLE,
-        context={"iam:PolicyARN": "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy", "iam:PermissionsBoundary": _CELL_BOUNDARY},
-    ),
-    Grant(
-        "ChangeCellRoles",
-        Role.OPERATOR,
-        Phase.RUN,
-        _CELL_ROLES,
-        {
-            "iam:DeleteRole": _("Remove a cell's roles with the cell."),
-            "iam:GetRole": _("Check that a cell's roles are there."),
-            "iam:ListAttachedRolePolicies": _("Check which policies a cell's roles have."),
-            "iam:ListInstanceProfilesForRole": _("Check that nothing uses a role before it is removed."),
-            "iam:ListRolePolicies": _("Check that a role has no policy of its own before it is removed."),
-            "iam:TagRole": _("Mark a cell's roles as belonging to it."),
-        },
-        resource=_CELL_ROLE,
-    ),
-    Grant(
         "GiveCellRolesToAws",
         Role.OPERATOR,
         Phase.RUN,
-        _("Only cell roles, and only to EKS and EC2."),
-        {"iam:PassRole": _("Hand the roles of a cell to the services that run it.")},
+        _("Only the three cell roles of this kit, and only to EKS and EC2."),
+        {"iam:PassRole": _("Hand the cell roles of this kit to the services that run a cell.")},
         resource=_CELL_ROLE,
         context={"iam:PassedToService": "eks.amazonaws.com"},
     ),
@@ -503,15 +494,47 @@ DENIALS: tuple[Denial, ...] = (
     ),
     Denial(
         _("Never change the support role."),
-        ("iam:UpdateAssumeRolePolicy", "iam:AttachRolePolicy", "iam:PassRole", "iam:DeleteRole", "sts:AssumeRole"),
+        ("iam:UpdateAssumeRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:PassRole", "iam:DeleteRole", "sts:AssumeRole"),
         Role.OPERATOR,
         _SUPPORT_ROLE,
     ),
     Denial(
+        _("Never create, become or change a role of a cell: those of this kit are all there are."),
+        (
+            "iam:CreateRole",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:AttachRolePolicy",
+            "iam:DetachRolePolicy",
+            "iam:PutRolePolicy",
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:DeleteRole",
+            "iam:TagRole",
+            "sts:AssumeRole",
+        ),
+        Role.OPERATOR,
+        _CELL_ROLE,
+        {"iam:PermissionsBoundary": "arn:aws:iam::{account_id}:policy/byoc-{suffix}-cell-boundary", **_REQUEST_TAG},
+    ),
+    Denial(
+        _("Never let anybody but the operator role into a cluster."),
+        ("eks:CreateAccessEntry",),
+        Role.OPERATOR,
+        _CLUSTER,
+        {**_REQUEST_TAG, "eks:principalArn": "arn:aws:iam::999999999999:role/check"},
+    ),
+    Denial(
+        _("Never give another identity rights in a cluster, the support role included."),
+        ("eks:AssociateAccessPolicy",),
+        Role.OPERATOR,
+        _ENTRY + "byoc-{suffix}-support/1",
+        {"eks:policyArn": _CLUSTER_ADMIN},
+    ),
+    Denial(
         _("Never create, use or change a role of yours."),
-        ("iam:CreateRole", "iam:PassRole", "iam:UpdateRole", "iam:DeleteRole", "sts:AssumeRole"),
+        ("iam:CreateRole", "iam:PassRole", "iam:UpdateRole", "iam:DeleteRole", "iam:PutRolePolicy", "sts:AssumeRole"),
         Role.OPERATOR,
         "arn:aws:iam::{account_id}:role/check",
+        {"iam:PassedToService": "eks.amazonaws.com"},
     ),
     Denial(
         _("Never change a policy, the boundaries included."),
@@ -537,9 +560,23 @@ DENIALS: tuple[Denial, ...] = (
         Role.OPERATOR,
     ),
     Denial(
-        _("Never touch a network, disk or key without our tag."),
-        ("ec2:DeleteVpc", "ec2:DeleteVolume", "ec2:DeleteSecurityGroup", "ec2:CreateTags", "kms:ScheduleKeyDeletion", "kms:TagResource"),
+        _("Never delete or change a network, disk, load balancer or key without our tag."),
+        (
+            "ec2:DeleteVpc",
+            "ec2:DeleteVolume",
+            "ec2:DeleteSecurityGroup",
+            "ec2:ModifyVpcAttribute",
+            "ec2:RevokeSecurityGroupIngress",
+            "elasticloadbalancing:DeleteLoadBalancer",
+            "kms:ScheduleKeyDeletion",
+        ),
         Role.OPERATOR,
+    ),
+    Denial(
+        _("Never put our tag on something that exists already, which would make it look like ours, and never take it off."),
+        ("ec2:CreateTags", "ec2:DeleteTags", "kms:TagResource"),
+        Role.OPERATOR,
+        context={**_REQUEST_TAG, **_OUR_TAG, "aws:TagKeys": "byoc:account"},
     ),
     Denial(
         _("Never read your data: no storage, database, secret or parameter."),
@@ -613,10 +650,46 @@ RESOURCES: tuple[KitResource, ...] = (
         "CellBoundary",
         "AWS::IAM::ManagedPolicy",
         "byoc-{suffix}-cell-boundary",
-        _("The most that the clusters and machines of your cells can ever do."),
+        _("The most that the clusters and machines of your cells can ever do: change what carries our tag, and read none of your images."),
         _NOW,
         _FREE,
         "",
+    ),
+    KitResource(
+        "CellClusterRole",
+        "AWS::IAM::Role",
+        "byoc-{suffix}-cell-cluster",
+        _(
+            "Is taken by EKS, and nobody else, to run the clusters of your cells. Carries AWS's AmazonEKSClusterPolicy within the cell "
+            "boundary."
+        ),
+        _NOW,
+        _FREE,
+        _TAGS,
+    ),
+    KitResource(
+        "CellNodeRole",
+        "AWS::IAM::Role",
+        "byoc-{suffix}-cell-node",
+        _(
+            "Is taken by EC2, and nobody else, for the machines of your cells. Carries AWS's AmazonEKSWorkerNodePolicy, "
+            "AmazonEKS_CNI_Policy and AmazonEC2ContainerRegistryPullOnly within the cell boundary."
+        ),
+        _NOW,
+        _FREE,
+        _TAGS,
+    ),
+    KitResource(
+        "CellStorageRole",
+        "AWS::IAM::Role",
+        "byoc-{suffix}-cell-storage",
+        _(
+            "Is taken by EKS, and nobody else, for the disk add-on of your cells. Carries AWS's AmazonEBSCSIDriverPolicy within the cell "
+            "boundary."
+        ),
+        _NOW,
+        _FREE,
+        _TAGS,
     ),
 )
 
@@ -625,8 +698,10 @@ SWITCHES: tuple[Switch, ...] = (
         "AllowChanges",
         _("Changes by the operator role"),
         _(
-            "Update the kit's stack with “no” and every change stops at once, also in open sessions. What runs keeps running, and reading "
-            "goes on. Cells cannot be created, updated or deleted until you set it to “yes”."
+            "Update the kit's stack with “no” and every change by the operator role stops at once, also in open sessions. Cells cannot be "
+            "created, updated or deleted until you set it to “yes”, and clusters cannot create or delete disks, snapshots, firewall groups "
+            "or load balancers. What runs keeps running: machines still join, pull images and attach the disks and addresses they have. "
+            "Reading goes on. What runs inside a cluster is not stopped by this switch."
         ),
     ),
     Switch(

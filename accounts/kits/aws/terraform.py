@@ -1,5 +1,6 @@
 """The kit's Terraform module: its policies are taken from the CloudFormation template, so the two cannot differ."""
 
+import hashlib
 import io
 import json
 import zipfile
@@ -49,7 +50,7 @@ def _policy_files() -> dict[str, str]:
             role = rendered.properties(logical_id)
             name = role["RoleName"].removeprefix("byoc-${suffix}-")
             documents[f"{name}-trust"] = role["AssumeRolePolicyDocument"]
-            for policy in role["Policies"]:
+            for policy in role.get("Policies", []):
                 suffix = f"-{switch}" if policy["PolicyName"] == "switch" else ""
                 documents[f"{name}-{policy['PolicyName']}{suffix}"] = policy["PolicyDocument"]
     return {f"policies/{name}.json.tftpl": json.dumps(document, indent=2) + "\n" for name, document in sorted(documents.items())}
@@ -88,6 +89,12 @@ def archive() -> bytes:
                 entry.external_attr = 0o644 << 16
                 module.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
+
+
+@cache
+def archive_sha256() -> str:
+    """SHA-256 of the archive's bytes, 64 hex digits."""
+    return hashlib.sha256(archive()).hexdigest()
 
 
 def snippet(parameters: Mapping[str, str], *, source: str) -> str:

@@ -1,4 +1,5 @@
-# Onboarding kit. Creates one identity provider, two roles and their limits, and nothing else: no network, no compute, no secret.
+# Onboarding kit. Creates one identity provider, two roles for the portal, three for AWS's own services, and their limits, and nothing
+# else: no network, no compute, no secret.
 # Destroy it only when the portal says that it is safe: the operator role is what removes deployment cells.
 
 data "aws_partition" "here" {}
@@ -63,6 +64,26 @@ locals {
     logs     = "support-logs"
     switch   = "support-switch-${var.allow_support}"
   }
+
+  cell_roles = {
+    cluster = "Taken by EKS to run the clusters of your cells. Nobody else can take it."
+    node    = "Taken by EC2 for the machines of your cells. Nobody else can take it."
+    storage = "Taken by the disk add-on of your cells through EKS. Nobody else can take it."
+  }
+
+  # AWS's own policies, each within the cell boundary.
+  cell_policies = {
+    "AmazonEKSClusterPolicy"                = "cluster"
+    "AmazonEC2ContainerRegistryPullOnly"    = "node"
+    "AmazonEKSWorkerNodePolicy"             = "node"
+    "AmazonEKS_CNI_Policy"                  = "node"
+    "service-role/AmazonEBSCSIDriverPolicy" = "storage"
+  }
+
+  cell_switches = {
+    cluster = "cell-cluster-switch-${var.allow_changes}"
+    storage = "cell-storage-switch-${var.allow_changes}"
+  }
 }
 
 resource "aws_iam_openid_connect_provider" "portal" {
@@ -71,11 +92,39 @@ resource "aws_iam_openid_connect_provider" "portal" {
   tags           = local.tags
 }
 
-# The most that clusters and their machines can ever do: what AWS's own EKS policies need, nothing of identity.
+# The most that clusters and their machines can ever do. AWS's own policies, which their roles carry, act on everything in an account:
+# here every change is held to what carries our tag, or the cluster's name as EKS itself writes it.
 resource "aws_iam_policy" "cell_boundary" {
   name        = "${local.prefix}-cell-boundary"
   description = "The most that the roles of clusters and machines can ever do. Belongs to the onboarding kit."
   policy      = templatefile("${path.module}/policies/cell-boundary.json.tftpl", local.values)
+}
+
+# The cell roles are made here and nowhere else: only AWS's own services can take them, for clusters of this account.
+resource "aws_iam_role" "cell" {
+  for_each = local.cell_roles
+
+  name                 = "${local.prefix}-cell-${each.key}"
+  description          = each.value
+  max_session_duration = 3600
+  permissions_boundary = aws_iam_policy.cell_boundary.arn
+  assume_role_policy   = templatefile("${path.module}/policies/cell-${each.key}-trust.json.tftpl", local.values)
+  tags                 = local.tags
+}
+
+resource "aws_iam_role_policy_attachment" "cell" {
+  for_each = local.cell_policies
+
+  role       = aws_iam_role.cell[each.value].name
+  policy_arn = "arn:${data.aws_partition.here.partition}:iam::aws:policy/${each.key}"
+}
+
+resource "aws_iam_role_policy" "cell" {
+  for_each = local.cell_switches
+
+  name   = "switch"
+  role   = aws_iam_role.cell[each.key].name
+  policy = templatefile("${path.module}/policies/${each.value}.json.tftpl", local.values)
 }
 
 # The most that support can ever do: read the state of cells and their logs. No data, no change, no other role.
@@ -120,7 +169,12 @@ resource "aws_iam_role" "operator" {
   assume_role_policy   = templatefile("${path.module}/policies/operator-trust.json.tftpl", local.values)
   tags                 = merge(local.tags, local.report)
 
-  depends_on = [aws_iam_openid_connect_provider.portal, aws_iam_policy.cell_boundary, aws_iam_role_policy.support]
+  depends_on = [
+    aws_iam_openid_connect_provider.portal,
+    aws_iam_role_policy.cell,
+    aws_iam_role_policy.support,
+    aws_iam_role_policy_attachment.cell,
+  ]
 }
 
 resource "aws_iam_role_policy" "operator" {

@@ -1,7 +1,7 @@
 # Your switches: you may change these at any time.
 
 variable "allow_changes" {
-  description = "Set to \"no\" to stop every change by the operator role at once, also in sessions that are already open. Reading goes on."
+  description = "Set to \"no\" to stop every change by the operator role at once, also in sessions that are already open. Clusters that run can then create and delete no disks, snapshots, firewall groups or load balancers either. What runs keeps running and reading goes on."
   type        = string
   default     = "yes"
 
