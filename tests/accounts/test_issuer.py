@@ -138,6 +138,7 @@ def test_rotation_leaves_one_event_a_move_on_the_platform_chain():
         with time_machine.travel(start + timedelta(days=days), tick=False):
             keys.rotate()
 
+    assert not Event.objects.filter(subject_label__contains="withheld").exists()
     actions = list(Event.objects.filter(action__startswith="signing_key.").order_by("sequence").values_list("action", flat=True))
 
     assert actions == ["signing_key.made", "signing_key.made", "signing_key.retiring", "signing_key.active", "signing_key.retired"]
