@@ -1,4 +1,4 @@
-"""The strict local AWS of the demo and the tests: one process, two AWS ports, one state.
+"""The strict local clouds of the demo and the tests: one process, one state.
 
     python -m portal.sandbox --aws-port P --console-port C --smtp-port S \\
         --issuer-resolve https://id.portal.test=http://127.0.0.1:8000 --state-dir DIR

@@ -29,7 +29,7 @@ def main() -> int:
     options = parse(sys.argv[1:])
     prepare_environment(options)
     # Only now: ministack reads the environment, and imports its services, when it is imported.
-    from portal.sandbox.unplayed import leave_out  # noqa: PLC0415
+    from portal.sandbox.aws.unplayed import leave_out  # noqa: PLC0415
 
     leave_out()
     from portal.sandbox.server import serve  # noqa: PLC0415

@@ -24,7 +24,8 @@ from typing import Any
 from ministack import app as ministack
 from ministack.services import sts as ministack_sts
 
-from portal.sandbox import patches, wire
+from portal.sandbox import wire
+from portal.sandbox.aws import patches
 from portal.sandbox.request import Request
 from portal.sandbox.sandbox import Sandbox
 

@@ -9,10 +9,11 @@ from http import HTTPStatus
 from ministack import app as ministack
 from ministack.core.responses import _account_from_sts_session
 
-from portal.sandbox import quotas, sts, wire
-from portal.sandbox.caller import remember_caller
+from portal.sandbox import wire
+from portal.sandbox.aws import quotas, sts
+from portal.sandbox.aws.caller import remember_caller
+from portal.sandbox.aws.patches import replace_function
 from portal.sandbox.faults import Fault, Kind
-from portal.sandbox.patches import replace_function
 from portal.sandbox.request import Message, Receive, Request, Scope, Send, read, replay
 from portal.sandbox.sandbox import Sandbox
 

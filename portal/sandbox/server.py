@@ -14,7 +14,9 @@ import uvicorn
 from aiosmtpd.smtp import SMTP
 from ministack import app as ministack
 
-from portal.sandbox import cloudformation, front, iam
+from portal.sandbox import front
+from portal.sandbox.aws import cloudformation, iam
+from portal.sandbox.aws.snapshots import Snapshots
 from portal.sandbox.console import Console
 from portal.sandbox.console.authenticator import AuthenticatorPages
 from portal.sandbox.console.mailbox import MailboxPages
@@ -23,7 +25,6 @@ from portal.sandbox.front import Front, Port
 from portal.sandbox.mail import Receiver
 from portal.sandbox.options import Options
 from portal.sandbox.sandbox import Sandbox
-from portal.sandbox.snapshots import Snapshots
 
 HOST = "127.0.0.1"
 WORKERS = 24  # threads for key fetches and S3; CloudFormation's resources have their own

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 from ministack.services.cloudformation import engine
 
 from portal.sandbox import wire
-from portal.sandbox.cloudformation import TemplateAddressError, read_public
+from portal.sandbox.aws.cloudformation import TemplateAddressError, read_public
 from portal.sandbox.console import REGIONS, View, Visit, error
 from portal.sandbox.console.aws import AwsRefusedError, members, text
 from portal.sandbox.console.html import Markup, fill, hidden, join, redirect, table

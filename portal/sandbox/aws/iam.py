@@ -10,8 +10,8 @@ from typing import Any
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import iam, sts
 
-from portal.sandbox import simulation
-from portal.sandbox.patches import add_entry, replace_entry, replace_function
+from portal.sandbox.aws import simulation
+from portal.sandbox.aws.patches import add_entry, replace_entry, replace_function
 from portal.sandbox.sandbox import Sandbox
 
 Params = dict[str, Any]

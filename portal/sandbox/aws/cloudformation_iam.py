@@ -9,7 +9,7 @@ from ministack.core.responses import get_account_id
 from ministack.services import iam
 from ministack.services.cloudformation import provisioners
 
-from portal.sandbox.patches import add_entry, replace_entry
+from portal.sandbox.aws.patches import add_entry, replace_entry
 
 Properties = dict[str, Any]
 Made = tuple[str, dict[str, Any]]  # what CloudFormation keeps of a resource: physical id, attributes

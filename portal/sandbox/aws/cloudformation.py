@@ -12,11 +12,11 @@ from ministack.core.responses import get_account_id, set_request_account_id
 from ministack.services import s3
 from ministack.services.cloudformation import _stacks, handlers, helpers, stacks
 
-from portal.sandbox import cloudformation_iam
-from portal.sandbox.caller import denial, is_root_caller
-from portal.sandbox.patches import replace_entry, replace_function
+from portal.sandbox.aws import cloudformation_iam
+from portal.sandbox.aws.caller import denial, is_root_caller
+from portal.sandbox.aws.patches import replace_entry, replace_function
+from portal.sandbox.aws.unplayed import NotPlayedError
 from portal.sandbox.sandbox import Sandbox
-from portal.sandbox.unplayed import NotPlayedError
 
 Properties = dict[str, Any]
 S3_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]{3,63})\.)?s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com")

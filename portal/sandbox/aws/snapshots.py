@@ -12,7 +12,7 @@ from ministack import app as ministack
 from ministack.core import persistence
 from ministack.services import sts as ministack_sts
 
-from portal.sandbox.resume import resume_operations, running_stacks
+from portal.sandbox.aws.resume import resume_operations, running_stacks
 from portal.sandbox.sandbox import Sandbox
 
 TICK_SECONDS = 0.5

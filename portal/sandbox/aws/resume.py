@@ -8,7 +8,7 @@ from ministack.core.responses import request_scope
 from ministack.services import cloudformation
 from ministack.services.cloudformation import stacks
 
-from portal.sandbox.caller import remember_caller
+from portal.sandbox.aws.caller import remember_caller
 
 Stack = dict[str, Any]
 _running: set["asyncio.Task[None]"] = set()  # a task without a reference may be collected

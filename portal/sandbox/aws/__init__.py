@@ -1,0 +1,1 @@
+"""What this local AWS plays on ministack, and how it is made strict: identity, CloudFormation, quotas, snapshots."""
