@@ -613,7 +613,18 @@ def test_kit_account_number_is_read_as_people_paste_it(text, digits):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "11112222333", "1111222233334", "١١١١٢٢٢٢٣٣٣٣", "１１１１２２２２３３３３", "11112222333x", "1.1e11", "²11122223333"]
+    "text",
+    [
+        "",
+        "000000000000",
+        "11112222333",
+        "1111222233334",
+        "١١١١٢٢٢٢٣٣٣٣",
+        "１１１１２２２２３３３３",
+        "11112222333x",
+        "1.1e11",
+        "²11122223333",
+    ],
 )
 def test_kit_account_number_that_is_none_is_refused(text):
     with pytest.raises(ValueError, match="12 digits"):

@@ -203,7 +203,7 @@ class AwsKit:
     def clean_account_id(self, text: str) -> str:
         """The 12 digits in a pasted account number; spaces and dashes are fine. Raises ValueError."""
         digits = re.sub(r"[\s\u00a0\u2010-\u2015-]", "", text)
-        if not re.fullmatch(r"[0-9]{12}", digits):
+        if not re.fullmatch(r"(?!0{12})[0-9]{12}", digits):  # AWS gives nobody twelve zeros
             raise ValueError("an AWS account number has 12 digits")
         return digits
 
