@@ -87,7 +87,7 @@ class Receiver:
             received_at=datetime.now(UTC).isoformat(timespec="seconds"),
             sender=str(message.get("From", envelope.mail_from or "")),
             to=list(envelope.rcpt_tos),
-            subject=str(message.get("Subject", "")),
+            subject=str(message.get("Subject", "")).strip(),  # a subject folded before its first word keeps the fold's space
             text=_part(message, "plain"),
             html=_part(message, "html"),
         )

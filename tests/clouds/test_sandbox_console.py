@@ -260,6 +260,14 @@ def test_mailbox_takes_mail_newest_first_and_filters_by_address(sandbox: Sandbox
     assert "Confirm your address" not in browser.open("/mailbox/?to=owner@globex.example")[2]
 
 
+def test_mailbox_reads_a_subject_that_was_folded_before_its_first_word(sandbox: SandboxProcess) -> None:
+    folded = b"To: owner@acme.example\r\nSubject:\r\n =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nHello\r\n"
+    with smtplib.SMTP("127.0.0.1", sandbox.smtp) as server:
+        server.sendmail("no-reply@fernhill.example", ["owner@acme.example"], folded)
+
+    assert [mail["subject"] for mail in sandbox.control("GET", "mail")] == ["Grüße"]
+
+
 def test_mailbox_shows_a_mail_with_its_links_and_nothing_else_as_markup(sandbox: SandboxProcess, browser: Browser) -> None:
     send(sandbox, "owner@acme.example", "<i>Hello</i>", "Open http://localhost:8000/auth/confirm/a-b_c/. <script>alert(1)</script>")
     mail = sandbox.control("GET", "mail")[0]
