@@ -1,25 +1,10 @@
 """Cloud accounts, kits and signing keys as provider staff see them: the truth, read-only."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import CloudAccount, Kit, SigningKey, TrustCheck
-from portal.audit.admin import ReadOnlyAdmin
-
-
-class ReadOnlyInline(admin.TabularInline):  # type: ignore[type-arg]  # generic only for the type checker
-    extra = 0
-    can_delete = False
-    show_change_link = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from portal.audit.admin import ReadOnlyAdmin, ReadOnlyInline
 
 
 class KitInline(ReadOnlyInline):

@@ -17,26 +17,7 @@ from accounts.actions.people import set_person_active
 from accounts.availability_people import why_not_set_active
 from accounts.forms.people import AddressField, PlainNameField
 from accounts.models import Contact, Invitation, Membership, Organisation, User
-from portal.audit.admin import ReadOnlyAdmin, ShownLookups
-
-
-class GuardedAdmin(ShownLookups):
-    """One write of its own at most; nothing is deleted, nothing is done in bulk."""
-
-    actions = None
-    list_max_show_all = 0
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.ALLOW
-
-    def has_add_permission(self, *_args: Any, **_kwargs: Any) -> bool:
-        return False
-
-    def has_change_permission(self, *_args: Any, **_kwargs: Any) -> bool:
-        return False
-
-    def has_delete_permission(self, *_args: Any, **_kwargs: Any) -> bool:
-        return False
-
+from portal.audit.admin import ClosedAdmin, ReadOnlyAdmin
 
 # --- Organisations ---------------------------------------------------------------------------------------------------
 
@@ -52,7 +33,7 @@ class FoundingForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only f
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(GuardedAdmin):
+class OrganisationAdmin(ClosedAdmin):
     list_display = ["name", "slug", "member_count", "account_count", "created_at"]
     list_filter = ["created_at", "cloud_accounts__state", "contacts__purpose"]
     search_fields = ["name", "slug", "=id", "memberships__user__email", "cloud_accounts__external_id"]
@@ -107,7 +88,7 @@ class ActiveForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class UserAdmin(GuardedAdmin):
+class UserAdmin(ClosedAdmin):
     list_display = ["email", "name", "is_active", "is_staff", "is_support_engineer", "last_login", "created_at"]
     list_filter = ["is_active", "is_staff", "is_support_engineer", "memberships__role", "created_at"]
     search_fields = ["email", "name", "=id", "memberships__organisation__slug"]

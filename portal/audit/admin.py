@@ -1,4 +1,7 @@
-"""The log in Django admin: to look at, whoever you are. `ReadOnlyAdmin` serves every model whose rows only the product writes."""
+"""The log in Django admin: to look at, whoever you are. Every other model's admin stands on one of the bases here:
+
+`ReadOnlyAdmin` (and `ReadOnlyInline`) where only the product writes rows, `ClosedAdmin` where staff may do one thing.
+"""
 
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,8 +16,9 @@ from portal.audit.models import Event
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Model]
+    Inline = admin.TabularInline[Model, Model]
 else:
-    Base = admin.ModelAdmin  # not generic when it runs
+    Base, Inline = admin.ModelAdmin, admin.TabularInline  # not generic when it runs
 
 
 # What Django's own filters append to a field's name.
@@ -44,12 +48,11 @@ def _filtered_by(entry: Any) -> str:
     return entry if isinstance(entry, str) else str(entry.parameter_name)
 
 
-class ReadOnlyAdmin(ShownLookups):
-    """Nothing can be added, changed or deleted, and anything but reading is 403, also for a superuser."""
+class ClosedAdmin(ShownLookups):
+    """Nothing can be added, changed or deleted, and nothing is done in bulk, also by a superuser: what may be, a subclass opens."""
 
     actions = None
     list_max_show_all = 0
-    list_per_page = 100
     show_full_result_count = False
     show_facets = admin.ShowFacets.ALLOW
 
@@ -61,6 +64,10 @@ class ReadOnlyAdmin(ShownLookups):
 
     def has_delete_permission(self, *_args: Any, **_kwargs: Any) -> bool:
         return False
+
+
+class ReadOnlyAdmin(ClosedAdmin):
+    """Closed, and anything but reading is 403."""
 
     def get_urls(self) -> list[Any]:
         urls: list[Any] = super().get_urls()
@@ -79,6 +86,19 @@ def _reading(view: Any) -> Any:
         return response
 
     return only_reading
+
+
+class ReadOnlyInline(Inline):
+    """Rows on the page of what they belong to, to look at."""
+
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, *_args: Any, **_kwargs: Any) -> bool:
+        return False
+
+    def has_change_permission(self, *_args: Any, **_kwargs: Any) -> bool:
+        return False
 
 
 @admin.register(Event)

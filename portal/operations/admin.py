@@ -1,34 +1,21 @@
 """Operations in Django admin: the truth about each, to look at. What staff do about one, they do in the portal."""
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 from django.contrib import admin
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from portal.audit.admin import ReadOnlyAdmin
+from portal.audit.admin import ReadOnlyAdmin, ReadOnlyInline
 from portal.operations.models import Operation, Step
 from portal.operations.panel import build_panel
 
-if TYPE_CHECKING:
-    Inline = admin.TabularInline[Step, Operation]
-else:
-    Inline = admin.TabularInline  # not generic when it runs
 
-
-class StepInline(Inline):
+class StepInline(ReadOnlyInline):
     model = Step
-    extra = 0
-    can_delete = False
     fields = ("position", "name", "attempt", "state", "waiting_on", "waiting_why", "tries", "failure_code", "started_at", "ended_at")
     readonly_fields = fields
     ordering = ("position", "attempt")
-
-    def has_add_permission(self, *_args: Any, **_kwargs: Any) -> bool:
-        return False
-
-    def has_change_permission(self, *_args: Any, **_kwargs: Any) -> bool:
-        return False
 
 
 @admin.register(Operation)
