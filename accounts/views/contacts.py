@@ -1,5 +1,7 @@
 """Contacts of an organisation, and the page a contact's confirmation link opens."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +16,7 @@ from accounts.availability_people import NotAllowed, why_not_remove_contact, why
 from accounts.forms.people import ContactForm
 from accounts.models import Contact
 from accounts.models.people import token_hash
-from accounts.views.people import settings_tabs
+from accounts.views.people import do_and_return, settings_tabs
 
 
 @requires(Permission.VIEW)
@@ -59,24 +61,16 @@ def contact_add(request: OrganisationRequest) -> HttpResponse:
 @require_POST
 def contact_remove(request: OrganisationRequest, pk: str) -> HttpResponse:
     contact = get_object_or_404(request.organisation.contacts, pk=pk)
-    try:
-        remove_contact(contact=contact, by=request.user)
-        messages.success(request, _("%(contact)s is no longer a contact.") % {"contact": contact.name})
-    except NotAllowed as refusal:
-        messages.error(request, refusal.reason)
-    return redirect("accounts:contacts", slug=request.organisation.slug)
+    done = _("%(contact)s is no longer a contact.") % {"contact": contact.name}
+    return do_and_return(request, partial(remove_contact, contact=contact, by=request.user), done=done, to="accounts:contacts")
 
 
 @requires(Permission.MANAGE_CONTACTS)
 @require_POST
 def contact_resend(request: OrganisationRequest, pk: str) -> HttpResponse:
     contact = get_object_or_404(request.organisation.contacts, pk=pk)
-    try:
-        resend_confirmation(contact=contact, by=request.user)
-        messages.success(request, _("A new mail to confirm is on its way to %(email)s.") % {"email": contact.email})
-    except NotAllowed as refusal:
-        messages.error(request, refusal.reason)
-    return redirect("accounts:contacts", slug=request.organisation.slug)
+    done = _("A new mail to confirm is on its way to %(email)s.") % {"email": contact.email}
+    return do_and_return(request, partial(resend_confirmation, contact=contact, by=request.user), done=done, to="accounts:contacts")
 
 
 @login_not_required  # contacts need no account; the secret in the address is the key

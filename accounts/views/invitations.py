@@ -1,5 +1,7 @@
 """Invite people, and the page an invitation's link opens."""
 
+from functools import partial
+
 from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
@@ -18,7 +20,7 @@ from accounts.forms.people import InvitationForm
 from accounts.models import Invitation, User
 from accounts.models.people import token_hash
 from accounts.sign_in import step_up
-from accounts.views.people import SignedInRequest, roles_explained, settings_tabs
+from accounts.views.people import SignedInRequest, do_and_return, roles_explained, settings_tabs
 
 # --- By an owner -----------------------------------------------------------------------------------------------------
 
@@ -45,24 +47,16 @@ def invitation_create(request: OrganisationRequest) -> HttpResponse:
 @require_POST
 def invitation_resend(request: OrganisationRequest, pk: str) -> HttpResponse:
     invitation = get_object_or_404(request.organisation.invitations, pk=pk)
-    try:
-        resend_invitation(invitation=invitation, by=request.user)
-        messages.success(request, _("A new link is on its way to %(email)s. The old one no longer works.") % {"email": invitation.email})
-    except NotAllowed as refusal:
-        messages.error(request, refusal.reason)
-    return redirect("accounts:members", slug=request.organisation.slug)
+    done = _("A new link is on its way to %(email)s. The old one no longer works.") % {"email": invitation.email}
+    return do_and_return(request, partial(resend_invitation, invitation=invitation, by=request.user), done=done, to="accounts:members")
 
 
 @requires(Permission.MANAGE_ORGANISATION)
 @require_POST
 def invitation_revoke(request: OrganisationRequest, pk: str) -> HttpResponse:
     invitation = get_object_or_404(request.organisation.invitations, pk=pk)
-    try:
-        revoke_invitation(invitation=invitation, by=request.user)
-        messages.success(request, _("The invitation to %(email)s is withdrawn.") % {"email": invitation.email})
-    except NotAllowed as refusal:
-        messages.error(request, refusal.reason)
-    return redirect("accounts:members", slug=request.organisation.slug)
+    done = _("The invitation to %(email)s is withdrawn.") % {"email": invitation.email}
+    return do_and_return(request, partial(revoke_invitation, invitation=invitation, by=request.user), done=done, to="accounts:members")
 
 
 # --- By the invited --------------------------------------------------------------------------------------------------

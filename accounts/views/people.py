@@ -1,5 +1,6 @@
 """Members of an organisation and a person's own profile."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -39,6 +40,17 @@ def settings_tabs(request: OrganisationRequest) -> list[dict[str, Any]]:
         }
         for name, label, prefixes in places
     ]
+
+
+def do_and_return(request: OrganisationRequest, act: Callable[[], None], *, done: str, to: str) -> HttpResponse:
+    """A button in a settings list: act, lead back to the list `to`, and say there what was done or why it was refused."""
+    try:
+        act()
+    except NotAllowed as refusal:
+        messages.error(request, refusal.reason)
+    else:
+        messages.success(request, done)
+    return redirect(to, slug=request.organisation.slug)
 
 
 def roles_explained() -> dict[str, Any]:
