@@ -5,18 +5,15 @@ raise. Values can come from outside (a person pastes an access key as a name), a
 a secret is withheld, and a warning is logged.
 """
 
-import math
-import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
-from itertools import pairwise
 from uuid import UUID
 
 import structlog
 
 from portal.audit.verify import MAX_INTEGER, canonical
+from portal.redaction import looks_secret, names_secret
 
 JSON = str | int | bool | None | list["JSON"] | dict[str, "JSON"]
 
@@ -24,27 +21,6 @@ MAX_BYTES = 8192
 MAX_TEXT = 1000
 MAX_DEPTH = 6
 WITHHELD = "[withheld: looks like a secret]"
-
-SECRET_WORDS = frozenset(
-    {"password", "passwd", "passphrase", "passcode", "secret", "secrets", "token", "tokens", "jwt", "otp", "totp", "assertion"}
-    | {"credential", "credentials", "authorization", "cookie", "cookies"}
-)
-SECRET_PHRASES = ("private_key", "api_key", "access_key", "signing_key", "session_key", "recovery_code", "client_assertion")
-SECRET_SHAPES = re.compile(
-    r"\beyJ[\w-]{6,}\.[\w-]{6,}"  # a JWT
-    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"  # an AWS access key id
-    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_\w{20,}|\bxox[abeprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\bsk_live_\w{10,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|\b[a-z][a-z0-9+.-]*://[^\s/:@]+:[^\s/@]+@",  # a URL with a password in it
-    re.ASCII,
-)
-# An AWS secret key: 40 characters, of all three classes.
-AWS_SECRET = re.compile(r"(?<![\w/+=-])(?=[a-z0-9/+]*[A-Z])(?=[A-Z0-9/+]*[a-z])(?=[A-Za-z/+]*[0-9])[A-Za-z0-9/+]{40}(?![\w/+=-])", re.ASCII)
-# A run of base64-like characters: 128-bit tokens have 22 and more.
-RUN = re.compile(r"[A-Za-z0-9+/_=-]{22,}", re.ASCII)
-MIN_ENTROPY = 3.7  # bits a character; English words stay below, random base64 of 22 characters and more above
-WORD_PAIRS = frozenset({"ul", "ou", "uo", "ol", "lo", "od", "do"})  # a word begins, or a separator stands between words
-MIN_CHANGES = 0.3  # how often the class of character changes; names in CamelCase stay below, random text is near 0.45
 
 logger = structlog.get_logger(__name__)
 
@@ -74,26 +50,6 @@ def plain_text(text: str, limit: int = MAX_TEXT) -> str:
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
-def looks_secret(text: str) -> bool:
-    """Whether the text holds something shaped like a credential or like random base64. Hexadecimal hashes and UUIDs are no secrets."""
-    return bool(SECRET_SHAPES.search(text) or AWS_SECRET.search(text)) or any(_is_random(run) for run in RUN.findall(text))
-
-
-def _is_random(run: str) -> bool:
-    classes = [_class(character) for character in run]
-    if not {"u", "l", "d"} <= set(classes):
-        return False
-    # So CamelCase and snake_case change once a word.
-    pairs = list(pairwise(classes))
-    changes = sum(a != b and a + b not in WORD_PAIRS for a, b in pairs) / len(pairs)
-    entropy = -sum(n / len(run) * math.log2(n / len(run)) for n in Counter(run).values())
-    return changes >= MIN_CHANGES and entropy >= MIN_ENTROPY
-
-
-def _class(character: str) -> str:
-    return "u" if character.isupper() else "l" if character.islower() else "d" if character.isdigit() else "o"
-
-
 def _key(key: object) -> str:
     # ASCII keys sort alike in every language, so the canonical form needs no UTF-16.
     if not isinstance(key, str) or not key.isascii() or not key.isprintable():
@@ -101,16 +57,10 @@ def _key(key: object) -> str:
     return key
 
 
-def _names_secret(key: str) -> bool:
-    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", key).lower()
-    words = re.sub(r"[^a-z0-9]+", "_", words)
-    return not SECRET_WORDS.isdisjoint(words.split("_")) or any(phrase in words for phrase in SECRET_PHRASES)
-
-
 def _value(value: object, key: str, depth: int) -> JSON:
     if value is None or isinstance(value, bool):
         return value
-    if _names_secret(key):
+    if names_secret(key):
         raise DetailsRefused(f"The key {key!r} names a secret: an event can never be deleted, so none may enter.")
     if isinstance(value, Mapping | Sequence) and not isinstance(value, str | bytes):
         return _nested(value, key, depth + 1)

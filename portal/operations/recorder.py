@@ -14,10 +14,10 @@ from django.utils import timezone
 from portal.audit import Actor
 from portal.operations.models import Columns, Operation, Step, StepLog, latest_attempts
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
-from portal.operations.redaction import redact
 from portal.operations.registry import KINDS, Kind, StepSpec
 from portal.operations.states import OperationState, Party, StepState
 from portal.operations.transitions import STEP_NOT_WAITING, WORKER, LostRace, cancel, end, go_on, move, update_step
+from portal.redaction import without_secrets
 
 # Short, because a worker renews it every few seconds (see driver.Lease): after kill -9 this is the longest pause.
 LEASE = timedelta(seconds=6)
@@ -161,7 +161,7 @@ def _fail(operation: Operation, step: Step, fail: Fail, *, with_hook: bool, **lo
     failure: Columns = {
         "failure_code": fail.code,
         "failure_params": {name: str(value) for name, value in fail.params.items()},
-        "failure_evidence": redact(fail.evidence)[:MAX_EVIDENCE],
+        "failure_evidence": without_secrets(fail.evidence)[:MAX_EVIDENCE],
     }
     failed = OperationState.FAILED
     end(operation, failed, actor=Actor.worker(WORKER), with_hook=with_hook, only_if=_NO_CANCEL, lost_leases=0, **failure)
@@ -221,13 +221,13 @@ def _no_later(when: datetime, limit: datetime | None) -> datetime:
 
 
 def _log_line(text: str) -> str:
-    return redact(text)[:1000]
+    return without_secrets(text)[:1000]
 
 
 def new_lines(step: Step, text: str) -> list[StepLog]:
     """What a step said as rows to write, redacted before it is cut into lines."""
     now = timezone.now()
-    return [StepLog(step=step, at=now, line=line[:1000]) for line in redact(text).splitlines() if line.strip()]
+    return [StepLog(step=step, at=now, line=line[:1000]) for line in without_secrets(text).splitlines() if line.strip()]
 
 
 def write_log(step: Step, lines: list[StepLog]) -> None:

@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy
 
 from portal.audit import Actor, ActorKind, Subject, record
 from portal.audit.chain import check_chain, head_of
-from portal.audit.details import MAX_BYTES, WITHHELD, DetailsRefused, looks_secret, plain
+from portal.audit.details import MAX_BYTES, WITHHELD, DetailsRefused, plain
 from portal.audit.models import PLATFORM, ChainHead, Event
 from portal.audit.recording import NotInTransaction
 from portal.audit.verify import FIRST_PREVIOUS, leaf_hash, verify_lines
+from portal.redaction import looks_secret
 from tests.activity import assert_no_event, assert_one_event
 
 WORKER = Actor.worker("operations")

@@ -1,12 +1,14 @@
 """Nothing that opens a door reaches a log line."""
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
-from portal.logs import REMOVED, clean
+from portal.logs import clean
+from portal.redaction import REMOVED
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhY2NvdW50OngifQ.c2lnbmF0dXJlLW9mLXRoaXM"
 
@@ -23,6 +25,7 @@ TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhY2NvdW50OngifQ.c2lnbmF0dXJlLW9mLXRoaXM
 )
 def test_secret_is_removed(text):
     assert REMOVED in clean(text)
+    assert not re.search("eyJ|IOSFODNN7|hunter2|abcdefgh", clean(text))
 
 
 @pytest.mark.parametrize(
