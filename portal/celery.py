@@ -17,6 +17,7 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 app.conf.broker_transport_options = {"visibility_timeout": 900, "unacked_restore_interval": 5, "unacked_restore_throttle": 1}
 app.conf.beat_schedule = {
     "operations-ring-due": {"task": "portal.operations.tasks.ring_due_operations", "schedule": 2.0},
+    "accounts-send-due-mails": {"task": "accounts.mail.send_due_mails", "schedule": 5.0},
     "accounts-rotate-issuer-keys": {"task": "accounts.tasks.rotate_issuer_keys", "schedule": 3600.0},
 }
 

@@ -200,6 +200,7 @@ SESSION_COOKIE_AGE = int(timedelta(days=14).total_seconds())
 # --- Mail ------------------------------------------------------------------------------------------------------------
 
 vars().update(env.email_url_config(required("EMAIL_URL")))
+EMAIL_TIMEOUT = 10  # seconds for each answer of the mail server; without it one that hangs would keep a worker for ever
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("PORTAL_MAIL_FROM", default=f"no-reply@{urlsplit(PORTAL_URL).hostname}")
 
 # --- The provider: name and look (UX section d, brand contract) -----------------------------------------------------

@@ -3,7 +3,8 @@
     run_until_killed(operation.pk, point="after_effect", step="create", kinds=["tests.portal.killed_kind"])
 
 Points: before_effect (the step has been claimed and not called), after_effect (it has answered, nothing is recorded),
-after_commit (its outcome is recorded, the message is not acknowledged).
+at_commit (its outcome is recorded, nothing that follows the commit has been done), after_commit (that too; the message is not
+acknowledged).
 """
 
 import importlib
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-POINTS = ("before_effect", "after_effect", "after_commit")
+POINTS = ("before_effect", "after_effect", "at_commit", "after_commit")
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_SECONDS = 60
 MOST_TURNS = 20  # waits before the named step are over at once
@@ -86,6 +87,8 @@ def die() -> None:
 
 def arm(point: str, at: str) -> None:
     """Put the death where it is wanted: around the driver's two doors to a step, its call and its record."""
+    from django.db import connection
+
     from portal.operations import driver
 
     run, record = driver._run, driver.record
@@ -99,8 +102,10 @@ def arm(point: str, at: str) -> None:
         return outcome
 
     def record_and_die(operation: Any, step: Any, outcome: Any, **given: Any) -> bool:
+        if point == "at_commit" and step.name == at:
+            connection.run_and_clear_commit_hooks = die
         goes_on = record(operation, step, outcome, **given)
-        if point == "after_commit" and step.name == at:
+        if point in {"at_commit", "after_commit"} and step.name == at:  # what commits by itself has no hooks
             die()
         return goes_on
 

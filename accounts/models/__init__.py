@@ -1,5 +1,17 @@
 from accounts.models.cloud_accounts import CloudAccount, Kit, TrustCheck
 from accounts.models.issuer import SigningKey
+from accounts.models.mail import OutgoingMail
 from accounts.models.people import Contact, Invitation, Membership, Organisation, User
 
-__all__ = ["CloudAccount", "Contact", "Invitation", "Kit", "Membership", "Organisation", "SigningKey", "TrustCheck", "User"]
+__all__ = [
+    "CloudAccount",
+    "Contact",
+    "Invitation",
+    "Kit",
+    "Membership",
+    "Organisation",
+    "OutgoingMail",
+    "SigningKey",
+    "TrustCheck",
+    "User",
+]

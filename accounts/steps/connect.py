@@ -248,7 +248,7 @@ def _succeeded(operation: Operation) -> None:
 
 
 def _tell(account: CloudAccount, operation: Operation, template: str, page: str, pk: object) -> None:
-    """Mail to the one who asked and to the operational contacts, once each, after the ending is committed."""
+    """Mail to the one who asked and to the operational contacts, once each, written in the transaction of the ending."""
     contacts = account.organisation.contacts.operational().confirmed().values_list("email", flat=True)
     asked_by = [operation.requested_by.email] if operation.requested_by else []
     url = absolute_url(page, account.organisation.slug, pk)

@@ -1,9 +1,8 @@
 """kill -9 in the middle of connecting: at every point of every step, and of the broker. Only the time it takes may change.
 
 What must be there afterwards, once each: the kit, the account's `connected` event, the operation's `succeeded` event, every check.
-Mails: those of the one ending that was committed, so none twice. Two narrow gaps remain and are no part of this file: a death between
-the mail server's answer and the acknowledgement of the mail's own task sends that one again (`accounts.mail.send_mail_task`), and a
-death between COMMIT and the hand-over to the broker loses it; Home and the account's page say the same.
+Mails: those of the one ending that was committed, written with it, so none twice and none lost. A death while a mail is sent is played
+in tests/accounts/test_mail.py.
 """
 
 from collections import Counter
@@ -13,6 +12,7 @@ from django.core import mail
 from django.utils import timezone
 
 from accounts.actions.connect import issue_kit
+from accounts.mail import send_due_mails
 from accounts.models import CloudAccount, Kit, TrustCheck
 from accounts.states import AccountState
 from portal.audit.models import Event
@@ -54,6 +54,7 @@ def finish_with_a_fresh_worker(operation) -> None:
     """What beat and a new worker do until it ends, in this process: ring, and work off all that is queued, also by the dead."""
     for _round in range(20):
         work_off_queue()
+        send_due_mails()
         operation.refresh_from_db()
         if not operation.is_live:
             return

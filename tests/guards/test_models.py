@@ -24,6 +24,7 @@ TENANCY_PATHS = {
 WITHOUT_TENANT = {
     "accounts.User": "a person may belong to several organisations; what ties them is the membership",
     "accounts.SigningKey": "the issuer's own keys",
+    "accounts.OutgoingMail": "to one address, which may belong to nobody yet; no page shows it and it is gone once sent",
     "audit.ChainHead": "the end of each chain; its key is the organisation's id, and it holds no content",
 }
 

@@ -259,9 +259,9 @@ def test_no_secret_lies_about(client, caught, log, sandbox, mailoutbox):
     connect(client, sandbox)
     caught.open_rows()
     shown = pages(client)
-    queued = keys()
+    queued, unsent = keys(), {f"{name}, mails unsent": text for name, text in rows().items()}
     work_off_queue()
-    places = {"log": log.getvalue(), **rows(), **queued, **shown, **mails()}
+    places = {"log": log.getvalue(), **unsent, **rows(), **queued, **shown, **mails()}
 
     # What was caught, and that the net holds.
     made = {name.rstrip(" 0123456789") for name in caught.secrets}
@@ -269,7 +269,9 @@ def test_no_secret_lies_about(client, caught, log, sandbox, mailoutbox):
     assert caught_in(places, {"mark": MARK}) > {"table accounts_cloudaccount", "table audit_event", "table operations_operation"}
     assert any(place.startswith("page ") for place in caught_in(places, {"mark": MARK}))
     assert any(place.startswith("mail ") for place in caught_in(places, {"mark": MARK}))
-    assert any(place.startswith("broker ") for place in caught_in(places, {"mark": MARK}))
+    assert "table accounts_outgoingmail, mails unsent" in caught_in(places, {"mark": MARK})
+    assert places["table accounts_outgoingmail"] == ""
+    assert any(place.startswith("broker ") for place in caught_in(places, {"operation": str(Operation.objects.get().pk)}))
     assert StepLog.objects.exists()
     assert "request_finished" in places["log"]
 

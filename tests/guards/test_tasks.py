@@ -7,7 +7,7 @@ import pytest
 from portal.celery import app
 
 TASKS = {
-    "accounts.mail.send_mail_task": "carries address and sealed text, reads no row; twice means a second copy of a mail",
+    "accounts.mail.send_due_mails": "rows of no tenant, each with its one address; a row is claimed by one worker and deleted once sent",
     "accounts.tasks.rotate_issuer_keys": "the issuer's own keys, no tenant; a second run finds nothing due",
     "portal.operations.tasks.advance": "an operation's id; lease and fence let one worker at a time write, and steps run twice safely",
     "portal.operations.tasks.ring_due_operations": "rings what is due, reads no content; a second ring finds the lease taken",

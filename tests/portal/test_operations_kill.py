@@ -47,7 +47,7 @@ def assert_complete(operation: Operation, cloud: Path) -> None:
 
 
 # The step that waits is called once to start and once to look; a death between call and commit costs one more call.
-CALLS = {"before_effect": 0, "after_effect": 1, "after_commit": 0}
+CALLS = {"before_effect": 0, "after_effect": 1, "at_commit": 0, "after_commit": 0}
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -68,7 +68,7 @@ def test_killed_worker_loses_nothing_and_repeats_nothing(operation: Operation, t
 def test_worker_killed_at_every_step_in_turn(operation: Operation, tmp_path: Path) -> None:
     from tests.kill import lose_lease
 
-    for step, point in zip(STEPS, POINTS, strict=True):
+    for step, point in zip(STEPS, ("before_effect", "after_effect", "after_commit"), strict=True):
         run_until_killed(operation.pk, point=point, step=step, kinds=MODULES)
         lose_lease(operation.pk)
     ring_until_ended(operation)
