@@ -8,6 +8,8 @@ from django.utils.translation import gettext as _
 from accounts.access import Role
 from accounts.models import Contact, Invitation, Membership, Organisation, User
 from portal.audit.models import Event
+from portal.operations.availability import NotAllowed as NotAllowed  # noqa: PLC0414  the connect pages take them from here
+from portal.operations.availability import refuse_if as refuse_if  # noqa: PLC0414
 
 # Mails to people who did not ask for any; counted in the activity log, which forgets nothing that was withdrawn since.
 INVITATIONS_A_DAY = 100
@@ -15,21 +17,6 @@ CONTACT_MAILS_A_DAY = 50
 ORGANISATIONS_A_DAY = 5
 A_DAY = timedelta(days=1)
 RESEND_PAUSE = timedelta(minutes=1)
-
-
-class NotAllowed(Exception):
-    """An action was refused. `reason` is the sentence for the person who asked."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def refuse_if(reason: str) -> None:
-    """Raise NotAllowed when there is a reason."""
-    if reason:
-        raise NotAllowed(reason)
-
 
 # --- Members ---------------------------------------------------------------------------------------------------------
 

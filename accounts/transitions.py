@@ -9,14 +9,7 @@ from django.utils import timezone
 from accounts.models import CloudAccount, Kit
 from accounts.states import ACCOUNT_MOVES, KIT_MOVES, AccountState, KitState
 from portal.audit import Actor, Subject, record
-
-
-class IllegalMove(Exception):
-    """No such move in the table: a mistake of ours, not of the caller's input."""
-
-
-class LostRace(Exception):
-    """Somebody moved the row first: what the caller saw is no longer true."""
+from portal.operations.transitions import IllegalMove, LostRace
 
 
 def subject_of(account: CloudAccount) -> Subject:
@@ -46,7 +39,7 @@ def move_account(
         fields["connected_at"] = fields["state_at"]
     with transaction.atomic():
         if not CloudAccount.objects.filter(pk=account.pk, state=was).update(**fields):
-            raise LostRace(account.pk, was, to)
+            raise LostRace(account.pk)
         if is_recorded:
             record(
                 organisation_id=account.organisation_id,
@@ -66,7 +59,7 @@ def move_kit(kit: Kit, to: KitState) -> None:
         raise IllegalMove(kit.pk, was, to)
     now = timezone.now()
     if not Kit.objects.filter(pk=kit.pk, state=was).update(state=to, state_at=now):
-        raise LostRace(kit.pk, was, to)
+        raise LostRace(kit.pk)
     kit.state, kit.state_at = to, now
 
 

@@ -4,7 +4,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.availability_people import (
-    refuse_if,
     why_no_more_contact_mails,
     why_not_add_contact,
     why_not_remove_contact,
@@ -14,6 +13,7 @@ from accounts.mail import absolute_url, queue_mail
 from accounts.models import Contact, Organisation, User
 from accounts.models.people import new_token, token_hash
 from portal.audit import Actor, Subject, record
+from portal.operations.availability import refuse_if
 
 
 def add_contact(*, organisation: Organisation, name: str, email: str, purpose: str, by: User) -> Contact:

@@ -5,7 +5,6 @@ from django.utils import timezone
 
 from accounts.access import Role
 from accounts.availability_people import (
-    refuse_if,
     why_no_more_invitations,
     why_not_accept_invitation,
     why_not_invite,
@@ -16,6 +15,7 @@ from accounts.mail import absolute_url, queue_mail
 from accounts.models import Invitation, Membership, Organisation, User
 from accounts.models.people import INVITATION_LIFETIME, new_token, token_hash
 from portal.audit import Actor, Subject, record
+from portal.operations.availability import refuse_if
 
 
 def create_invitation(*, organisation: Organisation, email: str, role: Role, by: User) -> Invitation:

@@ -5,9 +5,10 @@ from django.utils.text import slugify
 
 from accounts.access import Role
 from accounts.actions.invitations import create_invitation
-from accounts.availability_people import refuse_if, why_not_found
+from accounts.availability_people import why_not_found
 from accounts.models import Membership, Organisation, User
 from portal.audit import Actor, Subject, record
+from portal.operations.availability import refuse_if
 
 SLUG_LENGTH = 50
 # Words that would read like a page of the portal in an address.

@@ -5,9 +5,10 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.access import Role
-from accounts.availability_people import refuse_if, why_not_change_role, why_not_remove, why_not_set_active
+from accounts.availability_people import why_not_change_role, why_not_remove, why_not_set_active
 from accounts.models import Membership, Organisation, User
 from portal.audit import Actor, Subject, record
+from portal.operations.availability import refuse_if
 
 
 def change_role(*, membership: Membership, role: Role, by: User) -> None:

@@ -12,11 +12,12 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.actions.contacts import add_contact, confirm_contact, remove_contact, resend_confirmation
-from accounts.availability_people import NotAllowed, why_not_remove_contact, why_not_resend_confirmation
+from accounts.availability_people import why_not_remove_contact, why_not_resend_confirmation
 from accounts.forms.people import ContactForm
 from accounts.models import Contact
 from accounts.models.people import token_hash
 from accounts.views.people import do_and_return, settings_tabs
+from portal.operations.availability import NotAllowed
 
 
 @requires(Permission.VIEW)

@@ -15,12 +15,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import OrganisationRequest, Permission, Role, requires, role_words
 from accounts.actions.invitations import accept_invitation, create_invitation, resend_invitation, revoke_invitation
-from accounts.availability_people import NotAllowed, why_not_accept_invitation
+from accounts.availability_people import why_not_accept_invitation
 from accounts.forms.people import InvitationForm
 from accounts.models import Invitation, User
 from accounts.models.people import token_hash
 from accounts.sign_in import step_up
 from accounts.views.people import SignedInRequest, do_and_return, roles_explained, settings_tabs
+from portal.operations.availability import NotAllowed
 
 # --- By an owner -----------------------------------------------------------------------------------------------------
 

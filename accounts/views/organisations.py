@@ -9,10 +9,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.access import OrganisationRequest, Permission, membership_of, requires
 from accounts.actions.organisations import create_organisation, rename_organisation, switch_organisation
-from accounts.availability_people import NotAllowed
 from accounts.forms.people import OrganisationForm
 from accounts.models import Invitation
 from accounts.views.people import SignedInRequest, settings_tabs
+from portal.operations.availability import NotAllowed
 
 
 @require_http_methods(["GET", "POST"])

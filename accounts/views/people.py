@@ -12,10 +12,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.access import PERMISSION_WORDS, ROLE_PERMISSIONS, OrganisationRequest, Permission, Role, requires
 from accounts.actions.people import change_role, remove_member, update_profile
-from accounts.availability_people import NotAllowed, why_not_change_role, why_not_remove, why_not_resend_invitation
+from accounts.availability_people import why_not_change_role, why_not_remove, why_not_resend_invitation
 from accounts.forms.people import ProfileForm, RoleForm
 from accounts.models import Membership, User
 from accounts.sign_in import step_up
+from portal.operations.availability import NotAllowed
 
 
 class SignedInRequest(HttpRequest):

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from portal.audit import Actor
-from portal.operations.availability import why_not_cancel, why_not_check, why_not_retry
+from portal.operations.availability import refuse_if, why_not_cancel, why_not_check, why_not_retry
 from portal.operations.engine import SubjectLike
 from portal.operations.models import Operation, Step, latest_attempts
 from portal.operations.recorder import spec_of
@@ -22,15 +22,10 @@ CHECK_AGAIN_AFTER = timedelta(seconds=3)
 RACE_TRIES = 5
 
 
-class NotNow(Exception):
-    """The act is not possible in the operation's present state; the message is the reason in the reader's language."""
-
-
 def request_retry(operation: Operation, *, by: AbstractBaseUser) -> None:
-    """A new attempt of the failed step (or from its `retry_from`), the old one is kept. Raises NotNow, LostRace."""
+    """A new attempt of the failed step (or from its `retry_from`), the old one is kept. Raises NotAllowed, LostRace."""
     with transaction.atomic():
-        if reason := why_not_retry(operation):
-            raise NotNow(reason)
+        refuse_if(why_not_retry(operation))
         failed = operation.failure_code
         move_with_hook(
             operation,
@@ -59,14 +54,13 @@ def _new_attempts(operation: Operation) -> list[Step]:
 
 
 def request_cancel(operation: Operation, *, by: AbstractBaseUser) -> None:
-    """Cancel: at once while no worker holds the operation, else before its next step. Raises NotNow, LostRace."""
+    """Cancel: at once while no worker holds the operation, else before its next step. Raises NotAllowed, LostRace."""
     _until_won(operation, lambda: _cancel_or_ask(operation, by=by))
     operation.refresh_from_db()
 
 
 def _cancel_or_ask(operation: Operation, *, by: AbstractBaseUser) -> None:
-    if reason := why_not_cancel(operation):
-        raise NotNow(reason)
+    refuse_if(why_not_cancel(operation))
     held = Operation.objects.live().filter(pk=operation.pk, cancel_requested_at=None, lease_until__gt=Now())
     # A wish that the worker will find. Its event comes now, the one of the end is the worker's.
     if held.update(cancel_requested_at=timezone.now(), cancel_requested_by_id=by.pk, version=F("version") + 1):
@@ -104,12 +98,11 @@ def _until_won(operation: Operation, act: Callable[[], None]) -> None:
 
 
 def request_check(operation: Operation) -> bool:
-    """Look now instead of at the next planned time. False when somebody asked a moment ago. Raises NotNow.
+    """Look now instead of at the next planned time. False when somebody asked a moment ago. Raises NotAllowed.
 
     Nothing is decided and no state is written, so it leaves no event.
     """
-    if reason := why_not_check(operation):
-        raise NotNow(reason)
+    refuse_if(why_not_check(operation))
     rested = Q(check_requested_at=None) | Q(check_requested_at__lte=Now() - CHECK_AGAIN_AFTER)
     with transaction.atomic():
         waiting = Operation.objects.filter(rested, pk=operation.pk, state=OperationState.WAITING)

@@ -7,6 +7,20 @@ from portal.operations.registry import KINDS
 from portal.operations.states import OperationState
 
 
+class NotAllowed(Exception):
+    """An action was refused. `reason` is the sentence for the person who asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def refuse_if(reason: str) -> None:
+    """Raise NotAllowed when there is a reason."""
+    if reason:
+        raise NotAllowed(reason)
+
+
 def why_not_retry(operation: Operation) -> str:
     """Empty when "Retry this step" is possible, else the reason in the reader's language."""
     if operation.state != OperationState.FAILED:

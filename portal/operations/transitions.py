@@ -25,10 +25,10 @@ _HOOKS = {
 
 
 class IllegalMove(Exception):
-    """The table of moves does not know this move."""
+    """The table of moves does not know this move: a mistake of ours, not of the caller's input."""
 
-    def __init__(self, operation: Operation, to: OperationState) -> None:
-        super().__init__(f"{operation.reference}: {operation.state} -> {to}")
+    def __init__(self, what: object, was: str, to: str) -> None:
+        super().__init__(f"{what}: {was} -> {to}")
 
 
 class LostRace(Exception):
@@ -46,7 +46,7 @@ def move(operation: Operation, to: OperationState, *, only_if: Q | None = None, 
 
 def _as_read(operation: Operation, to: OperationState, only_if: Q | None) -> OperationQuerySet:
     if to not in OPERATION_MOVES[OperationState(operation.state)]:
-        raise IllegalMove(operation, to)
+        raise IllegalMove(operation.reference, operation.state, to)
     return Operation.objects.filter(only_if or Q(), pk=operation.pk, state=operation.state, fence=operation.fence)
 
 

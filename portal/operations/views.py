@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from portal.operations.actions import NotNow, request_cancel, request_check, request_retry
+from portal.operations.actions import request_cancel, request_check, request_retry
+from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation, StepLog
 from portal.operations.panel import build_panel
 from portal.operations.registry import KINDS
@@ -93,7 +94,7 @@ def operation_retry(request: TenantRequest, pk: uuid.UUID) -> HttpResponse:
     operation = _operation(request, pk)
     try:
         request_retry(operation, by=cast(Any, request.user))
-    except (NotNow, LostRace) as refused:
+    except (NotAllowed, LostRace) as refused:
         messages.warning(request, _words(refused))
     return redirect(operation)
 
@@ -108,7 +109,7 @@ def operation_cancel(request: TenantRequest, pk: uuid.UUID) -> HttpResponse:
         return render(request, "operations/operation_cancel.html", {"panel": panel, "operation": operation, "crumbs": crumbs})
     try:
         request_cancel(operation, by=cast(Any, request.user))
-    except (NotNow, LostRace) as refused:
+    except (NotAllowed, LostRace) as refused:
         messages.warning(request, _words(refused))
     return redirect(operation)
 
@@ -119,7 +120,7 @@ def operation_check(request: TenantRequest, pk: uuid.UUID) -> HttpResponse:
     operation = _operation(request, pk)
     try:
         request_check(operation)
-    except NotNow as refused:
+    except NotAllowed as refused:
         if not request.htmx:
             messages.warning(request, _words(refused))
     if not request.htmx:
@@ -145,8 +146,8 @@ def _operation(request: TenantRequest, pk: uuid.UUID) -> Operation:
     return get_object_or_404(operations.select_related("organisation", "requested_by", "cancel_requested_by"), pk=pk)
 
 
-def _words(refused: NotNow | LostRace) -> str:
-    return str(refused) if isinstance(refused, NotNow) else _("Somebody else acted first. This is how it stands now.")
+def _words(refused: NotAllowed | LostRace) -> str:
+    return refused.reason if isinstance(refused, NotAllowed) else _("Somebody else acted first. This is how it stands now.")
 
 
 def _out_of_band(response: HttpResponse) -> HttpResponse:

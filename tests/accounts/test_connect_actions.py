@@ -14,13 +14,12 @@ from accounts.actions.connect import (
     start_draft,
     stop_connecting,
 )
-from accounts.availability_people import NotAllowed
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
 from accounts.states import PROVEN_STATES, AccountState, KitState
 from portal.audit import Actor
-from portal.operations.actions import NotNow, request_retry
-from portal.operations.availability import why_not_retry
+from portal.operations.actions import request_retry
+from portal.operations.availability import NotAllowed, why_not_retry
 from portal.operations.models import Operation
 from portal.operations.states import OperationState, StepState
 from portal.operations.transitions import end
@@ -235,7 +234,7 @@ def test_retry_of_an_attempt_the_account_has_left_behind_is_refused(person, went
     went_on(CloudAccount.objects.get(), person)
     before = CloudAccount.objects.get().state
 
-    with pytest.raises(NotNow, match="no longer in use"):
+    with pytest.raises(NotAllowed, match="no longer in use"):
         request_retry(operation, by=person)
 
     assert (CloudAccount.objects.get().state, Operation.objects.get(pk=operation.pk).state) == (before, OperationState.FAILED)

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from accounts import availability_people
 from accounts.actions.contacts import add_contact, remove_contact, resend_confirmation
-from accounts.availability_people import NotAllowed
 from accounts.models import CloudAccount, Contact
 from accounts.states import AccountState
 from portal.audit.models import Event
+from portal.operations.availability import NotAllowed
 from tests.factories import make_contact
 
 LINK = re.compile(r"http://localhost:8000(/\S+)")

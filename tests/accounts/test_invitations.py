@@ -14,9 +14,9 @@ from django.utils import timezone
 from accounts import availability_people
 from accounts.access import Role
 from accounts.actions.invitations import accept_invitation, create_invitation, resend_invitation, revoke_invitation
-from accounts.availability_people import NotAllowed
 from accounts.models import Invitation, User
 from portal.audit.models import Event
+from portal.operations.availability import NotAllowed
 from tests.factories import PASSWORD, make_invitation, make_organisation, make_user
 
 LINK = re.compile(r"http://localhost:8000(/\S+)")

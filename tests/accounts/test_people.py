@@ -9,9 +9,9 @@ from django.urls import reverse
 
 from accounts.access import ROLE_PERMISSIONS, Permission, Role
 from accounts.actions.people import change_role, remove_member, set_person_active
-from accounts.availability_people import NotAllowed
 from accounts.models import Membership
 from portal.audit.models import Event
+from portal.operations.availability import NotAllowed
 from tests.factories import make_membership, make_organisation, make_user
 
 

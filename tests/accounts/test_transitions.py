@@ -6,9 +6,10 @@ import pytest
 
 from accounts.models import CloudAccount, Kit
 from accounts.states import ACCOUNT_MOVES, KIT_MOVES, AccountState, KitState
-from accounts.transitions import IllegalMove, LostRace, move_account, move_kit
+from accounts.transitions import move_account, move_kit
 from portal.audit import Actor
 from portal.audit.models import Event
+from portal.operations.transitions import IllegalMove, LostRace
 from tests.factories import make_cloud_account, make_kit
 
 pytestmark = pytest.mark.django_db

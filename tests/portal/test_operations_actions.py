@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from portal.audit import Subject
 from portal.operations import driver
-from portal.operations.actions import NotNow, cancel_live, request_cancel, request_check, request_retry
-from portal.operations.availability import why_not_cancel, why_not_check, why_not_retry
+from portal.operations.actions import cancel_live, request_cancel, request_check, request_retry
+from portal.operations.availability import NotAllowed, why_not_cancel, why_not_check, why_not_retry
 from portal.operations.engine import StepContext
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Wait
@@ -66,7 +66,7 @@ def test_retry_twice_makes_one_attempt() -> None:
 
     with pytest.raises(LostRace):
         request_retry(other_tab, by=make_user())
-    with pytest.raises(NotNow):
+    with pytest.raises(NotAllowed):
         request_retry(operation, by=make_user())
 
     assert states(operation) == [("only", 1, "failed"), ("only", 2, "pending")]
@@ -90,7 +90,7 @@ def test_retry_of_what_did_not_fail_is_refused(script: Outcome) -> None:
     operation = begin(scripted(only=script))
     advance(operation)
     assert why_not_retry(operation) == "Only a failed operation can be retried."
-    with pytest.raises(NotNow, match="Only a failed operation"):
+    with pytest.raises(NotAllowed, match="Only a failed operation"):
         request_retry(operation, by=make_user())
 
 
@@ -171,7 +171,7 @@ def test_cancel_after_the_worker_died_is_at_once() -> None:
 def test_cancel_twice_is_refused_with_the_reason() -> None:
     operation = begin()
     request_cancel(operation, by=make_user())
-    with pytest.raises(NotNow, match="The operation has ended"):
+    with pytest.raises(NotAllowed, match="The operation has ended"):
         request_cancel(operation, by=make_user())
 
 
@@ -221,5 +221,5 @@ def test_check_makes_it_due_now_and_not_again_at_once() -> None:
 def test_check_of_what_does_not_wait_is_refused() -> None:
     operation = begin()
     assert why_not_check(operation) == "The operation is not waiting for anything."
-    with pytest.raises(NotNow):
+    with pytest.raises(NotAllowed):
         request_check(operation)

@@ -11,7 +11,8 @@ from django.db import connection, transaction
 
 from portal.audit import Subject
 from portal.operations import driver, recorder
-from portal.operations.actions import NotNow, request_cancel, request_retry
+from portal.operations.actions import request_cancel, request_retry
+from portal.operations.availability import NotAllowed
 from portal.operations.engine import OperationInProgress, start
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Wait
@@ -97,7 +98,7 @@ def test_retried_twice_at_once_is_one_attempt() -> None:
 
     answers = at_once(*[lambda: request_retry(Operation.objects.get(pk=operation.pk), by=user)] * 2)
 
-    assert [type(answer) for answer in answers if answer is not None] in ([LostRace], [NotNow])
+    assert [type(answer) for answer in answers if answer is not None] in ([LostRace], [NotAllowed])
     assert states(operation) == [("only", 1, "failed"), ("only", 2, "pending")]
 
 
@@ -123,7 +124,7 @@ def test_cancelled_while_workers_drive_it_ends_cancelled_or_done_before() -> Non
             ends = [action for action, _kind in events(operation.organisation_id)]
             assert (ends.count("operation.cancelled"), ends.count("operation.succeeded")) == (1, 0)
         else:
-            assert isinstance(person, NotNow)
+            assert isinstance(person, NotAllowed)
             assert operation.state == OperationState.SUCCEEDED
         assert not operation.steps.filter(ended_at=None).exists()
 
