@@ -60,7 +60,7 @@ class Front:
         request = await read(scope, receive)
         if request is None:
             return
-        if (foreign := _foreign(request)) is not None:
+        if (foreign := foreign(request)) is not None:
             await reply(foreign, send)
             return
         page = self.pages.get(request.path.split("/")[1])
@@ -96,7 +96,7 @@ class Front:
             await asyncio.sleep(fault.seconds)
             return send
         if fault.kind is Kind.LOST_REPLY:
-            return _dropping(send)
+            return dropping(send)
         answers = {
             Kind.THROTTLE: lambda: wire.throttled(request.service),
             Kind.ERROR_500: lambda: wire.refusal(request.service, 500, "InternalFailure", "An internal error occurred"),
@@ -138,7 +138,7 @@ class Front:
         return watch
 
 
-def _foreign(request: Request) -> wire.Reply | None:
+def foreign(request: Request) -> wire.Reply | None:
     """Refuses what a web site could make a browser on this machine send: it may bend its own name to 127.0.0.1, or post from its page.
 
     The mailbox, the phone's codes and the root of every account are behind these ports. The SDK sends neither.
@@ -163,7 +163,7 @@ def _account(request: Request) -> str:
     return _account_from_sts_session(request.access_key) or ""
 
 
-def _dropping(send: Send) -> Send:
+def dropping(send: Send) -> Send:
     """Lets the work be done and drops the connection instead of the answer."""
 
     async def drop(message: Message) -> None:
