@@ -36,7 +36,7 @@ GROUPS = (
     ("customers", pgettext_lazy("administration", "Customers"), ("organisation", "user", "membership", "invitation", "contact")),
     ("fleet", pgettext_lazy("administration", "Fleet"), ("cloudaccount", "operation", "step")),
     ("access", pgettext_lazy("administration", "Access"), ("supportrequest", "supportgrant", "receipt")),
-    ("delivery", pgettext_lazy("administration", "Delivery"), ("kit", "plan", "release", "issuerkey", "signingkey")),
+    ("delivery", pgettext_lazy("administration", "Delivery"), ("kit", "plan", "release", "issuerkey", "signingkey", "outgoingmail")),
     ("audit", pgettext_lazy("administration", "Audit"), ("event", "logentry")),
 )
 OTHER = ("other", pgettext_lazy("administration", "Other"))

@@ -1,3 +1,3 @@
-from accounts.admin import cloud_accounts, people
+from accounts.admin import cloud_accounts, mail, people
 
-__all__ = ["cloud_accounts", "people"]
+__all__ = ["cloud_accounts", "mail", "people"]

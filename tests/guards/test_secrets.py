@@ -22,7 +22,7 @@ from django.urls import reverse
 
 from accounts.clouds import aws_clients
 from accounts.issuer.seal import unseal
-from accounts.models import CloudAccount, Contact, Invitation, Kit, Organisation, SigningKey, User
+from accounts.models import CloudAccount, Contact, Invitation, Kit, Organisation, OutgoingMail, SigningKey, User
 from accounts.states import AccountState
 from portal.audit.models import Event
 from portal.operations.driver import advance
@@ -233,7 +233,7 @@ def pages(client) -> dict[str, str]:
     addresses += [reverse("accounts:operation_log", args=[organisation.slug, operation.pk, step]) for step in steps]
     addresses += [reverse("accounts:profile"), reverse("mfa_index"), reverse("usersessions_list"), reverse("account_email")]
     User.objects.update(is_staff=True, is_superuser=True)
-    for model in (SigningKey, CloudAccount, Kit, Operation, Event, User, Invitation, Contact):
+    for model in (SigningKey, OutgoingMail, CloudAccount, Kit, Operation, Event, User, Invitation, Contact):
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         addresses += [reverse(f"{name}_changelist"), *(reverse(f"{name}_change", args=[row.pk]) for row in model._default_manager.all())]
     export = reverse("accounts:activity_export", args=[organisation.slug])

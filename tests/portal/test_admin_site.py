@@ -155,7 +155,15 @@ def test_admin_list_keeps_the_strict_policy_and_can_be_searched(client, model):
 
 # --- Lists filter by what they offer ---------------------------------------------------------------------------------
 
-SECRET_LOOKUPS = ("password", "token_hash", "sealed_private_key", "memberships__user__password", "user__password", "invited_by__password")
+SECRET_LOOKUPS = (
+    "password",
+    "token_hash",
+    "sealed_private_key",
+    "sealed_body",
+    "memberships__user__password",
+    "user__password",
+    "invited_by__password",
+)
 
 
 @pytest.mark.parametrize("column", SECRET_LOOKUPS)
