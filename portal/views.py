@@ -102,11 +102,6 @@ def page_not_found(request: HttpRequest, exception: Exception | None = None) -> 
     return _error_page(request, HTTPStatus.NOT_FOUND, "404.html")
 
 
-def gone(request: HttpRequest) -> HttpResponse:
-    """410: a link that has expired or was used. Views answer with it directly: `return gone(request)`."""
-    return _error_page(request, HTTPStatus.GONE, "410.html")
-
-
 def too_many_requests(request: HttpRequest) -> HttpResponse:
     """429: a rate limit of the sign-in pages."""
     return _error_page(request, HTTPStatus.TOO_MANY_REQUESTS, "429.html")

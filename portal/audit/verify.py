@@ -50,9 +50,6 @@ VERSION = 1
 FIRST_PREVIOUS = "0" * 64
 MAX_INTEGER = 2**53 - 1
 EXPORT_ACTION = "activity.exported"
-LEAF_KEYS = (
-    "action", "actor", "at", "details", "id", "ip", "organisation", "previous", "request_id", "sequence", "subject", "v"
-)  # fmt: skip
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 HEAD = re.compile(r"[0-9a-f]{12,64}", re.ASCII)
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)

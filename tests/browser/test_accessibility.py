@@ -285,7 +285,6 @@ def test_error_pages(page, portal, complaints):
     pages = {
         "bad-request": views.bad_request(request),
         "forged": views.csrf_failure(request),
-        "gone": views.gone(request),
         "broken": views.server_error(request),
         "unavailable": views.unavailable(request),
     }

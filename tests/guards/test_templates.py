@@ -11,7 +11,7 @@ TEMPLATES = ROOT / "templates"
 ALL = sorted(path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*") if path.is_file())
 # Taken by name from inside a package: allauth's pages, elements and mails, Django's admin and error pages.
 FRAMEWORKS = ("account/", "allauth/", "mfa/", "usersessions/", "admin/", "registration/", "django/")
-ERROR_PAGES = {"400.html", "403.html", "403_csrf.html", "404.html", "410.html", "429.html", "500.html", "503.html"}
+ERROR_PAGES = {"400.html", "403.html", "403_csrf.html", "404.html", "429.html", "500.html", "503.html"}
 # Names put together at run time, as patterns of what they can be; each pattern must match something.
 COMPOSED = {
     r"accounts/connect_(start|account|place|review|preflight|run|waiting|done)\.html": "one page a step of the wizard",

@@ -103,6 +103,31 @@ def test_custom_properties_that_are_used_exist(path):
     assert set(re.findall(r"var\((--[\w-]+)", path.read_text())) - defined - brand == set()
 
 
+def test_every_token_is_used():
+    sheets = "".join(sheet.read_text() for sheet in CSS.glob("*.css"))
+
+    assert set(re.findall(r"(--[\w-]+):", (CSS / "tokens.css").read_text())) - set(re.findall(r"var\((--[\w-]+)", sheets)) == set()
+
+
+def sources() -> str:
+    root = Path(settings.BASE_DIR)
+    files = [*root.glob("templates/**/*.html"), *root.glob("portal/**/*.py"), *root.glob("accounts/**/*.py"), *JS.glob("*.js")]
+    return "\n".join(path.read_text() for path in files)
+
+
+def test_every_class_is_asked_for():
+    """By its whole name, or by the part before a dash where a template or a tag puts the rest together. The admin's are Django's own."""
+    text = sources()
+    words = set(re.findall(r"[\w-]+", text))
+    composed = tuple(f"{start}-" for start in re.findall(r"([\w-]+)-\{", text))
+    sheets = {path.name: re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL) for path in CSS.glob("*.css")}
+    selectors = " ".join(re.findall(r"([^{}]+)\{", "".join(sheet for name, sheet in sheets.items() if name != "admin.css")))
+
+    classes = set(re.findall(r"\.([a-zA-Z][\w-]*)", selectors))
+    assert len(classes) > 100
+    assert {name for name in classes - words if not name.startswith(composed)} == set()
+
+
 def compressed(*texts: bytes) -> int:
     return sum(len(gzip.compress(text, 9)) for text in texts)
 

@@ -27,7 +27,6 @@ urlpatterns = [
     path("broken/", raising(ValueError)),
     path("database-away/", raising(OperationalError)),
     path("suspicious/", raising(SuspiciousOperation)),
-    path("gone/", views.gone),
     path("", include("portal.urls")),
 ]
 handler400 = "portal.views.bad_request"
@@ -61,7 +60,6 @@ def alice(client):
     ("address", "status", "words"),
     [
         ("/no/such/page/", 404, "This page does not exist"),
-        ("/gone/", 410, "This link has expired"),
         ("/suspicious/", 400, "The request could not be read"),
         ("/broken/", 500, "Something broke on our side"),
         ("/database-away/", 503, "The portal is unavailable for a moment"),
