@@ -60,8 +60,8 @@ class Front:
         request = await read(scope, receive)
         if request is None:
             return
-        if (foreign := foreign(request)) is not None:
-            await reply(foreign, send)
+        if (refusal := foreign(request)) is not None:
+            await reply(refusal, send)
             return
         page = self.pages.get(request.path.split("/")[1])
         if page is not None and not request.is_signed:
