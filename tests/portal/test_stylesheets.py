@@ -13,6 +13,7 @@ from portal.colour import Oklch, Rgb, contrast, to_rgb
 
 CSS = Path(settings.BASE_DIR) / "static" / "css"
 JS = Path(settings.BASE_DIR) / "static" / "js"
+SHEETS = sorted(CSS.rglob("*.css"))
 PAIR = re.compile(r"--([\w-]+): light-dark\(oklch\(([\d. ]+)\), oklch\(([\d. ]+)\)\);")
 THEMES = ("light", "dark")
 
@@ -86,7 +87,7 @@ def test_brand_is_measured_on_the_surfaces_pages_have():
         assert SURFACES[theme] == tuple(pairs[name][index] for name in ("c-canvas", "c-surface", "c-sunken"))
 
 
-@pytest.mark.parametrize("path", sorted(CSS.glob("*.css")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.name)
 def test_raw_colours_stand_in_tokens_only(path):
     if path.name == "tokens.css":
         return
@@ -95,16 +96,24 @@ def test_raw_colours_stand_in_tokens_only(path):
     assert raw == []
 
 
-@pytest.mark.parametrize("path", sorted(CSS.glob("*.css")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.name)
 def test_custom_properties_that_are_used_exist(path):
-    defined = set(re.findall(r"(--[\w-]+):", "".join(sheet.read_text() for sheet in CSS.glob("*.css"))))
+    defined = set(re.findall(r"(--[\w-]+):", "".join(sheet.read_text() for sheet in SHEETS)))
     brand = {"--brand-accent", "--brand-on-accent", "--brand-radius", "--brand-font"}
 
     assert set(re.findall(r"var\((--[\w-]+)", path.read_text())) - defined - brand == set()
 
 
+def test_every_sheet_is_loaded_once_and_short_enough_to_read():
+    loaded = re.findall(r'static "css/([\w/-]+\.css)"', (Path(settings.BASE_DIR) / "templates/components/styles.html").read_text())
+
+    # The administration loads its own from its own pages.
+    assert sorted([*loaded, "admin.css"]) == sorted(path.relative_to(CSS).as_posix() for path in SHEETS)
+    assert max(path.read_text().count("\n") for path in SHEETS) <= 400
+
+
 def test_every_token_is_used():
-    sheets = "".join(sheet.read_text() for sheet in CSS.glob("*.css"))
+    sheets = "".join(sheet.read_text() for sheet in SHEETS)
 
     assert set(re.findall(r"(--[\w-]+):", (CSS / "tokens.css").read_text())) - set(re.findall(r"var\((--[\w-]+)", sheets)) == set()
 
@@ -120,7 +129,7 @@ def test_every_class_is_asked_for():
     text = sources()
     words = set(re.findall(r"[\w-]+", text))
     composed = tuple(f"{start}-" for start in re.findall(r"([\w-]+)-\{", text))
-    sheets = {path.name: re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL) for path in CSS.glob("*.css")}
+    sheets = {path.name: re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.DOTALL) for path in SHEETS}
     selectors = " ".join(re.findall(r"([^{}]+)\{", "".join(sheet for name, sheet in sheets.items() if name != "admin.css")))
 
     classes = set(re.findall(r"\.([a-zA-Z][\w-]*)", selectors))
@@ -133,7 +142,7 @@ def compressed(*texts: bytes) -> int:
 
 
 def test_stylesheets_weigh_at_most_40_kb():
-    assert compressed(*(path.read_bytes() for path in CSS.glob("*.css"))) <= 40_000
+    assert compressed(*(path.read_bytes() for path in SHEETS)) <= 40_000
 
 
 def test_scripts_with_htmx_weigh_at_most_60_kb():
