@@ -24,11 +24,17 @@ class LocalCloud:
     aws_port: int
     console_port: int
     smtp_port: int
+    gcp_port: int
 
     @property
     def aws_url(self) -> str:
         """What the portal knows as AWS."""
         return f"http://127.0.0.1:{self.aws_port}"
+
+    @property
+    def gcp_url(self) -> str:
+        """What the portal knows as Google Cloud: PORTAL_GCP_URL."""
+        return f"http://127.0.0.1:{self.gcp_port}"
 
     @property
     def customer_url(self) -> str:
@@ -55,6 +61,7 @@ class LocalCloud:
 def running(portal_url: str, log: Path) -> Iterator[LocalCloud]:
     """A sandbox without delays that resolves the issuer to `portal_url`."""
     command = [sys.executable, "-m", "portal.sandbox", "--issuer-resolve", f"{ISSUER}={portal_url}", "--pace", "0", "--propagation", "0"]
+    command += ["--portal-url", portal_url]
     process = spawn(command, cwd=ROOT, output=subprocess.PIPE)
     assert process.stdout
     first = process.stdout.readline()
@@ -68,8 +75,8 @@ def running(portal_url: str, log: Path) -> Iterator[LocalCloud]:
         drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=file)
     process.stdout.close()
     try:
-        assert wait_until(lambda: is_listening(ports["aws"]) and is_listening(ports["console"]), 10)
-        yield LocalCloud(ports["aws"], ports["console"], ports["smtp"])
+        assert wait_until(lambda: all(is_listening(ports[name]) for name in ("aws", "console", "gcp")), 10)
+        yield LocalCloud(ports["aws"], ports["console"], ports["smtp"], ports["gcp"])
     finally:
         process.terminate()
         try:

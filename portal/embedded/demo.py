@@ -23,7 +23,7 @@ from portal.embedded.valkey import Valkey, ValkeyError, find_server
 ROOT = Path(__file__).resolve().parent.parent.parent
 ISSUER = "https://id.portal.test"  # stands for the portal's public https address; only the local AWS resolves it
 PROVIDER_ACCOUNT = "999900001111"
-SANDBOX_PORTS = ("console", "aws", "smtp")
+SANDBOX_PORTS = ("console", "aws", "smtp", "gcp")
 MARK = "PORTAL_DEMO_DATA"
 # What a start prepares once, and the files whose change makes it do so again.
 PREPARED = {
@@ -40,7 +40,7 @@ PEOPLE_FILES = ("portal/management/commands", "portal/embedded/people.py")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, choices=range(1, 65533), metavar="PORT", default=8000, help="port of the portal (default 8000)")
+    parser.add_argument("--port", type=int, choices=range(1, 65530), metavar="PORT", default=8000, help="port of the portal (default 8000)")
     parser.add_argument("--data-dir", type=Path, default=ROOT / ".data", help="where everything is kept (default .data)")
     parser.add_argument("--reset", action="store_true", help="delete the data of earlier runs first")
 
@@ -248,6 +248,7 @@ class Demo:
     def _sandbox(self) -> Child:
         ports = [word for name in SANDBOX_PORTS for word in (f"--{name}-port", str(self.ports[name]))]
         command = [sys.executable, "-m", "portal.sandbox", *ports, "--issuer-resolve", f"{ISSUER}=http://127.0.0.1:{self.port}"]
+        command += ["--portal-url", self.url]
         environment = self._environment(PORTAL_DEMO_TOTP_SECRET=self.secrets["PORTAL_DEMO_TOTP_SECRET"])
         return Child("Local AWS", [*command, "--state-dir", self.data.path / "aws"], environment)
 
@@ -283,6 +284,8 @@ class Demo:
             "PORTAL_STATIC_ROOT": str(self.data.path / "static"),
             "PORTAL_KITS_BUCKET": "fernhill-kits",
             "PORTAL_AWS_CONSOLE_URL": f"http://localhost:{self.ports['console']}/console",
+            "PORTAL_GCP_URL": f"http://127.0.0.1:{self.ports['gcp']}",
+            "PORTAL_GCP_CONSOLE_URL": f"http://localhost:{self.ports['console']}/console/shell/gcp",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.ports['aws']}",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

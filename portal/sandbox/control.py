@@ -14,12 +14,13 @@ GET|DELETE /_sandbox/mail?to=a@b     the mailbox as JSON
 GET    /_sandbox/patches             what is changed in ministack
 POST   /_sandbox/snapshot            save now
 POST   /_sandbox/reset               everything empty, knobs as on the command line
+*      /_sandbox/gcp/...             another cloud's own control; see its package
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from ministack import app as ministack
 from ministack.services import sts as ministack_sts
@@ -32,9 +33,18 @@ from portal.sandbox.sandbox import Sandbox
 Handler = Callable[[Request, dict[str, Any]], object]
 
 
+class CloudControl(Protocol):
+    """The control of one more cloud, under its own name."""
+
+    async def __call__(self, request: Request) -> wire.Reply: ...
+
+    def reset(self) -> object: ...
+
+
 class Control:
-    def __init__(self, sandbox: Sandbox, save: Callable[[], None]) -> None:
+    def __init__(self, sandbox: Sandbox, save: Callable[[], None], clouds: Mapping[str, CloudControl]) -> None:
         self.sandbox = sandbox
+        self.clouds = clouds
         self.save = save
         self.routes: dict[tuple[str, str], Handler] = {
             ("GET", ""): self._overview,
@@ -54,6 +64,9 @@ class Control:
         }
 
     async def __call__(self, request: Request) -> wire.Reply:
+        cloud = self.clouds.get(request.path.removeprefix("/_sandbox").strip("/").partition("/")[0])
+        if cloud is not None:
+            return await cloud(request)
         handler = self.routes.get((request.method, request.path.removeprefix("/_sandbox").strip("/")))
         if handler is None:
             self.sandbox.violate(kind="route", service="control", action=f"{request.method} {request.path}")
@@ -99,5 +112,7 @@ class Control:
         self.sandbox.violations.clear()
         self.sandbox.mailbox.clear()
         self.sandbox.issuers.forget()
+        for cloud in self.clouds.values():
+            cloud.reset()
         self.save()
         return {"reset": True}

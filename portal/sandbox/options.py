@@ -14,6 +14,8 @@ class Options:
     aws_port: int
     console_port: int
     smtp_port: int
+    gcp_port: int
+    portal_url: str  # what a customer's shell may call back
     issuers: dict[str, str]  # issuer origin -> the origin that answers for it
     state_dir: Path | None  # None keeps everything in memory
     pace_seconds: float  # how long CloudFormation works on one resource
@@ -27,6 +29,8 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--aws-port", type=int, default=0, help="the portal's AWS endpoint (0: any free port)")
     parser.add_argument("--console-port", type=int, default=0, help="customer's AWS endpoint, /console/, /mailbox/, /_sandbox/")
     parser.add_argument("--smtp-port", type=int, default=0, help="takes mail")
+    parser.add_argument("--gcp-port", type=int, default=0, help="the portal's and the customers' Google endpoint")
+    parser.add_argument("--portal-url", default="", help="the portal, the only address that the played shell's curl calls")
     parser.add_argument(
         "--issuer-resolve",
         action="append",
@@ -45,6 +49,8 @@ def parse(arguments: Sequence[str]) -> Options:
         aws_port=given.aws_port,
         console_port=given.console_port,
         smtp_port=given.smtp_port,
+        gcp_port=given.gcp_port,
+        portal_url=given.portal_url.rstrip("/"),
         issuers=dict(given.issuer_resolve),
         state_dir=given.state_dir,
         pace_seconds=given.pace,

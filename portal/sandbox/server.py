@@ -22,6 +22,10 @@ from portal.sandbox.console.authenticator import AuthenticatorPages
 from portal.sandbox.console.mailbox import MailboxPages
 from portal.sandbox.control import Control
 from portal.sandbox.front import Front, Port
+from portal.sandbox.gcp.control import GoogleControl
+from portal.sandbox.gcp.front import GoogleCloud
+from portal.sandbox.gcp.seed import fresh_world
+from portal.sandbox.gcp.snapshots import Snapshots as GoogleSnapshots
 from portal.sandbox.mail import Receiver
 from portal.sandbox.options import Options
 from portal.sandbox.sandbox import Sandbox
@@ -53,7 +57,12 @@ async def serve(options: Options) -> int:
     try:
         sockets = {
             name: _listen(port)
-            for name, port in (("aws", options.aws_port), ("console", options.console_port), ("smtp", options.smtp_port))
+            for name, port in (
+                ("aws", options.aws_port),
+                ("console", options.console_port),
+                ("smtp", options.smtp_port),
+                ("gcp", options.gcp_port),
+            )
         }
     except OSError as problem:
         sys.stderr.write(f"The local AWS cannot listen: {problem}\n")
@@ -65,35 +74,41 @@ async def serve(options: Options) -> int:
     cloudformation.install(sandbox)
     snapshots = Snapshots(sandbox)
     snapshots.load()
+    google = GoogleCloud(sandbox, fresh_world(options.propagation_seconds, options.pace_seconds))
+    google_snapshots = GoogleSnapshots(google, options.state_dir)
+    google_snapshots.load()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     smtp = await loop.create_server(
         lambda: SMTP(Receiver(sandbox.mailbox), hostname="localhost", enable_SMTPUTF8=True), sock=sockets["smtp"]
     )
-    keeper = loop.create_task(snapshots.keep())
-    servers = [Server(_config(port), stop) for port in _fronts(sandbox, snapshots)]
+    keepers = [loop.create_task(kept.keep()) for kept in (snapshots, google_snapshots)]
+    aws, console = _fronts(sandbox, snapshots, google)
+    servers = {"aws": aws, "console": console, "gcp": google}
     sys.stdout.write(json.dumps({"ready": True, **sandbox.ports}) + "\n")
     sys.stdout.flush()
-    await asyncio.gather(*(server.serve([sockets[name]]) for server, name in zip(servers, ("aws", "console"), strict=True)))
-    keeper.cancel()
+    await asyncio.gather(*(Server(_config(app), stop).serve([sockets[name]]) for name, app in servers.items()))
+    for keeper in keepers:
+        keeper.cancel()
     smtp.close()
     snapshots.save()
+    google_snapshots.save()
     return 0
 
 
-def _fronts(sandbox: Sandbox, snapshots: Snapshots) -> tuple[Front, Front]:
+def _fronts(sandbox: Sandbox, snapshots: Snapshots, google: GoogleCloud) -> tuple[Front, Front]:
     customer = Front(Port.CUSTOMER, sandbox, {})
     console, mailbox = Console(customer, sandbox), MailboxPages(sandbox.mailbox)
     phone = AuthenticatorPages(os.environ.get("PORTAL_DEMO_TOTP_SECRET", ""))
-    customer.pages |= {"_sandbox": Control(sandbox, snapshots.save), "": console}
+    customer.pages |= {"_sandbox": Control(sandbox, snapshots.save, {"gcp": GoogleControl(google)}), "": console}
     customer.pages |= {"console": console, "mailbox": mailbox, "authenticator": phone}
     return Front(Port.PORTAL, sandbox, {}), customer
 
 
-def _config(port: Front) -> uvicorn.Config:
+def _config(app: Front | GoogleCloud) -> uvicorn.Config:
     return uvicorn.Config(
-        port, http="h11", ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
+        app, http="h11", ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
         date_header=False, server_header=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
 

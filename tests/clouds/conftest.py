@@ -115,10 +115,15 @@ class SandboxProcess:
     aws: int
     console: int
     smtp: int
+    gcp: int
 
     @property
     def portal(self) -> str:
         return f"http://127.0.0.1:{self.aws}"
+
+    @property
+    def google(self) -> str:
+        return f"http://127.0.0.1:{self.gcp}"
 
     @property
     def customer(self) -> str:
@@ -142,7 +147,7 @@ def start_sandbox(*arguments: str) -> SandboxProcess:
     )
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())
-    return SandboxProcess(process, ready["aws"], ready["console"], ready["smtp"])
+    return SandboxProcess(process, ready["aws"], ready["console"], ready["smtp"], ready["gcp"])
 
 
 @pytest.fixture(scope="session")
