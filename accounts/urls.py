@@ -58,6 +58,7 @@ urlpatterns += [
 
 # --- People: members, invitations, contacts, organisation, profile ---
 urlpatterns += [
+    path("auth/confirm-email-again/", people.confirmation_resend, name="confirmation_resend"),
     path("organisations/new/", organisations.organisation_create, name="organisation_create"),
     path("organisations/switch/", organisations.organisation_switch, name="organisation_switch"),
     path("profile/", people.profile, name="profile"),

@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from allauth.account.internal.flows.email_verification import send_verification_email_at_login
+from allauth.account.internal.stagekit import unstash_login
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import PERMISSION_WORDS, ROLE_PERMISSIONS, OrganisationRequest, Permission, Role, requires
 from accounts.actions.people import change_role, remove_member, update_profile
@@ -143,6 +146,22 @@ def _end_membership(request: OrganisationRequest, membership: Membership) -> Htt
 
 def _member_or_404(request: OrganisationRequest, pk: str) -> Membership:
     return get_object_or_404(request.organisation.memberships.select_related("user"), pk=pk)
+
+
+# --- Signing up ------------------------------------------------------------------------------------------------------
+
+
+@login_not_required  # between sign-up and confirmation
+@require_POST
+def confirmation_resend(request: HttpRequest) -> HttpResponse:
+    """Once more what allauth mailed to the address of this sign-up, under its own limits: also to one that has an account already."""
+    login = unstash_login(request, peek=True)
+    if login is None:
+        messages.info(request, _("Sign in with the address and the password you chose. A new link is sent then."))
+        return redirect("account_login")
+    if not send_verification_email_at_login(request, login):
+        messages.info(request, _("The next link can be sent 3 minutes after the last one. If the address is confirmed by now, sign in."))
+    return redirect("account_email_verification_sent")
 
 
 # --- Profile ---------------------------------------------------------------------------------------------------------

@@ -88,6 +88,32 @@ def test_short_password_is_refused_with_the_reason(client, db):
     assert not User.objects.exists()
 
 
+@needs_commits
+def test_confirmation_is_sent_again_and_leads_on(client, mailbox):
+    client.post(reverse("account_signup"), NEW)
+    page = client.get(reverse("account_email_verification_sent")).text
+    assert ("dora@people.example" in page, f'href="{reverse("account_signup")}"' in page) == (True, True)
+
+    too_soon = client.post(reverse("accounts:confirmation_resend"), follow=True)
+    assert (len(mailbox), "3 minutes after the last one" in too_soon.text) == (1, True)
+    cache.clear()  # three minutes later
+    client.post(reverse("accounts:confirmation_resend"))
+
+    assert [(message.to, message.subject) for message in mailbox] == [(["dora@people.example"], "Confirm your e-mail address")] * 2
+    arrived = client.post(LINK.search(mailbox[-1].body)[1], follow=True)
+    assert arrived.redirect_chain[-1][0] == "/organisations/new/"
+    assert [action for action, _, _ in events()] == ["person.signed_up", "person.signed_in"]
+
+
+@needs_commits
+def test_confirmation_without_a_sign_up_at_hand_leads_to_the_sign_in(client, mailbox):
+    answer = client.post(reverse("accounts:confirmation_resend"), follow=True)
+
+    assert answer.redirect_chain == [(reverse("account_login"), HTTPStatus.FOUND)]
+    assert "Sign in with the address and the password you chose" in answer.text
+    assert mailbox == []
+
+
 # --- No hints for guessers -------------------------------------------------------------------------------------------
 
 
@@ -100,6 +126,22 @@ def test_sign_up_with_a_known_address_looks_like_any_other(client, mailbox):
     assert (known.status_code, known["Location"]) == (fresh.status_code, fresh["Location"])
     assert User.objects.get().name == "Dora"
     assert [message.subject for message in mailbox] == ["Confirm your e-mail address", "You have an account already"]
+
+
+@needs_commits
+def test_confirmation_sent_again_answers_the_same_for_a_known_address(client, mailbox):
+    make_user(email="known@people.example")
+    said = []
+    for email in ("dora@people.example", "known@people.example"):
+        visitor = Client()
+        visitor.post(reverse("account_signup"), NEW | {"email": email})
+        pages = [visitor.post(reverse("accounts:confirmation_resend"), follow=True)]
+        cache.clear()
+        pages.append(visitor.post(reverse("accounts:confirmation_resend"), follow=True))
+        said.append([(page.redirect_chain, [str(message) for message in page.context["messages"]]) for page in pages])
+
+    assert str(said[0]).replace("dora@", "known@") == str(said[1])
+    assert [message.subject for message in mailbox] == ["Confirm your e-mail address"] * 2 + ["You have an account already"] * 2
 
 
 @needs_commits

@@ -152,6 +152,7 @@ OTHER_ONE_EVENT = {
 OTHER_NO_EVENT = {
     "home": "only sends on",
     "accounts:organisation_switch": "a person's own preference: where `/` leads",
+    "accounts:confirmation_resend": "sends a mail once more; the confirmed address is on record",
     "accounts:invitation_sign_up": "remembers in the visitor's session that the link proved an address",
     "accounts:invitation": "only reads",
     "accounts:support_home": "only reads",

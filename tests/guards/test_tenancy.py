@@ -28,6 +28,7 @@ PUBLIC = {
     "account_confirm_login_code": "second step of signing in",
     "mfa_authenticate": "second step of signing in",
     "mfa_login_webauthn": "signing in with a passkey",
+    "accounts:confirmation_resend": "between sign-up and confirmation",
     "accounts:invitation": "the invited may have no account yet; the secret in the address is the key",
     "accounts:invitation_sign_up": "the first step of somebody who has no account yet",
     "accounts:contact_confirm": "contacts need no account; the secret in the address is the key",
