@@ -28,6 +28,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy as _
 
 from accounts.issuer.seal import seal, unseal
 from accounts.mail import queue_message
@@ -41,6 +42,20 @@ FAILED_ANYWHERE = "login_failed_anywhere"  # in ACCOUNT_RATE_LIMITS
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is untyped
     _anywhere: RateLimitUsage
+    # What happened and what to do; the first two are the same whether or not there is such an account.
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": _(
+            "You are not signed in: the e-mail address and the password do not belong together. "
+            "Check both and try again, or set a new password."
+        ),
+        "too_many_login_attempts": _(
+            "You are not signed in: too many wrong passwords were given. Wait five minutes and try again, or set a new password."
+        ),
+        "incorrect_password": _("This is not the password of your account. Try again."),
+        "enter_current_password": _("This is not the password you have now. Nothing was changed. Try again."),
+        "duplicate_email": _("This is the address you have already. Enter another one."),
+        "invalid_password_reset": _("The password was not changed: the link was used already or is too old. Ask for a new one."),
+    }
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Queued, so that a known and an unknown address take the same time, and a mail server that is down stops nobody."""
@@ -80,6 +95,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
 
 class MfaAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is untyped
     """TOTP secrets and recovery code seeds lie sealed in the database, under the same keys as the issuer's."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": _("This was not accepted. Try again with the code your app shows now, an unused recovery code, or your key."),
+        "cannot_generate_recovery_codes": _("Recovery codes belong to an authenticator app or a key. Set one up first."),
+    }
 
     def encrypt(self, text: str) -> str:
         return seal(text.encode())

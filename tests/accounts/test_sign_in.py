@@ -26,6 +26,7 @@ from tests.factories import PASSWORD, make_user
 # Mail leaves after the commit: these tests really commit.
 needs_commits = pytest.mark.django_db(transaction=True)
 LINK = re.compile(r"http://\S+?(/auth/\S+)")
+TOO_MANY = "You are not signed in: too many wrong passwords were given. Wait five minutes and try again, or set a new password."
 NEW = {"name": "Dora", "email": "Dora@People.example", "password1": "a-long-enough-pass-phrase"}
 
 
@@ -161,7 +162,10 @@ def test_sign_in_says_the_same_for_a_wrong_password_and_an_unknown_address(clien
     wrong = sign_in(client, "dora@people.example", "not-her-password")
     unknown = sign_in(Client(), "nobody@people.example", "not-her-password")
 
-    said = "The email address and/or password you specified are not correct."
+    said = (
+        "You are not signed in: the e-mail address and the password do not belong together. "
+        "Check both and try again, or set a new password."
+    )
     assert [list(page.context["form"].non_field_errors()) for page in (wrong, unknown)] == [[said], [said]]
 
 
@@ -172,7 +176,7 @@ def test_sign_in_is_limited_after_five_failures(client, db):
 
     right = sign_in(client, "dora@people.example")
 
-    assert "Too many failed login attempts. Try again later." in right.context["form"].non_field_errors()
+    assert TOO_MANY in right.context["form"].non_field_errors()
     assert "_auth_user_id" not in client.session
 
 
@@ -187,7 +191,7 @@ def test_failures_of_a_stranger_do_not_lock_the_person_out(client, alice):
 
     sign_in(client, alice.email)
 
-    assert "Too many failed login attempts. Try again later." in locked_out.context["form"].non_field_errors()
+    assert TOO_MANY in locked_out.context["form"].non_field_errors()
     assert client.session["_auth_user_id"] == str(alice.pk)
 
 
@@ -198,7 +202,7 @@ def test_guessers_with_many_machines_meet_a_higher_limit_that_leaves_passkeys_op
 
     right = sign_in(client, alice.email)
 
-    assert "Too many failed login attempts. Try again later." in right.context["form"].non_field_errors()
+    assert TOO_MANY in right.context["form"].non_field_errors()
     assert client.get(reverse("mfa_login_webauthn"), headers={"x-requested-with": "XMLHttpRequest"}).json()["request_options"]
 
 
@@ -367,8 +371,9 @@ def test_totp_code_works_once(client, alice):
 
     other = Client()
     sign_in(other, alice.email)
-    other.post(reverse("mfa_authenticate"), {"code": used})
+    again = other.post(reverse("mfa_authenticate"), {"code": used})
 
+    assert "Try again with the code your app shows now" in again.text
     assert "_auth_user_id" not in other.session
 
 
