@@ -65,7 +65,7 @@ demand generation "$generation" '[1-9][0-9]{0,3}'
 demand suffix "$suffix" "${account%%-*}-g$generation"
 demand issuer "$issuer" 'https://[A-Za-z0-9./:_-]+'
 demand region "$region" '[a-z0-9]{4,40}'
-demand template-url "$template_url" 'https?://[A-Za-z0-9./:_~%-]+'
+demand template-url "$template_url" '(https?|file)://[A-Za-z0-9./:_~%-]+'
 demand template-sha256 "$template_sha256" '[0-9a-f]{64}'
 demand allow-changes "$allow_changes" 'yes|no'
 demand allow-support "$allow_support" 'yes|no'

@@ -1,0 +1,37 @@
+"""What the Azure kit says must stand in the customer's subscription: groups, identities, whom they trust, roles and who holds them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ShippedIdentity:
+    """A user-assigned identity with its one federated credential. A cell's own identity trusts nobody: its `subject` is empty."""
+
+    name: str
+    group: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class ShippedRole:
+    """A custom role. Each of `variants` is as shipped: they differ by a switch that is the customer's own."""
+
+    name: str
+    variants: Sequence[frozenset[str]]
+    data_actions: frozenset[str]
+    identity: str  # which of the identities holds it, by its key in ShippedKit
+    scope: str  # where, and nowhere else
+
+
+@dataclass(frozen=True)
+class ShippedKit:
+    """Everything that `check_trust_unedited` compares with what stands in Azure."""
+
+    deployment: str
+    group: str
+    cell_group: str
+    issuer: str
+    audience: str
+    identities: Mapping[str, ShippedIdentity]  # operator, support, cell-cluster
+    roles: Mapping[str, ShippedRole]

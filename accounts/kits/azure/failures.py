@@ -1,0 +1,130 @@
+"""What Azure words differently, and the codes that only Azure has."""
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.failures import NOT_CONNECTED, RUN_AGAIN, UNTOUCHED
+from portal.operations.catalogue import FailureText, WaitText
+
+_RETRY = _("Press Retry this step.")
+
+FAILURES = {
+    # --- Azure's alone ---
+    "account_deleted": FailureText(
+        happened=_("Azure does not know subscription %(expected)s, or its tenant: it was deleted, or the ID is wrong."),
+        means=NOT_CONNECTED,
+        act=_("Compare both IDs with the Azure portal. If they are wrong, stop connecting and start again with the right ones."),
+    ),
+    "account_disabled": FailureText(
+        happened=_("Azure has disabled the subscription: its state is %(state)s."),
+        means=_("The account is not connected. While it is disabled nothing can be changed in it, by nobody."),
+        act=_("Have it enabled again: in the Azure portal its Overview says what is missing. Then press Retry this step."),
+    ),
+    "wrong_tenant": FailureText(
+        happened=_("The subscription does not belong to tenant %(expected)s but to %(found)s. It may have been moved."),
+        means=NOT_CONNECTED,
+        act=_("Stop connecting and start again with the ID of the tenant that it belongs to now."),
+    ),
+    "provider_not_registered": FailureText(
+        happened=_("The subscription is not registered to use %(namespace)s."),
+        means=NOT_CONNECTED,
+        act=_("Run az provider register --namespace %(namespace)s, wait until it says Registered, and press Retry this step."),
+    ),
+    "conditional_access": FailureText(
+        happened=_("A Conditional Access policy of your tenant refuses the sign-in of the kit's identity."),
+        means=NOT_CONNECTED,
+        act=_("Show the text below to whoever manages Microsoft Entra ID. When the identity is left out of it, press Retry this step."),
+    ),
+    # --- shared codes, in Azure's words ---
+    "wrong_account": FailureText(
+        happened=_("The kit was run in subscription %(found)s. It was made for subscription %(expected)s."),
+        means=NOT_CONNECTED,
+        act=_("Remove the kit from subscription %(found)s, and press Run again."),
+    ),
+    "wrong_region": FailureText(
+        happened=_("The kit was run in location %(found)s. It was made for location %(expected)s."),
+        means=NOT_CONNECTED,
+        act=_("Press Run again, run the new kit in %(expected)s, then remove the one in %(found)s."),
+    ),
+    "kit_not_found": FailureText(
+        happened=_("The trust works, but the kit's resource group is not in this subscription. It may have been deleted."),
+        means=NOT_CONNECTED,
+        act=RUN_AGAIN,
+    ),
+    "changes_switched_off": FailureText(
+        happened=_("The kit's own switch allowChanges is set to “no”, so the operator identity may not change anything."),
+        means=NOT_CONNECTED,
+        act=_("Run the kit again with allowChanges set to “yes”, then press Retry this step."),
+    ),
+    "kit_failed": FailureText(
+        happened=_("Azure could not finish the kit's deployment."),
+        means=_("Azure keeps what had been made before it failed: it costs nothing. Nothing that runs in your subscription is affected."),
+        act=_("Read the cause below, mend it, and run the same kit again. Then press Retry this step."),
+    ),
+    "kit_not_finished": FailureText(
+        happened=_("Azure did not finish the kit's deployment in the time that it usually takes."),
+        means=UNTOUCHED,
+        act=_("Look at it in the Azure portal: Subscriptions, your subscription, Deployments. When it has succeeded, press Retry this step."),
+    ),
+    "trust_refused": FailureText(
+        happened=_("Azure refuses to let the portal in with the client ID that was reported for the operator identity."),
+        means=NOT_CONNECTED,
+        act=_(
+            "Check that both client IDs are those of this kit and are not swapped, that the deployment has succeeded, and that nobody has "
+            "changed the federated credential of the identity. Then press Retry this step."
+        ),
+    ),
+    "trust_policy_edited": FailureText(
+        happened=_("The federated credential of an identity of the kit is not the one that the kit ships: it was edited, or one was added."),
+        means=_("The account is not connected. A wider trust could let somebody else in, so it is not used."),
+        act=_("Run the same kit again to restore it, remove what was added, and press Retry this step."),
+    ),
+    "policy_edited": FailureText(
+        happened=_("The roles of the kit's identities are not as shipped: a role was edited, or one was given or taken away."),
+        means=_("The account is not connected. This portal only works with the permissions that you have reviewed."),
+        act=_("Run the same kit again to restore its roles, take away what was given on top, and press Retry this step."),
+    ),
+    "provider_deleted": FailureText(
+        happened=_("An identity of the kit no longer trusts this portal: its federated credential was deleted in Azure."),
+        means=NOT_CONNECTED,
+        act=_("Run the same kit again to restore it, then press Retry this step."),
+    ),
+    "role_deleted": FailureText(
+        happened=_("An identity of the kit, a role or an assignment was deleted in Azure."),
+        means=NOT_CONNECTED,
+        act=_("Run the same kit again to restore it. If the client IDs have changed, report them. Then press Retry this step."),
+    ),
+    "trust_too_wide": FailureText(
+        happened=_("A sign-in that must be refused was accepted: %(names)s."),
+        means=_("The account is not connected. The trust is wider than promised, so it is not used."),
+        act=_("Remove what the kit made in Azure and press Run again."),
+    ),
+    "denied_by_organisation": FailureText(
+        happened=_("An Azure Policy of your organisation, or a deny assignment, denies what the kit needs."),
+        means=NOT_CONNECTED,
+        act=_("Show the text below to whoever manages your policies. When it is allowed, press Retry this step."),
+    ),
+    "access_denied": FailureText(
+        happened=_("Azure denied a call that the kit allows."),
+        means=NOT_CONNECTED,
+        act=_("Check that nobody has changed the kit's roles or their assignments. Then press Retry this step."),
+    ),
+    "session_expired": FailureText(
+        happened=_("Azure ended the portal's session before the step was done."),
+        means=NOT_CONNECTED,
+        act=_RETRY,
+    ),
+}
+
+WAITS = {
+    "kit_not_run": WaitText(
+        sentence=_("Nobody has told us the client IDs of the kit in Azure subscription %(account_id)s yet."),
+        act=_("Run the kit. The script tells them by itself; from the Azure portal, paste them here."),
+    ),
+    "trust_not_ready": WaitText(
+        sentence=_("Azure is creating the identities and roles of the kit and spreads them to all its places. Usually under five minutes."),
+    ),
+    "kit_finishing": WaitText(sentence=_("Azure is finishing the kit's deployment. Usually 1 to 3 minutes.")),
+    "permissions_spreading": WaitText(
+        sentence=_("%(count)s permissions have not spread inside Azure yet. Usually under five minutes, at most ten.")
+    ),
+}

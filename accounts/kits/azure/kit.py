@@ -1,0 +1,288 @@
+"""The Azure kit as the portal uses it: texts and links for the customer, questions and expectations for the adapter. No SDK."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from django.utils.translation import gettext
+
+from accounts.clouds.azure_shipped import ShippedIdentity, ShippedKit, ShippedRole
+from accounts.clouds.base import PermissionProbe, Subject, Target
+from accounts.kits.azure import report, template, words
+from accounts.kits.azure.environment import ENVIRONMENT_CHECKS
+from accounts.kits.azure.locations import REGIONS
+from accounts.kits.azure.manifest import CELL_GROUP, DENIALS, GRANTS, KIT_GROUP, RESOURCES, SUBSCRIPTION, SWITCHES
+from accounts.kits.azure.words import IDENTITY_FIELDS, WORDS
+from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Published, Report, Route, Words
+from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
+
+AUDIENCE = "api://AzureADTokenExchange"
+SHELL = "https://shell.azure.com/bash"
+PORTAL = "https://portal.azure.com"
+# Who holds a role of the template, and where.
+HOLDERS = {
+    "operator": ("operator", SUBSCRIPTION),
+    "operator-kit": ("operator", KIT_GROUP),
+    "operator-cells": ("operator", CELL_GROUP),
+    "support": ("support", CELL_GROUP),
+    "cell-cluster": ("cell-cluster", CELL_GROUP),
+}
+
+
+class AzureKit:
+    """One version of the kit: the files in this folder."""
+
+    cloud = "azure"
+    words: Words = WORDS
+    identity_fields: tuple[IdentityField, ...] = IDENTITY_FIELDS
+    identity_command = "az account show --query '{subscription:id,tenant:tenantId}'"
+    default_region = "westeurope"
+    regions: tuple[Region, ...] = REGIONS
+    resources: tuple[KitResource, ...] = RESOURCES
+    denials: tuple[Denial, ...] = DENIALS
+    switches: tuple[Switch, ...] = SWITCHES
+    environment_checks: tuple[EnvironmentCheck, ...] = ENVIRONMENT_CHECKS
+
+    @property
+    def version(self) -> str:
+        return template.version()
+
+    @property
+    def content_hash(self) -> str:
+        return template.sha256()
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        return (
+            Document(f"byoc-kit-{self.version}.json", gettext("Template"), template.text()),
+            Document("byoc-kit.sh", gettext("Script that runs it"), template.script()),
+        )
+
+    # --- what it may do ---
+
+    @cached_property
+    def permissions(self) -> tuple[Permission, ...]:
+        """One line per role and action, in the order of the manifest. An action that is held in two places is one line."""
+        found: dict[str, Permission] = {}
+        for grant in GRANTS:
+            for action, reason in grant.actions.items():
+                key = permission_key(grant.role, action)
+                known = found.get(key)
+                if known:
+                    found[key] = Permission(key, action, grant.role, known.phase, known.reason, known.limit, (*known.sids, grant.sid))
+                else:
+                    found[key] = Permission(key, action, grant.role, grant.phase, reason, grant.limit, (grant.sid,))
+        return tuple(found.values())
+
+    @property
+    def policies(self) -> tuple[tuple[Role, str], ...]:
+        """Every custom role of an identity as a list: the operator has three, each for one scope."""
+        return tuple((role, json.dumps(_written_roles(role), indent=2)) for role in Role)
+
+    # --- what the customer runs ---
+
+    def files(self) -> Mapping[str, bytes]:
+        return self._published({"kit.json": template.text().encode(), "kit.sh": template.script().encode()}).keyed()
+
+    def _published(self, files: Mapping[str, bytes] | None = None) -> Published:
+        return Published(self.cloud, self.version, self.content_hash, files or {})
+
+    def region(self, code: str) -> Region:
+        return {region.code: region for region in REGIONS}[code]
+
+    def audience(self, target: Target) -> str:
+        return AUDIENCE
+
+    def made_name(self, suffix: str) -> str:
+        return f"byoc-{suffix}-kit"
+
+    def parameters(self, target: Target) -> dict[str, str]:
+        """Every parameter of the template. No secret is among them."""
+        return {
+            "expectedSubscriptionId": target.external_id,
+            "expectedTenantId": target.identity["tenant_id"],
+            "accountRef": target.account,
+            "generation": str(target.generation),
+            "suffix": target.suffix,
+            "issuerUrl": target.issuer,
+            "location": target.region,
+            "allowChanges": "yes",
+            "allowSupport": "yes",
+        }
+
+    def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
+        """The portal can only open a published template; the script also runs from files that were downloaded."""
+        shell = words.shell_route(command=self.shell_command(target, publication), link=shell_url(publication.console_url))
+        template_url = publication.url(self._published().key("kit.json"))
+        if not template_url:
+            return (shell,)
+        portal = words.portal_route(
+            subscription=target.external_id,
+            region=target.region,
+            link=deploy_url(publication.console_url, template_url),
+            parameters=self.parameters_file(target),
+        )
+        return (shell, portal)
+
+    def parameters_file(self, target: Target) -> str:
+        """As the portal's Edit parameters box takes it."""
+        document = {
+            "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#",
+            "contentVersion": "1.0.0.0",
+            "parameters": {name: {"value": value} for name, value in self.parameters(target).items()},
+        }
+        return json.dumps(document, indent=2)
+
+    def shell_command(self, target: Target, publication: Publication) -> str:
+        """Fetches the script, compares it with its hash, runs it. Unpublished, both files are expected in the current folder."""
+        published = self._published()
+        script_url = publication.url(published.key("kit.sh"))
+        template_url = shlex.quote(publication.url(published.key("kit.json"))) if script_url else f'"file://$PWD/{self.documents[0].file}"'
+        options = {
+            "subscription": target.external_id,
+            "tenant": target.identity["tenant_id"],
+            "account": target.account,
+            "generation": str(target.generation),
+            "suffix": target.suffix,
+            "issuer": target.issuer,
+            "region": target.region,
+        }
+        words_of_it = [f"--{name} {shlex.quote(value)}" for name, value in options.items()]
+        words_of_it += [f"--template-url {template_url}", f"--template-sha256 {self.content_hash}"]
+        if publication.report_url:
+            words_of_it.append(f"--report {shlex.quote(publication.report_url)}")
+        run = " \\\n    ".join(["bash byoc-kit.sh", *words_of_it])
+        check = f"echo '{template.script_sha256()}  byoc-kit.sh' | sha256sum --check"
+        fetch = [f"curl -fsSLo byoc-kit.sh '{script_url}'"] if script_url else []
+        return " && \\\n  ".join([*fetch, check, run])
+
+    def removal_command(self, target: Target) -> str:
+        """Rights first, so that nothing is left that names an identity of before. The cell's group goes only if nothing is in it:
+        neither a cell nor what a newer kit keeps there."""
+        names = _names(target)
+        here, group, cell_group = f"--subscription {target.external_id}", self.made_name(target.suffix), _group_name(CELL_GROUP, names)
+        roles = {f"byoc-{target.suffix}-{role}": scope.format(**names) for role, (_holder, scope) in HOLDERS.items()}
+        lines = [f"az role assignment delete {here} --role {role} --scope {scope}" for role, scope in roles.items()]
+        lines += [f"az role definition delete {here} --name {role} --scope {SUBSCRIPTION.format(**names)}" for role in roles]
+        lines += [
+            f"az identity delete {here} --resource-group {cell_group} --name byoc-{target.suffix}-cell-cluster",
+            f"az group delete {here} --name {group} --yes",
+            f"az deployment sub delete {here} --name {group}",
+            f"left=$(az resource list {here} --resource-group {cell_group} --query '[].id' --output tsv) && test -z \"$left\" && \\",
+            f"  az group delete {here} --name {cell_group} --yes",
+        ]
+        return "\n".join(lines)
+
+    def installer_rights(self, publication: Publication, issuer: str) -> str:
+        """Empty: who may write roles and give them can give itself every right, so there is nothing narrower than an owner."""
+        return ""
+
+    # --- input ---
+
+    def read_report(self, text: str) -> Report | None:
+        return report.read(text)
+
+    # --- for the adapter ---
+
+    def shipped(self, target: Target) -> ShippedKit:
+        names = _names(target)
+        group, cell_group = self.made_name(target.suffix), _group_name(CELL_GROUP, names)
+        own = f"byoc-{target.suffix}"
+        return ShippedKit(
+            deployment=group,
+            group=group,
+            cell_group=cell_group,
+            issuer=target.issuer,
+            audience=AUDIENCE,
+            identities={
+                "operator": ShippedIdentity(f"{own}-operator", group, target.subject(Subject.OPS)),
+                "support": ShippedIdentity(f"{own}-support", group, target.subject(Subject.SUPPORT)),
+                "cell-cluster": ShippedIdentity(f"{own}-cell-cluster", cell_group, ""),
+            },
+            roles={source.role: _shipped_role(source, names) for source in template.ROLES},
+        )
+
+    def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
+        is_support_off = (switches or {}).get("AllowSupport") == "no"
+        names = _names(target)
+        return tuple(
+            PermissionProbe(permission_key(grant.role, action), grant.role.value, action, grant.resource.format(**names))
+            for grant in GRANTS
+            if not (is_support_off and grant.role == Role.SUPPORT)
+            for action in grant.actions
+        )
+
+    def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
+        names = _names(target)
+        return tuple(
+            PermissionProbe(permission_key(denial.role, action), denial.role.value, action, denial.resource.format(**names))
+            for denial in DENIALS
+            for action in denial.actions
+        )
+
+
+def permission_key(role: str, action: str) -> str:
+    """How stored checks name a permission: the operator's by its action alone, as nearly all are the operator's."""
+    return action if role == Role.OPERATOR else f"{role}/{action}"
+
+
+def deploy_url(console_url: str, template_url: str) -> str:
+    """The portal's page for a template that lies at an address. It takes no parameters."""
+    page = f"{console_url.rstrip('/')}/deploy" if console_url else f"{PORTAL}/"
+    return f"{page}#create/Microsoft.Template/uri/{quote(template_url, safe='')}"
+
+
+def shell_url(console_url: str) -> str:
+    """Cloud Shell. A console that is not Azure's own has it at /shell/azure of the same host."""
+    if not console_url:
+        return SHELL
+    host = urlsplit(console_url)
+    return f"{host.scheme}://{host.netloc}/shell/azure"
+
+
+def _names(target: Target) -> dict[str, str]:
+    return {
+        "account": target.account,
+        "account_id": target.external_id,
+        "region": target.region,
+        "suffix": target.suffix,
+        "short": target.suffix.partition("-")[0],
+    }
+
+
+def _group_name(scope: str, names: Mapping[str, str]) -> str:
+    return scope.format(**names).rpartition("/")[2]
+
+
+def _shipped_role(source: template.RoleSource, names: Mapping[str, str]) -> ShippedRole:
+    holder, scope = HOLDERS[source.role]
+    variants = [frozenset(template.actions(source.lists))]
+    if source.switch:
+        variants.append(frozenset(template.actions(source.switched_off)))
+    return ShippedRole(
+        name=f"byoc-{names['suffix']}-{source.role}",
+        variants=tuple(variants),
+        data_actions=frozenset(template.actions(source.data_lists)),
+        identity=holder,
+        scope=scope.format(**names),
+    )
+
+
+def _written_roles(role: Role) -> list[dict[str, Any]]:
+    """The custom roles of one identity for a subscription that is not named yet."""
+    readable = {"account_id": "<subscription>", "suffix": "<short>-<generation>", "short": "<short>", "region": "<location>"}
+    return [
+        {
+            "roleName": f"byoc-<short>-<generation>-{source.role}",
+            "assignedAt": scope.format(**readable),
+            "permissions": [
+                {"actions": list(template.actions(source.lists)), "notActions": [], "dataActions": [], "notDataActions": []},
+            ],
+        }
+        for source in template.ROLES
+        for holder, scope in [HOLDERS[source.role]]
+        if holder == role.value
+    ]

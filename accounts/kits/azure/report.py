@@ -1,0 +1,67 @@
+"""What is said about a kit that was run: the line of the script, the outputs of the deployment, or two bare ids."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from accounts.kits.azure.words import GUID
+from accounts.kits.base import Report
+
+# Our name for a value -> the names it goes by: the script's, the template's outputs'.
+NAMES = {
+    "client_id": ("client_id", "clientid"),
+    "support_client_id": ("support_client_id", "supportclientid"),
+    "subscription_id": ("subscription_id", "subscriptionid"),
+    "tenant_id": ("tenant_id", "tenantid"),
+    "region": ("region", "location"),
+}
+LONGEST = 4000
+_LINE = re.compile(r"""["']?(?P<name>[A-Za-z_]+)["']?\s*[:=\s]\s*["']?(?P<value>[A-Za-z0-9-]+)["']?,?""")
+_LOCATION = re.compile(r"[a-z0-9]{4,40}")
+
+
+def read(text: str) -> Report | None:
+    """None if it names no client id. Whatever else it says is left out."""
+    found = _from_json(text[:LONGEST]) or _from_lines(text[:LONGEST]) or _from_bare_ids(text[:LONGEST])
+    values = {name: found[name] for name in ("client_id", "support_client_id", "tenant_id") if name in found}
+    if "client_id" not in values:
+        return None
+    return Report(values, found.get("subscription_id", ""), found.get("region", ""))
+
+
+def _from_json(text: str) -> dict[str, str]:
+    begin, end = text.find("{"), text.rfind("}")
+    try:
+        told = json.loads(text[begin : end + 1])
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(told, dict):
+        return {}
+    inner = told.get("outputs") if isinstance(told.get("outputs"), dict) else told
+    return _known({str(name): _plain(value) for name, value in inner.items()})
+
+
+def _plain(value: Any) -> str:
+    """An output of a deployment is {"type": "String", "value": "..."}."""
+    told = value.get("value") if isinstance(value, dict) else value
+    return told if isinstance(told, str) else ""
+
+
+def _from_lines(text: str) -> dict[str, str]:
+    """Names and values, on one line or on lines of their own, as the portal's Outputs page is copied."""
+    return _known({match["name"]: match["value"] for match in _LINE.finditer(text)})
+
+
+def _from_bare_ids(text: str) -> dict[str, str]:
+    """One or two ids and nothing else: the operator's, then the support's."""
+    words = [word.lower() for word in re.split(r"[\s,;]+", text) if word]
+    if not 1 <= len(words) <= 2 or not all(GUID.fullmatch(word) for word in words):  # noqa: PLR2004
+        return {}
+    return dict(zip(("client_id", "support_client_id"), words, strict=False))
+
+
+def _known(told: Mapping[str, str]) -> dict[str, str]:
+    lower = {name.lower(): value.strip().lower() for name, value in told.items()}
+    found = {ours: lower[name] for ours, names in NAMES.items() for name in names if name in lower}
+    return {name: value for name, value in found.items() if (_LOCATION if name == "region" else GUID).fullmatch(value)}
