@@ -6,6 +6,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from django.core.exceptions import PermissionDenied
 from structlog.typing import Processor
 
 from portal.redaction import REMOVED, without_secrets
@@ -43,6 +44,11 @@ def _cleaned(value: Any) -> Any:
     return clean(value if isinstance(value, str) else repr(value))
 
 
+def is_no_refusal(record: logging.LogRecord) -> bool:
+    """Logging filter: Django logs a 403 with its traceback, as if it were a fault; `views.permission_denied` says it in one line."""
+    return not (record.exc_info and isinstance(record.exc_info[1], PermissionDenied))
+
+
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -68,7 +74,13 @@ def configure(level: str) -> None:
             "formatters": {"json": formatter},
             "handlers": {"console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
             "root": {"handlers": ["console"], "level": level},
-            "loggers": {"botocore": {"level": "WARNING"}, "urllib3": {"level": "WARNING"}, "django.server": {"level": "WARNING"}},
+            "filters": {"no_refusals": {"()": lambda: is_no_refusal}},
+            "loggers": {
+                "botocore": {"level": "WARNING"},
+                "urllib3": {"level": "WARNING"},
+                "django.server": {"level": "WARNING"},
+                "django.request": {"filters": ["no_refusals"]},
+            },
         }
     )
     structlog.configure(

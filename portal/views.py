@@ -24,6 +24,8 @@ from portal.gallery import gallery_context
 THEME_COOKIE_SECONDS = 365 * 24 * 3600
 RETRY_AFTER_SECONDS = 60
 
+logger = structlog.get_logger(__name__)
+
 
 # --- Theme and brand -------------------------------------------------------------------------------------------------
 
@@ -88,6 +90,8 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """403 names the missing permission, the roles that have it and the people who can grant it."""
     context: dict[str, Any] = {}
+    missing = exception.permission.value if isinstance(exception, MissingPermission) else ""
+    logger.info("request_refused", path=request.path, user_id=str(request.user.pk), missing=missing)
     if isinstance(exception, MissingPermission):
         managers = roles_with(Permission.MANAGE_ORGANISATION)
         context = {

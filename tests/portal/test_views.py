@@ -1,5 +1,6 @@
 """The portal's own pages: errors that help, theme, brand, health, gallery, frame."""
 
+import logging
 import re
 
 import pytest
@@ -75,6 +76,31 @@ def test_error_page_is_plain_and_has_a_reference(alice, client, address, status,
     assert re.search(r'Reference <span class="mono">[0-9a-f-]{36}</span>', html)
     assert 'href="mailto:support@fernhill.example"' in html
     assert "secret detail" not in html
+
+
+@pytest.mark.django_db
+def test_refusal_is_one_line_in_the_log(alice, client, caplog):
+    caplog.set_level(logging.INFO)
+
+    assert client.get("/gallery/").status_code == 403
+
+    refusals = [line.msg for line in caplog.records if "refused" in str(line.msg) or "Forbidden" in line.getMessage()]
+    assert [{key: line[key] for key in ("event", "path", "user_id")} for line in refusals] == [
+        {"event": "request_refused", "path": "/gallery/", "user_id": str(alice.pk)}
+    ]
+    assert [line for line in caplog.records if line.exc_info] == []
+
+
+@pytest.mark.django_db
+@pytest.mark.urls("tests.portal.test_views")
+def test_fault_is_in_the_log_with_its_traceback(alice, client, caplog):
+    client.raise_request_exception = False
+
+    client.get("/broken/")
+
+    assert [line.getMessage() for line in caplog.records if line.exc_info and line.name == "django.request"] == [
+        "Internal Server Error: /broken/"
+    ]
 
 
 @pytest.mark.django_db
