@@ -25,6 +25,8 @@ class LocalCloud:
     console_port: int
     smtp_port: int
     gcp_port: int
+    azure_port: int
+    azure_ca: str  # file: the authority that the Azure port's certificate is from, PORTAL_AZURE_CA_FILE
 
     @property
     def aws_url(self) -> str:
@@ -35,6 +37,11 @@ class LocalCloud:
     def gcp_url(self) -> str:
         """What the portal knows as Google Cloud: PORTAL_GCP_URL."""
         return f"http://127.0.0.1:{self.gcp_port}"
+
+    @property
+    def azure_url(self) -> str:
+        """What the portal knows as Entra and as Resource Manager: PORTAL_AZURE_AUTHORITY_URL, PORTAL_AZURE_ARM_URL."""
+        return f"https://127.0.0.1:{self.azure_port}"
 
     @property
     def customer_url(self) -> str:
@@ -75,8 +82,8 @@ def running(portal_url: str, log: Path) -> Iterator[LocalCloud]:
         drain = subprocess.Popen(["cat"], stdin=process.stdout, stdout=file)
     process.stdout.close()
     try:
-        assert wait_until(lambda: all(is_listening(ports[name]) for name in ("aws", "console", "gcp")), 10)
-        yield LocalCloud(ports["aws"], ports["console"], ports["smtp"], ports["gcp"])
+        assert wait_until(lambda: all(is_listening(ports[name]) for name in ("aws", "console", "gcp", "azure")), 10)
+        yield LocalCloud(ports["aws"], ports["console"], ports["smtp"], ports["gcp"], ports["azure"], ports["azure_ca"])
     finally:
         process.terminate()
         try:

@@ -23,7 +23,7 @@ from portal.embedded.valkey import Valkey, ValkeyError, find_server
 ROOT = Path(__file__).resolve().parent.parent.parent
 ISSUER = "https://id.portal.test"  # stands for the portal's public https address; only the local AWS resolves it
 PROVIDER_ACCOUNT = "999900001111"
-SANDBOX_PORTS = ("console", "aws", "smtp", "gcp")
+SANDBOX_PORTS = ("console", "aws", "smtp", "gcp", "azure")
 MARK = "PORTAL_DEMO_DATA"
 # What a start prepares once, and the files whose change makes it do so again.
 PREPARED = {
@@ -286,6 +286,10 @@ class Demo:
             "PORTAL_AWS_CONSOLE_URL": f"http://localhost:{self.ports['console']}/console",
             "PORTAL_GCP_URL": f"http://127.0.0.1:{self.ports['gcp']}",
             "PORTAL_GCP_CONSOLE_URL": f"http://localhost:{self.ports['console']}/console/shell/gcp",
+            "PORTAL_AZURE_AUTHORITY_URL": f"https://127.0.0.1:{self.ports['azure']}",
+            "PORTAL_AZURE_ARM_URL": f"https://127.0.0.1:{self.ports['azure']}",
+            "PORTAL_AZURE_CA_FILE": str(self.data.path / "aws" / "azure-ca.pem"),
+            "PORTAL_AZURE_CONSOLE_URL": f"http://localhost:{self.ports['console']}/console/azure",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.ports['aws']}",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

@@ -1,6 +1,7 @@
 """Faults on order: what to break, for whom, how often."""
 
 import itertools
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -14,8 +15,11 @@ class Kind(StrEnum):
     DELAY = "delay"
     LOST_REPLY = "lost_reply"  # the work is done, the connection drops
     ACCESS_DENIED = "access_denied"
+    CLAIMS = "401_claims"  # Azure: the token was revoked, a new one must be asked for
+    READ_ONLY = "read_only"  # Azure: the subscription takes no writes
 
 
+EVERYWHERE = frozenset(Kind) - {Kind.CLAIMS, Kind.READ_ONLY}
 _numbers = itertools.count(1)
 
 
@@ -41,12 +45,15 @@ class Fault:
 
 
 class Faults:
-    def __init__(self) -> None:
+    def __init__(self, kinds: Collection[Kind] = EVERYWHERE) -> None:
+        self.kinds = kinds  # what this cloud can play
         self.ordered: list[Fault] = []
 
     def order(self, values: dict[str, Any]) -> Fault:
         """Raises TypeError or ValueError on an unknown field or kind."""
         fault = Fault(**values)
+        if fault.kind not in self.kinds:
+            raise ValueError(f"{fault.kind} is not played here")
         self.ordered.append(fault)
         return fault
 

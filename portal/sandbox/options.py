@@ -15,6 +15,7 @@ class Options:
     console_port: int
     smtp_port: int
     gcp_port: int
+    azure_port: int
     portal_url: str  # what a customer's shell may call back
     issuers: dict[str, str]  # issuer origin -> the origin that answers for it
     state_dir: Path | None  # None keeps everything in memory
@@ -30,6 +31,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--console-port", type=int, default=0, help="customer's AWS endpoint, /console/, /mailbox/, /_sandbox/")
     parser.add_argument("--smtp-port", type=int, default=0, help="takes mail")
     parser.add_argument("--gcp-port", type=int, default=0, help="the portal's and the customers' Google endpoint")
+    parser.add_argument("--azure-port", type=int, default=0, help="the portal's and the customers' Azure endpoint, TLS")
     parser.add_argument("--portal-url", default="", help="the portal, the only address that the played shell's curl calls")
     parser.add_argument(
         "--issuer-resolve",
@@ -50,6 +52,7 @@ def parse(arguments: Sequence[str]) -> Options:
         console_port=given.console_port,
         smtp_port=given.smtp_port,
         gcp_port=given.gcp_port,
+        azure_port=given.azure_port,
         portal_url=given.portal_url.rstrip("/"),
         issuers=dict(given.issuer_resolve),
         state_dir=given.state_dir,

@@ -20,7 +20,7 @@ class Sandbox:
     knobs: Knobs = field(default_factory=Knobs)
     faults: Faults = field(default_factory=Faults)
     violations: list[dict[str, Any]] = field(default_factory=list)
-    ports: dict[str, int] = field(default_factory=dict)  # aws, console, smtp, gcp: where it really listens
+    ports: dict[str, int] = field(default_factory=dict)  # aws, console, smtp, gcp, azure: where it really listens
     is_dirty: bool = False  # something changed since the last snapshot
 
     @classmethod

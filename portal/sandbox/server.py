@@ -5,10 +5,13 @@ import concurrent.futures
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Generator
+from pathlib import Path
 
 import uvicorn
 from aiosmtpd.smtp import SMTP
@@ -17,6 +20,11 @@ from ministack import app as ministack
 from portal.sandbox import front
 from portal.sandbox.aws import cloudformation, iam
 from portal.sandbox.aws.snapshots import Snapshots
+from portal.sandbox.azure.certificates import prepare
+from portal.sandbox.azure.control import AzureControl
+from portal.sandbox.azure.front import AzureFront
+from portal.sandbox.azure.snapshots import AzureSnapshots
+from portal.sandbox.azure.world import World
 from portal.sandbox.console import Console
 from portal.sandbox.console.authenticator import AuthenticatorPages
 from portal.sandbox.console.mailbox import MailboxPages
@@ -62,6 +70,7 @@ async def serve(options: Options) -> int:
                 ("console", options.console_port),
                 ("smtp", options.smtp_port),
                 ("gcp", options.gcp_port),
+                ("azure", options.azure_port),
             )
         }
     except OSError as problem:
@@ -77,39 +86,48 @@ async def serve(options: Options) -> int:
     google = GoogleCloud(sandbox, fresh_world(options.propagation_seconds, options.pace_seconds))
     google_snapshots = GoogleSnapshots(google, options.state_dir)
     google_snapshots.load()
+    azure_world = World()
+    azure = AzureFront(azure_world, sandbox)
+    azure_snapshots = AzureSnapshots(azure_world, options.state_dir)
+    azure_snapshots.load()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     smtp = await loop.create_server(
         lambda: SMTP(Receiver(sandbox.mailbox), hostname="localhost", enable_SMTPUTF8=True), sock=sockets["smtp"]
     )
-    keepers = [loop.create_task(kept.keep()) for kept in (snapshots, google_snapshots)]
-    aws, console = _fronts(sandbox, snapshots, google)
-    servers = {"aws": aws, "console": console, "gcp": google}
-    sys.stdout.write(json.dumps({"ready": True, **sandbox.ports}) + "\n")
+    keepers = [loop.create_task(kept.keep()) for kept in (snapshots, google_snapshots, azure_snapshots)]
+    aws, console = _fronts(sandbox, snapshots, google, azure)
+    certificates = prepare(options.state_dir or Path(tempfile.mkdtemp(prefix="byoc-azure-")))
+    servers: dict[str, Front | GoogleCloud] = {"aws": _config(aws), "console": _config(console), "gcp": _config(google), "azure": _config(azure, certificates.server)}
+    sys.stdout.write(json.dumps({"ready": True, **sandbox.ports, "azure_ca": str(certificates.authority)}) + "\n")
     sys.stdout.flush()
-    await asyncio.gather(*(Server(_config(app), stop).serve([sockets[name]]) for name, app in servers.items()))
+    await asyncio.gather(*(Server(config, stop).serve([sockets[name]]) for name, config in servers.items()))
     for keeper in keepers:
         keeper.cancel()
     smtp.close()
     snapshots.save()
     google_snapshots.save()
+    azure_snapshots.save()
+    if options.state_dir is None:
+        shutil.rmtree(certificates.authority.parent, ignore_errors=True)
     return 0
 
 
-def _fronts(sandbox: Sandbox, snapshots: Snapshots, google: GoogleCloud) -> tuple[Front, Front]:
+def _fronts(sandbox: Sandbox, snapshots: Snapshots, google: GoogleCloud, azure: AzureFront) -> tuple[Front, Front]:
     customer = Front(Port.CUSTOMER, sandbox, {})
     console, mailbox = Console(customer, sandbox), MailboxPages(sandbox.mailbox)
     phone = AuthenticatorPages(os.environ.get("PORTAL_DEMO_TOTP_SECRET", ""))
-    customer.pages |= {"_sandbox": Control(sandbox, snapshots.save, {"gcp": GoogleControl(google)}), "": console}
+    clouds = {"gcp": GoogleControl(google), "azure": AzureControl(azure.world, sandbox)}
+    customer.pages |= {"_sandbox": Control(sandbox, snapshots.save, clouds), "": console}
     customer.pages |= {"console": console, "mailbox": mailbox, "authenticator": phone}
     return Front(Port.PORTAL, sandbox, {}), customer
 
 
-def _config(app: Front | GoogleCloud) -> uvicorn.Config:
+def _config(app: Front | GoogleCloud | AzureFront, certificate: Path | None = None) -> uvicorn.Config:
     return uvicorn.Config(
         app, http="h11", ws="none", lifespan="off", loop="asyncio", log_config=None, access_log=False,
-        date_header=False, server_header=False, timeout_graceful_shutdown=2,
+        date_header=False, server_header=False, timeout_graceful_shutdown=2, ssl_certfile=certificate, ssl_keyfile=certificate,
     )  # fmt: skip
 
 

@@ -116,6 +116,8 @@ class SandboxProcess:
     console: int
     smtp: int
     gcp: int
+    azure_port: int
+    azure_ca: str
 
     @property
     def portal(self) -> str:
@@ -124,6 +126,10 @@ class SandboxProcess:
     @property
     def google(self) -> str:
         return f"http://127.0.0.1:{self.gcp}"
+
+    @property
+    def azure(self) -> str:
+        return f"https://127.0.0.1:{self.azure_port}"
 
     @property
     def customer(self) -> str:
@@ -147,7 +153,7 @@ def start_sandbox(*arguments: str) -> SandboxProcess:
     )
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())
-    return SandboxProcess(process, ready["aws"], ready["console"], ready["smtp"], ready["gcp"])
+    return SandboxProcess(process, ready["aws"], ready["console"], ready["smtp"], ready["gcp"], ready["azure"], ready["azure_ca"])
 
 
 @pytest.fixture(scope="session")

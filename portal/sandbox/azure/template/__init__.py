@@ -1,0 +1,1 @@
+"""ARM's template language, as far as kits and cells speak it."""
