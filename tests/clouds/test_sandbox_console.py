@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from accounts.kits.aws.regions import REGIONS
 from tests.clouds import kit
 from tests.clouds.conftest import Cloud, SandboxProcess
 
@@ -170,6 +171,15 @@ def test_console_deletes_a_stack(browser: Browser, cloud: Cloud) -> None:
     browser.open("/console/cloudformation/stack", {"region": "eu-central-1", "id": stack["StackId"], "act": "delete"})
 
     assert cloud.finish(cloud.owner("cloudformation"), stack["StackId"])["StackStatus"] == "DELETE_COMPLETE"
+
+
+def test_console_offers_every_region_that_the_portal_offers(browser: Browser) -> None:
+    browser.sign_in()
+
+    offered = re.findall(r'<option value="([a-z0-9-]+)"', browser.open("/console/cloudformation/stacks?region=eu-central-1")[2])
+
+    assert {region.code for region in REGIONS} - set(offered) == set()
+    assert len(offered) == len(set(offered))
 
 
 def test_console_lists_stacks_per_region(browser: Browser, cloud: Cloud) -> None:

@@ -1,7 +1,9 @@
 """The played AWS console: real calls against this sandbox, so that the whole journey can be walked in a browser."""
 
+import json
 import re
 from collections.abc import Awaitable, Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -16,17 +18,16 @@ from portal.sandbox.sandbox import Sandbox
 
 BANNER = "Played AWS console \u2013 part of the demo, not AWS"
 SUGGESTED_ACCOUNT = "111122223333"
-REGIONS = {
-    "us-east-1": "US East (N. Virginia)",
-    "us-east-2": "US East (Ohio)",
-    "us-west-2": "US West (Oregon)",
-    "ca-central-1": "Canada (Central)",
-    "eu-central-1": "Europe (Frankfurt)",
-    "eu-west-1": "Europe (Ireland)",
-    "eu-north-1": "Europe (Stockholm)",
-    "ap-southeast-2": "Asia Pacific (Sydney)",
-    "ap-northeast-1": "Asia Pacific (Tokyo)",
-}
+
+
+def _regions() -> dict[str, str]:
+    """AWS's commercial regions and their names, as its own SDK knows them."""
+    partitions = json.loads(files("botocore").joinpath("data/partitions.json").read_text())["partitions"]
+    known = next(partition["regions"] for partition in partitions if partition["id"] == "aws")
+    return {code: known[code]["description"] for code in sorted(known) if code != "aws-global"}
+
+
+REGIONS = _regions()
 STATIC = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
 FOLDER = Path(__file__).parent / "static"
 View = Callable[["Visit"], Awaitable[wire.Reply]]
