@@ -62,8 +62,9 @@ def claim(operation_id: UUID) -> tuple[Operation, list[Step]] | None:
 
 
 def renew(operation_id: UUID, fence: int) -> bool:
-    """Keep the lease for another while. False: it is no longer ours."""
-    return bool(Operation.objects.live().filter(pk=operation_id, fence=fence).update(lease_until=Now() + LEASE))
+    """Keep the lease for another while. False: it is no longer ours, or was given back since the renewal was decided on."""
+    held = Operation.objects.live().filter(pk=operation_id, fence=fence, lease_until__isnull=False)
+    return bool(held.update(lease_until=Now() + LEASE))
 
 
 def hand_back(operation: Operation) -> None:

@@ -1,6 +1,7 @@
 """Connecting against the strict local AWS: real tokens, real boto3, every way it can end."""
 
 import json
+import logging
 import time
 from datetime import timedelta
 
@@ -26,6 +27,7 @@ from tests.factories import make_cloud_account, make_contact
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "111122223333"
+logger = logging.getLogger(__name__)
 
 
 @pytest.fixture
@@ -52,12 +54,21 @@ def kit_of(account) -> Kit:
 
 
 def drive() -> Operation:
-    """Let a worker look at the newest operation once, now."""
+    """Let a worker look at the newest operation once, now. What it found stands in the log of a test that fails."""
     operation = Operation.objects.order_by("-created_at").first()
+    before = operation.fence
     Operation.objects.live().filter(pk=operation.pk).update(next_run_at=operation.created_at)
     advance(str(operation.pk))
     operation.refresh_from_db()
+    logger.info("look: %s", story(operation))
+    assert operation.fence > before, f"No worker got the lease: {story(operation)}"
     return operation
+
+
+def story(operation: Operation) -> str:
+    shown = ("state", "waiting_on", "waiting_why", "waiting_params", "failure_code", "failure_params", "failure_evidence", "lease_until")
+    steps = [(step.name, step.state, step.attempt, step.tries) for step in operation.steps.in_order() if step.started_at]
+    return f"{ {name: getattr(operation, name) for name in shown} } {steps}"
 
 
 def ends_with(account, code) -> None:

@@ -16,7 +16,7 @@ from portal.operations.availability import NotAllowed
 from portal.operations.engine import OperationInProgress, start
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Wait
-from portal.operations.recorder import claim
+from portal.operations.recorder import claim, hand_back, renew
 from portal.operations.states import OperationState, Party
 from portal.operations.transitions import LostRace
 from tests.factories import make_organisation, make_user
@@ -145,6 +145,30 @@ def test_lease_of_a_long_step_is_renewed(monkeypatch: pytest.MonkeyPatch) -> Non
     advance(operation)
     assert others == [None] * 4
     assert operation.state == OperationState.SUCCEEDED
+
+
+def test_lease_given_back_is_not_taken_again_by_a_late_renewal() -> None:
+    kind = scripted(only=Wait(60, on=Party.YOU, why="kit_not_run"))
+    operation = begin(kind)
+    advance(operation)
+
+    assert not renew(operation.pk, operation.fence)
+
+    operation.refresh_from_db()
+    assert operation.lease_until is None
+    hand_back(operation)
+    assert not renew(operation.pk, operation.fence)
+
+
+def test_renewals_between_two_looks_hold_up_neither(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "RENEW_EVERY_SECONDS", 0.001)
+    monkeypatch.setattr(driver, "leases", driver.Leases())
+    kind = scripted(only=Wait(60, on=Party.YOU, why="kit_not_run"))
+    operation = begin(kind)
+
+    for look in range(1, 60):
+        advance(operation)
+        assert (len(kind.calls), operation.lost_leases) == (look, 0)
 
 
 def test_hung_step_loses_its_lease_and_its_late_result_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
