@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Onboarding kit for Google Cloud. Read it before you run it: it is short, and it does nothing else than what stands here.
 #
-# It makes one workload identity pool with one provider, three service accounts and seven custom roles in one project, and binds the
+# It makes one workload identity pool with one provider, three service accounts and six custom roles in one project, and binds the
 # roles. No network, no machine, no key, no secret. It changes nothing that it did not make, and it may be run any number of times:
 # a run that was interrupted goes on where it stopped.
 #
@@ -34,7 +34,7 @@ VERIFY=(
   iam.serviceAccountKeys.list
   iam.serviceAccounts.get
   iam.serviceAccounts.getIamPolicy
-  iam.workloadIdentityPoolProviders.get
+  iam.workloadIdentityPoolProviders.list
   iam.workloadIdentityPools.get
   orgpolicy.policy.get
   resourcemanager.projects.get

@@ -1,0 +1,40 @@
+"""What the Google Cloud kit says must stand in the customer's project, identity by identity, role by role."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ShippedAccount:
+    """One service account of the kit, and who may use it: member -> roles on the account."""
+
+    email: str
+    members: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class ShippedBinding:
+    """One role of the project for one of the kit's service accounts. `switch` names the customer's switch that takes it away."""
+
+    account: str  # operator | support | node
+    role: str  # projects/<id>/roles/<id>, or one of Google's own
+    condition: str = ""
+    switch: str = ""
+
+
+@dataclass(frozen=True)
+class ShippedKit:
+    """Everything that `check_trust_unedited` compares with what stands in the cloud."""
+
+    project: str
+    number: str
+    pool: str  # projects/<number>/locations/global/workloadIdentityPools/<id>
+    provider: str
+    issuer: str
+    mapping: Mapping[str, str]
+    condition: str
+    accounts: Mapping[str, ShippedAccount]  # operator, support, and the one that machines run as
+    roles: Mapping[str, Sequence[str]]  # custom role by its full name -> its permissions
+    bindings: Sequence[ShippedBinding]
+    services: Sequence[str]  # APIs that must be on
+    prefix: str  # of the names of everything a cell is made of

@@ -1,0 +1,268 @@
+"""The Google Cloud kit as the portal uses it: texts and commands for the customer, questions and expectations for the adapter. No SDK."""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from functools import cached_property
+from urllib.parse import urlencode
+
+from django.utils.translation import gettext
+
+from accounts.clouds.base import PermissionProbe, Target
+from accounts.clouds.gcp_shipped import ShippedAccount, ShippedBinding, ShippedKit
+from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
+from accounts.kits.gcp import installer, script, terraform, words
+from accounts.kits.gcp.denials import DENIALS
+from accounts.kits.gcp.environment import ENVIRONMENT_CHECKS
+from accounts.kits.gcp.manifest import GRANTS
+from accounts.kits.gcp.regions import REGIONS
+from accounts.kits.gcp.resources import RESOURCES, SWITCHES
+from accounts.kits.gcp.words import IDENTITY_FIELDS, WORDS
+from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
+
+CLOUD_SHELL = "https://shell.cloud.google.com/?show=terminal"
+SCRIPT_FILE = "byoc-kit.sh"
+NODE_ROLE = "roles/container.defaultNodeServiceAccount"
+# Custom role -> whose it is, its limit by the name it has in the script, and the switch that takes it away.
+_BOUND = {
+    "verify": ("operator", "", ""),
+    "cells": ("operator", "", "AllowChanges"),
+    "clusters": ("operator", "OWN_NAMES", "AllowChanges"),
+    "store": ("operator", "OWN_STORE", "AllowChanges"),
+    "support": ("support", "", "AllowSupport"),
+    "support_clusters": ("support", "OWN_NAMES", "AllowSupport"),
+}
+_POOL = re.compile(r"projects/(?P<number>[0-9]{6,19})/locations/global/workloadIdentityPools/(?P<pool>byoc-[0-9a-f]{8}-g[0-9]{1,4})\b")
+_MOST_REPORTED = 4000  # characters that are read of what somebody says
+
+
+class GcpKit:
+    """One version of the kit: the files in this folder."""
+
+    cloud = "gcp"
+    words: Words = WORDS
+    identity_fields: tuple[IdentityField, ...] = IDENTITY_FIELDS
+    identity_command = "gcloud projects describe $(gcloud config get-value project) --format='value(projectId,projectNumber)'"
+    default_region = "us-central1"
+    regions: tuple[Region, ...] = REGIONS
+    resources: tuple[KitResource, ...] = RESOURCES
+    denials: tuple[Denial, ...] = DENIALS
+    switches: tuple[Switch, ...] = SWITCHES
+    environment_checks: tuple[EnvironmentCheck, ...] = ENVIRONMENT_CHECKS
+
+    @property
+    def version(self) -> str:
+        return script.version()
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the script, 64 hex digits."""
+        return script.sha256()
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        return (Document(SCRIPT_FILE, gettext("Script"), script.text()),)
+
+    # --- what it may do ---
+
+    @cached_property
+    def permissions(self) -> tuple[Permission, ...]:
+        """One line per role and permission, in the order of the manifest."""
+        return tuple(
+            Permission(permission_key(grant.role, action), action, grant.role, grant.phase, reason, grant.limit, (grant.sid,))
+            for grant in GRANTS
+            for action, reason in grant.actions.items()
+        )
+
+    @property
+    def policies(self) -> tuple[tuple[Role, str], ...]:
+        """Each role for the portal: its custom roles as gcloud takes them, with the condition of each binding."""
+        return tuple((role, "---\n".join(_role_file(name) for name in _BOUND if _BOUND[name][0] == role.value)) for role in Role)
+
+    # --- what the customer runs ---
+
+    def files(self) -> dict[str, bytes]:
+        """Everything that is published of this version. The version's own record makes a second content under it a conflict."""
+        return {
+            self._key("kit.sh"): script.text().encode(),
+            self._key("terraform.zip"): terraform.archive(),
+            f"kits/gcp/{self.version}/kit.sha256": f"{self.content_hash}\n".encode(),
+        }
+
+    def region(self, code: str) -> Region:
+        """Raises KeyError for a region that is not offered."""
+        return {region.code: region for region in REGIONS}[code]
+
+    def audience(self, target: Target) -> str:
+        """The provider itself, as Google takes it where a provider names no audience of its own."""
+        return f"https://iam.googleapis.com/{_pool(target)}/providers/portal"
+
+    def made_name(self, suffix: str) -> str:
+        return f"byoc-{suffix}"
+
+    def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
+        """The ways to run this issued kit, with every parameter filled in. No secret is among them."""
+        module_url = publication.url(self._key("terraform.zip"))
+        check = f"echo '{terraform.archive_sha256()}  terraform.zip' | sha256sum --check"
+        if module_url:
+            check = f"curl -fsSLo terraform.zip '{module_url}' && \\\n  {check}"
+        return (
+            words.shell_route(link=_shell_link(target, publication), command=self.command(target, publication), project=target.external_id),
+            words.terraform_route(
+                snippet=terraform.snippet(target, source=module_url or "./byoc-gcp-kit"),
+                check=check,
+                sha256=terraform.archive_sha256(),
+                publication=publication,
+            ),
+        )
+
+    def command(self, target: Target, publication: Publication) -> str:
+        """Fetches the script, runs it only if it is the reviewed one. Without a published script it expects the file beside it."""
+        url = publication.url(self._key("kit.sh"))
+        lines = [f"curl -fsSLo {SCRIPT_FILE} '{url}' &&"] if url else []
+        lines.append(f"echo '{self.content_hash}  {SCRIPT_FILE}' | sha256sum --check &&")
+        lines.append(f"bash {SCRIPT_FILE}")
+        lines += [f"  --{name} {shlex.quote(value)}" for name, value in self.arguments(target, publication.report_url).items()]
+        return " \\\n  ".join(lines)
+
+    def arguments(self, target: Target, report_url: str = "") -> dict[str, str]:
+        """What the script is told. No secret is among it."""
+        given = {
+            "project-id": target.external_id,
+            "project-number": target.identity["project_number"],
+            "account": target.account,
+            "generation": str(target.generation),
+            "suffix": target.suffix,
+            "issuer": target.issuer,
+            "region": target.region,
+        }
+        return given | ({"report": report_url} if report_url else {})
+
+    def removal_command(self, target: Target) -> str:
+        return installer.removal(target, accounts=_accounts(target), roles=_bound_roles(target))
+
+    def installer_rights(self, publication: Publication, issuer: str) -> str:
+        """As a custom role that gcloud reads; `gcloud iam roles create` takes the file."""
+        return installer.rights(self.version)
+
+    # --- input ---
+
+    def read_report(self, text: str) -> Report | None:
+        """What the script sends at its end, or a pasted name of the pool."""
+        text = text[:_MOST_REPORTED]
+        if found := _POOL.search(text):
+            return Report({"pool": found[0], "project_number": found["number"]})
+        try:
+            told = json.loads(text)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(told, dict) or told.get("kit") != self.cloud:
+            return None
+        values = {name: str(told.get(name, "")) for name in ("version", "project_number", "generation")}
+        return Report(
+            values, _cleaned(told, "project_id", r"[a-z][a-z0-9-]{4,28}[a-z0-9]"), _cleaned(told, "region", r"[a-z]+-[a-z]+[0-9]+")
+        )
+
+    # --- for the adapter ---
+
+    def shipped(self, target: Target) -> ShippedKit:
+        """What must stand in the customer's project."""
+        accounts = _accounts(target)
+        operator = f"serviceAccount:{accounts['operator']}"
+        subjects = f"principal://iam.googleapis.com/{_pool(target)}/subject"
+        enter, use = ("roles/iam.workloadIdentityUser",), ("roles/iam.serviceAccountUser",)
+        return ShippedKit(
+            project=target.external_id,
+            number=target.identity["project_number"],
+            pool=_pool(target),
+            provider=f"{_pool(target)}/providers/portal",
+            issuer=target.issuer,
+            mapping={"google.subject": "assertion.sub"},
+            condition=f"assertion.sub in ['account:{target.account}:ops', 'account:{target.account}:support']",
+            accounts={
+                "operator": ShippedAccount(accounts["operator"], {f"{subjects}/account:{target.account}:ops": enter, operator: use}),
+                "support": ShippedAccount(accounts["support"], {f"{subjects}/account:{target.account}:support": enter}),
+                "node": ShippedAccount(accounts["node"], {operator: use}),
+            },
+            roles={_role_name(name, target): permissions for name, permissions in script.permissions().items()},
+            bindings=(*_bindings(target), ShippedBinding("node", NODE_ROLE)),
+            services=script.services(),
+            prefix=_prefix(target),
+        )
+
+    def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
+        """Every permission of the manifest as a question that the cloud must answer with yes."""
+        is_support_off = (switches or {}).get("AllowSupport") == "no"
+        grants = [grant for grant in GRANTS if not (is_support_off and grant.role == Role.SUPPORT)]
+        return tuple(_probe(grant.role, action, grant.resource, target) for grant in grants for action in grant.actions)
+
+    def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
+        """Every promise of the manifest as questions that the cloud must answer with no."""
+        return tuple(_probe(denial.role, action, denial.resource, target) for denial in DENIALS for action in denial.actions)
+
+    def _key(self, file: str) -> str:
+        """Where a file of this version lies in the provider's bucket: named by its content, so it never changes."""
+        return f"kits/gcp/{self.version}/{self.content_hash}/{file}"
+
+
+def permission_key(role: str, action: str) -> str:
+    """How stored checks name a permission: the operator's by its name alone, as nearly all are the operator's."""
+    return action if role == Role.OPERATOR else f"{role}/{action}"
+
+
+def _pool(target: Target) -> str:
+    return f"projects/{target.identity['project_number']}/locations/global/workloadIdentityPools/byoc-{target.suffix}"
+
+
+def _prefix(target: Target) -> str:
+    return f"byoc-{target.suffix.partition('-')[0]}-"
+
+
+def _accounts(target: Target) -> dict[str, str]:
+    return {name: f"byoc-{target.suffix}-{name}@{target.external_id}.iam.gserviceaccount.com" for name in ("operator", "support", "node")}
+
+
+def _role_name(name: str, target: Target) -> str:
+    """Custom roles take no dashes."""
+    return f"projects/{target.external_id}/roles/byoc_{target.suffix.replace('-', '_')}_{name}"
+
+
+def _bindings(target: Target) -> list[ShippedBinding]:
+    limits = {name: text.format(prefix=_prefix(target), number=target.identity["project_number"]) for name, text in _limits().items()}
+    return [ShippedBinding(account, _role_name(name, target), limits[limit], switch) for name, (account, limit, switch) in _BOUND.items()]
+
+
+def _limits() -> dict[str, str]:
+    return {"": "", **script.conditions()}
+
+
+def _bound_roles(target: Target) -> list[tuple[str, str]]:
+    """Account and full role name of every project binding that the kit makes."""
+    return [(binding.account, binding.role) for binding in _bindings(target)] + [("node", NODE_ROLE)]
+
+
+def _role_file(name: str) -> str:
+    account, limit, switch = _BOUND[name]
+    readable = _limits()[limit].format(prefix="byoc-<account>-", number="<project number>")
+    notes = [f"# Bound to the {account} account" + (f" while {switch} is yes" if switch else "")]
+    notes += [f"# Only where: {readable}"] if readable else []
+    lines = [f"title: {json.dumps(script.titles()[name].format(suffix='<suffix>'))}", "stage: GA", "includedPermissions:"]
+    return "\n".join([*notes, *lines, *(f"- {permission}" for permission in script.permissions()[name])]) + "\n"
+
+
+def _shell_link(target: Target, publication: Publication) -> str:
+    """Cloud Shell has no parameter for a project of its own; the played one takes it."""
+    if not publication.console_url:
+        return CLOUD_SHELL
+    return f"{publication.console_url.rstrip('/')}?{urlencode({'project': target.external_id})}"
+
+
+def _cleaned(told: Mapping[str, object], name: str, pattern: str) -> str:
+    value = str(told.get(name, ""))
+    return value if re.fullmatch(pattern, value) else ""
+
+
+def _probe(role: Role, action: str, resource: str, target: Target) -> PermissionProbe:
+    named = resource.format(account_id=target.external_id, suffix=target.suffix)
+    return PermissionProbe(permission_key(role, action), role.value, action, named)

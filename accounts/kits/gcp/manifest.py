@@ -1,0 +1,268 @@
+"""The Google Cloud kit in words: a reason for every permission of every custom role in kit.sh. A test keeps the two equal.
+
+The `sid` of a grant starts with the custom role that holds its permissions.
+"""
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.kits.manifest import Grant, Phase, Role
+
+PROJECT = "projects/{account_id}"
+_NODE = "serviceAccounts/byoc-{suffix}-node@{account_id}.iam.gserviceaccount.com"
+
+_READ = _("Reads names and settings in this project, no content. Google Cloud cannot narrow this to single resources.")
+_READ_KIT = _("Reads names and settings of identities and roles in this project. Google Cloud cannot narrow this to the kit's own.")
+_NO_NAMES = _("This project only. Google Cloud cannot narrow this to single networks: the portal changes only what it made.")
+_OWN_NAMES = _("Only names that start with byoc-, this account's short code and a dash. Google Cloud refuses any other.")
+_DEPLOYMENTS = _("Deployments of Infrastructure Manager in this project. Google Cloud cannot narrow this to single ones.")
+_STORE = _("Only buckets whose name starts with this project's number and a dash, as Infrastructure Manager names its own.")
+
+VERIFY: tuple[Grant, ...] = (
+    Grant(
+        "verify.kit",
+        Role.OPERATOR,
+        Phase.SETUP,
+        _READ_KIT,
+        {
+            "iam.roles.get": _("Check that the kit's roles hold what was shipped, and no more."),
+            "iam.serviceAccountKeys.list": _(
+                "Check that nobody made a key for the kit's service accounts. Shows that keys exist, not the keys."
+            ),
+            "iam.serviceAccounts.get": _("Read the kit's version and your switches, which stand in the operator account's description."),
+            "iam.serviceAccounts.getIamPolicy": _("Check that only the portal's own subjects open the kit's service accounts."),
+            "iam.workloadIdentityPoolProviders.list": _(
+                "Check that the identity provider is still as shipped, and that no other was added."
+            ),
+            "iam.workloadIdentityPools.get": _("Check that the identity pool is still as shipped."),
+            "resourcemanager.projects.get": _("Check that the project is the one you named, by id and by number."),
+            "resourcemanager.projects.getIamPolicy": _("Check that the kit's service accounts have the shipped roles, and no others."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "verify.place",
+        Role.OPERATOR,
+        Phase.SETUP,
+        _READ,
+        {
+            "compute.projects.get": _("Tell you about a limit of the project that is too low before a cell fails on it."),
+            "compute.regions.get": _("Tell you about a limit of the region that is too low before a cell fails on it."),
+            "compute.regions.list": _("Check that the region of a cell exists for this project."),
+            "compute.zones.list": _("Choose zones that are open for this project."),
+            "orgpolicy.policy.get": _("Tell you about a rule of your organisation that a cell would break."),
+            "serviceusage.services.list": _("Check that the APIs which a cell needs are on."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "verify.network",
+        Role.OPERATOR,
+        Phase.RUN,
+        _READ,
+        {
+            "compute.addresses.list": _("Watch the public address of a cell, and find one left over when a cell is deleted."),
+            "compute.firewalls.list": _("Watch the firewall rules of a cell, and find names that are taken."),
+            "compute.globalAddresses.list": _("Avoid address ranges that are reserved for peered services."),
+            "compute.networks.list": _("Watch the network of a cell, avoid ranges of peered networks, and find names that are taken."),
+            "compute.routers.list": _("Watch how a cell reaches the internet, and find a router left over when a cell is deleted."),
+            "compute.routes.list": _("Find routes that keep a network from being deleted."),
+            "compute.subnetworks.list": _("Watch the subnets of a cell, and avoid address ranges in use."),
+            "container.clusters.list": _("Watch the cluster of a cell, and find names that are taken."),
+        },
+        PROJECT,
+    ),
+)
+
+CELLS: tuple[Grant, ...] = (
+    Grant(
+        "cells.network",
+        Role.OPERATOR,
+        Phase.RUN,
+        _NO_NAMES,
+        {
+            "compute.addresses.create": _("Give the cell's way out to the internet a public address."),
+            "compute.addresses.get": _("Read the public address of a cell."),
+            "compute.addresses.use": _("Put the public address to use for the cell."),
+            "compute.firewalls.create": _("Give the cell's network its firewall rules."),
+            "compute.globalOperations.get": _("Wait until a change of a network has finished."),
+            "compute.networks.create": _("Give the cell a network of its own, apart from yours."),
+            "compute.networks.get": _("Watch the network of a cell."),
+            "compute.networks.updatePolicy": _("Add subnets, routers and firewall rules to the cell's network."),
+            "compute.networks.use": _("Place a cluster in the cell's network."),
+            "compute.regionOperations.get": _("Wait until a change of a subnet or a router has finished."),
+            "compute.routers.create": _("Let machines without a public address reach the internet."),
+            "compute.routers.get": _("Watch how a cell reaches the internet."),
+            "compute.routers.update": _("Adjust how a cell reaches the internet."),
+            "compute.subnetworks.create": _("Divide the cell's network."),
+            "compute.subnetworks.get": _("Watch the subnets of a cell."),
+            "compute.subnetworks.update": _("Give a subnet more addresses when a cell grows."),
+            "compute.subnetworks.use": _("Place a cluster in the cell's subnet."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "cells.network_end",
+        Role.OPERATOR,
+        Phase.DELETE,
+        _NO_NAMES,
+        {
+            "compute.addresses.delete": _("Give the public address back when a cell is deleted."),
+            "compute.networks.delete": _("Remove the network with its cell. Google Cloud refuses this for a network in use."),
+            "compute.routers.delete": _("Remove the router with its cell."),
+            "compute.subnetworks.delete": _("Remove the subnets with their cell. Google Cloud refuses this for a subnet in use."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "cells.deployments",
+        Role.OPERATOR,
+        Phase.RUN,
+        _DEPLOYMENTS,
+        {
+            "config.artifacts.import": _("Let Infrastructure Manager read the plan of a cell."),
+            "config.deployments.create": _("Build a cell as one deployment, so that it can be taken away whole."),
+            "config.deployments.get": _("Watch a cell being built."),
+            "config.deployments.getLock": _("Let Infrastructure Manager see that nobody else changes the cell."),
+            "config.deployments.getState": _("Let Infrastructure Manager read what it built before."),
+            "config.deployments.list": _("Find the deployments of cells."),
+            "config.deployments.update": _("Update a cell to a new plan."),
+            "config.deployments.updateState": _("Let Infrastructure Manager write down what it built."),
+            "config.operations.get": _("Wait until a build has finished."),
+            "config.resources.list": _("See what a cell consists of."),
+            "config.revisions.get": _("See why a build failed."),
+            "config.revisions.getState": _("Let Infrastructure Manager go back to an earlier state."),
+            "config.revisions.list": _("See the earlier builds of a cell."),
+            "logging.logEntries.create": _("Let Infrastructure Manager write its log into your project. Reading logs is not asked for."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "cells.deployments_end",
+        Role.OPERATOR,
+        Phase.DELETE,
+        _DEPLOYMENTS,
+        {
+            "config.deployments.delete": _("Take a cell away whole."),
+            "config.deployments.deleteState": _("Let Infrastructure Manager forget a cell that is gone."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "cells.clusters",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("This project only. Changing a cluster is limited by its name, creating one is not."),
+        {
+            "container.clusters.create": _("Create the cluster of a cell."),
+            "container.operations.get": _("Wait until a change of a cluster has finished."),
+            "container.operations.list": _("Find out what Google Cloud itself is doing to a cluster."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "clusters.change",
+        Role.OPERATOR,
+        Phase.RUN,
+        _OWN_NAMES,
+        {
+            "compute.firewalls.get": _("Compare a firewall rule of a cell with what was installed."),
+            "compute.firewalls.update": _("Adjust a firewall rule of a cell."),
+            "container.clusters.get": _("Watch the cluster of a cell."),
+            "container.clusters.update": _("Keep Kubernetes up to date, and give a cell more or fewer machines."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "clusters.end",
+        Role.OPERATOR,
+        Phase.DELETE,
+        _OWN_NAMES,
+        {
+            "compute.firewalls.delete": _("Remove the firewall rules with their cell."),
+            "container.clusters.delete": _("Remove the cluster with its cell."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "store.keep",
+        Role.OPERATOR,
+        Phase.RUN,
+        _STORE,
+        {
+            "storage.buckets.create": _("Let Infrastructure Manager make its store the first time it is used."),
+            "storage.buckets.get": _("Let Infrastructure Manager find its store."),
+            "storage.buckets.update": _("Let Infrastructure Manager keep earlier versions in its store."),
+            "storage.objects.create": _("Let Infrastructure Manager write down what it built."),
+            "storage.objects.get": _("Let Infrastructure Manager read what it built."),
+            "storage.objects.list": _("Let Infrastructure Manager look through its own store."),
+            "storage.objects.update": _("Let Infrastructure Manager renew what it wrote down."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "store.end",
+        Role.OPERATOR,
+        Phase.DELETE,
+        _STORE,
+        {
+            "storage.buckets.delete": _("Let Infrastructure Manager remove its store with the last cell."),
+            "storage.objects.delete": _("Let Infrastructure Manager remove what it wrote down about a cell that is gone."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "machines",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only the kit's own account for machines, and the operator account itself."),
+        {
+            "iam.serviceAccounts.actAs": _(
+                "Hand the machines of a cell their own account, and let Infrastructure Manager build as the operator."
+            )
+        },
+        _NODE,
+    ),
+)
+
+SUPPORT: tuple[Grant, ...] = (
+    Grant(
+        "support.network",
+        Role.SUPPORT,
+        Phase.SUPPORT,
+        _READ,
+        {
+            "compute.networks.get": _("See the network of a cell."),
+            "compute.routers.get": _("See whether a cell can reach the internet."),
+            "compute.subnetworks.get": _("See whether a subnet has run out of addresses."),
+            "container.operations.get": _("See what an update of a cluster did."),
+            "container.operations.list": _("See which updates of clusters there were."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "support.deployments",
+        Role.SUPPORT,
+        Phase.SUPPORT,
+        _DEPLOYMENTS,
+        {
+            "config.deployments.get": _("See the state of a cell."),
+            "config.resources.list": _("See what a cell consists of."),
+            "config.revisions.get": _("See when and why a cell failed."),
+            "config.revisions.list": _("See the earlier builds of a cell."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "support_clusters.see",
+        Role.SUPPORT,
+        Phase.SUPPORT,
+        _OWN_NAMES,
+        {
+            "compute.firewalls.get": _("See whether a firewall rule of a cell is in the way."),
+            "container.clusters.get": _("See the state of a cell's cluster."),
+        },
+        PROJECT,
+    ),
+)
+
+GRANTS: tuple[Grant, ...] = VERIFY + CELLS + SUPPORT

@@ -1,0 +1,167 @@
+# Onboarding kit. Creates one identity pool with one provider, three service accounts and six custom roles in one project, and binds the
+# roles. No network, no machine, no key, no secret.
+# Destroy it only when the portal says that it is safe: the operator account is what removes deployment cells.
+
+# Checked while planning, so before anything is created.
+data "google_project" "here" {
+  project_id = var.project_id
+
+  lifecycle {
+    postcondition {
+      condition     = self.number == var.project_number
+      error_message = "This kit was made for project ${var.project_id} with number ${var.project_number}. The project of this name has number ${self.number}. Nothing was created."
+    }
+  }
+}
+
+locals {
+  kit_version = trimspace(file("${path.module}/VERSION"))
+  # Of everything a cell is made of; it outlives this kit.
+  prefix = "byoc-${split("-", var.suffix)[0]}-"
+
+  # The same lists as in kit.sh, which they are made from; not edited by hand.
+  roles    = jsondecode(file("${path.module}/roles.json"))
+  services = jsondecode(file("${path.module}/services.json"))
+  limits   = jsondecode(replace(replace(file("${path.module}/limits.json"), "$${prefix}", local.prefix), "$${project_number}", var.project_number))
+  titles   = jsondecode(replace(file("${path.module}/titles.json"), "$${suffix}", var.suffix))
+
+  # Which custom role is bound to whom: not at all while its switch is "no".
+  bindings = merge(
+    { verify = { member = google_service_account.operator.member, limit = "" } },
+    var.allow_changes == "yes" ? {
+      cells    = { member = google_service_account.operator.member, limit = "" }
+      clusters = { member = google_service_account.operator.member, limit = local.limits.names }
+      store    = { member = google_service_account.operator.member, limit = local.limits.store }
+    } : {},
+    var.allow_support == "yes" ? {
+      support          = { member = google_service_account.support.member, limit = "" }
+      support_clusters = { member = google_service_account.support.member, limit = local.limits.names }
+    } : {},
+  )
+
+  subjects = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.portal.name}/subject"
+}
+
+resource "google_project_service" "needed" {
+  for_each = toset(local.services)
+
+  project            = data.google_project.here.project_id
+  service            = each.value
+  disable_on_destroy = false
+}
+
+resource "google_project_iam_custom_role" "kit" {
+  for_each = local.roles
+
+  project     = data.google_project.here.project_id
+  role_id     = "byoc_${replace(var.suffix, "-", "_")}_${each.key}"
+  title       = local.titles[each.key]
+  permissions = each.value
+  stage       = "GA"
+
+  depends_on = [google_project_service.needed]
+}
+
+# What the portal reads stands in the description: the kit's version and your switches.
+resource "google_service_account" "operator" {
+  project      = data.google_project.here.project_id
+  account_id   = "byoc-${var.suffix}-operator"
+  display_name = "BYOC ${var.suffix} operator"
+  description  = "byoc kit=${local.kit_version} account=${var.account_ref} generation=${var.generation} allow-changes=${var.allow_changes} allow-support=${var.allow_support} region=${var.region}"
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_service_account" "support" {
+  project      = data.google_project.here.project_id
+  account_id   = "byoc-${var.suffix}-support"
+  display_name = "BYOC ${var.suffix} support"
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_service_account" "node" {
+  project      = data.google_project.here.project_id
+  account_id   = "byoc-${var.suffix}-node"
+  display_name = "BYOC ${var.suffix} machines of cells"
+
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_project_iam_member" "kit" {
+  for_each = local.bindings
+
+  project = data.google_project.here.project_id
+  role    = google_project_iam_custom_role.kit[each.key].name
+  member  = each.value.member
+
+  dynamic "condition" {
+    for_each = each.value.limit == "" ? [] : [each.value.limit]
+
+    content {
+      title      = "byoc"
+      expression = condition.value
+    }
+  }
+}
+
+resource "google_project_iam_member" "node" {
+  project = data.google_project.here.project_id
+  role    = "roles/container.defaultNodeServiceAccount"
+  member  = google_service_account.node.member
+}
+
+# The operator may use two service accounts: that of the cells' machines, and itself, as which Infrastructure Manager builds.
+resource "google_service_account_iam_member" "use" {
+  for_each = {
+    node     = google_service_account.node.name
+    operator = google_service_account.operator.name
+  }
+
+  service_account_id = each.value
+  role               = "roles/iam.serviceAccountUser"
+  member             = google_service_account.operator.member
+}
+
+resource "google_iam_workload_identity_pool" "portal" {
+  project                   = data.google_project.here.project_id
+  workload_identity_pool_id = "byoc-${var.suffix}"
+  display_name              = "BYOC portal ${var.suffix}"
+  description               = "Lets the portal sign in without a key. Made by its onboarding kit."
+
+  depends_on = [google_project_service.needed]
+}
+
+# No audience is named: Google then takes only tokens made for this very provider.
+resource "google_iam_workload_identity_pool_provider" "portal" {
+  project                            = data.google_project.here.project_id
+  workload_identity_pool_id          = google_iam_workload_identity_pool.portal.workload_identity_pool_id
+  workload_identity_pool_provider_id = "portal"
+  attribute_mapping                  = { "google.subject" = "assertion.sub" }
+  attribute_condition                = "assertion.sub in ['account:${var.account_ref}:ops', 'account:${var.account_ref}:support']"
+
+  oidc {
+    issuer_uri = var.issuer_url
+  }
+}
+
+resource "google_service_account_iam_member" "support" {
+  service_account_id = google_service_account.support.name
+  role               = "roles/iam.workloadIdentityUser"
+  member             = "${local.subjects}/account:${var.account_ref}:support"
+}
+
+# Last, because the portal starts to look as soon as this account opens.
+resource "google_service_account_iam_member" "operator" {
+  service_account_id = google_service_account.operator.name
+  role               = "roles/iam.workloadIdentityUser"
+  member             = "${local.subjects}/account:${var.account_ref}:ops"
+
+  depends_on = [
+    google_iam_workload_identity_pool_provider.portal,
+    google_project_iam_member.kit,
+    google_project_iam_member.node,
+    google_service_account_iam_member.support,
+    google_service_account_iam_member.use,
+  ]
+}

@@ -1,0 +1,109 @@
+"""How the Google Cloud kit is told on the pages: the questions of the Account step, the ways to run it, what may be amiss."""
+
+import re
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.kits.base import Act, IdentityField, Publication, Route, Words
+
+WORDS = Words(
+    cloud="Google Cloud",
+    account=gettext_lazy("Google Cloud project"),
+    choice=gettext_lazy("Google Cloud project"),
+    intro=gettext_lazy(
+        "You run one short script in your Google Cloud project. It lets %(provider)s in with short-lived tokens. "
+        "No key or password is handed over, now or later."
+    ),
+    time=gettext_lazy("5 to 10 minutes. The script takes 1 to 2 of them."),
+    who=gettext_lazy("You fill in the pages. Somebody with rights in the project runs the script in Cloud Shell."),
+    rights=gettext_lazy("The role Owner on the project, or the exact rights under “This kit”."),
+    identity_command_label=gettext_lazy("This prints the id and the number of the project that gcloud is set to"),
+    place_label=gettext_lazy("Region of the first cell"),
+    place_help=gettext_lazy(
+        "The kit itself belongs to no region. Your first cell will stand here; others may stand elsewhere. Cannot be changed later."
+    ),
+    run_title=gettext_lazy("Run the kit in Cloud Shell"),
+    made_label=gettext_lazy("Identity pool"),
+    remove=gettext_lazy(
+        "If the kit has been run, remove what it made with these lines in Cloud Shell. Google Cloud keeps the names for 30 days; a new "
+        "kit has new names."
+    ),
+    report_label=gettext_lazy("Last line of the script, or the pool's resource name"),
+    report_help=gettext_lazy("It starts with projects/ and names the project's number and the identity pool."),
+    report_error=gettext_lazy(
+        "Paste the pool's whole resource name: projects/, the number, locations/global/workloadIdentityPools/, the pool."
+    ),
+    connected=gettext_lazy(
+        "Google Cloud project %(number)s trusts %(provider)s. Every permission was proven, and every wrong sign-in was refused."
+    ),
+    doubts=(
+        gettext_lazy("The script must have ended with the word “Done”. If it stopped, run the same command again: it goes on from there."),
+        gettext_lazy("It must have been run for project %(number)s, by somebody with rights in it."),
+        gettext_lazy("Google Cloud may need up to seven minutes until a new identity is known everywhere."),
+        gettext_lazy("The identity pool that the kit made must still be there: IAM & Admin, Workload Identity Federation."),
+    ),
+    policy_title=gettext_lazy("%(name)s: the roles as gcloud reads them"),
+)
+
+
+def clean_project_id(text: str) -> str:
+    """A project id as Google writes it. Raises ValueError."""
+    found = text.strip().strip("'\"").removeprefix("projects/").lower()
+    if not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", found):
+        raise ValueError("a project id has 6 to 30 lower-case letters, digits and dashes, and starts with a letter")
+    return found
+
+
+def clean_project_number(text: str) -> str:
+    """The digits of a pasted project number. Raises ValueError."""
+    digits = re.sub(r"[\s\u00a0]", "", text).removeprefix("projects/")
+    if not re.fullmatch(r"[1-9][0-9]{5,18}", digits):
+        raise ValueError("a project number has 6 to 19 digits")
+    return digits
+
+
+IDENTITY_FIELDS = (
+    IdentityField(
+        name="external_id",
+        label=gettext_lazy("Project id"),
+        help=gettext_lazy("6 to 30 lower-case letters, digits and dashes. Not the project's name. Cannot be changed later."),
+        error=gettext_lazy("Enter the project id: 6 to 30 lower-case letters, digits and dashes. You find it in the console, top left."),
+        clean=clean_project_id,
+    ),
+    IdentityField(
+        name="project_number",
+        label=gettext_lazy("Project number"),
+        help=gettext_lazy("Digits only. It tells this project from a later one of the same id. Cannot be changed later."),
+        error=gettext_lazy("Enter the project number: digits only. You find it in the console, on the project's dashboard."),
+        clean=clean_project_number,
+        is_numeric=True,
+    ),
+)
+
+
+def shell_route(*, link: str, command: str, project: str) -> Route:
+    acts = (
+        Act(
+            _("Open Cloud Shell, signed in as somebody with rights in project %(project)s.") % {"project": project},
+            link=link,
+            link_label=_("Open Cloud Shell (opens in a new tab)"),
+        ),
+        Act(
+            _("Paste this. It fetches the script, compares it with the SHA-256 under “This kit”, and runs it only if they agree."),
+            command=command,
+            command_label=_("Command to run"),
+        ),
+        Act(_("If it stops half-way, run the same command again. When it says “Done”, come back here.")),
+    )
+    return Route("shell", _("Cloud Shell"), acts, intro=_("Any other shell where gcloud is signed in does as well."))
+
+
+def terraform_route(*, snippet: str, check: str, sha256: str, publication: Publication) -> Route:
+    acts = [Act("", command=snippet, command_label=_("Terraform configuration"))]
+    if publication.is_published:
+        compare = _("The SHA-256 of terraform.zip is %(sha256)s. This compares the file with it and must end in OK.")
+        acts.append(Act(compare % {"sha256": sha256}, command=check, command_label=_("Command to compare")))
+    return Route(
+        "terraform", _("Terraform"), tuple(acts), intro=_("The same trust as a Terraform module, if that is how you keep your cloud.")
+    )
