@@ -8,7 +8,8 @@ from typing import Any
 
 from portal.sandbox import wire
 from portal.sandbox.azure import entra, errors
-from portal.sandbox.azure.arm import engine, router
+from portal.sandbox.azure.arm import router
+from portal.sandbox.azure.deployments import engine
 from portal.sandbox.azure.entra import EntraError
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.world import World

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 from portal.sandbox import wire
 from portal.sandbox.azure import errors
-from portal.sandbox.azure.arm import deployments, engine, groups, resources, subscriptions
+from portal.sandbox.azure.arm import groups, resources, subscriptions
 from portal.sandbox.azure.arm.call import Call
 from portal.sandbox.azure.arm.kinds import KINDS, NETWORK_VERSIONS, Kind
 from portal.sandbox.azure.arm.links import SIGNED
 from portal.sandbox.azure.arm.place import locate
-from portal.sandbox.azure.arm.plan import DEPLOYMENT_VERSIONS
+from portal.sandbox.azure.deployments import engine
+from portal.sandbox.azure.deployments import requests as deployments
+from portal.sandbox.azure.deployments.plan import DEPLOYMENT_VERSIONS
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.world import Token, World
 from portal.sandbox.request import Request

@@ -1,18 +1,21 @@
 """Deployments at work. They move whenever somebody looks: no task can be lost by a restart, and tests need not wait."""
 
+import hashlib
 import json
 from typing import Any
 from uuid import uuid4
 
-from portal.sandbox.azure.arm import groups, policy, resources
+from portal.sandbox.azure.arm import groups, resources
 from portal.sandbox.azure.arm.call import Act, Body
-from portal.sandbox.azure.arm.kinds import DEPLOYMENT, GROUP, kind_of
-from portal.sandbox.azure.arm.plan import Planned, ancestors, invalid, nested_scope, plan
+from portal.sandbox.azure.arm.kinds import DEPLOYMENT, GROUP
+from portal.sandbox.azure.deployments.plan import Planned, ancestors, nested_properties, plan
+from portal.sandbox.azure.deployments.preflight import preflight
+from portal.sandbox.azure.deployments.surroundings import prepare, template_of
 from portal.sandbox.azure.entra import CREDENTIAL
-from portal.sandbox.azure.errors import ArmError, no_group, not_registered
-from portal.sandbox.azure.template.evaluate import Surroundings, Template
-from portal.sandbox.azure.template.parser import NotYetError, TemplateError
-from portal.sandbox.azure.world import ALWAYS_REGISTERED, Resource, Token, World, stamp
+from portal.sandbox.azure.errors import ArmError
+from portal.sandbox.azure.template.evaluate import Template
+from portal.sandbox.azure.template.parser import TemplateError
+from portal.sandbox.azure.world import Resource, Token, World, stamp
 from portal.sandbox.sandbox import Sandbox
 
 ACTIVE = {"Accepted", "Running"}
@@ -142,7 +145,7 @@ def _nested(world: World, sandbox: Sandbox, deployment: Resource, entry: Planned
     if entry.key not in deployment.under["started"]:
         template = template_of(world, deployment)
         template.around.reference = _reference(world, deployment, plan(world, template))
-        _start_nested(world, deployment, template, entry)
+        _start_nested(act_of(world, sandbox, deployment), deployment, template, entry)
         deployment.under["started"].append(entry.key)
     child = world.find(entry.id)
     assert child is not None
@@ -155,35 +158,10 @@ def _nested(world: World, sandbox: Sandbox, deployment: Resource, entry: Planned
     return True
 
 
-def _start_nested(world: World, deployment: Resource, template: Template, entry: Planned) -> None:
+def _start_nested(act: Act, deployment: Resource, template: Template, entry: Planned) -> None:
     properties, given = nested_properties(template, entry)
-    start(world, entry.id, properties, given, deployment.under["by"], deployment.under["client"], parent=deployment.id)
-
-
-def nested_properties(template: Template, entry: Planned) -> tuple[Body, Body]:
-    """A nested deployment's properties and the values given to it; with outer scope its expressions are the parent's."""
-    template.copies = entry.copies
-    raw = entry.raw.get("properties") or {}
-    if "template" not in raw:
-        raise ArmError(400, "InvalidTemplate", "A nested deployment's template must stand in it: linked templates are not played here.")
-    is_inner = (raw.get("expressionEvaluationOptions") or {}).get("scope", "outer").lower() == "inner"
-    body = raw["template"] if is_inner else _outer(template, raw["template"])
-    given = {name: value["value"] for name, value in template.value(raw.get("parameters") or {}).items()}
-    return {"mode": raw.get("mode", "Incremental"), "template": body}, given
-
-
-def _outer(template: Template, body: Body) -> Body:
-    """Evaluated now, and made safe from being evaluated again."""
-
-    def safe(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: safe(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [safe(inner) for inner in value]
-        return f"[{value}" if isinstance(value, str) and value.startswith("[") else value
-
-    found: Body = safe(template.value(body))
-    return found
+    preflight(act, prepare(act.world, entry.id, properties["template"], given, ""))
+    start(act.world, entry.id, properties, given, deployment.under["by"], deployment.under["client"], parent=deployment.id)
 
 
 # --- Start and end ---
@@ -204,7 +182,7 @@ def start(
     """A deployment accepted. Its template has been looked at already."""
     now = world.now()
     shown = {
-        "templateHash": str(abs(hash(json.dumps(properties["template"], sort_keys=True))) % 10**19),
+        "templateHash": template_hash(properties["template"]),
         "mode": "Incremental",
         "provisioningState": "Accepted",
         "timestamp": stamp(now),
@@ -233,6 +211,11 @@ def start(
     }
     shown["providers"] = _providers(plan(world, template))
     return made
+
+
+def template_hash(template: Body) -> str:
+    """Says whether two templates are the same. ARM's own figure differs."""
+    return str(int(hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:15], 16))
 
 
 def _cased(kind: str) -> str:
@@ -319,107 +302,3 @@ def act_of(world: World, sandbox: Sandbox, deployment: Resource) -> Act:
     state = deployment.under
     token = Token(deployment.tenant, state["by"], state["client"], world.now() + 3600)
     return Act(world, sandbox, token, f"deployment {deployment.name}")
-
-
-def template_of(world: World, deployment: Resource) -> Template:
-    return prepare(world, deployment.id, deployment.under["template"], deployment.under["given"], deployment.body.get("location", ""))
-
-
-def prepare(world: World, number: str, template: Body, given: Body, location: str) -> Template:
-    """A template in its surroundings. Raises ArmError for what is wrong with it already."""
-    scope = number[: number.lower().rindex("/providers/microsoft.resources/deployments/")]
-    subscription = world.subscriptions[scope.split("/")[2].lower()]
-    group = world.find(scope) if "/resourcegroups/" in scope.lower() else None
-    about = {
-        "name": number.rpartition("/")[2],
-        **({"location": location} if location else {}),
-        "properties": {"template": template, "mode": "Incremental", "provisioningState": "Accepted"},
-    }
-    around = Surroundings(
-        scope=group.id if group is not None else scope,
-        subscription={"id": subscription.scope, "subscriptionId": subscription.id, "tenantId": subscription.tenant, "displayName": subscription.name},
-        group=group.answer() if group is not None else None,
-        deployment=about,
-        tenant={"tenantId": subscription.tenant, "countryCode": "DE", "displayName": world.tenants[subscription.tenant].name},
-        reference=_not_yet,
-        environment={
-            "name": "AzureCloud", "portal": "https://portal.azure.com", "resourceManager": "https://management.azure.com/",
-            "authentication": {"loginEndpoint": "https://login.microsoftonline.com/", "tenant": "common", "identityProvider": "AAD"},
-        },
-    )  # fmt: skip
-    try:
-        return Template(template, given, around)
-    except TemplateError as problem:
-        raise invalid(str(problem)) from problem
-
-
-def _not_yet(_name: str, _version: str, _full: bool) -> Any:
-    raise NotYetError("The template function 'reference' is not expected at this location.")
-
-
-# --- Before anything runs ---
-
-
-def preflight(act: Act, template: Template) -> list[Planned]:
-    """Rights, policies and registrations of everything that can be known in advance, nested deployments included. Raises ArmError."""
-    planned = plan(act.world, template)
-    made: set[str] = set()
-    for entry in planned:
-        if entry.type == DEPLOYMENT:
-            _preflight_nested(act, template, entry, made)
-            continue
-        made |= {entry.key} if entry.type == GROUP else set()
-        _demand_right(act, entry)
-        _register(act, entry)
-        _demand_policy(act, template, entry)
-    return planned
-
-
-def _demand_right(act: Act, entry: Planned) -> None:
-    kind = "Microsoft.Resources/subscriptions/resourceGroups" if entry.type == GROUP else entry.type
-    if not act.may(f"{kind}/write", entry.id):
-        raise ArmError(
-            403,
-            "InvalidTemplateDeployment",
-            f"The template deployment failed with error: 'Authorization failed for template resource '{entry.name}' of type '{entry.type}'. "
-            f"The client '{act.token.client}' with object id '{act.token.object_id}' does not have permission to perform action "
-            f"'{kind}/write' at scope '{entry.id}'.'.",
-        )
-
-
-def _register(act: Act, entry: Planned) -> None:
-    """ARM registers the providers of a template for whoever may do so."""
-    subscription = act.world.subscriptions[entry.id.split("/")[2].lower()]
-    if entry.namespace in ALWAYS_REGISTERED or subscription.registered.get(entry.namespace.lower(), act.world.now() + 1) <= act.world.now():
-        return
-    if not act.may(f"{entry.namespace}/register/action", subscription.scope):
-        raise not_registered(entry.namespace)
-    subscription.registered[entry.namespace.lower()] = act.world.now()
-
-
-def _demand_policy(act: Act, template: Template, entry: Planned) -> None:
-    try:
-        body = entry.body(template)
-    except NotYetError:
-        return
-    except TemplateError as problem:
-        raise invalid(str(problem)) from problem
-    kind = kind_of(entry.type)
-    try:
-        policy.demand(act.world, entry.id, kind.name if kind else entry.type, body)
-    except ArmError as refused:
-        message = "The template deployment failed because of policy violation. Please see details for more information."
-        raise ArmError(400, "InvalidTemplateDeployment", message, details=[refused.error()]) from refused
-
-
-def _preflight_nested(act: Act, template: Template, entry: Planned, made: set[str]) -> None:
-    scope = nested_scope(template, entry.raw)
-    if "/resourcegroups/" in scope.lower() and act.world.find(scope) is None and scope.lower() not in made:
-        raise no_group(scope.rpartition("/")[2])
-    if not act.may("Microsoft.Resources/deployments/write", entry.id):
-        _demand_right(act, entry)
-    try:
-        properties, given = nested_properties(template, entry)
-        preflight(act, prepare(act.world, entry.id, properties["template"], given, ""))
-    except NotYetError:
-        return

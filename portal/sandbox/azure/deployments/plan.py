@@ -8,6 +8,7 @@ from portal.sandbox.azure import errors
 from portal.sandbox.azure.arm.groups import VERSIONS as GROUP_VERSIONS
 from portal.sandbox.azure.arm.kinds import DEPLOYMENT, GROUP, kind_of
 from portal.sandbox.azure.arm.place import canonical, locate
+from portal.sandbox.azure.deployments.surroundings import invalid
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.template.evaluate import Template, references
 from portal.sandbox.azure.template.parser import NotYetError, TemplateError
@@ -51,11 +52,6 @@ class Planned:
 
 class NotPlannedError(ArmError):
     """The template uses what is not played here: a violation, beside being refused."""
-
-
-def invalid(message: str) -> ArmError:
-    """Before anything runs, a template's mistakes are the request's."""
-    return ArmError(400, "InvalidTemplate", f"Deployment template validation failed: '{message}'.")
 
 
 def plan(world: World, template: Template) -> list[Planned]:
@@ -238,4 +234,30 @@ def ancestors(planned: list[Planned], key: str) -> set[str]:
         if one not in found:
             found.add(one)
             open_keys |= table.get(one, set())
+    return found
+
+
+def nested_properties(template: Template, entry: Planned) -> tuple[Body, Body]:
+    """A nested deployment's properties and the values given to it; with outer scope its expressions are the parent's."""
+    template.copies = entry.copies
+    raw = entry.raw.get("properties") or {}
+    if "template" not in raw:
+        raise ArmError(400, "InvalidTemplate", "A nested deployment's template must stand in it: linked templates are not played here.")
+    is_inner = (raw.get("expressionEvaluationOptions") or {}).get("scope", "outer").lower() == "inner"
+    body = raw["template"] if is_inner else _outer(template, raw["template"])
+    given = {name: value["value"] for name, value in template.value(raw.get("parameters") or {}).items()}
+    return {"mode": raw.get("mode", "Incremental"), "template": body}, given
+
+
+def _outer(template: Template, body: Body) -> Body:
+    """Evaluated now, and made safe from being evaluated again."""
+
+    def safe(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: safe(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [safe(inner) for inner in value]
+        return f"[{value}" if isinstance(value, str) and value.startswith("[") else value
+
+    found: Body = safe(template.value(body))
     return found

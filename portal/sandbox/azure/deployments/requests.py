@@ -1,16 +1,17 @@
 """Deployments over HTTP: validate, start, look, list operations, cancel, delete."""
 
-import hashlib
 import http.client
-import json
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from portal.sandbox import wire
 from portal.sandbox.azure import errors
-from portal.sandbox.azure.arm import engine, links
+from portal.sandbox.azure.arm import links
 from portal.sandbox.azure.arm.call import ANY, Body, Call, answer, nothing, read_json
 from portal.sandbox.azure.arm.kinds import DEPLOYMENT
+from portal.sandbox.azure.deployments import engine
+from portal.sandbox.azure.deployments.preflight import preflight
+from portal.sandbox.azure.deployments.surroundings import prepare
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.world import Resource, stamp
 
@@ -67,7 +68,7 @@ def put(call: Call) -> wire.Reply:
             f"The deployment with resource id '{number}' cannot be saved, because this would overwrite an existing deployment which is "
             "still active. Please see https://aka.ms/arm-deploy for usage details.",
         )
-    engine.preflight(call, engine.prepare(call.world, number, body["template"], given, location))
+    preflight(call, prepare(call.world, number, body["template"], given, location))
     pace = call.sandbox.knobs.pace_seconds
     made = engine.start(call.world, number, body, given, call.token.object_id, call.token.client, location=location, pace=pace)
     if call.body.get("tags"):
@@ -157,11 +158,10 @@ def download(origins: dict[str, str], uri: str) -> bytes:
 def validate(call: Call) -> wire.Reply:
     number = _number(call)
     body, given = _read(call)
-    template = engine.prepare(call.world, number, body["template"], given, str(call.body.get("location") or ""))
-    planned = engine.preflight(call, template)
-    digest = hashlib.sha256(json.dumps(body["template"], sort_keys=True).encode()).hexdigest()
+    template = prepare(call.world, number, body["template"], given, str(call.body.get("location") or ""))
+    planned = preflight(call, template)
     properties = {
-        "templateHash": str(int(digest[:15], 16)),
+        "templateHash": engine.template_hash(body["template"]),
         "mode": "Incremental",
         "provisioningState": "Succeeded",
         "timestamp": stamp(call.world.now()),

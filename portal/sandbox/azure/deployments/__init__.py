@@ -1,0 +1,1 @@
+"""Deployments: from a template to a plan, and from the plan to resources."""
