@@ -10,7 +10,8 @@ from portal.sandbox.gcp.methods import PAGING, Call, Params, method, of_nothing
 from portal.sandbox.gcp.world import Resource, World, fresh_etag
 
 ROLE_ID = re.compile(r"[a-zA-Z0-9_.]{3,64}")
-FULL_PROJECT = re.compile(r"//cloudresourcemanager\.googleapis\.com/projects/([\w.:-]+)")
+# With an endpoint override, gcloud names the endpoint instead of the host.
+FULL_PROJECT = re.compile(r"//(?:cloudresourcemanager\.googleapis\.com|127\.0\.0\.1:\d+/crm)/projects/([\w.:-]+)")
 STAGES = {"ALPHA", "BETA", "GA", "DEPRECATED", "DISABLED", "EAP"}
 ROLE = dict.fromkeys(("name", "title", "description", "stage", "etag"), str) | {"includedPermissions": [str], "deleted": bool}
 PERMISSION_PAGE = 1000
