@@ -10,7 +10,7 @@ register_actions(
         "cloud_account.details_saved": _("Saved the account's details"),
         "cloud_account.kit_reviewed": _("Reviewed what the kit creates and may do"),
         "cloud_account.kit_issued": _("Made an onboarding kit"),
-        "cloud_account.stack_reported": _("Reported which stack was run"),
+        "cloud_account.kit_reported": _("Reported what the kit made"),
         "cloud_account.connecting_stopped": _("Stopped connecting"),
         "cloud_account.draft_discarded": _("Discarded the draft"),
         "cloud_account.verifying": _("The kit was run; verification began"),

@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -6,5 +8,11 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # The words of the catalogues, a task for the worker to find, the record of sign-ins.
-        from accounts import activity_words, failures, mail, sign_in_record  # noqa: F401, PLC0415
+        from accounts import activity_words, failures, kits, mail, sign_in_record  # noqa: F401, PLC0415
         from accounts.steps import connect  # noqa: F401, PLC0415  registers the kind of operation
+        from portal.operations.catalogue import register_failures, register_waits  # noqa: PLC0415
+
+        for cloud in kits.KITS:
+            words = import_module(f"accounts.kits.{cloud}.failures")
+            register_failures(words.FAILURES, variant=cloud)
+            register_waits(words.WAITS, variant=cloud)

@@ -14,8 +14,8 @@ def why_not_edit(account: CloudAccount) -> str:
     if account.state == AccountState.DRAFT:
         return ""
     if account.state in CONNECTING_STATES:
-        return _("The kit is already made for this account number and region. Stop connecting to change them.")
-    return _("This account is connected. Its number and region cannot be changed.")
+        return _("The kit is already made for this account and region. Stop connecting to change them.")
+    return _("This account is connected. What it is and its region cannot be changed.")
 
 
 def why_not_issue_kit(account: CloudAccount) -> str:
@@ -23,7 +23,7 @@ def why_not_issue_kit(account: CloudAccount) -> str:
     if account.state not in CONNECTING_STATES:
         return _("This account is connected. Its kit is in use.")
     if not account.external_id:
-        return _("Enter the AWS account number first.")
+        return _("Say which account it is first.")
     if not account.home_region:
         return _("Choose the region for the kit first.")
     return ""

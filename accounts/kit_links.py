@@ -1,65 +1,45 @@
-"""An issued kit as the customer meets it: a Launch-stack link, a CLI command, a Terraform module."""
+"""An issued kit as the customer meets it: the ways to run it, its files, what it makes under which name."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext_lazy as _
+from django.core.signing import BadSignature, Signer
+from django.urls import reverse
 
 from accounts import kits
 from accounts.issuer.addresses import issuer_url
+from accounts.kits.base import Publication, Route
 from accounts.kits.manifest import KitResource
 from accounts.models import CloudAccount, Kit
+from accounts.states import KitState
+from accounts.targets import target_of
 
-ROUTES = {"launch": _("Launch stack"), "cli": _("CLI"), "terraform": _("Terraform")}
+REPORT_SIGNER = Signer(salt="accounts.kit-report")
 
 
 @dataclass(frozen=True)
 class KitLinks:
-    launch_url: str
-    template_url: str
-    cli_command: str
-    cli_check: str
-    terraform: str
-    # Empty while no module is published: then there is no file to compare.
-    terraform_check: str
-    module_sha256: str
-    stack_name: str
-    parameters: dict[str, str]
+    """What the pages show of one issued kit."""
+
+    routes: dict[str, Route]
+    made_name: str
+    removal_command: str
 
 
 def kit_links(kit: Kit) -> KitLinks:
     shipped = kits.load(kit.account.cloud)
-    parameters = shipped.parameters(
-        account=str(kit.account_id),
-        generation=kit.generation,
-        suffix=kit.suffix,
-        issuer_url=issuer_url(kit),
-        external_id=kit.account.external_id,
-        region=kit.region,
-    )
-    stack_name = shipped.stack_name(kit.suffix)
-    template_url = shipped.template_url(bucket=settings.KITS_BUCKET, region=settings.KITS_REGION, base_url=settings.KITS_URL)
-    module_url = shipped.module_url(bucket=settings.KITS_BUCKET, region=settings.KITS_REGION, base_url=settings.KITS_URL)
-    common: dict[str, Any] = {"template_url": template_url, "stack_name": stack_name, "parameters": parameters, "region": kit.region}
-    return KitLinks(
-        launch_url=shipped.launch_url(console_url=settings.AWS_CONSOLE_URL, **common),
-        template_url=template_url,
-        cli_command=shipped.cli_command(**common),
-        cli_check=shipped.check_command(file=shipped.template_file, sha256=shipped.content_hash, url=template_url),
-        terraform=shipped.terraform_snippet(parameters=parameters, module_url=module_url),
-        terraform_check=shipped.check_command(file="terraform.zip", sha256=shipped.module_hash, url=module_url) if module_url else "",
-        module_sha256=shipped.module_hash if module_url else "",
-        stack_name=stack_name,
-        parameters=parameters,
-    )
+    target = target_of(kit.account, kit)
+    routes = shipped.routes(target, publication(kit.account.cloud, report_url=report_url(kit)))
+    return KitLinks({route.code: route for route in routes}, shipped.made_name(kit.suffix), shipped.removal_command(target))
 
 
-def installer_policy(cloud: str) -> str:
-    """Rights of the person who runs the current kit, for the page. Empty while the kit is not published."""
-    shipped = kits.load(cloud)
-    template_url = shipped.template_url(bucket=settings.KITS_BUCKET, region=settings.KITS_REGION, base_url=settings.KITS_URL)
-    return shipped.installer_policy(template_url=template_url, issuer=settings.ISSUER_URL, bucket=settings.KITS_BUCKET)
+def publication(cloud: str, *, report_url: str = "") -> Publication:
+    return Publication(settings.KITS_BUCKET, settings.KITS_REGION, settings.KITS_URL, settings.CONSOLE_URLS[cloud], report_url)
+
+
+def installer_rights(cloud: str) -> str:
+    """Rights of the person who runs the current kit, for the page. Empty where there is nothing narrower than an administrator."""
+    return kits.load(cloud).installer_rights(publication(cloud), settings.ISSUER_URL)
 
 
 def named_resources(account: CloudAccount, generation: int) -> list[tuple[str, KitResource]]:
@@ -67,3 +47,17 @@ def named_resources(account: CloudAccount, generation: int) -> list[tuple[str, K
     kit = Kit(account=account, generation=generation)
     names = {"suffix": kit.suffix, "issuer_path": issuer_url(kit).removeprefix("https://")}
     return [(resource.name.format(**names), resource) for resource in kits.load(account.cloud).resources]
+
+
+def report_url(kit: Kit) -> str:
+    """Where a kit says that it has run: an address of its own, so that nobody else's command can speak for it."""
+    return settings.PORTAL_URL + reverse("accounts:kit_report", args=[REPORT_SIGNER.sign(kit.pk.hex)])
+
+
+def kit_of_report(token: str) -> Kit | None:
+    """The current kit whose address this is; None for any other."""
+    try:
+        pk = REPORT_SIGNER.unsign(token)
+    except BadSignature:
+        return None
+    return Kit.objects.select_related("account__organisation").filter(pk=pk, state=KitState.CURRENT).first()

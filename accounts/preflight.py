@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts import kits
+from accounts.kit_links import publication
 from accounts.models import CloudAccount
 
 Result = Literal["pass", "warn", "block"]
@@ -35,7 +36,7 @@ def is_blocked(checks: list[Check]) -> bool:
 
 
 def _number(account: CloudAccount) -> Check:
-    title = _("Account number")
+    title = str(kits.load(account.cloud).identity_fields[0].label)
     others = account.organisation.cloud_accounts.live().filter(cloud=account.cloud, external_id=account.external_id).exclude(pk=account.pk)
     other = others.first()
     if other:
@@ -45,18 +46,19 @@ def _number(account: CloudAccount) -> Check:
         )
     detail = _("%(number)s is not connected in this organisation yet.") % {"number": account.external_id}
     command = kits.load(account.cloud).identity_command
-    return Check(title, "pass", detail + " " + _("This prints the number you are signed in to:"), command=command)
+    return Check(title, "pass", detail + " " + _("This prints what you are signed in to:"), command=command)
 
 
 def _region(account: CloudAccount) -> Check:
-    region = kits.load(account.cloud).region(account.home_region)
-    title = _("Region")
+    kit = kits.load(account.cloud)
+    region = kit.region(account.home_region)
+    title, names = _("Region"), {"region": region.code, "cloud": kit.words.cloud}
     if region.is_opt_in:
-        detail = _("%(region)s is an opt-in region. If it is not enabled in this account, AWS refuses to create the stack.")
+        detail = _("%(region)s is an opt-in region. If it is not enabled in this account, %(cloud)s refuses the kit.")
         fix = _("Choose another region")
         url = reverse("accounts:connect_place", args=[account.organisation.slug, account.pk])
-        return Check(title, "warn", detail % {"region": region.code}, fix, url)
-    return Check(title, "pass", _("%(region)s is enabled in every AWS account.") % {"region": region.code})
+        return Check(title, "warn", detail % names, fix, url)
+    return Check(title, "pass", _("%(region)s needs no opt-in at %(cloud)s.") % names)
 
 
 def _names(account: CloudAccount) -> Check:
@@ -66,14 +68,12 @@ def _names(account: CloudAccount) -> Check:
 
 def _template(account: CloudAccount) -> Check:
     title = _("Kit published")
-    if settings.KITS_BUCKET:
-        return Check(title, "pass", _("AWS can read kit %(version)s.") % {"version": kits.load(account.cloud).version})
-    return Check(
-        title,
-        "warn",
-        _("%(provider)s has not published the kit to AWS. Use the CLI or Terraform tab instead of Launch stack.")
-        % {"provider": settings.PROVIDER_NAME},
-    )
+    if publication(account.cloud).is_published:
+        return Check(
+            title, "pass", _("Kit %(version)s can be fetched from where it is run.") % {"version": kits.load(account.cloud).version}
+        )
+    detail = _("%(provider)s has not published the kit. Take its files from the page that runs it.")
+    return Check(title, "warn", detail % {"provider": settings.PROVIDER_NAME})
 
 
 def _contact(account: CloudAccount) -> Check:

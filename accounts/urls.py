@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.access import Permission, requires
 from accounts.sign_in import step_up_for_file
-from accounts.views import cloud_accounts, connect, contacts, home, invitations, organisations, people
+from accounts.views import cloud_accounts, connect, contacts, home, invitations, kit_reports, organisations, people
 from portal.audit import views as audit
 from portal.operations import views as operations
 
@@ -22,7 +22,7 @@ urlpatterns = [
     path("o/<slug:slug>/accounts/<uuid:pk>/", cloud_accounts.account_detail, name="account_detail"),
     path("o/<slug:slug>/accounts/<uuid:pk>/permissions/", cloud_accounts.account_permissions, name="account_permissions"),
     path("o/<slug:slug>/accounts/<uuid:pk>/kit/", cloud_accounts.account_kit, name="account_kit"),
-    path("o/<slug:slug>/accounts/<uuid:pk>/kit/template/", cloud_accounts.account_kit_template, name="account_kit_template"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/kit/files/<str:file>", cloud_accounts.account_kit_file, name="account_kit_file"),
     path("o/<slug:slug>/accounts/<uuid:pk>/activity/", cloud_accounts.account_activity, name="account_activity"),
     path("o/<slug:slug>/accounts/<uuid:pk>/record.json", cloud_accounts.account_record, name="account_record"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/", connect.connect_resume, name="connect_resume"),
@@ -38,6 +38,7 @@ urlpatterns = [
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/run-again/", connect.connect_run_again, name="connect_run_again"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/stop/", connect.connect_stop, name="connect_stop"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/discard/", connect.connect_discard, name="connect_discard"),
+    path("kits/report/<str:token>/", kit_reports.kit_report, name="kit_report"),
 ]
 
 # --- Operations and activity: the floor's pages, behind tenancy's gate ---

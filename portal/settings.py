@@ -213,7 +213,12 @@ BRAND_ACCENT = env.str("PORTAL_BRAND_ACCENT", default="")
 
 KITS_BUCKET = env.str("PORTAL_KITS_BUCKET", default="")
 KITS_REGION = env.str("PORTAL_KITS_REGION", default="us-east-1")
-AWS_CONSOLE_URL = env.str("PORTAL_AWS_CONSOLE_URL", default="https://console.aws.amazon.com").rstrip("/")
+# The clouds' own consoles, where links of the run page lead; empty means the cloud's public one.
+CONSOLE_URLS = {
+    "aws": env.str("PORTAL_AWS_CONSOLE_URL", default="").rstrip("/"),
+    "gcp": env.str("PORTAL_GCP_CONSOLE_URL", default="").rstrip("/"),
+    "azure": env.str("PORTAL_AZURE_CONSOLE_URL", default="").rstrip("/"),
+}
 # Where kit files are downloaded from; empty means the bucket's own public address.
 KITS_URL = env.str("PORTAL_KITS_URL", default="").rstrip("/")
 

@@ -208,5 +208,5 @@ def sandbox(sandbox_process: LocalCloud, settings: Any, monkeypatch: pytest.Monk
     """An empty local AWS that the portal is configured for. The live server makes such a test's database a committed one."""
     sandbox_process.control("POST", "reset")
     monkeypatch.setenv("AWS_ENDPOINT_URL", sandbox_process.aws_url)
-    settings.AWS_CONSOLE_URL = sandbox_process.console_url
+    settings.CONSOLE_URLS = {**settings.CONSOLE_URLS, "aws": sandbox_process.console_url}
     return sandbox_process

@@ -6,9 +6,9 @@ from typing import Any
 
 import boto3
 
-from accounts import kits
-from accounts.kit_links import kit_links
+from accounts.kits.aws.kit import AwsKit
 from accounts.models import Kit
+from accounts.targets import target_of
 from tests.local_cloud import LocalCloud
 
 
@@ -30,12 +30,12 @@ class Customer:
 
     def run_kit(self, kit: Kit, *, region: str = "", template: str = "", is_waited_for: bool = True, **parameters: str) -> str:
         """Create the kit's stack as the launch link would and wait for its end; the stack's id. `parameters` overrides."""
-        links = kit_links(kit)
-        given = links.parameters | parameters
+        shipped = AwsKit()
+        given = shipped.parameters_of(target_of(kit.account, kit)) | parameters
         cloudformation = self.client("cloudformation", region or kit.region)
         stack: str = cloudformation.create_stack(
-            StackName=links.stack_name,
-            TemplateBody=template or kits.load("aws").template_text,
+            StackName=shipped.stack_name(kit.suffix),
+            TemplateBody=template or shipped.template_text,
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )["StackId"]

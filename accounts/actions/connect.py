@@ -1,6 +1,6 @@
 """What a person asks for on the way to a connected account. Each: check, write rows and one event, queue after commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from accounts import kits
 from accounts.availability import why_not_discard, why_not_edit, why_not_issue_kit, why_not_stop
 from accounts.availability_people import NotAllowed, refuse_if
+from accounts.kits.base import Report
 from accounts.models import CloudAccount, Kit, Organisation, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
 from accounts.states import AccountState, KitState
@@ -37,14 +38,15 @@ def start_draft(*, organisation: Organisation, cloud: Cloud, by: User) -> CloudA
     return account
 
 
-def save_identity(account: CloudAccount, *, name: str, external_id: str, by: User) -> None:
-    """Name and number of the account. Raises NotAllowed, DuplicateAccount."""
+def save_identity(account: CloudAccount, *, name: str, external_id: str, identity: Mapping[str, str] | None = None, by: User) -> None:
+    """Name and id of the account, and what else tells it apart. Raises NotAllowed, DuplicateAccount."""
     try:
         with transaction.atomic():
             locked = _lock(account, why_not_edit)
             changes = {"name": [locked.name, name], "account_number": [locked.external_id, external_id]}
-            locked.name, locked.external_id = name, external_id
-            _save_draft(locked, "place", "name", "external_id")
+            changes |= {key: [locked.identity.get(key, ""), value] for key, value in (identity or {}).items()}
+            locked.name, locked.external_id, locked.identity = name, external_id, dict(identity or {})
+            _save_draft(locked, "place", "name", "external_id", "identity")
             _record(locked, "details_saved", by=by, **changes)
     except IntegrityError as error:
         existing = (
@@ -94,21 +96,45 @@ def issue_kit(account: CloudAccount, *, after_generation: int, by: User) -> None
             organisation_id=account.organisation_id,
             by=by,
             idempotency_key=f"{CONNECT}:{kit.pk}",
-            data={"account": str(account.pk), "kit": str(kit.pk)},
+            data={"account": str(account.pk), "kit": str(kit.pk), "cloud": account.cloud},
             is_recorded=False,
         )
 
 
-def report_stack(account: CloudAccount, *, stack: str, by: User) -> None:
-    """The customer says which stack it ran: looked at now, and told if it stands in another account or region. Raises NotAllowed."""
-    if account.state != AccountState.WAITING_FOR_KIT:
+def report_kit(account: CloudAccount, *, report: Report, by: User) -> None:
+    """The customer says what its kit made: looked at now, and told if it stands in another account or region. Raises NotAllowed."""
+    if account.state not in {AccountState.WAITING_FOR_KIT, AccountState.VERIFYING}:
         raise NotAllowed(_("This account is not waiting for a kit."))
+    _keep_report(account, report, by=Actor.user(by))
+
+
+def report_kit_itself(kit: Kit, *, report: Report) -> bool:
+    """The kit's own last line says what it made. False when nobody waits for it any more, or it said so before."""
+    account = kit.account
+    if account.state != AccountState.WAITING_FOR_KIT or kit.reported == _kept(report):
+        return False
+    _keep_report(account, report, by=Actor.system("kit"))
+    return True
+
+
+def _keep_report(account: CloudAccount, report: Report, *, by: Actor) -> None:
+    """What was said is kept with the kit, and looked at now."""
     with transaction.atomic():
-        account.kits.filter(state=KitState.CURRENT).update(reported_stack=stack)
-        _record(account, "stack_reported", by=by, stack=stack)
+        account.kits.filter(state=KitState.CURRENT).update(reported=_kept(report))
+        record(
+            organisation_id=account.organisation_id,
+            action="cloud_account.kit_reported",
+            actor=by,
+            subject=subject_of(account),
+            details=dict(report.values),
+        )
         operation = Operation.objects.live().for_subject("cloud_account", account.pk).first()
         if operation and not why_not_check(operation):
             request_check(operation)
+
+
+def _kept(report: Report) -> dict[str, str]:
+    return {**report.values, "external_id": report.external_id, "region": report.region}
 
 
 def stop_connecting(account: CloudAccount, *, by: User) -> None:

@@ -37,7 +37,7 @@ class OrganisationAdmin(ClosedAdmin):
     list_display = ["name", "slug", "member_count", "account_count", "created_at"]
     list_filter = ["created_at", "cloud_accounts__state", "contacts__purpose"]
     search_fields = ["name", "slug", "=id", "memberships__user__email", "cloud_accounts__external_id"]
-    search_help_text = _("Name, address, ID, a member's e-mail address or an AWS account number")
+    search_help_text = _("Name, address, ID, a member's e-mail address or a cloud account's number")
     date_hierarchy = "created_at"
 
     def has_add_permission(self, request: HttpRequest) -> bool:

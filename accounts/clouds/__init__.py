@@ -2,13 +2,17 @@
 
 from importlib import import_module
 
-from accounts.clouds.base import CloudAdapter, ShippedKit, Target, TokenSource
+from accounts.clouds.base import CloudAdapter, Target, TokenSource
 
-ADAPTERS = {"aws": "accounts.clouds.aws:AwsAdapter"}
+ADAPTERS = {
+    "aws": "accounts.clouds.aws:AwsAdapter",
+    "gcp": "accounts.clouds.gcp:GcpAdapter",
+    "azure": "accounts.clouds.azure:AzureAdapter",
+}
 
 
-def open_account(cloud: str, target: Target, tokens: TokenSource, shipped: ShippedKit) -> CloudAdapter:
-    """The adapter of one account. Nothing is asked of the cloud yet."""
+def open_account(cloud: str, target: Target, tokens: TokenSource, shipped: object) -> CloudAdapter:
+    """The adapter of one account. `shipped` is what the same cloud's kit gives. Nothing is asked of the cloud yet."""
     module, name = ADAPTERS[cloud].split(":")
     adapter: CloudAdapter = getattr(import_module(module), name)(target, tokens, shipped)
     return adapter

@@ -18,6 +18,7 @@ from botocore.parsers import ResponseParserError
 
 from accounts.clouds.aws_clients import open_client
 from accounts.clouds.aws_errors import SIGN_IN, classify
+from accounts.clouds.aws_shipped import ShippedKit, ShippedRole
 from accounts.clouds.base import (
     CloudError,
     Identity,
@@ -25,9 +26,8 @@ from accounts.clouds.base import (
     KitStatus,
     PermissionProbe,
     PermissionResult,
+    Place,
     RefusalResult,
-    ShippedKit,
-    ShippedRole,
     Subject,
     Target,
     TokenSource,
@@ -100,13 +100,13 @@ class AwsAdapter:
             raise CloudError("wrong_account", raw=told["Arn"], params=params)
         return Identity(told["Account"], told["Arn"])
 
-    def find_kit_elsewhere(self, external_ids: Sequence[str]) -> str | None:
-        for external_id in external_ids:
+    def find_kit_elsewhere(self, others: Sequence[Place]) -> str | None:
+        for other in others:
             try:
-                self._assume(self._role_arn("operator", external_id), self._token(Subject.OPS))
+                self._assume(self._role_arn("operator", other.external_id), self._token(Subject.OPS))
             except CloudError:
                 continue
-            return external_id
+            return other.external_id
         return None
 
     @cached_property
@@ -167,7 +167,7 @@ class AwsAdapter:
             raise missing
         return report
 
-    def _report(self, said: Mapping[str, str], status: KitStatus, stack: str, detail: str) -> KitReport:
+    def _report(self, said: Mapping[str, str], status: KitStatus, made: str, detail: str) -> KitReport:
         """`said` was written in the customer's account, so it may be anything."""
         generation = said.get("Generation", "")
         return KitReport(
@@ -176,7 +176,7 @@ class AwsAdapter:
             generation=int(generation) if generation.isdecimal() else 0,
             account=said.get("AccountRef", ""),
             region=said.get("Region", self.target.region),
-            stack=stack,
+            made=made,
             detail=detail,
             switches={name: value for name, value in said.items() if name.startswith("Allow")},
         )

@@ -12,7 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-CONTENT_TYPES = {".yaml": "text/plain; charset=utf-8", ".sha256": "text/plain; charset=utf-8", ".zip": "application/zip"}
+TEXT = "text/plain; charset=utf-8"
+CONTENT_TYPES = {".yaml": TEXT, ".sh": TEXT, ".sha256": TEXT, ".json": "application/json", ".zip": "application/zip"}
 ABSENT = {"404", "NoSuchBucket", "NoSuchKey"}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class Subject(StrEnum):
@@ -24,7 +24,7 @@ class Target:
     """One account as an adapter sees it. `issuer` is the token issuer's URL that this kit generation trusts."""
 
     account: str  # our UUID, as text
-    external_id: str  # the cloud's own number, 12 digits on AWS
+    external_id: str  # the cloud's own id: an account number, a project id, a subscription id
     region: str
     suffix: str  # ends every name the kit creates
     generation: int
@@ -34,9 +34,21 @@ class Target:
     audience: str
     # This generation has let us in before: a refusal now means that trust was lost, not that it is still to come.
     was_trusted: bool = False
+    # Where the account belongs, as the customer named it: {"project_number": "..."} or {"tenant_id": "..."}. Empty on AWS.
+    identity: Mapping[str, str] = field(default_factory=dict)
+    # What a report of the kit says it made: {"client_id": "..."}. Nobody's word; the cloud is asked.
+    reported: Mapping[str, str] = field(default_factory=dict)
 
     def subject(self, subject: Subject) -> str:
         return f"account:{self.account}:{subject.value}"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Another account of the same customer, where a kit may have landed by mistake."""
+
+    external_id: str
+    identity: Mapping[str, str] = field(default_factory=dict)
 
 
 class CloudError(Exception):
@@ -66,7 +78,7 @@ class KitReport:
     generation: int
     account: str  # our UUID from the kit's outputs
     region: str
-    stack: str  # the cloud's own id of what the kit made
+    made: str  # the cloud's own id of what the kit made
     detail: str = ""
     # The customer's own switches as the kit states them: {"AllowChanges": "yes", "AllowSupport": "yes"}.
     switches: Mapping[str, str] = field(default_factory=dict)
@@ -108,30 +120,36 @@ class RefusalResult:
     evidence: str = ""
 
 
-@dataclass(frozen=True)
-class ShippedRole:
-    """One role as the kit ships it, documents as data."""
+class Verdict(StrEnum):
+    """What a check of the environment found. UNKNOWN: the cloud gave no answer, which is neither good nor bad news."""
 
-    name: str
-    trust: Mapping[str, Any]
-    boundary: str  # ARN
-    attached: Sequence[str]  # ARNs of the cloud's own policies; any other is an edit, and so is a missing one
-    policies: Mapping[str, Mapping[str, Any]]  # inline policies by name
-    # Policies whose content is the customer's own switch: any of these documents is as shipped.
-    switches: Mapping[str, Sequence[Mapping[str, Any]]]
-    max_session_seconds: int
+    PASS = "pass"  # noqa: S105 - no password
+    WARN = "warn"
+    BLOCK = "block"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
-class ShippedKit:
-    """Everything that `check_trust_unedited` compares with what stands in the cloud."""
+class Needs:
+    """What a deployment cell will take up in a region: the figures that quotas and free addresses are held against."""
 
-    stack: str
-    provider: str  # ARN
-    provider_url: str
-    audiences: Sequence[str]
-    roles: Mapping[str, ShippedRole]  # operator, support, and those that the cloud's own services take
-    limits: Mapping[str, Mapping[str, Any]]  # boundary ARN -> document
+    vcpus: int
+    networks: int  # VPCs, networks, virtual networks
+    addresses: int  # public addresses
+    cidr: str  # "10.64.0.0/16": must be free of overlap with what the account's networks are peered to
+    name_prefix: str  # nothing of this name may be there yet
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One answer about the environment. `evidence` is the cloud's own, `command` and `link` mend it."""
+
+    check: str  # region_enabled, quota_vcpus, ...: as in the kit's environment_checks
+    verdict: Verdict
+    evidence: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
+    link: str = ""
 
 
 class CloudAdapter(Protocol):
@@ -141,8 +159,8 @@ class CloudAdapter(Protocol):
         """Sign in once with the operator identity. Raises CloudError (`trust_not_ready`, `issuer_unreachable`, ...)."""
         ...
 
-    def find_kit_elsewhere(self, external_ids: Sequence[str]) -> str | None:
-        """Of these other accounts of the same customer, the one where this very kit lets us in; None if none does."""
+    def find_kit_elsewhere(self, others: Sequence[Place]) -> str | None:
+        """The external id of the one of these other accounts of the same customer where this very kit lets us in; None if none does."""
         ...
 
     def describe_kit(self) -> KitReport:
@@ -162,18 +180,26 @@ class CloudAdapter(Protocol):
         """Try sign-ins that must fail: wrong subject, wrong audience, each role with the other's token."""
         ...
 
+    def check_environment(self, region: str, needs: Needs, only: Sequence[str] = ()) -> Sequence[Finding]:
+        """Look, without changing anything, whether a cell could be built in `region`. `only` names checks to look at, all when empty.
+
+        One finding a check, in the order of the kit's environment_checks. A check whose call is refused is a finding too; CloudError
+        is raised only when nothing can be asked at all.
+        """
+        ...
+
 
 def require_current_kit(report: KitReport, target: Target) -> None:
     """The kit that stands is finished and is the one issued last. Raises CloudError with the one thing that is not so."""
     found = {"version": target.kit_version, "found_version": report.version}
-    found |= {"generation": str(target.generation), "found_generation": str(report.generation), "stack": report.stack}
+    found |= {"generation": str(target.generation), "found_generation": str(report.generation), "made": report.made}
     match report.status:
         case KitStatus.FAILED:
-            raise CloudError("stack_failed", raw=report.detail, params=found)
+            raise CloudError("kit_failed", raw=report.detail, params=found)
         case KitStatus.DELETING:
-            raise CloudError("stack_deleting", raw=report.detail, params=found)
+            raise CloudError("kit_deleting", raw=report.detail, params=found)
         case KitStatus.CREATING:
-            raise CloudError("stack_not_finished", raw=report.detail, retryable=True, params=found)
+            raise CloudError("kit_not_finished", raw=report.detail, retryable=True, params=found)
     if report.account != target.account:
         raise CloudError("kit_of_another_account", params=found)
     if report.generation != target.generation:

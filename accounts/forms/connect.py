@@ -6,6 +6,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
+from accounts.kits.base import IdentityField as IdentityQuestion
+from accounts.kits.base import Report
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
 from accounts.states import AccountState
@@ -19,61 +21,76 @@ class AccountFilterForm(forms.Form):
 
 
 class StartForm(forms.Form):
-    cloud = forms.ChoiceField(label=_("Which cloud?"), choices=Cloud.choices, initial=Cloud.AWS, widget=forms.RadioSelect)
+    cloud = forms.ChoiceField(label=_("Which cloud?"), widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(cloud, kits.load(cloud).words.choice) for cloud in Cloud.values if cloud in kits.KITS]
+        self.fields["cloud"].choices = choices  # type: ignore[attr-defined]
 
 
 class IdentityForm(forms.Form):
+    """The name, and what this cloud asks to know one account from another."""
+
     name = forms.CharField(
         label=_("Name"),
         max_length=80,
         help_text=_("How your team calls this account, for example “Production”."),
     )
-    external_id = forms.CharField(
-        label=_("AWS account number"),
-        max_length=40,
-        help_text=_("12 digits. Spaces and dashes are fine. Cannot be changed later."),
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off", "spellcheck": "false"}),
-    )
 
     def __init__(self, *args: Any, account: CloudAccount, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.account = account
+        for question in kits.load(account.cloud).identity_fields:
+            self.fields[question.name] = IdentityField(question)
 
-    def clean_external_id(self) -> str:
+    @property
+    def external_id(self) -> str:
+        found: str = self.cleaned_data["external_id"]
+        return found
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The answers beside the account's own id."""
+        return {name: value for name, value in self.cleaned_data.items() if name not in {"name", "external_id"}}
+
+
+class IdentityField(forms.CharField):
+    def __init__(self, question: IdentityQuestion) -> None:
+        attrs = {"autocomplete": "off", "spellcheck": "false"} | ({"inputmode": "numeric"} if question.is_numeric else {})
+        super().__init__(label=question.label, help_text=question.help, max_length=64, widget=forms.TextInput(attrs=attrs))
+        self.question = question
+
+    def clean(self, value: Any) -> str:
+        text: str = super().clean(value)
         try:
-            return kits.load(self.account.cloud).clean_account_id(self.cleaned_data["external_id"])
+            return self.question.clean(text)
         except ValueError as error:
-            raise forms.ValidationError(
-                _("Enter the 12 digits of the AWS account number. You find them in the AWS console, top right."), code="account_number"
-            ) from error
+            raise forms.ValidationError(self.question.error, code="identity") from error
 
 
 class PlaceForm(forms.Form):
-    region = forms.ChoiceField(
-        label=_("Region for the kit"),
-        help_text=_("The kit's stack is kept here. What it makes works in every region. Cannot be changed later."),
-    )
+    region = forms.ChoiceField()
 
     def __init__(self, *args: Any, account: CloudAccount, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        regions = kits.load(account.cloud).regions
-        self.fields["region"].choices = [(region.code, f"{region.name} ({region.code})") for region in regions]  # type: ignore[attr-defined]
+        kit, field = kits.load(account.cloud), self.fields["region"]
+        field.label, field.help_text = kit.words.place_label, kit.words.place_help
+        field.choices = [(region.code, f"{region.name} ({region.code})") for region in kit.regions]  # type: ignore[attr-defined]
 
 
 class ReportForm(forms.Form):
-    stack = forms.CharField(
-        label=_("Stack ID"),
-        max_length=300,
-        help_text=_("In the AWS console: CloudFormation, your stack, Stack info. It starts with arn:aws:cloudformation."),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
+    """What somebody pasted about a kit that was run. `report` is it, read."""
+
+    evidence = forms.CharField(max_length=4000, widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}))
 
     def __init__(self, *args: Any, account: CloudAccount, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.account = account
+        self.kit = kits.load(account.cloud)
+        self.fields["evidence"].label = self.kit.words.report_label
+        self.fields["evidence"].help_text = self.kit.words.report_help
 
-    def clean_stack(self) -> str:
-        stack: str = self.cleaned_data["stack"].strip()
-        if kits.load(self.account.cloud).read_evidence(stack) is None:
-            raise forms.ValidationError(_("Paste the whole stack ID: it starts with arn:aws:cloudformation."), code="stack")
-        return stack
+    def clean_evidence(self) -> Report:
+        report = self.kit.read_report(self.cleaned_data["evidence"])
+        if report is None:
+            raise forms.ValidationError(self.kit.words.report_error, code="evidence")
+        return report

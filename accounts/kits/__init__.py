@@ -1,17 +1,22 @@
 """Onboarding kits: what a customer runs in its own cloud, and what it says of itself.
 
-load("aws").permissions   load("aws").launch_url(...)   load("aws").shipped(target)
+load("aws").permissions   load("aws").routes(target, publication)   load("aws").shipped(target)
 """
 
 from functools import cache
+from importlib import import_module
 
-from accounts.kits.aws.kit import AwsKit
+from accounts.kits.base import CloudKit
+
+KITS = {"aws": "accounts.kits.aws.kit:AwsKit"}
 
 
 @cache
-def load(cloud: str) -> AwsKit:
+def load(cloud: str) -> CloudKit:
     """The kit of one cloud, in the version that is shipped now. Raises KeyError for a cloud without one."""
-    return {"aws": AwsKit}[cloud]()
+    module, name = KITS[cloud].split(":")
+    kit: CloudKit = getattr(import_module(module), name)()
+    return kit
 
 
-__all__ = ["AwsKit", "load"]
+__all__ = ["KITS", "CloudKit", "load"]

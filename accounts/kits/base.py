@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from accounts.clouds.base import PermissionProbe, Target
-from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch, Text
+from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
+from portal.operations.catalogue import Text
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Route:
     title: Text
     acts: Sequence[Act]
     intro: Text = ""
+
+    @property
+    def has_link(self) -> bool:
+        """Whether its own primary button stands on the page."""
+        return any(act.link for act in self.acts)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db.models import TextChoices
-from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
-Text = str | Promise
+from portal.operations.catalogue import Text
 
 
 class Phase(TextChoices):

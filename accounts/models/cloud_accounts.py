@@ -31,6 +31,8 @@ BADGES = {
 
 class Cloud(models.TextChoices):
     AWS = "aws", "AWS"
+    GCP = "gcp", "Google Cloud"
+    AZURE = "azure", "Azure"
 
 
 class CloudAccountQuerySet(models.QuerySet["CloudAccount"]):
@@ -45,15 +47,17 @@ class CloudAccountQuerySet(models.QuerySet["CloudAccount"]):
 
 
 class CloudAccount(models.Model):
-    """A customer's AWS account, from first draft to offboarded. One record for its whole life."""
+    """A customer's AWS account, GCP project or Azure subscription, from first draft to offboarded. One record for its whole life."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="cloud_accounts")
     cloud = models.CharField(_("cloud"), max_length=10, choices=Cloud.choices)
     name = models.CharField(_("name"), max_length=80, blank=True, default="")
-    # The cloud's own number of the account: 12 digits on AWS. Empty until the Account step is saved.
+    # The cloud's own id: an AWS account number, a GCP project id, an Azure subscription id. Empty until the Account step is saved.
     external_id = models.CharField(_("account number"), max_length=64, blank=True, default="")
-    home_region = models.CharField(_("kit region"), max_length=40, blank=True, default="")
+    # Where it belongs, as far as the cloud's sign-in needs it: {"project_number": "..."}, {"tenant_id": "..."}.
+    identity = models.JSONField(_("identity"), default=dict, blank=True)
+    home_region = models.CharField(_("region"), max_length=40, blank=True, default="")
     state = models.CharField(_("state"), max_length=20, choices=AccountState.choices, default=AccountState.DRAFT)
     state_at = models.DateTimeField(default=timezone.now, editable=False)
     # Furthest wizard step reached: where "Continue" leads on any device.
@@ -107,12 +111,12 @@ class Kit(models.Model):
     account = models.ForeignKey(CloudAccount, on_delete=models.PROTECT, related_name="kits")
     generation = models.PositiveIntegerField(_("generation"))
     version = models.CharField(_("kit version"), max_length=20)
-    content_hash = models.CharField(_("SHA-256 of the template"), max_length=64)
+    content_hash = models.CharField(_("SHA-256 of the kit"), max_length=64)
     region = models.CharField(_("region"), max_length=40)
     state = models.CharField(_("state"), max_length=20, choices=KitState.choices, default=KitState.CURRENT)
     state_at = models.DateTimeField(default=timezone.now, editable=False)
-    # What the customer pasted when nothing happened: the cloud's own id of the stack, which tells where the kit really ran.
-    reported_stack = models.CharField(_("stack as reported"), max_length=300, blank=True, default="")
+    # What was said about the kit when it had run, by its own last line or by the customer: kept to look at, never believed.
+    reported = models.JSONField(_("as reported"), default=dict, blank=True)
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()

@@ -14,17 +14,19 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
 from accounts.availability import why_not_retry_connecting
-from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, require_current_kit
+from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, Place, require_current_kit
 from accounts.issuer.tokens import KitReplaced
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Kit, TrustCheck
 from accounts.states import AccountState, KitState
-from accounts.steps.adapters import adapter_for, target_of
+from accounts.steps.adapters import adapter_for
+from accounts.targets import target_of
 from accounts.transitions import move_account, move_kit, retire_kits
 from portal.audit import Actor
 from portal.operations.catalogue import FailureText, failure_text
 from portal.operations.engine import StepContext
 from portal.operations.models import Operation
+from portal.operations.names import named
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
 from portal.operations.registry import Kind, StepSpec, register
 from portal.operations.states import Party
@@ -91,12 +93,12 @@ def run_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAda
 
 
 def _ran_elsewhere(account: CloudAccount, kit: Kit) -> Fail | None:
-    """What the stack the customer named says about where it stands."""
-    found = kits.load(account.cloud).read_evidence(kit.reported_stack)
-    if found and found.external_id != account.external_id:
-        return Fail("wrong_account", params={"found": found.external_id, "expected": account.external_id})
-    if found and found.region and found.region != kit.region:
-        return Fail("wrong_region", params={"found": found.region, "expected": kit.region}, evidence=kit.reported_stack)
+    """What was said about the kit that was run tells where it stands."""
+    external_id, region = kit.reported.get("external_id", ""), kit.reported.get("region", "")
+    if external_id and external_id != account.external_id:
+        return Fail("wrong_account", params={"found": external_id, "expected": account.external_id})
+    if region and region != kit.region:
+        return Fail("wrong_region", params={"found": region, "expected": kit.region}, evidence=kit.reported.get("stack", ""))
     return None
 
 
@@ -118,11 +120,12 @@ def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, adapte
     return _outcome_of(error)
 
 
-def _other_accounts(account: CloudAccount) -> list[str]:
-    """Numbers of this organisation's other accounts in the same cloud, the newest first: where a kit lands by mistake."""
+def _other_accounts(account: CloudAccount) -> list[Place]:
+    """This organisation's other accounts in the same cloud, the newest first: where a kit lands by mistake."""
     others = account.organisation.cloud_accounts.filter(cloud=account.cloud).exclude(external_id__in=["", account.external_id])
-    numbers = others.order_by("-created_at").values_list("external_id", flat=True)
-    return list(dict.fromkeys(numbers))[:ELSEWHERE_MOST]
+    newest_first = others.order_by("-created_at").values_list("external_id", "identity")
+    places = {external_id: Place(external_id, identity) for external_id, identity in newest_first}
+    return list(places.values())[:ELSEWHERE_MOST]
 
 
 def _pace(kit: Kit) -> int:
@@ -143,11 +146,11 @@ def name_contact(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: Clo
 def check_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
     """The kit has finished, and it is the one issued for this account: version, generation, account, region."""
     report = adapter.describe_kit()
-    ctx.log(f"{report.stack}: {report.status.value} {report.detail}".rstrip())
+    ctx.log(f"{report.made}: {report.status.value} {report.detail}".rstrip())
     if report.status == KitStatus.CREATING:
         return Wait(5, on=Party.CLOUD, why="kit_finishing")
     require_current_kit(report, target_of(account, kit))
-    return Done({"stack": report.stack, "switches": dict(report.switches)})
+    return Done({"made": report.made, "switches": dict(report.switches)})
 
 
 @on_account
@@ -258,7 +261,7 @@ def _tell(account: CloudAccount, operation: Operation, template: str, page: str,
 
 
 def _failure(operation: Operation) -> FailureText | None:
-    return failure_text(operation.failure_code, operation.failure_params) if operation.failure_code else None
+    return failure_text(operation.failure_code, named(operation, operation.failure_params)) if operation.failure_code else None
 
 
 def _cancelled(operation: Operation) -> None:
@@ -275,12 +278,21 @@ def _retried(operation: Operation) -> None:
         raise LostRace(operation.reference)
     to = AccountState.VERIFYING if "principal" in operation.data else AccountState.WAITING_FOR_KIT
     move_account(account, to, by=WORKER, is_recorded=False)
-    # What the customer said about the stack has been answered; the next look is at AWS itself.
-    account.kits.update(reported_stack="")
+    # What was said about where the kit stands has been answered; the next look is at the cloud itself.
+    for kit in account.kits.filter(state=KitState.CURRENT):
+        kit.reported = {**kit.reported, "external_id": "", "region": ""}
+        kit.save(update_fields=["reported"])
 
 
 def account_url(operation: Operation) -> str:
     return reverse("accounts:account_detail", args=[operation.organisation.slug, operation.subject_id])
+
+
+def names(operation: Operation) -> dict[str, object]:
+    """What the sentences about connecting may name: the cloud, and what it calls an account."""
+    cloud = operation.data.get("cloud", "aws")
+    words = kits.load(cloud).words
+    return {"variant": cloud, "cloud": words.cloud, "kind": words.account}
 
 
 def your_part_url(operation: Operation) -> str:
@@ -304,7 +316,7 @@ register(
                 check_kit,
                 actor=Party.CLOUD,
                 budget=timedelta(minutes=20),
-                late_code="stack_not_finished",
+                late_code="kit_not_finished",
             ),
             StepSpec("check_permissions", _("Each permission is held"), check_permissions, retry_from="check_kit"),
             StepSpec("check_trust", _("Trust is as shipped"), check_trust, retry_from="check_kit"),
@@ -318,8 +330,8 @@ register(
         why_not_retry=why_not_retry_connecting,
         subject_url=account_url,
         your_part_url=your_part_url,
-        cloud_name="AWS",
+        names=names,
         retry_note=_("The kit is kept. Every check is made again."),
-        cancel_note=_("The kit's trust ends at once. What it made in your cloud stays there until you delete its stack."),
+        cancel_note=_("The kit's trust ends at once. What it made in your cloud stays there until you remove it."),
     )
 )

@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.forms.connect import AccountFilterForm
 from accounts.kit_links import kit_links, named_resources
+from accounts.kits.base import search_permissions
 from accounts.models import CloudAccount, Kit, TrustCheck
 from accounts.states import AccountState
 
@@ -71,7 +72,7 @@ def account_permissions(request: OrganisationRequest, pk: uuid.UUID) -> HttpResp
     words = request.GET.get("q", "").strip()
     kit = kits.load(account.cloud)
     checks = {check.name: check for check in account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)}
-    rows = [(permission, checks.get(permission.key)) for permission in kit.search_permissions(words)]
+    rows = [(permission, checks.get(permission.key)) for permission in search_permissions(kit, words)]
     return _tab(request, account, "account_permissions", rows=rows, q=words, kit=kit, total=len(kit.permissions))
 
 
@@ -82,17 +83,20 @@ def account_kit(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     issued = list(account.kits.select_related("created_by", "account"))
     links = kit_links(issued[0]) if issued else None
     resources = named_resources(account, issued[0].generation if issued else 1)
-    return _tab(request, account, "account_kit", issued=issued, links=links, resources=resources)
+    documents = kits.load(account.cloud).documents
+    return _tab(request, account, "account_kit", issued=issued, links=links, resources=resources, documents=documents)
 
 
 @gate
 @require_GET
-def account_kit_template(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    """The template to read or run: the exact bytes whose hash the pages show."""
-    account = _account(request, pk)
-    kit = kits.load(account.cloud)
-    headers = {"Content-Disposition": f'inline; filename="byoc-kit-{kit.version}.yaml"', "X-Content-Type-Options": "nosniff"}
-    return HttpResponse(kit.template_text, content_type="text/plain; charset=utf-8", headers=headers)
+def account_kit_file(request: OrganisationRequest, pk: uuid.UUID, file: str) -> HttpResponse:
+    """A file of the kit to read or run: the exact bytes whose hash the pages show."""
+    kit = kits.load(_account(request, pk).cloud)
+    document = next((document for document in kit.documents if document.file == file), None)
+    if document is None:
+        raise Http404
+    headers = {"Content-Disposition": f'inline; filename="{document.file}"', "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(document.text, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 @gate
@@ -113,6 +117,7 @@ def account_record(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         "organisation": request.organisation.name,
         "cloud": account.cloud,
         "account_number": account.external_id,
+        "identity": account.identity,
         "name": account.name,
         "reference": str(account.pk),
         "state": account.state,
@@ -146,5 +151,5 @@ def _tab(request: OrganisationRequest, account: CloudAccount, name: str, **conte
         {"label": account.name or account.external_id or _("New cloud account")},
     ]
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
-    context |= {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect}
+    context |= {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect, "words": kits.load(account.cloud).words}
     return render(request, f"accounts/{name}.html", context)

@@ -4,6 +4,7 @@ Start -> Account -> Place -> Review -> Preflight -> Run kit -> Waiting -> Done
 """
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseRedirect
@@ -22,7 +23,7 @@ from accounts.actions.connect import (
     discard_draft,
     issue_kit,
     newest_generation,
-    report_stack,
+    report_kit,
     save_identity,
     save_place,
     start_draft,
@@ -31,12 +32,14 @@ from accounts.actions.connect import (
 from accounts.availability import why_not_discard, why_not_stop
 from accounts.availability_people import NotAllowed
 from accounts.forms.connect import IdentityForm, PlaceForm, ReportForm, StartForm
-from accounts.kit_links import ROUTES, installer_policy, kit_links, named_resources
+from accounts.kit_links import installer_rights, kit_links, named_resources
+from accounts.kits.base import Route, search_permissions
 from accounts.kits.manifest import grouped
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
 from accounts.preflight import is_blocked, preflight
 from accounts.states import PROVEN_STATES, AccountState, KitState
+from portal.operations.catalogue import fill
 from portal.operations.models import Operation
 
 TITLES = (
@@ -62,7 +65,8 @@ def connect_start(request: OrganisationRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         account = start_draft(organisation=request.organisation, cloud=Cloud(form.cleaned_data["cloud"]), by=request.user)
         return redirect("accounts:connect_account", request.organisation.slug, account.pk)
-    return _page(request, "start", None, form=form, kit=kits.load(Cloud.AWS), installer_policy=installer_policy(Cloud.AWS))
+    offered = [(kits.load(cloud), installer_rights(cloud)) for cloud in kits.KITS]
+    return _page(request, "start", None, form=form, offered=offered)
 
 
 @gate
@@ -79,11 +83,12 @@ def connect_account(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
     account = _account(request, pk)
     if moved := _elsewhere(account, "account"):
         return moved
-    initial = {"name": account.name, "external_id": account.external_id}
+    initial = {"name": account.name, "external_id": account.external_id, **account.identity}
     form = IdentityForm(request.POST or None, initial=initial, account=account)
     if request.method == "POST" and form.is_valid():
         try:
-            save_identity(account, **form.cleaned_data, by=request.user)
+            name = form.cleaned_data["name"]
+            save_identity(account, name=name, external_id=form.external_id, identity=form.identity, by=request.user)
         except DuplicateAccount as duplicate:
             form.add_error(
                 "external_id", _("This account is already in your organisation as “%(name)s”.") % {"name": duplicate.existing.name}
@@ -101,7 +106,8 @@ def connect_place(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = _account(request, pk)
     if moved := _elsewhere(account, "place"):
         return moved
-    form = PlaceForm(request.POST or None, initial={"region": account.home_region or "us-east-1"}, account=account)
+    initial = {"region": account.home_region or kits.load(account.cloud).default_region}
+    form = PlaceForm(request.POST or None, initial=initial, account=account)
     if request.method == "POST" and form.is_valid():
         try:
             save_place(account, region=form.cleaned_data["region"], by=request.user)
@@ -126,8 +132,10 @@ def connect_review(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     kit = kits.load(account.cloud)
     words = request.GET.get("q", "").strip()
     resources = named_resources(account, newest_generation(account) + 1)
-    found = kit.search_permissions(words)
-    return _page(request, "review", account, kit=kit, resources=resources, groups=grouped(found), total=len(found), q=words)
+    found = search_permissions(kit, words)
+    answers = [(question.label, _answer(account, question.name)) for question in kit.identity_fields]
+    context = {"kit": kit, "answers": answers, "resources": resources}
+    return _page(request, "review", account, **context, groups=grouped(found), total=len(found), q=words)
 
 
 @gate
@@ -156,10 +164,13 @@ def connect_run(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     kit = account.kits.filter(state=KitState.CURRENT).first()
     if kit is None:
         return redirect(step_url(account, "waiting"))
-    via = request.GET.get("via") or request.COOKIES.get(ROUTE_COOKIE, "")
-    via = via if via in ROUTES else "launch"
-    response = _page(request, "run", account, kit=kit, links=kit_links(kit), via=via, routes=_route_tabs(via))
-    response.set_cookie(ROUTE_COOKIE, via, max_age=365 * 24 * 3600, samesite="Lax", httponly=True, secure=request.is_secure())
+    links = kit_links(kit)
+    asked = request.GET.get("via") or request.COOKIES.get(ROUTE_COOKIE, "")
+    route = links.routes.get(asked) or next(iter(links.routes.values()))
+    documents = kits.load(account.cloud).documents
+    tabs = _route_tabs(links.routes, route)
+    response = _page(request, "run", account, kit=kit, links=links, route=route, routes=tabs, documents=documents)
+    response.set_cookie(ROUTE_COOKIE, route.code, max_age=365 * 24 * 3600, samesite="Lax", httponly=True, secure=request.is_secure())
     return response
 
 
@@ -169,9 +180,7 @@ def connect_waiting(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
     account = _account(request, pk)
     if moved := _elsewhere(account, "waiting"):
         return moved
-    operation, kit = _operation(account), account.kits.first()
-    form = ReportForm(account=account)
-    return _page(request, "waiting", account, operation=operation, kit=kit, generation=newest_generation(account), report=form)
+    return _waiting_page(request, account, ReportForm(account=account))
 
 
 @gate
@@ -180,10 +189,9 @@ def connect_report(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = _account(request, pk)
     form = ReportForm(request.POST, account=account)
     if not form.is_valid():
-        operation, kit = _operation(account), account.kits.first()
-        return _page(request, "waiting", account, operation=operation, kit=kit, generation=newest_generation(account), report=form)
+        return _waiting_page(request, account, form)
     try:
-        report_stack(account, stack=form.cleaned_data["stack"], by=request.user)
+        report_kit(account, report=form.cleaned_data["evidence"], by=request.user)
     except NotAllowed as reason:
         return _refused(request, account, reason)
     return redirect(step_url(account, "waiting"))
@@ -233,7 +241,7 @@ def connect_stop(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         except NotAllowed as reason:
             return _refused(request, account, reason)
         return redirect(step_url(account, "account"))
-    return render(request, "accounts/connect_stop.html", {"account": account, "reason": why_not_stop(account), "kit": account.kits.first()})
+    return render(request, "accounts/connect_stop.html", {"account": account, "reason": why_not_stop(account), **_left_behind(account)})
 
 
 @gate
@@ -247,7 +255,7 @@ def connect_discard(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
             return _refused(request, account, reason)
         return redirect("accounts:account_list", request.organisation.slug)
     return render(
-        request, "accounts/connect_discard.html", {"account": account, "reason": why_not_discard(account), "kit": account.kits.first()}
+        request, "accounts/connect_discard.html", {"account": account, "reason": why_not_discard(account), **_left_behind(account)}
     )
 
 
@@ -284,13 +292,33 @@ def _operation(account: CloudAccount) -> Operation | None:
     return account.organisation.operations.for_subject("cloud_account", account.pk).newest_first().first()
 
 
+def _answer(account: CloudAccount, name: str) -> str:
+    return account.external_id if name == "external_id" else account.identity.get(name, "")
+
+
+def _left_behind(account: CloudAccount) -> dict[str, Any]:
+    """How to remove what an issued kit may have made; empty before the first."""
+    kit = account.kits.select_related("account").first()
+    return {"words": kits.load(account.cloud).words, "command": kit_links(kit).removal_command} if kit else {}
+
+
 def _shown_generation(request: OrganisationRequest) -> int:
     shown = request.POST.get("generation", "")
     return int(shown) if shown.isdecimal() and len(shown) <= GENERATION_DIGITS else -1
 
 
-def _route_tabs(via: str) -> list[dict[str, Any]]:
-    return [{"label": label, "url": f"?via={code}", "is_current": code == via} for code, label in ROUTES.items()]
+def _waiting_page(request: OrganisationRequest, account: CloudAccount, form: ReportForm) -> HttpResponse:
+    kit = account.kits.first()
+    context: dict[str, Any] = {"operation": _operation(account), "kit": kit, "generation": newest_generation(account), "report": form}
+    if kit:
+        names = {"number": account.external_id, "region": kit.region}
+        words = kits.load(account.cloud).words
+        context |= {"links": kit_links(kit), "doubts": [fill(doubt, names) for doubt in words.doubts]}
+    return _page(request, "waiting", account, **context)
+
+
+def _route_tabs(routes: Mapping[str, Route], current: Route) -> list[dict[str, Any]]:
+    return [{"label": route.title, "url": f"?via={code}", "is_current": route is current} for code, route in routes.items()]
 
 
 def _refused(request: OrganisationRequest, account: CloudAccount, reason: NotAllowed) -> HttpResponse:
@@ -302,6 +330,7 @@ def _page(request: OrganisationRequest, step: str, account: CloudAccount | None,
     index = names.index(step)
     context |= {
         "account": account,
+        "words": kits.load(account.cloud).words if account else None,
         "step": step,
         "step_title": TITLES[index][1],
         "number": index + 1,

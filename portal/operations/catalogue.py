@@ -70,24 +70,31 @@ WAITS: dict[str, WaitText] = {
 }
 
 
-def register_failures(texts: dict[str, FailureText]) -> None:
-    FAILURES.update(texts)
+def register_failures(texts: Mapping[str, FailureText], *, variant: str = "") -> None:
+    """Words by code. With a `variant` they are that variant's own, beside the general ones."""
+    FAILURES.update({f"{code}@{variant}" if variant else code: text for code, text in texts.items()})
 
 
-def register_waits(texts: dict[str, WaitText]) -> None:
-    WAITS.update(texts)
+def register_waits(texts: Mapping[str, WaitText], *, variant: str = "") -> None:
+    """As `register_failures`."""
+    WAITS.update({f"{code}@{variant}" if variant else code: text for code, text in texts.items()})
 
 
 def failure_text(code: str, params: Mapping[str, object]) -> FailureText:
     """The three sentences for a failure code, filled in and in the reader's language."""
-    text = FAILURES.get(code, UNKNOWN_FAILURE)
+    text = FAILURES.get(_wording(code, params)) or FAILURES.get(code, UNKNOWN_FAILURE)
     return FailureText(happened=fill(text.happened, params), means=fill(text.means, params), act=fill(text.act, params))
 
 
 def wait_text(why: str, params: Mapping[str, object]) -> WaitText:
     """The sentence and the next act for a wait code, filled in and in the reader's language."""
-    text = WAITS.get(why, UNKNOWN_WAIT)
+    text = WAITS.get(_wording(why, params)) or WAITS.get(why, UNKNOWN_WAIT)
     return WaitText(sentence=fill(text.sentence, params), act=fill(text.act, params))
+
+
+def _wording(code: str, params: Mapping[str, object]) -> str:
+    """`kit_failed@gcp`: what one cloud words differently."""
+    return f"{code}@{params.get('variant', '')}"
 
 
 class _Params(dict[str, object]):

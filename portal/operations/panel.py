@@ -17,6 +17,7 @@ from portal.operations.availability import why_not_cancel, why_not_check, why_no
 from portal.operations.catalogue import FailureText, failure_text, fill, wait_text
 from portal.operations.durations import Usual, range_in_words, usual_durations
 from portal.operations.models import SHOWN_LOG_LINES, Operation, Step, StepLog, latest_attempts
+from portal.operations.names import named, party_name
 from portal.operations.registry import KINDS, StepSpec
 from portal.operations.states import OperationState, Party, StepState
 
@@ -294,18 +295,3 @@ def _shown_lines(operation: Operation) -> Mapping[int, list[StepLog]]:
     for line in StepLog.objects.filter(step__operation=operation).annotate(place=newest).filter(place__lte=SHOWN_LOG_LINES).order_by("id"):
         lines[line.step_id].append(line)
     return lines
-
-
-def party_name(operation: Operation, party: str) -> str:
-    """Who that is, within a sentence: "you", the provider's name, the cloud's name."""
-    if party == Party.PROVIDER:
-        return str(settings.PROVIDER_NAME)
-    kind = KINDS.get(operation.kind)
-    if party == Party.CLOUD and kind and kind.cloud_name:
-        return str(kind.cloud_name)
-    return str(Party(party).label)
-
-
-def named(operation: Operation, params: Mapping[str, object]) -> dict[str, object]:
-    """Parameters for a sentence of the catalogue: the step's own, and the names every sentence may use."""
-    return {"reference": operation.reference, "subject": operation.subject_label, "cloud": party_name(operation, Party.CLOUD), **params}

@@ -1,6 +1,6 @@
 """Kinds of operation and their steps. An app registers its kinds at start-up; the engine runs them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
@@ -58,7 +58,9 @@ class Kind:
     your_part_url: "Callable[[Operation], str]" = field(default=lambda _operation: "")
     cancel_note: Text = ""  # what cancelling leaves behind
     retry_note: Text = ""  # what a retry keeps
-    cloud_name: Text = ""  # "AWS": how Party.CLOUD is called on the page
+    # What every sentence about an operation may name: `cloud`, as Party.CLOUD is called on the page, and `variant`, whose own
+    # wording of a code is taken where the catalogue has one.
+    names: "Callable[[Operation], Mapping[str, object]]" = field(default=lambda _operation: {})
     is_cancellable: bool = True
     # Why a failed operation of this kind can no longer be retried, as its subject stands now; empty when it can.
     why_not_retry: "Callable[[Operation], str]" = field(default=lambda _operation: "")

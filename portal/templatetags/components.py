@@ -233,6 +233,12 @@ def empty(content: str, title: str = "", kind: str = "empty") -> str:
 # --- With structure --------------------------------------------------------------------------------------------------
 
 
+@register.simple_tag
+def filled(sentence: object, **values: object) -> str:
+    """A sentence that comes with %(name)s in it, filled in."""
+    return str(sentence) % values
+
+
 @register.inclusion_tag("components/copyable.html")
 def copyable(text: object, label: str, multiline: bool = False) -> dict[str, object]:
     """Text, or a list of lines, to carry elsewhere byte for byte, with a copy button; a selectable field without JavaScript."""

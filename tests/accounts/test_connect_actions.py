@@ -62,9 +62,9 @@ def test_save_from_a_page_read_before_the_kit_was_issued_changes_nothing(organis
     account = make_cloud_account(organisation=organisation, external_id="111122223333")
     issue_kit(CloudAccount.objects.get(), after_generation=0, by=person)
 
-    with pytest.raises(NotAllowed, match="already made for this account number"):
+    with pytest.raises(NotAllowed, match="already made for this account"):
         save_identity(account, name="Renamed", external_id="444455556666", by=person)
-    with pytest.raises(NotAllowed, match="already made for this account number"):
+    with pytest.raises(NotAllowed, match="already made for this account"):
         save_place(account, region="eu-west-1", by=person)
 
     stored = CloudAccount.objects.get()
@@ -114,7 +114,7 @@ def test_issue_kit_starts_one_operation_and_waits(organisation, person):
     assert (operation.state, operation.subject_id, operation.data) == (
         OperationState.QUEUED,
         str(account.pk),
-        {"account": str(account.pk), "kit": str(kit.pk)},
+        {"account": str(account.pk), "kit": str(kit.pk), "cloud": "aws"},
     )
 
 

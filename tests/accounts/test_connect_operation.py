@@ -20,6 +20,7 @@ from accounts.steps.connect import ELSEWHERE_EVERY, PROPAGATION_BUDGET
 from portal.audit.models import Event
 from portal.operations.actions import request_retry
 from portal.operations.models import Operation, Step
+from portal.operations.names import named
 from portal.operations.states import OperationState, Party
 from portal.operations.tasks import advance
 from tests.customer import Customer
@@ -77,7 +78,7 @@ def ends_with(account, code) -> None:
     account.refresh_from_db()
     text = FAILURES[operation.failure_code]
     for part in (text.happened, text.means, text.act):
-        assert str(part) % {"provider": "Fernhill", **operation.failure_params}
+        assert str(part) % {"provider": "Fernhill", **named(operation, operation.failure_params)}
     assert (operation.state, operation.failure_code, account.state, account.failure_code) == (
         OperationState.FAILED,
         code,
@@ -141,13 +142,13 @@ def test_connect_kit_in_another_region_is_refused_by_cloudformation_itself(accou
 
 def test_connect_kit_run_in_another_account_is_named_when_reported(account, sandbox):
     stack = Customer(sandbox, "999900001111").run_kit(kit_of(account), template=without_rules())
-    Kit.objects.update(reported_stack=stack)
+    Kit.objects.update(reported={"external_id": "999900001111", "stack": stack})
 
     ends_with(account, "wrong_account")
 
 
 def test_connect_retry_after_a_wrong_report_looks_at_aws_itself(account, customer, alice):
-    Kit.objects.update(reported_stack="arn:aws:cloudformation:us-east-1:999900001111:stack/x/1")
+    Kit.objects.update(reported={"external_id": "999900001111", "region": "us-east-1"})
     ends_with(account, "wrong_account")
     customer.run_kit(kit_of(account))
 
@@ -233,7 +234,7 @@ def test_connect_stack_that_does_not_finish_is_named(account, customer, sandbox)
 
     Step.objects.filter(state="waiting").update(deadline=timezone.now())
 
-    ends_with(account, "stack_not_finished")
+    ends_with(account, "kit_not_finished")
 
 
 def with_something_slow_last() -> str:

@@ -9,6 +9,8 @@ from django.urls import reverse
 
 from accounts import kits
 from accounts.actions.connect import issue_kit
+from accounts.kit_links import publication
+from accounts.kits.aws.kit import AwsKit
 from accounts.models import CloudAccount, TrustCheck
 from accounts.states import AccountState, KitState
 from portal.operations.models import Operation
@@ -134,7 +136,7 @@ def test_connect_review_filter_narrows(owner, acme):
 def test_connect_template_is_the_exact_file_whose_hash_is_shown(owner, acme):
     account = make_cloud_account(organisation=acme)
 
-    response = owner.get(reverse("accounts:account_kit_template", args=[acme.slug, account.pk]))
+    response = owner.get(reverse("accounts:account_kit_file", args=[acme.slug, account.pk, AwsKit().template_file]))
 
     assert response.content.decode() == kits.load("aws").template_text
 
@@ -164,11 +166,11 @@ def test_connect_run_launch_link_carries_every_parameter(owner, acme, alice):
     issue_kit(account, after_generation=0, by=alice)
     kit = account.kits.get()
 
-    links = owner.get(page(account, "run")).context["links"]
+    launch_url = next(act.link for act in owner.get(page(account, "run")).context["route"].acts if act.link)
 
-    fragment = urlsplit(links.launch_url).fragment
+    fragment = urlsplit(launch_url).fragment
     query = parse_qs(urlsplit(fragment).query)
-    assert urlsplit(links.launch_url).query == "region=eu-west-1"
+    assert urlsplit(launch_url).query == "region=eu-west-1"
     assert query["stackName"] == [f"byoc-{kit.suffix}-kit"]
     assert query["param_AccountRef"] == [str(account.pk)]
     assert query["param_Generation"] == ["1"]
@@ -188,7 +190,7 @@ def test_connect_run_by_each_way_names_the_same_kit_and_is_remembered(owner, acm
 
     assert shows in text_of(response)
     assert f"byoc-{account.kits.get().suffix}-kit" in text_of(response)
-    assert again.context["via"] == via
+    assert again.context["route"].code == via
 
 
 def test_connect_run_again_replaces_the_kit_once(owner, acme):
@@ -216,7 +218,7 @@ def test_connect_report_of_nonsense_is_explained(owner, acme, alice):
     account = make_cloud_account(organisation=acme)
     issue_kit(account, after_generation=0, by=alice)
 
-    response = owner.post(page(account, "report"), {"stack": "my-stack"})
+    response = owner.post(page(account, "report"), {"evidence": "my-stack"})
 
     assert response.status_code == 200
     assert "Paste the whole stack ID" in text_of(response)
@@ -227,10 +229,10 @@ def test_connect_report_is_kept_with_the_kit(owner, acme, alice):
     issue_kit(account, after_generation=0, by=alice)
     arn = "arn:aws:cloudformation:us-east-1:999900001111:stack/byoc-x-kit/5d1b0c6e"
 
-    response = owner.post(page(account, "report"), {"stack": f" {arn} "})
+    response = owner.post(page(account, "report"), {"evidence": f" {arn} "})
 
     assert response.headers["Location"] == page(account, "waiting")
-    assert account.kits.get().reported_stack == arn
+    assert account.kits.get().reported == {"stack": arn, "external_id": "999900001111", "region": "us-east-1"}
 
 
 def test_connect_done_before_it_is_done_leads_back(owner, acme):
@@ -277,8 +279,7 @@ def test_connect_pages_need_the_permission(client, acme, bob):
 def test_connect_start_shows_the_installer_policy_of_the_published_kit(owner, acme, settings):
     shown = html.unescape(text_of(owner.get(f"/o/{acme.slug}/accounts/connect/")))
 
-    kit = kits.load("aws")
-    url = kit.template_url(bucket="fernhill-kits", region=settings.KITS_REGION)
+    url = publication("aws").url(AwsKit().object_key())
     assert f'"cloudformation:TemplateUrl": "{url}"' in shown
     assert "oidc-provider/id.portal.test/trust/*" in shown
     assert "arn:aws:s3:::fernhill-kits/kits/aws/*" in shown
@@ -291,7 +292,7 @@ def test_connect_start_offers_no_installer_policy_without_a_published_kit(owner,
     shown = text_of(owner.get(f"/o/{acme.slug}/accounts/connect/"))
 
     assert "AdministratorAccess in the AWS account." in shown
-    assert "installer policy" not in shown
+    assert "as carefully as administrator rights" not in shown
 
 
 @pytest.mark.parametrize(("via", "file", "name"), [("cli", "content_hash", "template_file"), ("terraform", "module_hash", None)])

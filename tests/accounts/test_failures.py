@@ -1,20 +1,21 @@
 """Every code that an adapter or a step can give has its words, and the words fit what is given with it."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from accounts import failures
-from accounts.clouds.aws_errors import ONCE_TRUSTED, ROWS
+from accounts import failures, kits
 from portal.operations.catalogue import failure_text, wait_text
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = [*(ROOT / "accounts/clouds").glob("*.py"), *(ROOT / "accounts/steps").glob("*.py")]
+CLOUDS = sorted(kits.KITS)
 # Refusals of a kit that never let us in: the step waits on them, so they never end an operation.
 ONLY_WAITED_FOR = {"kit_not_run", "trust_not_ready"}
 PARAMS = {
     "account_id": "111122223333",
+    "cloud": "AWS",
     "count": "3",
     "days": "7",
     "expected": "eu-west-1",
@@ -22,24 +23,49 @@ PARAMS = {
     "found_generation": "1",
     "found_version": "1.0.0",
     "generation": "2",
+    "kind": "AWS account",
     "names": "wrong_subject",
     "permissions": "ec2:CreateVpc",
     "version": "1.1.0",
 }
 
 
-def written(pattern: str) -> set[str]:
-    return {code for path in SOURCES for code in re.findall(pattern, path.read_text(encoding="utf-8"))}
+def params_for(cloud: str) -> dict[str, str]:
+    words = kits.load(cloud).words
+    return PARAMS | {"variant": cloud, "cloud": words.cloud, "kind": str(words.account)}
 
 
-def codes_that_end_an_operation() -> set[str]:
-    raised = written(r'(?:CloudError|Fail|Retry)\(\s*"([a-z_]+)"')
+def own(cloud: str, table: str) -> dict:
+    """What one cloud words by itself."""
+    return getattr(import_module(f"accounts.kits.{cloud}.failures"), table)
+
+
+def sources(cloud: str = "") -> list[Path]:
+    clouds, steps = ROOT / "accounts/clouds", ROOT / "accounts/steps"
+    return [clouds / "base.py", *clouds.glob(f"{cloud}*.py" if cloud else "*.py"), *steps.glob("*.py")]
+
+
+def written(pattern: str, cloud: str = "") -> set[str]:
+    return {code for path in sources(cloud) for code in re.findall(pattern, path.read_text(encoding="utf-8"))}
+
+
+def codes_that_end_an_operation(cloud: str) -> set[str]:
+    raised = written(r'(?:CloudError|Fail|Retry)\(\s*"([a-z_]+)"', cloud)
     assert len(raised) > 15
-    return (raised | {row.code for row in ROWS} | set(ONCE_TRUSTED.values()) | {"unknown_cloud_error"}) - ONLY_WAITED_FOR
+    table = import_module(f"accounts.clouds.{cloud}_errors")
+    once = getattr(table, "ONCE_TRUSTED", {})
+    return (raised | {row.code for row in table.ROWS} | set(once.values()) | {"unknown_cloud_error"}) - ONLY_WAITED_FOR
 
 
-def test_failures_name_every_code_and_no_other():
-    assert set(failures.FAILURES) == codes_that_end_an_operation()
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_failures_name_every_code_of_a_cloud(cloud):
+    assert codes_that_end_an_operation(cloud) - set(failures.FAILURES) - set(own(cloud, "FAILURES")) == set()
+
+
+def test_failures_name_no_code_that_nobody_gives():
+    given = set().union(*(codes_that_end_an_operation(cloud) for cloud in CLOUDS))
+
+    assert set(failures.FAILURES).union(*(own(cloud, "FAILURES") for cloud in CLOUDS)) - given == set()
 
 
 def test_failures_waits_name_every_code_and_no_other():
@@ -48,11 +74,16 @@ def test_failures_waits_name_every_code_and_no_other():
 
     # `why=error.code` for these two: a kit that is not open yet is looked at again.
     assert set(failures.WAITS) == named | {"throttled", "cloud_unavailable"}
+    assert set().union(*(own(cloud, "WAITS") for cloud in CLOUDS)) <= set(failures.WAITS)
 
 
-@pytest.mark.parametrize("code", sorted(failures.FAILURES))
-def test_failures_have_all_parts_as_whole_sentences(code):
-    text = failure_text(code, PARAMS)
+def everything_said() -> list[tuple[str, str]]:
+    return [(cloud, code) for cloud in CLOUDS for code in sorted({*failures.FAILURES, *own(cloud, "FAILURES")})]
+
+
+@pytest.mark.parametrize(("cloud", "code"), everything_said())
+def test_failures_have_all_parts_as_whole_sentences(cloud, code):
+    text = failure_text(code, params_for(cloud))
 
     for part in (text.happened, text.means, text.act):
         assert part.endswith(".")
@@ -60,22 +91,25 @@ def test_failures_have_all_parts_as_whole_sentences(code):
         assert "%" not in part
         assert "  " not in part
         assert not re.search(r"\b(oops|simply|please|sorry|unfortunately)\b|!", part, re.IGNORECASE)
+        others = {kits.load(other).words.cloud for other in CLOUDS} - {kits.load(cloud).words.cloud}
+        assert not any(re.search(rf"\b{other}\b", part) for other in others)
     # The middle part says what it means for what the customer has.
     assert text.means != text.act
 
 
-@pytest.mark.parametrize("code", sorted(failures.FAILURES))
-def test_failures_use_only_params_that_exist(code):
-    text = failures.FAILURES[code]
+@pytest.mark.parametrize(("cloud", "code"), everything_said())
+def test_failures_use_only_params_that_exist(cloud, code):
+    text = own(cloud, "FAILURES").get(code) or failures.FAILURES[code]
 
     used = {name for part in (text.happened, text.means, text.act) for name in re.findall(r"%\((\w+)\)s", str(part))}
 
     assert used - {"provider"} <= set(PARAMS)
 
 
+@pytest.mark.parametrize("cloud", CLOUDS)
 @pytest.mark.parametrize("code", sorted(failures.WAITS))
-def test_failures_waits_are_whole_sentences(code):
-    text = wait_text(code, PARAMS)
+def test_failures_waits_are_whole_sentences(code, cloud):
+    text = wait_text(code, params_for(cloud))
 
     assert text.sentence.endswith(".")
     assert "%" not in text.sentence + text.act
@@ -83,7 +117,7 @@ def test_failures_waits_are_whole_sentences(code):
 
 
 def test_failures_of_a_wrong_account_name_both():
-    text = failure_text("wrong_account", {"found": "999900001111", "expected": "111122223333"})
+    text = failure_text("wrong_account", params_for("aws") | {"found": "999900001111", "expected": "111122223333"})
 
     assert text.happened == "The kit was run in AWS account 999900001111. It was made for account 111122223333."
 

@@ -12,15 +12,17 @@ import pytest
 from cfnlint.api import lint
 from django.core.management import CommandError, call_command
 
-from accounts import kits
 from accounts.clouds.aws import CONTEXT_TYPES
 from accounts.clouds.base import Target
 from accounts.kits.aws import template
+from accounts.kits.aws.kit import AUDIENCE, AwsKit
 from accounts.kits.aws.manifest import GRANTS
+from accounts.kits.aws.words import clean_account_id
+from accounts.kits.base import Publication, search_permissions
 from accounts.kits.manifest import Role
 from tests.customer import Customer
 
-KIT = kits.load("aws")
+KIT = AwsKit()
 NUMBER = "111122223333"
 TARGET = Target(
     account="3f9a1c2e-0000-4000-8000-000000000001",
@@ -31,7 +33,7 @@ TARGET = Target(
     kit_version=KIT.version,
     kit_hash=KIT.content_hash,
     issuer="https://identity.a-rather-long-name-of-a-provider.example.com/trust/3f9a1c2e-0000-4000-8000-000000000001/g9999",
-    audience=KIT.audience,
+    audience=AUDIENCE,
 )
 PARAMETERS = KIT.parameters(
     account=TARGET.account,
@@ -43,6 +45,8 @@ PARAMETERS = KIT.parameters(
 )
 
 
+PUBLISHED = Publication("fernhill-kits", "us-east-1", "", "")
+UNPUBLISHED = Publication("", "us-east-1", "", "")
 ADMIN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
@@ -218,8 +222,8 @@ def test_kit_review_lists_every_permission_once_and_finds_it():
 
     assert len(keys) == len(set(keys))
     assert {*KIT.operator_permissions(), *KIT.support_permissions()} == set(KIT.permissions)
-    assert [permission.key for permission in KIT.search_permissions("CREATEVPC operator")] == ["ec2:CreateVpc"]
-    assert KIT.search_permissions("no such thing") == ()
+    assert [permission.key for permission in search_permissions(KIT, "CREATEVPC operator")] == ["ec2:CreateVpc"]
+    assert search_permissions(KIT, "no such thing") == []
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -455,10 +459,10 @@ def test_kit_cell_roles_do_their_work_and_nothing_to_what_is_not_ours(installed)
 
 
 def test_kit_links_and_commands_carry_every_parameter_and_one_version():
-    url = KIT.template_url(bucket="fernhill-kits", region="us-east-1")
+    url = PUBLISHED.url(KIT.object_key())
     given = {"template_url": url, "stack_name": KIT.stack_name(TARGET.suffix), "parameters": PARAMETERS, "region": TARGET.region}
     launch, command = KIT.launch_url(**given), KIT.cli_command(**given)
-    snippet = KIT.terraform_snippet(parameters=PARAMETERS, module_url=KIT.module_url(bucket="fernhill-kits", region="us-east-1"))
+    snippet = KIT.terraform_snippet(parameters=PARAMETERS, module_url=PUBLISHED.url(KIT.object_key("terraform.zip")))
 
     query = parse_qs(urlsplit(urlsplit(launch).fragment).query)
     assert urlsplit(launch).hostname == "ap-southeast-4.console.aws.amazon.com"
@@ -472,15 +476,14 @@ def test_kit_links_and_commands_carry_every_parameter_and_one_version():
 
 
 def test_kit_that_is_not_published_is_run_from_files():
-    assert KIT.template_url(bucket="", region="us-east-1") == ""
-    assert KIT.module_url(bucket="", region="us-east-1") == ""
+    assert UNPUBLISHED.url(KIT.object_key()) == ""
     command = KIT.cli_command(template_url="", stack_name="byoc-x-kit", parameters=PARAMETERS, region="us-east-1")
     assert f"--template-body file://byoc-kit-{KIT.version}.yaml" in command
     assert 'source = "./byoc-aws-kit"' in KIT.terraform_snippet(parameters=PARAMETERS)
 
 
-TEMPLATE_URL = KIT.template_url(bucket="fernhill-kits", region="us-east-1")
-INSTALLER = KIT.installer_policy(template_url=TEMPLATE_URL, issuer="https://id.portal.test", bucket="fernhill-kits")
+TEMPLATE_URL = PUBLISHED.url(KIT.object_key())
+INSTALLER = KIT.installer_rights(PUBLISHED, "https://id.portal.test")
 
 
 def test_kit_installer_policy_names_single_actions_and_fits():
@@ -491,7 +494,7 @@ def test_kit_installer_policy_names_single_actions_and_fits():
 
 
 def test_kit_installer_policy_needs_a_template_to_name():
-    assert KIT.installer_policy(template_url="", issuer="https://id.portal.test") == ""
+    assert KIT.installer_rights(UNPUBLISHED, "https://id.portal.test") == ""
 
 
 @pytest.fixture
@@ -609,7 +612,7 @@ def test_kit_hash_of_the_module_is_of_the_published_file():
     ],
 )
 def test_kit_account_number_is_read_as_people_paste_it(text, digits):
-    assert KIT.clean_account_id(text) == digits
+    assert clean_account_id(text) == digits
 
 
 @pytest.mark.parametrize(
@@ -628,7 +631,7 @@ def test_kit_account_number_is_read_as_people_paste_it(text, digits):
 )
 def test_kit_account_number_that_is_none_is_refused(text):
     with pytest.raises(ValueError, match="12 digits"):
-        KIT.clean_account_id(text)
+        clean_account_id(text)
 
 
 @pytest.mark.parametrize(

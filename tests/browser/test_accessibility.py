@@ -132,10 +132,10 @@ STAFF = {
 # URL names that show nobody a page of their own, and why.
 NO_PAGE = {
     "home": "redirects", "accounts:connect_resume": "redirects", "account_set_password": "redirects: everybody has a password",
-    "accounts:account_kit_template": "a file", "accounts:account_record": "a file", "accounts:activity_export": "a file",
+    "accounts:account_kit_file": "a file", "accounts:account_record": "a file", "accounts:activity_export": "a file",
     "accounts:activity_verifier": "a file", "accounts:operation_log": "a file", "mfa_download_recovery_codes": "a file",
     "accounts:connect_waiting_status": "a fragment", "accounts:operation_progress": "a fragment of the page",
-    "accounts:connect_report": "POST", "accounts:connect_run_again": "POST", "accounts:operation_retry": "POST",
+    "accounts:connect_report": "POST", "accounts:kit_report": "POST", "accounts:connect_run_again": "POST", "accounts:operation_retry": "POST",
     "accounts:operation_check": "POST", "accounts:activity_verify": "POST; its answer is on the page",
     "accounts:organisation_switch": "POST", "accounts:invitation_accept": "POST", "accounts:member_leave": "POST",
     "accounts:invitation_resend": "POST", "accounts:invitation_revoke": "POST", "accounts:contact_remove": "POST",

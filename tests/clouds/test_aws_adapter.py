@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from accounts import kits
 from accounts.clouds import open_account
-from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, Subject, Target, require_current_kit
+from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, Place, Subject, Target, require_current_kit
+from accounts.kits.aws.kit import AUDIENCE, AwsKit
 from tests.clouds.conftest import ISSUER_HOST, Cloud
 
 ACCOUNT = "3f9a1c2e-0b5d-4c1e-9a57-6a1f0c2d3e4b"
@@ -27,7 +27,7 @@ class PlayedAws:
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
-        self.kit = kits.load("aws")
+        self.kit = AwsKit()
         self.target = Target(
             account=ACCOUNT,
             external_id=cloud.account,
@@ -37,7 +37,7 @@ class PlayedAws:
             kit_version=self.kit.version,
             kit_hash=self.kit.content_hash,
             issuer=f"{ISSUER_HOST}/trust/{ACCOUNT}/g1",
-            audience=self.kit.audience,
+            audience=AUDIENCE,
         )
 
     # --- ours ---
@@ -256,11 +256,11 @@ def test_adapter_issuer_out_of_reach(standing, sandbox, issuer):
 
 
 def test_adapter_finds_the_kit_in_another_account(played):
-    assert played.adapter().find_kit_elsewhere([played.elsewhere]) is None
+    assert played.adapter().find_kit_elsewhere([Place(played.elsewhere)]) is None
 
     played.run_kit(account=played.elsewhere)
 
-    assert played.adapter().find_kit_elsewhere(["123456789012", played.elsewhere]) == played.elsewhere
+    assert played.adapter().find_kit_elsewhere([Place("123456789012"), Place(played.elsewhere)]) == played.elsewhere
 
 
 # --- the kit ---
@@ -272,7 +272,7 @@ def test_adapter_describes_the_kit(standing):
     assert (report.status, report.version, report.generation) == (KitStatus.COMPLETE, standing.kit.version, 1)
     assert (report.account, report.region) == (ACCOUNT, "eu-central-1")
     assert report.switches == {"AllowChanges": "yes", "AllowSupport": "yes"}
-    assert report.stack.startswith(f"arn:aws:cloudformation:eu-central-1:{standing.cloud.account}:stack/byoc-3f9a1c2e-g1-kit/")
+    assert report.made.startswith(f"arn:aws:cloudformation:eu-central-1:{standing.cloud.account}:stack/byoc-3f9a1c2e-g1-kit/")
     require_current_kit(report, standing.target)
 
 
@@ -291,9 +291,9 @@ def test_adapter_kit_in_another_region_is_named(played):
         ({"generation": 2}, "kit_generation_wrong"),
         ({"version": "0.9.0"}, "kit_version_wrong"),
         ({"region": "eu-west-1"}, "wrong_region"),
-        ({"status": KitStatus.FAILED}, "stack_failed"),
-        ({"status": KitStatus.DELETING}, "stack_deleting"),
-        ({"status": KitStatus.CREATING}, "stack_not_finished"),
+        ({"status": KitStatus.FAILED}, "kit_failed"),
+        ({"status": KitStatus.DELETING}, "kit_deleting"),
+        ({"status": KitStatus.CREATING}, "kit_not_finished"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -302,7 +302,7 @@ def test_adapter_kit_that_is_not_the_current_one(standing, change, code):
 
     error = refusal(lambda: require_current_kit(report, standing.target))
 
-    assert (error.code, error.retryable) == (code, code == "stack_not_finished")
+    assert (error.code, error.retryable) == (code, code == "kit_not_finished")
 
 
 # --- trust as shipped ---

@@ -171,6 +171,6 @@ def test_kit_status_without_a_stack_is_told_by_the_roles_tags_when_terraform_mad
     report = customer.adapter().describe_kit()
 
     assert (report.status, report.detail) == (KitStatus.COMPLETE, "terraform")
-    assert report.stack == customer.arn("role/byoc-3f9a1c2e-g1-operator")
+    assert report.made == customer.arn("role/byoc-3f9a1c2e-g1-operator")
     assert report.switches == {"AllowChanges": "yes", "AllowSupport": "yes"}
     require_current_kit(report, customer.target)

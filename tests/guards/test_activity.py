@@ -47,7 +47,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "accounts:connect_place": (make_draft("place"), {"region": "eu-west-1"}, "cloud_account.details_saved"),
     "accounts:connect_review": (make_draft("review"), {}, "cloud_account.kit_reviewed"),
     "accounts:connect_preflight": (make_draft("preflight"), {"generation": "0"}, "cloud_account.kit_issued"),
-    "accounts:connect_report": (make_waiting_account, {}, "cloud_account.stack_reported"),
+    "accounts:connect_report": (make_waiting_account, {}, "cloud_account.kit_reported"),
     "accounts:connect_run_again": (make_waiting_account, {"generation": "1"}, "cloud_account.kit_issued"),
     "accounts:connect_stop": (make_waiting_account, {}, "cloud_account.connecting_stopped"),
     "accounts:connect_discard": (make_draft("place"), {}, "cloud_account.draft_discarded"),
@@ -73,7 +73,7 @@ def test_url_writes_exactly_one_event(name, client, alice, acme):
     if name == "accounts:connect_report":
         account = acme.cloud_accounts.get()
         data = {
-            "stack": f"arn:aws:cloudformation:{account.home_region}:{account.external_id}:stack/byoc/3f9a1c2e-0000-4000-8000-000000000000"
+            "evidence": f"arn:aws:cloudformation:{account.home_region}:{account.external_id}:stack/byoc/3f9a1c2e-0000-4000-8000-00000000000"
         }
     client.force_login(alice)
 
@@ -134,6 +134,7 @@ OTHER_ONE_EVENT = {
     "accounts:profile",
     "accounts:invitation_accept",
     "accounts:contact_confirm",
+    "accounts:kit_report",
     "account_login",
     "account_logout",
     "account_change_password",

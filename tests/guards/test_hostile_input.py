@@ -15,8 +15,24 @@ from tests.portal.test_admin_site import make_staff, sign_in
 
 # Every name that a view or filter reads, in a query or a form.
 NAMES = (
-    *("after", "before", "by", "cloud", "code", "email", "external_id", "generation", "group", "kind", "login", "name", "next", "object"),
-    *("password", "purpose", "q", "reason", "region", "role", "since", "size", "slug", "stack", "state", "theme", "time_zone", "until"),
+    *(
+        "after",
+        "before",
+        "by",
+        "cloud",
+        "code",
+        "email",
+        "evidence",
+        "external_id",
+        "generation",
+        "group",
+        "kind",
+        "login",
+        "name",
+        "next",
+        "object",
+    ),
+    *("password", "purpose", "q", "reason", "region", "role", "since", "size", "slug", "state", "theme", "time_zone", "until"),
     *("v", "via", "what", "who"),
 )
 VALUES = {"nul": "\0", "nul inside": "a\0b", "5,000 digits": "9" * 5000, "superscript": "\u00b2", "long": "x" * 5000, "surrogate": "\ud800"}

@@ -222,7 +222,7 @@ def pages(client) -> dict[str, str]:
             "contacts",
             "organisation_settings",
         ),
-        "accounts:account": ("_detail", "_permissions", "_kit", "_kit_template", "_activity", "_record"),
+        "accounts:account": ("_detail", "_permissions", "_kit", "_activity", "_record"),
         "accounts:connect": ("_done",),
     }
     addresses = [reverse(f"accounts:{name}", args=[organisation.slug]) for name in names["accounts:"]]

@@ -32,6 +32,7 @@ PUBLIC = {
     "accounts:invitation": "the invited may have no account yet; the secret in the address is the key",
     "accounts:invitation_sign_up": "the first step of somebody who has no account yet",
     "accounts:contact_confirm": "contacts need no account; the secret in the address is the key",
+    "accounts:kit_report": "said by a kit in the customer's shell; the address is signed and nothing it says is believed",
     "portal:theme": "a person may prefer dark before signing in",
     "portal:brand": "the sign-in page wears the brand too",
     "portal:healthz": "asked by load balancers",

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
+from accounts import kits
 from accounts.actions.connect import CONNECT
 from accounts.models import CloudAccount, Organisation, User
 from accounts.states import AccountState
@@ -25,6 +26,7 @@ SAMPLES = {
     "accounts:invitation_sign_up": {"token": "no-such-link"},
     "accounts:invitation_accept": {"pk": UNKNOWN_UUID},
     "accounts:contact_confirm": {"token": "no-such-link"},
+    "accounts:kit_report": {"token": "no-such-link"},
     "account_confirm_email": {"key": "no:such:link"},
     "account_reset_password_from_key": {"uidb36": "0", "key": "no-such-link"},
     "mfa_remove_webauthn": {"pk": 1},
@@ -96,6 +98,8 @@ def kwargs_for(url: Url, organisation: Organisation, by: User) -> dict[str, Any]
         if resource not in MAKERS:
             raise UnknownArgumentsError(f"{url.name}: what is `pk`? Say so in MAKERS.")
         kwargs["pk"] = MAKERS[resource](organisation, by).pk
+    if "file" in url.arguments:
+        kwargs["file"] = kits.load("aws").documents[0].file
     if "step" in url.arguments:
         kwargs["step"] = Operation.objects.get(pk=kwargs["pk"]).steps.first().name
     if unknown := url.arguments - {"slug", *kwargs}:
@@ -113,7 +117,7 @@ def make_waiting_account(organisation: Organisation, by: User) -> CloudAccount:
 def make_operation(organisation: Organisation, by: User, **fields: Any) -> Operation:
     """A live operation on an account of the organisation, with its steps; `fields` put it into another state."""
     account = make_waiting_account(organisation, by)
-    data = {"account": str(account.pk), "kit": str(account.kits.get().pk)}
+    data = {"account": str(account.pk), "kit": str(account.kits.get().pk), "cloud": account.cloud}
     with transaction.atomic():
         operation = start(kind=CONNECT, subject=subject_of(account), organisation_id=organisation.pk, by=by, data=data, is_recorded=False)
     Operation.objects.filter(pk=operation.pk).update(**fields)

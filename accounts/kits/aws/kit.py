@@ -2,16 +2,22 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from accounts.clouds.base import PermissionProbe, ShippedKit, ShippedRole, Target
-from accounts.kits.aws import template, terraform
+from django.utils.translation import gettext
+
+from accounts.clouds.aws_shipped import ShippedKit, ShippedRole
+from accounts.clouds.base import PermissionProbe, Target
+from accounts.kits.aws import template, terraform, words
+from accounts.kits.aws.installer import installer_policy
 from accounts.kits.aws.manifest import DENIALS, GRANTS, RESOURCES, SWITCHES
 from accounts.kits.aws.regions import REGIONS
+from accounts.kits.aws.words import IDENTITY_FIELDS, WORDS
+from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 
 AUDIENCE = "sts.amazonaws.com"
@@ -40,12 +46,15 @@ class AwsKit:
     """One version of the kit: the files in this folder."""
 
     cloud = "aws"
-    audience = AUDIENCE
+    words: Words = WORDS
+    identity_fields: tuple[IdentityField, ...] = IDENTITY_FIELDS
     identity_command = "aws sts get-caller-identity"
+    default_region = "us-east-1"
     regions: tuple[Region, ...] = REGIONS
     resources: tuple[KitResource, ...] = RESOURCES
     denials: tuple[Denial, ...] = DENIALS
     switches: tuple[Switch, ...] = SWITCHES
+    environment_checks: tuple[EnvironmentCheck, ...] = ()
 
     @property
     def version(self) -> str:
@@ -70,6 +79,10 @@ class AwsKit:
         """What the template is called on the customer's disk."""
         return f"byoc-kit-{self.version}.yaml"
 
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        return (Document(self.template_file, gettext("Template"), self.template_text),)
+
     # --- what it may do ---
 
     @cached_property
@@ -92,11 +105,6 @@ class AwsKit:
     def support_permissions(self) -> tuple[Permission, ...]:
         return tuple(permission for permission in self.permissions if permission.role == Role.SUPPORT)
 
-    def search_permissions(self, words: str) -> tuple[Permission, ...]:
-        """Permissions whose action, reason, limit, role or phase holds every one of the words."""
-        wanted = words.casefold().split()
-        return tuple(permission for permission in self.permissions if _holds_all(permission, wanted))
-
     def policy_json(self, role: str) -> str:
         """What the template grants to one role, as AWS would show it, for an account that is not named yet."""
         document = {"Version": "2012-10-17", "Statement": [_statements()[grant.sid] for grant in GRANTS if grant.role == role]}
@@ -109,6 +117,17 @@ class AwsKit:
 
     # --- what the customer runs ---
 
+    def parameters_of(self, target: Target) -> dict[str, str]:
+        """The parameters of one issued kit."""
+        return self.parameters(
+            account=target.account,
+            generation=target.generation,
+            suffix=target.suffix,
+            issuer_url=target.issuer,
+            external_id=target.external_id,
+            region=target.region,
+        )
+
     def parameters(self, *, account: str, generation: int, suffix: str, issuer_url: str, external_id: str, region: str) -> dict[str, str]:
         """Every parameter of the template that the portal fills in. No secret is among them."""
         return {
@@ -118,10 +137,35 @@ class AwsKit:
             "Generation": str(generation),
             "Suffix": suffix,
             "IssuerUrl": issuer_url,
-            "Audience": self.audience,
+            "Audience": AUDIENCE,
             "AllowChanges": "yes",
             "AllowSupport": "yes",
         }
+
+    def audience(self, target: Target) -> str:
+        return AUDIENCE
+
+    def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
+        template_url = publication.url(self.object_key())
+        module_url = publication.url(self.object_key("terraform.zip"))
+        parameters = self.parameters_of(target)
+        given: dict[str, Any] = {"template_url": template_url, "stack_name": self.stack_name(target.suffix), "parameters": parameters}
+        launch_url = self.launch_url(**given, region=target.region, console_url=publication.console_url)
+        cli = self.cli_command(**given, region=target.region)
+        check = self.check_command(file=self.template_file, sha256=self.content_hash, url=template_url)
+        module_check = self.check_command(file="terraform.zip", sha256=self.module_hash, url=module_url)
+        snippet = self.terraform_snippet(parameters=parameters, module_url=module_url)
+        return (
+            words.launch_route(number=target.external_id, launch_url=launch_url),
+            words.cli_route(number=target.external_id, command=cli, check=check),
+            words.terraform_route(snippet=snippet, check=module_check, sha256=self.module_hash, publication=publication),
+        )
+
+    def removal_command(self, target: Target) -> str:
+        return f"aws cloudformation delete-stack --region {target.region} --stack-name {self.stack_name(target.suffix)}"
+
+    def made_name(self, suffix: str) -> str:
+        return self.stack_name(suffix)
 
     def stack_name(self, suffix: str) -> str:
         return f"byoc-{suffix}-kit"
@@ -129,20 +173,6 @@ class AwsKit:
     def object_key(self, file: str = "template.yaml", *, version: str = "", content_hash: str = "") -> str:
         """Where a file of a kit lies in the provider's bucket: named by its content, so it never changes."""
         return f"kits/aws/{version or self.version}/{content_hash or self.content_hash}/{file}"
-
-    def template_url(self, *, bucket: str, region: str, base_url: str = "") -> str:
-        """Public address of the template. Empty while nothing is published. AWS opens links only for templates in S3."""
-        return self._file_url("template.yaml", bucket=bucket, region=region, base_url=base_url)
-
-    def module_url(self, *, bucket: str, region: str, base_url: str = "") -> str:
-        """Public address of the Terraform module as a zip. Empty while nothing is published."""
-        return self._file_url("terraform.zip", bucket=bucket, region=region, base_url=base_url)
-
-    def _file_url(self, file: str, *, bucket: str, region: str, base_url: str) -> str:
-        if not bucket and not base_url:
-            return ""
-        base = base_url.rstrip("/") or f"https://{bucket}.s3.{region}.amazonaws.com"
-        return f"{base}/{self.object_key(file)}"
 
     def files(self) -> dict[str, bytes]:
         """Everything that is published of this version, by key in the provider's bucket.
@@ -181,13 +211,16 @@ class AwsKit:
         """The same trust as a Terraform module. Without a published module it expects the folder beside the file."""
         return terraform.snippet(parameters, source=module_url or "./byoc-aws-kit")
 
-    def installer_policy(self, *, template_url: str, issuer: str, suffix: str = "", bucket: str = "") -> str:
-        """The exact rights of the person who runs the kit through CloudFormation, as an IAM policy. Without a suffix, for any kit.
-
-        `issuer` is the portal's token issuer, its scheme included. Holds for this version alone. Empty without a published template:
-        who may run any template has the rights of an administrator, so there is nothing to narrow down.
+    def installer_rights(self, publication: Publication, issuer: str) -> str:
+        """As an IAM policy, for this version alone. Empty without a published template: who may run any template has the rights
+        of an administrator, so there is nothing to narrow down.
         """
-        return json.dumps(_installer_policy(template_url, issuer, suffix or "*", bucket), indent=2) if template_url else ""
+        if not publication.is_published:
+            return ""
+        template_url, bucket = publication.url(self.object_key()), publication.bucket or "*"
+        return json.dumps(
+            installer_policy(template_url=template_url, issuer=issuer, attached=_attached_policies(), bucket=bucket), indent=2
+        )
 
     def check_command(self, *, file: str, sha256: str, url: str = "") -> str:
         """Compares a file of the kit with its hash in a shell; with an address, fetches it first."""
@@ -200,30 +233,20 @@ class AwsKit:
         """Raises KeyError for a region that is not offered."""
         return {region.code: region for region in REGIONS}[code]
 
-    def clean_account_id(self, text: str) -> str:
-        """The 12 digits in a pasted account number; spaces and dashes are fine. Raises ValueError."""
-        digits = re.sub(r"[\s\u00a0\u2010-\u2015-]", "", text)
-        if not re.fullmatch(r"(?!0{12})[0-9]{12}", digits):  # AWS gives nobody twelve zeros
-            raise ValueError("an AWS account number has 12 digits")
-        return digits
-
     def read_evidence(self, text: str) -> Evidence | None:
         """What a pasted ARN of the kit's stack or roles says about where it stands; None if there is no ARN in the text."""
         found = _ARN.search(text)
         return Evidence(found["account"], found["region"], found["resource"]) if found else None
 
+    def read_report(self, text: str) -> Report | None:
+        found = self.read_evidence(text)
+        return Report({"stack": text.strip()}, found.external_id, found.region) if found else None
+
     # --- for the adapter ---
 
     def shipped(self, target: Target) -> ShippedKit:
         """What must stand in the customer's account, document by document."""
-        parameters = self.parameters(
-            account=target.account,
-            generation=target.generation,
-            suffix=target.suffix,
-            issuer_url=target.issuer,
-            external_id=target.external_id,
-            region=target.region,
-        )
+        parameters = self.parameters_of(target)
         rendered = {
             switch: template.Rendered(
                 parameters | {"AllowChanges": switch, "AllowSupport": switch},
@@ -240,7 +263,7 @@ class AwsKit:
             stack=self.stack_name(target.suffix),
             provider=f"{iam}:oidc-provider/{target.issuer.removeprefix('https://')}",
             provider_url=target.issuer,
-            audiences=(self.audience,),
+            audiences=(AUDIENCE,),
             roles={name: _shipped_role(on.properties(logical_id), off.properties(logical_id)) for name, logical_id in _ROLES.items()},
             limits={f"{iam}:policy/{policy['ManagedPolicyName']}": policy["PolicyDocument"] for policy in limits},
         )
@@ -264,12 +287,6 @@ class AwsKit:
 def permission_key(role: str, action: str) -> str:
     """How stored checks name a permission: the operator's by its action alone, as nearly all are the operator's."""
     return action if role == Role.OPERATOR else f"{role}/{action}"
-
-
-def _holds_all(permission: Permission, words: Sequence[str]) -> bool:
-    texts = (permission.action, permission.reason, permission.limit, permission.role.label, permission.phase.label)
-    text = " ".join(str(part) for part in texts).casefold()
-    return all(word in text for word in words)
 
 
 @cache
@@ -318,86 +335,6 @@ def _probe(role: Role, action: str, resource: str, context: Mapping[str, str], t
     return PermissionProbe(permission_key(role, action), role.value, action, resource.format(**names), filled)
 
 
-def _installer_policy(template_url: str, issuer: str, suffix: str, bucket: str) -> dict[str, Any]:
-    iam = "arn:aws:iam::*"
-    stack = f"arn:aws:cloudformation:*:*:stack/byoc-{suffix}-kit/*"
-    cells = f"{iam}:role/byoc-{suffix}-cell-*"
-    roles = [f"{iam}:role/byoc-{suffix}-operator", f"{iam}:role/byoc-{suffix}-support", cells]
-    limits = f"{iam}:policy/byoc-{suffix}-*-boundary"
-    provider = f"{iam}:oidc-provider/{issuer.removeprefix('https://')}/trust/*"
-    this_version = {"StringEquals": {"cloudformation:TemplateUrl": template_url}}
-    by_stack: dict[str, Any] = {"StringEquals": {"aws:CalledViaFirst": "cloudformation.amazonaws.com"}}
-    limited = by_stack | {"ArnLike": {"iam:PermissionsBoundary": limits}}
-    attached = by_stack | {"ArnLike": {"iam:PermissionsBoundary": limits, "iam:PolicyARN": _attached_policies()}}
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            _allow("SeeStacks", ["cloudformation:GetTemplateSummary", "cloudformation:ListStacks", "cloudformation:ValidateTemplate"], "*"),
-            _allow("RunThisVersion", ["cloudformation:CreateStack", "cloudformation:UpdateStack"], stack, this_version),
-            _allow("WatchAndDeleteTheKit", _INSTALLER_STACK, stack),
-            _allow("CreateItsRolesWithinLimits", _INSTALLER_LIMITED, roles, limited),
-            _allow("GiveCellRolesAwsPolicies", ["iam:AttachRolePolicy", "iam:DetachRolePolicy"], cells, attached),
-            _allow("KeepItsRoles", _INSTALLER_ROLES, roles, by_stack),
-            _allow("CreateItsLimits", _INSTALLER_POLICIES, limits, by_stack),
-            _allow("CreateItsIdentityProvider", _INSTALLER_PROVIDER, provider, by_stack),
-            _allow("ReadTheTemplate", ["s3:GetObject"], f"arn:aws:s3:::{bucket or '*'}/kits/aws/*"),
-        ],
-    }
-
-
 def _attached_policies() -> list[str]:
     """AWS's own policies that the template attaches to roles."""
     return sorted({policy for logical_id in _ROLES.values() for policy in _readable().properties(logical_id).get("ManagedPolicyArns", [])})
-
-
-def _allow(
-    sid: str, actions: Iterable[str], resource: str | list[str], condition: Mapping[str, Mapping[str, Any]] | None = None
-) -> dict[str, Any]:
-    statement: dict[str, Any] = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}
-    return statement | {"Condition": condition} if condition else statement
-
-
-_INSTALLER_STACK = (
-    "cloudformation:DeleteStack",
-    "cloudformation:DescribeStackEvents",
-    "cloudformation:DescribeStackResources",
-    "cloudformation:DescribeStacks",
-    "cloudformation:GetTemplate",
-    "cloudformation:TagResource",
-)
-_INSTALLER_LIMITED = (
-    "iam:CreateRole",
-    "iam:DeleteRolePolicy",
-    "iam:PutRolePermissionsBoundary",
-    "iam:PutRolePolicy",
-)
-_INSTALLER_ROLES = (
-    "iam:DeleteRole",
-    "iam:GetRole",
-    "iam:GetRolePolicy",
-    "iam:ListAttachedRolePolicies",
-    "iam:ListRolePolicies",
-    "iam:TagRole",
-    "iam:UntagRole",
-    "iam:UpdateAssumeRolePolicy",
-    "iam:UpdateRole",
-    "iam:UpdateRoleDescription",
-)
-_INSTALLER_POLICIES = (
-    "iam:CreatePolicy",
-    "iam:CreatePolicyVersion",
-    "iam:DeletePolicy",
-    "iam:DeletePolicyVersion",
-    "iam:GetPolicy",
-    "iam:GetPolicyVersion",
-    "iam:ListPolicyVersions",
-    "iam:TagPolicy",
-)
-_INSTALLER_PROVIDER = (
-    "iam:CreateOpenIDConnectProvider",
-    "iam:DeleteOpenIDConnectProvider",
-    "iam:GetOpenIDConnectProvider",
-    "iam:TagOpenIDConnectProvider",
-    "iam:UntagOpenIDConnectProvider",
-    "iam:UpdateOpenIDConnectProviderThumbprint",
-)

@@ -1,4 +1,4 @@
-"""`manage.py publish_kits`: upload the shipped kits to the provider's bucket, where AWS opens Launch-stack links from."""
+"""`manage.py publish_kits`: upload the shipped kits to the provider's bucket, where customers' clouds fetch them."""
 
 from typing import Any
 
@@ -17,7 +17,8 @@ class Command(BaseCommand):
         if not settings.KITS_BUCKET:
             raise CommandError("Set PORTAL_KITS_BUCKET to the bucket that the kits go to.")
         try:
-            published = publish(kits.load("aws").files(), bucket=settings.KITS_BUCKET, region=settings.KITS_REGION)
+            files = {key: content for cloud in kits.KITS for key, content in kits.load(cloud).files().items()}
+            published = publish(files, bucket=settings.KITS_BUCKET, region=settings.KITS_REGION)
         except PublishError as error:
             raise CommandError(str(error)) from error
         for file in published:

@@ -1,0 +1,27 @@
+"""From our rows to what a kit and an adapter speak of."""
+
+from dataclasses import replace
+
+from accounts import kits
+from accounts.clouds.base import Target
+from accounts.issuer.addresses import issuer_url
+from accounts.models import CloudAccount, Kit
+
+
+def target_of(account: CloudAccount, kit: Kit, *, was_trusted: bool = False) -> Target:
+    """One account under one issued kit."""
+    target = Target(
+        account=str(account.pk),
+        external_id=account.external_id,
+        region=kit.region,
+        suffix=kit.suffix,
+        generation=kit.generation,
+        kit_version=kit.version,
+        kit_hash=kit.content_hash,
+        issuer=issuer_url(kit),
+        audience="",
+        was_trusted=was_trusted,
+        identity=account.identity,
+        reported=kit.reported,
+    )
+    return replace(target, audience=kits.load(account.cloud).audience(target))

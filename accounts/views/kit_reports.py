@@ -1,0 +1,31 @@
+"""Where an issued kit says that it has run. Said by anybody who holds the kit's command, so it is a hint and nothing more."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from accounts import kits
+from accounts.actions.connect import report_kit_itself
+from accounts.kit_links import kit_of_report
+
+REPORT_BYTES = 4000
+
+
+@csrf_exempt  # the kit's own last line in a shell of the customer's; there is no session to misuse
+@login_not_required  # its address is signed
+@require_POST
+def kit_report(request: HttpRequest, token: str) -> HttpResponse:
+    """Keeps what the kit says it made, and has the cloud asked at once. Answers in plain text, for a terminal."""
+    kit = kit_of_report(token)
+    if kit is None:
+        return _told(404, _("No current kit reports here. It was replaced, or the address was cut off."))
+    report = kits.load(kit.account.cloud).read_report(request.body.decode(errors="replace")[:REPORT_BYTES])
+    if report is None:
+        return _told(400, _("This is not what a kit reports. Nothing was kept. Paste the kit's last lines into the portal instead."))
+    return _told(200, _("The portal looks now.") if report_kit_itself(kit, report=report) else _("The portal knows already."))
+
+
+def _told(status: int, sentence: str) -> HttpResponse:
+    return HttpResponse(f"{sentence}\n", content_type="text/plain; charset=utf-8", status=status)

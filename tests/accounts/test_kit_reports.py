@@ -1,0 +1,82 @@
+"""A kit says that it has run: kept as a hint, looked at, believed never."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.actions.connect import issue_kit
+from accounts.kit_links import report_url
+from accounts.states import AccountState
+from portal.audit.models import Event
+from portal.operations.models import Operation
+from tests.activity import assert_no_event
+from tests.factories import make_cloud_account
+
+ARN = "arn:aws:cloudformation:us-east-1:111122223333:stack/byoc-x-kit/5d1b0c6e"
+
+
+@pytest.fixture
+def kit(acme, alice):
+    account = make_cloud_account(organisation=acme, external_id="111122223333")
+    issue_kit(account, after_generation=0, by=alice)
+    return account.kits.get()
+
+
+def report(client, kit, body=ARN):
+    return client.post(report_url(kit).removeprefix("http://localhost:8000"), body, content_type="application/json")
+
+
+def test_kit_report_is_kept_and_looked_at_now(client, kit):
+    Operation.objects.update(state="waiting", waiting_on="you", waiting_why="kit_not_run", next_run_at=timezone.now() + timedelta(hours=1))
+
+    answer = report(client, kit)
+
+    kit.refresh_from_db()
+    assert (answer.status_code, answer.content.decode()) == (200, "The portal looks now.\n")
+    assert kit.reported == {"stack": ARN, "external_id": "111122223333", "region": "us-east-1"}
+    assert Operation.objects.get().next_run_at <= timezone.now()
+    assert Event.objects.get(action="cloud_account.kit_reported").actor_kind == "system"
+
+
+def test_kit_report_that_is_known_writes_nothing(client, kit):
+    report(client, kit)
+
+    with assert_no_event():
+        answer = report(client, kit)
+
+    assert answer.content.decode() == "The portal knows already.\n"
+
+
+@pytest.mark.parametrize("body", ["", "nonsense", "{}", "\0", "x" * 10_000])
+def test_kit_report_of_nonsense_changes_nothing(client, kit, body):
+    with assert_no_event():
+        answer = report(client, kit, body)
+
+    kit.refresh_from_db()
+    assert (answer.status_code, kit.reported) == (400, {})
+
+
+def test_kit_report_of_a_replaced_kit_changes_nothing(client, kit, alice):
+    issue_kit(kit.account, after_generation=1, by=alice)
+
+    with assert_no_event():
+        answer = report(client, kit)
+
+    assert answer.status_code == 404
+
+
+def test_kit_report_to_a_forged_address_is_not_found(client, kit):
+    forged = report_url(kit).removeprefix("http://localhost:8000")[:-3] + "x/"
+
+    assert client.post(forged, ARN, content_type="text/plain").status_code == 404
+
+
+def test_kit_report_after_connecting_changes_nothing(client, kit):
+    kit.account.state = AccountState.CONNECTED
+    kit.account.save()
+
+    with assert_no_event():
+        answer = report(client, kit)
+
+    assert answer.content.decode() == "The portal knows already.\n"
