@@ -63,7 +63,9 @@ FAILURES = {
     "kit_not_finished": FailureText(
         happened=_("Azure did not finish the kit's deployment in the time that it usually takes."),
         means=UNTOUCHED,
-        act=_("Look at it in the Azure portal: Subscriptions, your subscription, Deployments. When it has succeeded, press Retry this step."),
+        act=_(
+            "Look at it in the Azure portal: Subscriptions, your subscription, Deployments. When it has succeeded, press Retry this step."
+        ),
     ),
     "trust_refused": FailureText(
         happened=_("Azure refuses to let the portal in with the client ID that was reported for the operator identity."),
@@ -74,7 +76,9 @@ FAILURES = {
         ),
     ),
     "trust_policy_edited": FailureText(
-        happened=_("The federated credential of an identity of the kit is not the one that the kit ships: it was edited, or one was added."),
+        happened=_(
+            "The federated credential of an identity of the kit is not the one that the kit ships: it was edited, or one was added."
+        ),
         means=_("The account is not connected. A wider trust could let somebody else in, so it is not used."),
         act=_("Run the same kit again to restore it, remove what was added, and press Retry this step."),
     ),

@@ -1,4 +1,4 @@
-"""Azure's public locations with availability zones or a paired one. None has to be switched on; some are not offered to every subscription."""
+"""Azure's public locations. None has to be switched on, but not every subscription is offered each of them."""
 
 from accounts.kits.manifest import Region
 

@@ -29,7 +29,9 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.Resources/subscriptions/read": _("Check that the subscription is the one you named, and that it is enabled."),
             "Microsoft.Resources/subscriptions/locations/read": _("Check that the location is offered to this subscription."),
             "Microsoft.Resources/subscriptions/providers/read": _("Check that what a cell is made of is switched on in this subscription."),
-            "Microsoft.Resources/subscriptions/resourceGroups/read": _("Check that the names of a cell are free, and read the kit's own tags."),
+            "Microsoft.Resources/subscriptions/resourceGroups/read": _(
+                "Check that the names of a cell are free, and read the kit's own tags."
+            ),
             "Microsoft.Compute/locations/usages/read": _("Tell you about a quota of cores that is too low before a cell fails on it."),
             "Microsoft.Network/locations/usages/read": _("Tell you about a network quota that is too low before a cell fails on it."),
             "Microsoft.Network/virtualNetworks/read": _("Choose an address range that none of your networks uses."),
@@ -56,7 +58,9 @@ OPERATOR: tuple[Grant, ...] = (
         _("The whole subscription: Azure hides no role from somebody who must see that nothing was added to one."),
         {
             "Microsoft.Authorization/permissions/read": _("Ask Azure whether each permission on this page is really held."),
-            "Microsoft.Authorization/roleAssignments/read": _("Check that the identities of this kit hold the roles of this kit and no other."),
+            "Microsoft.Authorization/roleAssignments/read": _(
+                "Check that the identities of this kit hold the roles of this kit and no other."
+            ),
             "Microsoft.Authorization/roleDefinitions/read": _("Check that the roles of this kit are still as shipped."),
         },
         SUBSCRIPTION,
@@ -97,6 +101,9 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.ContainerService/managedClusters/upgradeProfiles/read": _("Know which newer versions of Kubernetes there are."),
             "Microsoft.KeyVault/vaults/read": _("Watch the vault that keeps the cell's key."),
             "Microsoft.KeyVault/vaults/keys/read": _("Check that the cell's key is usable. It never leaves the vault."),
+            "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read": _(
+                "Check that the cluster's identity trusts nobody outside Azure."
+            ),
             "Microsoft.ManagedIdentity/userAssignedIdentities/read": _("Find the identity that the kit made for the cluster."),
             "Microsoft.Network/natGateways/read": _("Watch the NAT gateway of a cell, and know when it is gone."),
             "Microsoft.Network/networkSecurityGroups/read": _("Compare firewall rules with what was installed."),
@@ -146,7 +153,9 @@ OPERATOR: tuple[Grant, ...] = (
         Phase.RUN,
         _CELL_GROUP,
         {
-            "Microsoft.ContainerService/managedClusters/agentPools/write": _("Give a cell more or fewer machines, and keep them up to date."),
+            "Microsoft.ContainerService/managedClusters/agentPools/write": _(
+                "Give a cell more or fewer machines, and keep them up to date."
+            ),
             "Microsoft.ContainerService/managedClusters/runCommand/action": _(
                 "Install the agent in the cluster through Azure, so that the cluster needs no open door."
             ),
@@ -398,9 +407,13 @@ RESOURCES: tuple[KitResource, ...] = (
         _("The one place where the operator may build: the deployment cell of this location goes here. Empty at first."),
         _TAG,
     ),
-    _made("Operator", _IDENTITY, "byoc-{suffix}-operator", _("Builds, changes and deletes the deployment cell, and checks this kit."), _TAG),
+    _made(
+        "Operator", _IDENTITY, "byoc-{suffix}-operator", _("Builds, changes and deletes the deployment cell, and checks this kit."), _TAG
+    ),
     _made("OperatorTrust", _CREDENTIAL, "byoc-{suffix}-operator/portal", _PROVEN),
-    _made("Support", _IDENTITY, "byoc-{suffix}-support", _("Is opened only during support access that you approved, and ends with it."), _TAG),
+    _made(
+        "Support", _IDENTITY, "byoc-{suffix}-support", _("Is opened only during support access that you approved, and ends with it."), _TAG
+    ),
     _made("SupportTrust", _CREDENTIAL, "byoc-{suffix}-support/portal", _PROVEN),
     _made(
         "CellCluster",
@@ -413,12 +426,32 @@ RESOURCES: tuple[KitResource, ...] = (
     _made("OperatorKitRole", _ROLE, "byoc-{suffix}-operator-kit", _("Read only, in the group of this kit.")),
     _made("OperatorCellsRole", _ROLE, "byoc-{suffix}-operator-cells", _("Builds and deletes, in the group of the cell and nowhere else.")),
     _made("SupportRole", _ROLE, "byoc-{suffix}-support", _("Read only, in the group of the cell.")),
-    _made("CellClusterRole", _ROLE, "byoc-{suffix}-cell-cluster", _("What the cluster of the cell may do. A role of its own: Azure's are wider.")),
+    _made(
+        "CellClusterRole",
+        _ROLE,
+        "byoc-{suffix}-cell-cluster",
+        _("What the cluster of the cell may do. A role of its own: Azure's are wider."),
+    ),
     _made("OperatorAssignment", _ASSIGNMENT, "byoc-{suffix}-operator", _("Gives the operator identity its role in the subscription.")),
-    _made("OperatorKitAssignment", _ASSIGNMENT, "byoc-{suffix}-operator-kit", _("Gives the operator identity its role in the group of this kit.")),
-    _made("OperatorCellsAssignment", _ASSIGNMENT, "byoc-{suffix}-operator-cells", _("Gives the operator identity its role in the group of the cell.")),
+    _made(
+        "OperatorKitAssignment",
+        _ASSIGNMENT,
+        "byoc-{suffix}-operator-kit",
+        _("Gives the operator identity its role in the group of this kit."),
+    ),
+    _made(
+        "OperatorCellsAssignment",
+        _ASSIGNMENT,
+        "byoc-{suffix}-operator-cells",
+        _("Gives the operator identity its role in the group of the cell."),
+    ),
     _made("SupportAssignment", _ASSIGNMENT, "byoc-{suffix}-support", _("Gives the support identity its role in the group of the cell.")),
-    _made("CellClusterAssignment", _ASSIGNMENT, "byoc-{suffix}-cell-cluster", _("Gives the cluster's identity its role in the group of the cell.")),
+    _made(
+        "CellClusterAssignment",
+        _ASSIGNMENT,
+        "byoc-{suffix}-cell-cluster",
+        _("Gives the cluster's identity its role in the group of the cell."),
+    ),
 )
 
 SWITCHES: tuple[Switch, ...] = (

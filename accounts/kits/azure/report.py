@@ -16,6 +16,7 @@ NAMES = {
     "tenant_id": ("tenant_id", "tenantid"),
     "region": ("region", "location"),
 }
+KEPT = {"client_id", "support_client_id", "tenant_id"}
 LONGEST = 4000
 _LINE = re.compile(r"""["']?(?P<name>[A-Za-z_]+)["']?\s*[:=\s]\s*["']?(?P<value>[A-Za-z0-9-]+)["']?,?""")
 _LOCATION = re.compile(r"[a-z0-9]{4,40}")
@@ -24,7 +25,7 @@ _LOCATION = re.compile(r"[a-z0-9]{4,40}")
 def read(text: str) -> Report | None:
     """None if it names no client id. Whatever else it says is left out."""
     found = _from_json(text[:LONGEST]) or _from_lines(text[:LONGEST]) or _from_bare_ids(text[:LONGEST])
-    values = {name: found[name] for name in ("client_id", "support_client_id", "tenant_id") if name in found}
+    values = {name: value for name, value in found.items() if name in KEPT}
     if "client_id" not in values:
         return None
     return Report(values, found.get("subscription_id", ""), found.get("region", ""))
@@ -38,7 +39,8 @@ def _from_json(text: str) -> dict[str, str]:
         return {}
     if not isinstance(told, dict):
         return {}
-    inner = told.get("outputs") if isinstance(told.get("outputs"), dict) else told
+    outputs = told.get("outputs")
+    inner = outputs if isinstance(outputs, dict) else told
     return _known({str(name): _plain(value) for name, value in inner.items()})
 
 

@@ -52,7 +52,7 @@ WORDS = Words(
 
 def clean_guid(text: str) -> str:
     """The one id in what was pasted, in lower case. Raises ValueError."""
-    found = {match.lower() for match in GUID.findall(text)} - {NO_GUID}
+    found: set[str] = {match[0].lower() for match in GUID.finditer(text)} - {NO_GUID}
     if len(found) != 1:
         raise ValueError("an id of Azure has 32 hexadecimal digits in five groups")
     return found.pop()
