@@ -92,8 +92,7 @@ def test_short_password_is_refused_with_the_reason(client, db):
 @needs_commits
 def test_confirmation_is_sent_again_and_leads_on(client, mailbox):
     client.post(reverse("account_signup"), NEW)
-    page = client.get(reverse("account_email_verification_sent")).text
-    assert ("dora@people.example" in page, f'href="{reverse("account_signup")}"' in page) == (True, True)
+    assert f'href="{reverse("account_signup")}"' in client.get(reverse("account_email_verification_sent")).text
 
     too_soon = client.post(reverse("accounts:confirmation_resend"), follow=True)
     assert (len(mailbox), "3 minutes after the last one" in too_soon.text) == (1, True)
@@ -133,15 +132,15 @@ def test_sign_up_with_a_known_address_looks_like_any_other(client, mailbox):
 def test_confirmation_sent_again_answers_the_same_for_a_known_address(client, mailbox):
     make_user(email="known@people.example")
     said = []
-    for email in ("dora@people.example", "known@people.example"):
+    for email in ("Dora@People.example", "Known@People.example"):
         visitor = Client()
-        visitor.post(reverse("account_signup"), NEW | {"email": email})
-        pages = [visitor.post(reverse("accounts:confirmation_resend"), follow=True)]
+        pages = [visitor.post(reverse("account_signup"), NEW | {"email": email}, follow=True)]
+        pages += [visitor.get(reverse("account_email_verification_sent")), visitor.post(reverse("accounts:confirmation_resend"), follow=True)]
         cache.clear()
         pages.append(visitor.post(reverse("accounts:confirmation_resend"), follow=True))
-        said.append([(page.redirect_chain, [str(message) for message in page.context["messages"]]) for page in pages])
+        said.append([re.sub(r"\b\w{64}\b", "", page.text) for page in pages])  # without the tokens against forgery
 
-    assert str(said[0]).replace("dora@", "known@") == str(said[1])
+    assert [page.replace("dora@", "known@") for page in said[0]] == said[1]
     assert [message.subject for message in mailbox] == ["Confirm your e-mail address"] * 2 + ["You have an account already"] * 2
 
 
