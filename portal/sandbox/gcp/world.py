@@ -171,7 +171,11 @@ def whole_stamp(moment: float) -> str:
 
 
 def fresh_etag() -> str:
-    return base64.b64encode(b"\x07\x06" + secrets.token_bytes(6)).decode()
+    """Written the same in both alphabets of base64: Google compares the bytes, and gcloud hands them back in the other alphabet."""
+    while True:
+        text = base64.b64encode(b"\x07\x06" + secrets.token_bytes(6)).decode()
+        if "+" not in text and "/" not in text:
+            return text
 
 
 def fresh_number(digits: int) -> str:
