@@ -107,7 +107,6 @@ class Words:
     choice: Text  # the cloud as an answer to "Which cloud?"
     intro: Text  # of the Start page, with %(provider)s
     time: Text
-    who: Text
     rights: Text
     identity_command_label: Text
     place_label: Text

@@ -16,7 +16,6 @@ WORDS = Words(
         "No key or password is handed over, now or later."
     ),
     time=gettext_lazy("5 to 10 minutes. AWS needs 2 to 4 of them."),
-    who=gettext_lazy("You fill in the pages. Somebody with rights in the AWS account runs the kit."),
     rights=gettext_lazy("AdministratorAccess in the AWS account."),
     identity_command_label=gettext_lazy("This prints the AWS account number you are signed in to"),
     place_label=gettext_lazy("Region for the kit"),
