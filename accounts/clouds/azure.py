@@ -6,7 +6,7 @@ have made (its client ids) is only where the sign-in begins; everything else is 
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from azure.core.exceptions import AzureError
@@ -123,7 +123,9 @@ class AzureAdapter:
         return session
 
     def _session(self, client_id: str, subject: Subject, *, tenant: str = "") -> Session:
-        return Session(tenant=tenant or self._tenant, client_id=client_id, assertion=lambda: self._token(subject))
+        """A fresh token of ours at each sign-in. It must not lead back to this adapter: a session would then never be closed."""
+        assertion = partial(self.tokens, subject=self.target.subject(subject), audience=self.target.audience)
+        return Session(tenant=tenant or self._tenant, client_id=client_id, assertion=assertion)
 
     def _token(self, subject: Subject) -> str:
         return self.tokens(subject=self.target.subject(subject), audience=self.target.audience)

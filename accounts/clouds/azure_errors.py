@@ -90,7 +90,7 @@ def classify(operation: str, error: Exception, *, was_trusted: bool = False) -> 
     body = _body_of(error)
     layer = ENTRA if "error_codes" in body or isinstance(body.get("error"), str) else ARM
     code, text = entra_code(body) if layer == ENTRA else arm_code(body)
-    raw = f"{operation}: {code or status}: {text or error.message}"
+    raw = f"{operation}: {'AADSTS' if layer == ENTRA and code else ''}{code or status}: {text or error.message}"
     row = next((row for row in ROWS if row.fits(layer, operation, code or str(status), text)), None)
     if row is None:
         is_theirs = status >= SERVER_FAULT
@@ -118,13 +118,13 @@ def _body_of(error: HttpResponseError) -> dict[str, Any]:
 
 
 def entra_code(body: Mapping[str, Any]) -> tuple[str, str]:
-    """The AADSTS number, without its letters, and the sentence without the trace that follows it."""
-    text = str(body.get("error_description") or "")
+    """The AADSTS number, without its letters, and the sentence alone: a trace follows it."""
+    named = re.match(r"(?:AADSTS(?P<code>\d+): )?(?P<text>.*?)\s*(?:Trace ID:|$)", str(body.get("error_description") or ""), re.DOTALL)
     codes = body.get("error_codes")
+    text = named["text"] if named else ""
     if isinstance(codes, list) and codes:
-        return str(codes[0]), text.partition(" Trace ID:")[0]
-    named = re.match(r"AADSTS(\d+)", text)
-    return (named[1] if named else ""), text.partition(" Trace ID:")[0]
+        return str(codes[0]), text
+    return (named["code"] or "" if named else ""), text
 
 
 def arm_code(body: Mapping[str, Any]) -> tuple[str, str]:
