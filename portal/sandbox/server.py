@@ -28,15 +28,18 @@ from portal.sandbox.azure.world import World
 from portal.sandbox.console import Console
 from portal.sandbox.console.authenticator import AuthenticatorPages
 from portal.sandbox.console.mailbox import MailboxPages
-from portal.sandbox.control import Control
+from portal.sandbox.console.shell import GOOGLE, ShellPages, Stage
+from portal.sandbox.control import CloudControl, Control
 from portal.sandbox.front import Front, Port
 from portal.sandbox.gcp.control import GoogleControl
 from portal.sandbox.gcp.front import GoogleCloud
 from portal.sandbox.gcp.seed import fresh_world
+from portal.sandbox.gcp.shell import GoogleShell
 from portal.sandbox.gcp.snapshots import Snapshots as GoogleSnapshots
 from portal.sandbox.mail import Receiver
 from portal.sandbox.options import Options
 from portal.sandbox.sandbox import Sandbox
+from portal.sandbox.shell.runs import Runs
 
 HOST = "127.0.0.1"
 WORKERS = 24  # threads for key fetches and S3; CloudFormation's resources have their own
@@ -99,7 +102,7 @@ async def serve(options: Options) -> int:
     keepers = [loop.create_task(kept.keep()) for kept in (snapshots, google_snapshots, azure_snapshots)]
     aws, console = _fronts(sandbox, snapshots, google, azure)
     certificates = prepare(options.state_dir or Path(tempfile.mkdtemp(prefix="byoc-azure-")))
-    servers: dict[str, Front | GoogleCloud] = {"aws": _config(aws), "console": _config(console), "gcp": _config(google), "azure": _config(azure, certificates.server)}
+    servers = {"aws": _config(aws), "console": _config(console), "gcp": _config(google), "azure": _config(azure, certificates.server)}
     sys.stdout.write(json.dumps({"ready": True, **sandbox.ports, "azure_ca": str(certificates.authority)}) + "\n")
     sys.stdout.flush()
     await asyncio.gather(*(Server(config, stop).serve([sockets[name]]) for name, config in servers.items()))
@@ -116,9 +119,10 @@ async def serve(options: Options) -> int:
 
 def _fronts(sandbox: Sandbox, snapshots: Snapshots, google: GoogleCloud, azure: AzureFront) -> tuple[Front, Front]:
     customer = Front(Port.CUSTOMER, sandbox, {})
-    console, mailbox = Console(customer, sandbox), MailboxPages(sandbox.mailbox)
+    shell = ShellPages(Runs(sandbox), {"gcp": Stage(GoogleShell(google), *GOOGLE)})
+    console, mailbox = Console(customer, sandbox, shell), MailboxPages(sandbox.mailbox)
     phone = AuthenticatorPages(os.environ.get("PORTAL_DEMO_TOTP_SECRET", ""))
-    clouds = {"gcp": GoogleControl(google), "azure": AzureControl(azure.world, sandbox)}
+    clouds: dict[str, CloudControl] = {"gcp": GoogleControl(google), "azure": AzureControl(azure.world, sandbox)}
     customer.pages |= {"_sandbox": Control(sandbox, snapshots.save, clouds), "": console}
     customer.pages |= {"console": console, "mailbox": mailbox, "authenticator": phone}
     return Front(Port.PORTAL, sandbox, {}), customer

@@ -27,7 +27,12 @@ GLOBEX = "22222222-bbbb-4bbb-8bbb-222222222222"
 ISSUER = f"{ISSUER_HOST}/trust/a/g1"
 SUBJECT = "account:a:ops"
 AUDIENCE = "api://AzureADTokenExchange"
-ROLE_ACTIONS = ["Microsoft.Resources/subscriptions/read", "Microsoft.Resources/subscriptions/resourceGroups/read", "Microsoft.Authorization/*/read"]
+CREDENTIAL = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
+ROLE_ACTIONS = [
+    "Microsoft.Resources/subscriptions/read",
+    "Microsoft.Resources/subscriptions/resourceGroups/read",
+    "Microsoft.Authorization/*/read",
+]
 VERSIONS = {
     "Microsoft.Resources/deployments": "2025-04-01",
     "Microsoft.ManagedIdentity": "2024-11-30",
@@ -96,9 +101,8 @@ class AzureAccount:
     def deploy(self, template: dict[str, Any], name: str = "kit", *, group: str = "", token: str = "", **parameters: Any) -> Answer:
         """Starts a deployment and waits for its end; the deployment as it then stands, or the refusal."""
         where = f"/resourceGroups/{group}" if group else ""
-        body: dict[str, Any] = {
-            "properties": {"mode": "Incremental", "template": template, "parameters": {key: {"value": value} for key, value in parameters.items()}}
-        }
+        given = {key: {"value": value} for key, value in parameters.items()}
+        body: dict[str, Any] = {"properties": {"mode": "Incremental", "template": template, "parameters": given}}
         if not group:
             body["location"] = "westeurope"
         path = f"{where}/providers/Microsoft.Resources/deployments/{name}"
@@ -124,9 +128,7 @@ class AzureAccount:
             "grant_type": "client_credentials",
             "scope": scope,
         }
-        return self.http(
-            "POST", f"/{tenant}/oauth2/v2.0/token", urlencode(form).encode(), Content_Type="application/x-www-form-urlencoded"
-        )
+        return self.http("POST", f"/{tenant}/oauth2/v2.0/token", urlencode(form).encode(), Content_Type="application/x-www-form-urlencoded")
 
     def portal(self, client: str, method: str, path: str, body: object = None, *, version: str = "") -> Answer:
         """A request with a token got by federation."""
@@ -185,7 +187,7 @@ def kit(*, actions: list[str] | None = None, second_credential: bool = False, ch
     if second_credential:
         depends = ["[resourceId('Microsoft.ManagedIdentity/userAssignedIdentities', 'portal-ops')]"]
         if chained:
-            depends.append("[resourceId('Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials', 'portal-ops', 'ops')]")
+            depends.append(f"[resourceId('{CREDENTIAL}', 'portal-ops', 'ops')]")
         inner_resources.append(
             {
                 "type": "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials", "apiVersion": "2024-11-30",

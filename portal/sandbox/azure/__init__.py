@@ -8,7 +8,8 @@ Control, JSON, on the console port (`/_sandbox/azure/...`):
     GET    (nothing)      tenants, subscriptions, faults, the clock
     POST   owner-token    {"subscription", "role": "Owner" | "Contributor" | "Reader" | ...} -> {"token", "tenant", "name", "object_id"}
     POST   tenants        {"id", "name", "domain"}          POST subscriptions {"id", "tenant", "name", "state"}
-    PATCH  subscriptions  {"id", "state": "Enabled" | "Warned" | "Disabled" | "Deleted", "tenant", "registered": [...], "location_denials": [...]}
+    PATCH  subscriptions  {"id", "state": "Enabled" | "Warned" | "PastDue" | "Disabled" | "Deleted", "tenant", "registered": [...],
+                          "location_denials": [...]}
     POST   policies       {"subscription", "kind": "issuers" | "locations", "allowed": [...]}, {"kind": "types", "forbidden": [...]},
                           {"kind": "rule", "name", "properties": {policyRule, parameters}, "parameters": {name: {"value"}}}
     POST   usages         {"subscription", "service": "compute" | "network", "name": "cores", "used": 90, "limit": 100}
@@ -16,6 +17,7 @@ Control, JSON, on the console port (`/_sandbox/azure/...`):
     GET|POST|DELETE faults {"kind", "service": "entra" | "arm", "action": "token" | "Microsoft.X/y/read", "account": tenant | subscription,
                           "count", "seconds": Retry-After or delay}; kinds of portal/sandbox/faults.py, with 401_claims and read_only
     POST   clock          {"seconds": 3600} moves this Azure's clock: tokens expire, propagation ends, deployments go on
+    POST   page-size      {"size": 2} makes every list come in pages; 0: all at once
     POST   revoke         {"client": "*"} forgets access tokens        GET|DELETE journal  every exchange, secrets left out
     POST   reset          back to the demo's tenants; the sandbox's own reset does it too
 

@@ -35,6 +35,7 @@ class AzureControl:
             ("POST", "faults"): lambda _request, values: asdict(world.faults.order(values)),
             ("DELETE", "faults"): self._drop_faults,
             ("POST", "clock"): self._advance,
+            ("POST", "page-size"): self._page,
             ("POST", "revoke"): self._revoke,
             ("GET", "journal"): lambda _request, _values: list(world.journal),
             ("DELETE", "journal"): lambda _request, _values: world.journal.clear(),
@@ -75,7 +76,7 @@ class AzureControl:
 
     def _add_subscription(self, _request: Request, values: Body) -> object:
         made = seed.add_subscription(
-            self.world, values["id"], values["tenant"], values.get("name", values["id"]), values.get("state", "Enabled")
+            self.world, values["id"], values["tenant"], str(values.get("name", values["id"])), str(values.get("state", "Enabled"))
         )
         return asdict(made)
 
@@ -92,7 +93,7 @@ class AzureControl:
         return asdict(found)
 
     def _subscription(self, values: Body) -> Subscription:
-        return self.world.subscriptions[values.get("id", values.get("subscription", "")).lower()]
+        return self.world.subscriptions[str(values.get("id", values.get("subscription", ""))).lower()]
 
     def _owner_token(self, _request: Request, values: Body) -> object:
         """A person's token: the tenant's owner, or somebody with another role at one subscription."""
@@ -107,10 +108,14 @@ class AzureControl:
             seed.forbid_issuers(self.world, number, values["allowed"])
         elif kind == "locations":
             given = {"listOfAllowedLocations": {"value": values["allowed"]}}
-            seed.assign_policy(self.world, number, "allowed-locations", f"{root}/{ALLOWED_LOCATIONS}", given, "Allowed locations")
+            seed.assign_policy(
+                self.world, number, "allowed-locations", f"{root}/{ALLOWED_LOCATIONS}", parameters=given, shown="Allowed locations"
+            )
         elif kind == "types":
             given = {"listOfResourceTypesNotAllowed": {"value": values["forbidden"]}}
-            seed.assign_policy(self.world, number, "forbidden-types", f"{root}/{FORBIDDEN_TYPES}", given, "Not allowed resource types")
+            seed.assign_policy(
+                self.world, number, "forbidden-types", f"{root}/{FORBIDDEN_TYPES}", parameters=given, shown="Not allowed resource types"
+            )
         else:
             seed.add_policy(self.world, number, values["name"], values["properties"], values.get("parameters", {}))
         return {"kind": kind}
@@ -138,6 +143,10 @@ class AzureControl:
     def _advance(self, _request: Request, values: Body) -> object:
         self.world.clock_offset += float(values["seconds"])
         return {"now": self.world.now()}
+
+    def _page(self, _request: Request, values: Body) -> object:
+        self.world.page_size = int(values["size"])
+        return {"size": self.world.page_size}
 
     def _revoke(self, _request: Request, values: Body) -> object:
         """Every access token given out so far is worth nothing; of one application only, when it is named."""

@@ -173,8 +173,8 @@ def _identity(world: World, tenant: Tenant, client: str, sandbox: Sandbox) -> Re
             return identity
     raise EntraError(
         700016,
-        f"Application with identifier '{client}' was not found in the directory '{tenant.name}'. This can happen if the application has not "
-        "been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your "
+        f"Application with identifier '{client}' was not found in the directory '{tenant.name}'. This can happen if the application has "
+        "not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your "
         "authentication request to the wrong tenant.",
         error="unauthorized_client", status=400,
     )  # fmt: skip
@@ -211,9 +211,9 @@ def _match(credentials: list[dict[str, Any]], claims: Mapping[str, Any]) -> None
     if not exact:
         raise EntraError(
             7002138,
-            f"{_unmatched('subject', subject)} The subject matches with case-insensitive comparison, but not with case-sensitive comparison. "
-            "Check your federated identity credential Subject, Audience and Issuer against the presented assertion. See documentation at: "
-            f"{FEDERATION}. See breaking change notification and remediation at: "
+            f"{_unmatched('subject', subject)} The subject matches with case-insensitive comparison, but not with case-sensitive "
+            "comparison. Check your federated identity credential Subject, Audience and Issuer against the presented assertion. See "
+            f"documentation at: {FEDERATION}. See breaking change notification and remediation at: "
             "https://learn.microsoft.com/en-us/entra/identity-platform/reference-breaking-changes#august-2024.",
         )
     if not any(isinstance(audience, str) and audience in known["audiences"] for known in exact):

@@ -47,7 +47,10 @@ def claims_challenge(tenant: str) -> ArmError:
         f'Bearer realm="", authorization_uri="https://login.microsoftonline.com/{tenant}/oauth2/authorize", '
         f'error="insufficient_claims", claims="{claims}"'
     )
-    message = "Continuous access evaluation resulted in claims challenge with result: InteractionRequired and code: TokenIssuedBeforeRevocationTimestamp"
+    message = (
+        "Continuous access evaluation resulted in claims challenge with result: InteractionRequired and code: "
+        "TokenIssuedBeforeRevocationTimestamp"
+    )
     return ArmError(401, "TokenIssuedBeforeRevocationTimestamp", message, headers=[("www-authenticate", challenge)])
 
 

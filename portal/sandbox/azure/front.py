@@ -9,6 +9,7 @@ from typing import Any
 from portal.sandbox import wire
 from portal.sandbox.azure import entra, errors
 from portal.sandbox.azure.arm import router
+from portal.sandbox.azure.arm.call import Call
 from portal.sandbox.azure.deployments import engine
 from portal.sandbox.azure.entra import EntraError
 from portal.sandbox.azure.errors import ArmError
@@ -162,7 +163,7 @@ def _entra_fault(fault: Fault) -> wire.Reply | None:
     return table[fault.kind]() if fault.kind in table else None
 
 
-def _arm_fault(fault: Fault, route: router.Route, call: router.Call) -> wire.Reply | None:
+def _arm_fault(fault: Fault, route: router.Route, call: Call) -> wire.Reply | None:
     number = call.params.get("sub", "")
     reading = call.request.method in router.READING
     table = {

@@ -74,10 +74,10 @@ def add_policy(world: World, subscription: str, name: str, properties: Body, par
     tenant = world.subscriptions[subscription].tenant
     number = f"{scope}/providers/{POLICY}/{name}"
     world.put(Resource(number, POLICY, {"properties": properties}, tenant, world.now()))
-    assign_policy(world, subscription, name, number, parameters, properties.get("displayName", name))
+    assign_policy(world, subscription, name, number, parameters=parameters, shown=properties.get("displayName", name))
 
 
-def assign_policy(world: World, subscription: str, name: str, definition: str, parameters: Body, shown: str) -> None:
+def assign_policy(world: World, subscription: str, name: str, definition: str, *, parameters: Body, shown: str) -> None:
     scope = f"/subscriptions/{subscription}"
     props = {
         "displayName": shown,

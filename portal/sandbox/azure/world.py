@@ -91,6 +91,7 @@ class World:
     group_deletions: dict[str, Body] = field(default_factory=dict)  # job -> {"group", "done_at"}
     seal: str = field(default_factory=lambda: secrets.token_hex(16))  # signs the addresses of operations
     faults: Faults = field(default_factory=lambda: Faults(frozenset(Kind)))
+    page_size: int = 0  # entries of a list in one answer; 0: all
     is_dirty: bool = False  # something changed since the last snapshot
     journal: deque[Body] = field(default_factory=lambda: deque(maxlen=JOURNAL_KEPT))
 
@@ -137,7 +138,18 @@ class World:
     def clear(self) -> None:
         """Everything empty again, the seal too: operations of before are nobody's."""
         fresh = World()
-        for name in ("clock_offset", "tenants", "subscriptions", "resources", "tokens", "group_deletions", "seal", "faults", "journal"):
+        for name in (
+            "clock_offset",
+            "tenants",
+            "subscriptions",
+            "resources",
+            "tokens",
+            "group_deletions",
+            "seal",
+            "faults",
+            "journal",
+            "page_size",
+        ):
             setattr(self, name, getattr(fresh, name))
 
     # --- Snapshots ---

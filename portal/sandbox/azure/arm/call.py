@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from portal.sandbox import wire
 from portal.sandbox.azure import errors, rbac
@@ -119,6 +120,17 @@ def unknown(value: Any, shape: Any, path: str = "") -> Iterator[str]:
 
 def answer(status: int, body: object, *headers: tuple[str, str]) -> wire.Reply:
     return wire.Reply(status, "application/json; charset=utf-8", json.dumps(body).encode(), headers)
+
+
+def listed(call: Call, rows: list[Body]) -> wire.Reply:
+    """A list, or the page of it that was asked for with the address of the next."""
+    size = call.world.page_size
+    start = int(call.query("$skiptoken") or 0)
+    page: Body = {"value": rows[start : start + size] if size else rows}
+    if size and start + size < len(rows):
+        kept = {name: values[0] for name, values in call.request.query.items() if name.lower() != "$skiptoken"}
+        page["nextLink"] = f"{call.origin}{quote(call.request.path)}?{urlencode({**kept, '$skiptoken': str(start + size)})}"
+    return answer(200, page)
 
 
 def nothing(status: int = 200, *headers: tuple[str, str]) -> wire.Reply:

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 from portal.sandbox import wire
 from portal.sandbox.azure import errors
-from portal.sandbox.azure.arm.call import Act, Body, Call, answer, nothing
+from portal.sandbox.azure.arm.call import Act, Body, Call, answer, listed, nothing
 from portal.sandbox.azure.arm.kinds import GROUP, Kind
-from portal.sandbox.azure.arm.links import signed
+from portal.sandbox.azure.arm.links import check, signed
 from portal.sandbox.azure.arm.resources import FILTER, demand_location, demand_unlocked
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.world import Resource, World
@@ -30,7 +30,8 @@ def write(act: Act, number: str, body: Body) -> tuple[int, Resource]:
         raise ArmError(
             400,
             "InvalidResourceGroup",
-            f"The provided resource group name '{name}' has these invalid characters. The name can only be a letter, digit, '-', '.', '(', ')' or '_'.",
+            f"The provided resource group name '{name}' has these invalid characters. "
+            "The name can only be a letter, digit, '-', '.', '(', ')' or '_'.",
         )
     if not body.get("location"):
         raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
@@ -41,7 +42,8 @@ def write(act: Act, number: str, body: Body) -> tuple[int, Resource]:
         raise ArmError(
             409,
             "InvalidResourceGroupLocation",
-            f"Invalid resource group location '{body['location']}'. The Resource group already exists in location '{old.body['location']}'.",
+            f"Invalid resource group location '{body['location']}'. "
+            f"The Resource group already exists in location '{old.body['location']}'.",
         )
     if any(job["group"].lower() == number.lower() and job["done_at"] > act.world.now() for job in act.world.group_deletions.values()):
         raise ArmError(
@@ -90,7 +92,7 @@ def collection(call: Call) -> wire.Reply:
         groups = [
             group for group in groups if group["tags"].get(tags["tagname"]) == tags.get("tagvalue", group["tags"].get(tags["tagname"]))
         ]
-    return answer(200, {"value": groups})
+    return listed(call, groups)
 
 
 def delete(call: Call) -> wire.Reply:
@@ -106,6 +108,7 @@ def delete(call: Call) -> wire.Reply:
 
 
 def deletion(call: Call) -> wire.Reply:
+    check(call.world, call.request)
     job = call.world.group_deletions.get(call["job"])
     if job is None:
         raise ArmError(404, "OperationNotFound", f"The operation '{call['job']}' could not be found.")

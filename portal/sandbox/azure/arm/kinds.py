@@ -16,6 +16,7 @@ from portal.sandbox.sandbox import Sandbox
 
 LOCK = "Microsoft.Authorization/locks"
 POLICY = "Microsoft.Authorization/policyDefinitions"
+POLICY_SET = "Microsoft.Authorization/policySetDefinitions"
 POLICY_ASSIGNMENT = "Microsoft.Authorization/policyAssignments"
 NETWORK = "Microsoft.Network/virtualNetworks"
 GROUP = "Microsoft.Resources/resourceGroups"
@@ -149,7 +150,7 @@ def _complete_role(write: Write) -> None:
                 f"A custom role with the same name already exists in this directory. Use a different name: '{props['roleName']}'.",
             )  # fmt: skip
     now = stamp(write.world.now())
-    entry = {"actions": [], "notActions": [], "dataActions": [], "notDataActions": []}
+    entry: Body = {"actions": [], "notActions": [], "dataActions": [], "notDataActions": []}
     props |= {
         "type": "CustomRole",
         "permissions": [{**entry, **given} for given in props["permissions"]],
@@ -221,7 +222,8 @@ def _check_role(write: Write, role: str) -> None:
         message = f"The specified role definition with ID '{_guid(role).replace('-', '')}' does not exist."
         raise ArmError(404, "RoleDefinitionDoesNotExist", message)
     if custom is not None and not any(rbac.is_within(write.scope, scope) for scope in custom.properties["assignableScopes"]):
-        message = f"The role definition '{custom.properties['roleName']}' cannot be assigned at scope '{write.scope}': it is not among its assignable scopes."
+        name = custom.properties["roleName"]
+        message = f"The role definition '{name}' cannot be assigned at scope '{write.scope}': it is not among its assignable scopes."
         raise ArmError(400, "RoleDefinitionNotAssignableAtScope", message)
 
 
@@ -231,7 +233,8 @@ def _check_principal(write: Write, principal: str, kind: object) -> None:
     if identity is None and any(tenant.owner_id == principal for tenant in write.world.tenants.values()):
         return
     if identity is not None and kind not in {None, "ServicePrincipal"}:
-        message = f"The PrincipalId '{principal.replace('-', '')}' has type 'ServicePrincipal' , which is different from specified PrinciaplType '{kind}'."
+        number = principal.replace("-", "")
+        message = f"The PrincipalId '{number}' has type 'ServicePrincipal' , which is different from specified PrinciaplType '{kind}'."
         raise ArmError(400, "UnmatchedPrincipalType", message)
     is_young = identity is not None and write.world.now() - identity.created_at < write.sandbox.knobs.propagation_seconds
     if kind is None and (identity is None or is_young):
@@ -260,6 +263,10 @@ def _complete_lock(write: Write) -> None:
 def _complete_policy(write: Write) -> None:
     write.properties.setdefault("policyType", "Custom")
     write.properties.setdefault("mode", "Indexed")
+
+
+def _complete_policy_set(write: Write) -> None:
+    write.properties.setdefault("policyType", "Custom")
 
 
 def _complete_policy_assignment(write: Write) -> None:
@@ -322,6 +329,13 @@ KINDS: dict[str, Kind] = {
                 "displayName": str, "description": str, "policyType": str, "mode": str, "metadata": ANY, "parameters": ANY,
                 "policyRule": ANY, "version": str}},
             home="any", complete=_complete_policy, updated=201, listed=False, queries=("$filter", "$top"),
+        ),
+        Kind(
+            POLICY_SET, POLICY_VERSIONS,
+            {"id": str, "name": str, "type": str, "properties": {
+                "displayName": str, "description": str, "policyType": str, "metadata": ANY, "parameters": ANY, "policyDefinitions": ANY,
+                "version": str}},
+            home="any", complete=_complete_policy_set, updated=201, listed=False, queries=("$filter", "$top"),
         ),
         Kind(
             POLICY_ASSIGNMENT, POLICY_VERSIONS,

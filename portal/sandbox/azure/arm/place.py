@@ -38,7 +38,7 @@ def locate(path: str) -> Place | None:
         return None
     scope = "".join(f"/{part}" for part in parts[:index])
     sub = parts[1] if lower[0] == "subscriptions" and len(parts) > 1 else ""
-    group = parts[3] if len(parts) > 3 and lower[2] == "resourcegroups" else ""
+    group = parts[3] if lower[2:3] == ["resourcegroups"] and parts[3:] else ""
     return Place(scope, "/".join([after[0], *types]), names, sub, group, len(types) > len(names))
 
 
@@ -49,9 +49,9 @@ def canonical(world: World, place: Place, kind: Kind) -> str:
 
 
 def canonical_scope(world: World, scope: str, spelling: str = "resourceGroups") -> str:
-    parts = scope.strip("/").split("/")
-    if len(parts) == 2:
-        return f"/subscriptions/{parts[1].lower()}"
+    root, _, number = scope.strip("/").partition("/")
+    if root.lower() == "subscriptions" and "/" not in number:
+        return f"/subscriptions/{number.lower()}"
     found = world.find(scope)
     if found is not None and found.type == GROUP:
         return found.id.replace("/resourceGroups/", f"/{spelling}/")

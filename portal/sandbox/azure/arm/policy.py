@@ -1,6 +1,7 @@
 """Azure Policy, as far as it denies: assigned definitions are asked before a resource is written."""
 
 import json
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -11,6 +12,7 @@ from portal.sandbox.azure.world import Resource, World
 Body = dict[str, Any]
 DEFINITION = "Microsoft.Authorization/policyDefinitions"
 ASSIGNMENT = "Microsoft.Authorization/policyAssignments"
+SET = "Microsoft.Authorization/policySetDefinitions"
 ALLOWED_LOCATIONS = "e56962a6-4747-49cd-b67b-bf8b01975c4c"
 FORBIDDEN_TYPES = "6c112d4e-5bc7-47ae-a041-ea2d9dccd749"
 
@@ -44,20 +46,67 @@ def demand(world: World, number: str, kind: str, body: Body) -> None:
     if kind.startswith("Microsoft.Authorization/"):
         return  # assignments and policies themselves are not evaluated here
     for assignment in world.of_type(ASSIGNMENT):
-        if _denies(world, assignment, number, kind, body):
-            raise refusal(world, assignment, number)
+        if denying := _denies(world, assignment, number, kind, body):
+            raise refusal(world, assignment, denying, number)
 
 
-def _denies(world: World, assignment: Resource, number: str, kind: str, body: Body) -> bool:
+@dataclass(frozen=True)
+class Applied:
+    """One definition with the values it is assigned with, by itself or in an initiative."""
+
+    definition: str
+    parameters: Body
+
+
+def applied(world: World, assignment: Resource) -> list[Applied]:
+    props = assignment.properties
+    given = {name: entry.get("value") for name, entry in (props.get("parameters") or {}).items()}
+    initiative = world.find(props["policyDefinitionId"])
+    if initiative is None or initiative.type != SET:
+        return [Applied(props["policyDefinitionId"], given)]
+    declared = initiative.properties.get("parameters") or {}
+    values = {**{name: entry.get("defaultValue") for name, entry in declared.items()}, **given}
+    return [
+        Applied(
+            member["policyDefinitionId"],
+            {name: _value(entry.get("value"), values) for name, entry in (member.get("parameters") or {}).items()},
+        )
+        for member in initiative.properties["policyDefinitions"]
+    ]
+
+
+def _denies(world: World, assignment: Resource, number: str, kind: str, body: Body) -> str:
+    """The definition that denies, or nothing."""
     props = assignment.properties
     is_here = rbac.is_within(number, props["scope"]) and not any(rbac.is_within(number, at) for at in props.get("notScopes") or [])
     if not is_here or props.get("enforcementMode") == "DoNotEnforce":
-        return False
-    rule, defaults, _name = definition(world, props["policyDefinitionId"])
-    values = {"effect": "Deny", **defaults, **{name: given.get("value") for name, given in (props.get("parameters") or {}).items()}}
-    if str(_value(rule["then"]["effect"], values)).lower() != "deny":
-        return False
-    return _holds(rule["if"], {"id": number, "name": number.rpartition("/")[2], "type": kind, **body}, values)
+        return ""
+    shown = {"id": number, "name": number.rpartition("/")[2], "type": kind, **body}
+    for member in applied(world, assignment):
+        rule, defaults, _name = definition(world, member.definition)
+        values = {"effect": "Deny", **defaults, **member.parameters}
+        if str(_value(rule["then"]["effect"], values)).lower() == "deny" and _holds(rule["if"], shown, values):
+            return member.definition
+    return ""
+
+
+def built_in(number: str) -> Body | None:
+    """One of Microsoft's own definitions, as a GET answers it."""
+    guid = number.lower()
+    if guid not in BUILT_IN:
+        return None
+    name, rule = BUILT_IN[guid]
+    names = ("listOfAllowedLocations",) if guid == ALLOWED_LOCATIONS else ("listOfResourceTypesNotAllowed", "effect")
+    parameters = {name: {"type": "String" if name == "effect" else "Array"} for name in names}
+    properties = {
+        "displayName": name,
+        "policyType": "BuiltIn",
+        "mode": "Indexed",
+        "version": "1.0.0",
+        "parameters": parameters,
+        "policyRule": rule,
+    }
+    return {"id": f"/providers/{DEFINITION}/{guid}", "name": guid, "type": DEFINITION, "properties": properties}
 
 
 def definition(world: World, number: str) -> tuple[Body, Body, str]:
@@ -91,7 +140,7 @@ def _holds(rule: Body, resource: Body, parameters: Body) -> bool:
     found = _field(rule["field"], resource)
     name, given = next((name, value) for name, value in rule.items() if name != "field")
     wanted = _value(given, parameters)
-    return OPERATORS[name.lower()](found, wanted)
+    return bool(OPERATORS[name.lower()](found, wanted))
 
 
 def _field(name: str, resource: Body) -> Any:
@@ -127,11 +176,11 @@ OPERATORS: dict[str, Any] = {
 }
 
 
-def refusal(world: World, assignment: Resource, number: str) -> ArmError:
+def refusal(world: World, assignment: Resource, denying: str, number: str) -> ArmError:
     props = assignment.properties
-    _rule, _defaults, shown = definition(world, props["policyDefinitionId"])
+    _rule, _defaults, shown = definition(world, denying)
     named = {"name": props.get("displayName") or assignment.name, "id": assignment.id}
-    defined = {"name": shown, "id": props["policyDefinitionId"], "version": "1.0.0"}
+    defined = {"name": shown, "id": denying, "version": "1.0.0"}
     target = number.rpartition("/")[2]
     info = {
         "policyDefinitionDisplayName": shown,
@@ -139,8 +188,8 @@ def refusal(world: World, assignment: Resource, number: str) -> ArmError:
         "policyAssignmentName": assignment.name,
         "policyAssignmentDisplayName": props.get("displayName") or assignment.name,
         "policyAssignmentScope": props["scope"],
-        "policyDefinitionId": props["policyDefinitionId"],
-        "policyDefinitionName": props["policyDefinitionId"].rpartition("/")[2],
+        "policyDefinitionId": denying,
+        "policyDefinitionName": denying.rpartition("/")[2],
         "policyDefinitionEffect": "deny",
         "policyAssignmentParameters": props.get("parameters") or {},
     }

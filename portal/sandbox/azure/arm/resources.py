@@ -1,12 +1,13 @@
 """Reading, writing, deleting and listing resources: what a request does, and what a deployment does for its author."""
 
 import re
+from http import HTTPStatus
 from typing import Any
 
 from portal.sandbox import wire
 from portal.sandbox.azure import errors, rbac
 from portal.sandbox.azure.arm import policy
-from portal.sandbox.azure.arm.call import Act, Body, Call, answer, nothing
+from portal.sandbox.azure.arm.call import Act, Body, Call, answer, listed, nothing
 from portal.sandbox.azure.arm.kinds import GROUP, LOCK, POLICY_ASSIGNMENT, Kind, Write, kind_of
 from portal.sandbox.azure.arm.place import Place, canonical, canonical_scope, demand_group, demand_parents, locate
 from portal.sandbox.azure.errors import ArmError
@@ -93,16 +94,23 @@ def missing(place: Place, kind: Kind) -> ArmError:
     return errors.no_resource(kind.name.rpartition("/")[0] + "/" + kind.name.rpartition("/")[2], "/".join(place.names), place.group)
 
 
+def built_in_policy(call: Call) -> wire.Reply:
+    found = policy.built_in(call["name"])
+    if found is None:
+        raise ArmError(404, "PolicyDefinitionNotFound", f"The policy definition '{call['name']}' could not be found.")
+    return answer(200, found)
+
+
 def put(call: Call) -> wire.Reply:
     status, made = write(call, _number(call), call.body, call.api_version)
-    location = (("location", made.id),) if status == 201 else ()
+    location = (("location", made.id),) if status == HTTPStatus.CREATED else ()
     return answer(status, made.answer(), *location)
 
 
 def delete(call: Call) -> wire.Reply:
     number = _number(call)
     found = call.world.find(number)
-    place, kind = _placed(call)
+    _place, kind = _placed(call)
     if found is None:
         return nothing(204)
     demand_unlocked(call.world, found.id, "delete")
@@ -125,7 +133,7 @@ def collection(call: Call) -> wire.Reply:
         demand_group(call.world, place)
         scope = canonical_scope(call.world, place.scope)
     rows = [row for row in _listed(call, kind, scope) if _passes(row, call.query("$filter"), call, scope)]
-    return answer(200, {"value": rows})
+    return listed(call, rows)
 
 
 def _listed(call: Call, kind: Kind, scope: str) -> list[Body]:
@@ -185,7 +193,7 @@ def listed_resources(call: Call) -> wire.Reply:
         kind = kind_of(found.type)
         if kind is not None and kind.listed and found.type != GROUP:
             rows.append({name: value for name, value in found.answer().items() if name in {"id", "name", "type", "location", "tags"}})
-    return answer(200, {"value": [row for row in rows if _is_wanted(row, call)]})
+    return listed(call, [row for row in rows if _is_wanted(row, call)])
 
 
 def _is_wanted(row: Body, call: Call) -> bool:

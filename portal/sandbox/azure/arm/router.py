@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from portal.sandbox import wire
 from portal.sandbox.azure import errors
 from portal.sandbox.azure.arm import groups, resources, subscriptions
 from portal.sandbox.azure.arm.call import Call
-from portal.sandbox.azure.arm.kinds import KINDS, NETWORK_VERSIONS, Kind
+from portal.sandbox.azure.arm.kinds import KINDS, NETWORK_VERSIONS, POLICY_VERSIONS, Kind
 from portal.sandbox.azure.arm.links import SIGNED
 from portal.sandbox.azure.arm.place import locate
 from portal.sandbox.azure.deployments import engine
@@ -36,10 +36,9 @@ class Route:
     kind: str
     queries: tuple[str, ...] = ()
     is_slow: bool = False  # fetches something: on a thread
-    namespace: str = field(default="")
 
 
-def _route(
+def _route(  # noqa: PLR0917 - a table reads better without the names
     method: str, pattern: str, action: str, handler: Handler, versions: tuple[str, ...], kind: str, *queries: str, slow: bool = False
 ) -> Route:
     return Route(method, re.compile(pattern, re.IGNORECASE), action, handler, versions, kind, queries, slow)
@@ -141,6 +140,14 @@ def _routes() -> list[Route]:
         _route("PATCH", GROUP, f"{group}/write", groups.patch, groups.VERSIONS, group),
         _route("DELETE", GROUP, f"{group}/delete", groups.delete, groups.VERSIONS, group, "forceDeletionTypes"),
         _route("GET", rf"{SUB}/operationresults/(?P<job>[^/]+)", PLAIN, groups.deletion, groups.VERSIONS, group, *SIGNED),
+        _route(
+            "GET",
+            r"/providers/microsoft\.authorization/policydefinitions/(?P<name>[^/]+)",
+            PLAIN,
+            resources.built_in_policy,
+            POLICY_VERSIONS,
+            "Microsoft.Authorization/policyDefinitions",
+        ),
         _usage_route("Microsoft.Compute", subscriptions.COMPUTE_VERSIONS),
         _usage_route("Microsoft.Network", NETWORK_VERSIONS),
     ]
@@ -184,13 +191,13 @@ def authenticate(world: World, request: Request) -> Token:
 
 
 def _tenant_of(world: World, path: str) -> str:
-    parts = path.strip("/").split("/")
-    if len(parts) < 2 or parts[0].lower() != "subscriptions":
-        return "common"
-    subscription = world.subscription(parts[1])
-    if subscription is None:
-        raise errors.no_subscription(parts[1])
-    return subscription.tenant
+    match path.strip("/").split("/"):
+        case [root, number, *_rest] if root.lower() == "subscriptions":
+            subscription = world.subscription(number)
+            if subscription is None:
+                raise errors.no_subscription(number)
+            return subscription.tenant
+    return "common"
 
 
 def prepare(world: World, sandbox: Sandbox, request: Request, origin: str) -> tuple[Route, Call]:
@@ -227,7 +234,7 @@ def _check_query(call: Call, route: Route) -> None:
     if call.api_version not in route.versions:
         call.violate("api-version", call.api_version)
         raise errors.bad_api_version(route.kind, call.api_version, route.versions)
-    known = {"api-version", *(name.lower() for name in route.queries)}
+    known = {"api-version", *({"$skiptoken"} if call.world.page_size else ()), *(name.lower() for name in route.queries)}
     for name in set(given) - known:
         call.violate("query", given[name])
         raise ArmError(400, "InvalidQueryParameter", f"The query parameter '{given[name]}' is not supported for this request.")

@@ -2,7 +2,7 @@
 
 from portal.sandbox import wire
 from portal.sandbox.azure import errors, rbac
-from portal.sandbox.azure.arm.call import Body, Call, answer
+from portal.sandbox.azure.arm.call import Body, Call, answer, listed
 from portal.sandbox.azure.arm.kinds import KINDS
 from portal.sandbox.azure.arm.resources import LOCATIONS
 from portal.sandbox.azure.errors import ArmError
@@ -64,7 +64,7 @@ def shown(subscription: Subscription, world: World) -> Body:
 def collection(call: Call) -> wire.Reply:
     """Those of the token's tenant in which the caller has any role at all."""
     rows = [shown(found, call.world) for found in call.world.subscriptions.values() if found.state != "Deleted" and _is_seen(call, found)]
-    return answer(200, {"value": rows, "count": {"type": "Total", "value": len(rows)}})
+    return listed(call, rows)
 
 
 def _is_seen(call: Call, subscription: Subscription) -> bool:
@@ -84,7 +84,7 @@ def get(call: Call) -> wire.Reply:
 
 def tenants(call: Call) -> wire.Reply:
     found = [_tenant(call.world.tenants[call.token.tenant])]
-    return answer(200, {"value": found})
+    return listed(call, found)
 
 
 def _tenant(tenant: Tenant) -> Body:
@@ -102,7 +102,7 @@ def _tenant(tenant: Tenant) -> Body:
 
 def locations(call: Call) -> wire.Reply:
     offered = {name: words for name, words in LOCATIONS.items() if name not in call.subscription.location_denials}
-    return answer(200, {"value": [_location(call.subscription, name, *words) for name, words in offered.items()]})
+    return listed(call, [_location(call.subscription, name, *words) for name, words in offered.items()])
 
 
 def _location(subscription: Subscription, name: str, display: str, geography: str) -> Body:
@@ -171,7 +171,7 @@ def provider(call: Call) -> wire.Reply:
 
 
 def providers(call: Call) -> wire.Reply:
-    return answer(200, {"value": [_provider(call, name) for name in NAMESPACES]})
+    return listed(call, [_provider(call, name) for name in NAMESPACES])
 
 
 def register(call: Call) -> wire.Reply:
@@ -200,7 +200,7 @@ def permissions(call: Call) -> wire.Reply:
             raise errors.no_group(call["rg"])
     held = call.holds(scope)
     rows = [{name: entry.get(name) or [] for name in ("actions", "notActions", "dataActions", "notDataActions")} for entry in held]
-    return answer(200, {"value": rows})
+    return listed(call, rows)
 
 
 def usages(call: Call) -> wire.Reply:
@@ -209,14 +209,15 @@ def usages(call: Call) -> wire.Reply:
         raise ArmError(
             400,
             "NoRegisteredProviderFound",
-            f"No registered resource provider found for location '{location}' and API version '{call.api_version}' for type 'locations/usages'.",
+            f"No registered resource provider found for location '{location}' and API version '{call.api_version}' "
+            "for type 'locations/usages'.",
         )
     changed = call.subscription.usages.get(kind, {})
     rows = []
-    for name, (words, used, limit) in USAGES[kind].items():
-        used, limit = changed.get(name, [used, limit])
+    for name, (words, *usual) in USAGES[kind].items():
+        used, limit = changed.get(name, usual)
         row = {"unit": UNITS, "currentValue": used, "limit": limit, "name": {"value": name, "localizedValue": words}}
         if kind == "network":
             row["id"] = f"{call.subscription.scope}/providers/Microsoft.Network/locations/{location}/usages/{name}"
         rows.append(row)
-    return answer(200, {"value": rows})
+    return listed(call, rows)

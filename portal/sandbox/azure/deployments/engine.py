@@ -160,8 +160,8 @@ def _nested(world: World, sandbox: Sandbox, deployment: Resource, entry: Planned
 
 def _start_nested(act: Act, deployment: Resource, template: Template, entry: Planned) -> None:
     properties, given = nested_properties(template, entry)
-    preflight(act, prepare(act.world, entry.id, properties["template"], given, ""))
-    start(act.world, entry.id, properties, given, deployment.under["by"], deployment.under["client"], parent=deployment.id)
+    preflight(act, prepare(act.world, entry.id, properties["template"], given))
+    start(act.world, entry.id, properties, given, by=deployment.under["by"], client=deployment.under["client"], parent=deployment.id)
 
 
 # --- Start and end ---
@@ -172,16 +172,16 @@ def start(
     number: str,
     properties: Body,
     given: Body,
+    *,
     by: str,
     client: str,
-    *,
     parent: str = "",
     location: str = "",
     pace: float = 0.0,
 ) -> Resource:
     """A deployment accepted. Its template has been looked at already."""
     now = world.now()
-    shown = {
+    shown: Body = {
         "templateHash": template_hash(properties["template"]),
         "mode": "Incremental",
         "provisioningState": "Accepted",
@@ -246,7 +246,10 @@ def _finish(world: World, deployment: Resource) -> None:
         try:
             shown["outputs"] = _outputs(template)
         except (ArmError, TemplateError) as problem:
-            message = f"Unable to evaluate template outputs: '{', '.join(template.body['outputs'])}'. Please see error details and deployment operations. Please see https://aka.ms/arm-common-errors for usage details."
+            message = (
+                f"Unable to evaluate template outputs: '{', '.join(template.body['outputs'])}'. Please see error details and deployment "
+                "operations. Please see https://aka.ms/arm-common-errors for usage details."
+            )
             code = problem.code if isinstance(problem, ArmError) else "DeploymentOutputEvaluationFailed"
             state["errors"].append({"code": code, "message": str(problem)})
             shown |= {

@@ -218,7 +218,8 @@ def _demand_order(planned: list[Planned]) -> None:
         ready = [entry for entry in left if entry.depends <= done]
         if not ready:
             raise invalid(
-                f"Circular dependency detected on resource: '{left[0].id}'. Please see https://aka.ms/arm-syntax-resources for usage details."
+                f"Circular dependency detected on resource: '{left[0].id}'. "
+                "Please see https://aka.ms/arm-syntax-resources for usage details."
             )
         done |= {entry.key for entry in ready}
         left = [entry for entry in left if entry.key not in done]

@@ -47,9 +47,9 @@ def _demand_right(act: Act, entry: Planned) -> None:
         raise ArmError(
             403,
             "InvalidTemplateDeployment",
-            f"The template deployment failed with error: 'Authorization failed for template resource '{entry.name}' of type '{entry.type}'. "
-            f"The client '{act.token.client}' with object id '{act.token.object_id}' does not have permission to perform action "
-            f"'{kind}/write' at scope '{entry.id}'.'.",
+            f"The template deployment failed with error: 'Authorization failed for template resource '{entry.name}' of type "
+            f"'{entry.type}'. The client '{act.token.client}' with object id '{act.token.object_id}' does not have permission to perform "
+            f"action '{kind}/write' at scope '{entry.id}'.'.",
         )
 
 
@@ -84,6 +84,6 @@ def _preflight_nested(act: Act, template: Template, entry: Planned, coming: dict
         _demand_right(act, entry)
     try:
         properties, given = nested_properties(template, entry)
-        preflight(act, prepare(act.world, entry.id, properties["template"], given, "", coming.get(scope.lower())))
+        preflight(act, prepare(act.world, entry.id, properties["template"], given, coming=coming.get(scope.lower())))
     except NotYetError:
         return

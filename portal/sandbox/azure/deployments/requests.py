@@ -7,7 +7,7 @@ from uuid import uuid4
 from portal.sandbox import wire
 from portal.sandbox.azure import errors
 from portal.sandbox.azure.arm import links
-from portal.sandbox.azure.arm.call import ANY, Body, Call, answer, nothing, read_json
+from portal.sandbox.azure.arm.call import ANY, Body, Call, answer, listed, nothing, read_json
 from portal.sandbox.azure.arm.kinds import DEPLOYMENT
 from portal.sandbox.azure.deployments import engine
 from portal.sandbox.azure.deployments.preflight import preflight
@@ -68,9 +68,9 @@ def put(call: Call) -> wire.Reply:
             f"The deployment with resource id '{number}' cannot be saved, because this would overwrite an existing deployment which is "
             "still active. Please see https://aka.ms/arm-deploy for usage details.",
         )
-    preflight(call, prepare(call.world, number, body["template"], given, location))
+    preflight(call, prepare(call.world, number, body["template"], given, location=location))
     pace = call.sandbox.knobs.pace_seconds
-    made = engine.start(call.world, number, body, given, call.token.object_id, call.token.client, location=location, pace=pace)
+    made = engine.start(call.world, number, body, given, by=call.token.object_id, client=call.token.client, location=location, pace=pace)
     if call.body.get("tags"):
         made.body["tags"] = call.body["tags"]
     made.under["operation"] = f"085{uuid4().int % 10**17:017d}"
@@ -85,7 +85,8 @@ def _demand_location(call: Call, location: str, old: Resource | None) -> None:
         raise ArmError(
             409,
             "InvalidDeploymentLocation",
-            f"Invalid deployment location '{location}'. The deployment '{call['name']}' already exists in location '{old.body.get('location')}'.",
+            f"Invalid deployment location '{location}'. "
+            f"The deployment '{call['name']}' already exists in location '{old.body.get('location')}'.",
         )
 
 
@@ -158,7 +159,7 @@ def download(origins: dict[str, str], uri: str) -> bytes:
 def validate(call: Call) -> wire.Reply:
     number = _number(call)
     body, given = _read(call)
-    template = prepare(call.world, number, body["template"], given, str(call.body.get("location") or ""))
+    template = prepare(call.world, number, body["template"], given, location=str(call.body.get("location") or ""))
     planned = preflight(call, template)
     properties = {
         "templateHash": engine.template_hash(body["template"]),
@@ -185,11 +186,11 @@ def head(call: Call) -> wire.Reply:
 def collection(call: Call) -> wire.Reply:
     scope = f"{scope_of(call)}/providers/{DEPLOYMENT}/".lower()
     found = [made.answer() for made in call.world.of_type(DEPLOYMENT) if made.id.lower().startswith(scope)]
-    return answer(200, {"value": sorted(found, key=lambda made: made["properties"]["timestamp"], reverse=True)})
+    return listed(call, sorted(found, key=lambda made: made["properties"]["timestamp"], reverse=True))
 
 
 def operations(call: Call) -> wire.Reply:
-    return answer(200, {"value": list(_demand(call).under["operations"].values())})
+    return listed(call, list(_demand(call).under["operations"].values()))
 
 
 def operation(call: Call) -> wire.Reply:

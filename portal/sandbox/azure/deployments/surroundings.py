@@ -16,10 +16,12 @@ def invalid(message: str) -> ArmError:
 
 
 def template_of(world: World, deployment: Resource) -> Template:
-    return prepare(world, deployment.id, deployment.under["template"], deployment.under["given"], deployment.body.get("location", ""))
+    return prepare(
+        world, deployment.id, deployment.under["template"], deployment.under["given"], location=deployment.body.get("location", "")
+    )
 
 
-def prepare(world: World, number: str, template: Body, given: Body, location: str, coming: Body | None = None) -> Template:
+def prepare(world: World, number: str, template: Body, given: Body, *, location: str = "", coming: Body | None = None) -> Template:
     """A template in its surroundings; `coming` is the group that will be there. Raises ArmError for what is wrong with it already."""
     scope = number[: number.lower().rindex("/providers/microsoft.resources/deployments/")]
     subscription = world.subscriptions[scope.split("/")[2].lower()]
@@ -31,7 +33,9 @@ def prepare(world: World, number: str, template: Body, given: Body, location: st
     }
     around = Surroundings(
         scope=group.id if group is not None else scope,
-        subscription={"id": subscription.scope, "subscriptionId": subscription.id, "tenantId": subscription.tenant, "displayName": subscription.name},
+        subscription={
+            "id": subscription.scope, "subscriptionId": subscription.id, "tenantId": subscription.tenant, "displayName": subscription.name,
+        },
         group=group.answer() if group is not None else coming,
         deployment=about,
         tenant={"tenantId": subscription.tenant, "countryCode": "DE", "displayName": world.tenants[subscription.tenant].name},

@@ -20,7 +20,8 @@ KINDS: dict[str, tuple[type, ...]] = {
     "array": (list,),
 }
 TEMPLATE_KEYS = {
-    "$schema", "contentVersion", "apiProfile", "metadata", "parameters", "variables", "functions", "resources", "outputs", "languageVersion",
+    "$schema", "contentVersion", "apiProfile", "metadata", "parameters", "variables", "functions", "resources", "outputs",
+    "languageVersion",
 }  # fmt: skip
 
 
@@ -52,22 +53,23 @@ class Template:
             raise TemplateError(f"The template has members that are not played here: {', '.join(unknown)}.")
         if self.body.get("functions"):
             raise TemplateError("User-defined functions are not played here.")
-        self.parameters = self._parameters()
+        self._read_parameters()
 
     # --- Parameters ---
 
-    def _parameters(self) -> Body:
+    def _read_parameters(self) -> None:
         declared: Body = self.body.get("parameters") or {}
         known = {name.lower(): name for name in declared}
         strange = [name for name in self.given if name.lower() not in known]
         if strange:
-            words = f"The following parameters were supplied, but do not correspond to any parameters defined in the template: '{', '.join(strange)}'."
-            raise TemplateError(f"{words} The parameters defined in the template are: '{', '.join(declared)}'.")
+            raise TemplateError(
+                "The following parameters were supplied, but do not correspond to any parameters defined in the template: "
+                f"'{', '.join(strange)}'. The parameters defined in the template are: '{', '.join(declared)}'."
+            )
         given = {known[name.lower()]: value for name, value in self.given.items()}
         self.parameters: Body = {}
         for name, shape in declared.items():
             self.parameters[name] = self._parameter(name, shape, given)
-        return self.parameters
 
     def _parameter(self, name: str, shape: Body, given: Body) -> Any:
         if name in given:
@@ -87,7 +89,8 @@ class Template:
         if not isinstance(value, KINDS[kind]) or (kind == "int" and isinstance(value, bool)):
             raise TemplateError(
                 f"The provided value for the template parameter '{name}' is not valid. Expected a value of type '{kind.title()}', "
-                f"but received a value of type '{type(value).__name__}'. Please see https://aka.ms/arm-create-parameter-file for usage details."
+                f"but received a value of type '{type(value).__name__}'. "
+                "Please see https://aka.ms/arm-create-parameter-file for usage details."
             )
         self._check(name, shape, value)
         return value
@@ -139,9 +142,8 @@ class Template:
                 return next(value for name, value in of.items() if name.lower() == str(index).lower())
             return of[index]
         except (StopIteration, KeyError, IndexError, TypeError):
-            raise TemplateError(
-                f"The language expression property '{index}' doesn't exist, available properties are '{', '.join(of) if isinstance(of, dict) else ''}'."
-            ) from None
+            known = ", ".join(of) if isinstance(of, dict) else ""
+            raise TemplateError(f"The language expression property '{index}' doesn't exist, available properties are '{known}'.") from None
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> Any:
         asked = getattr(self, f"_do_{name}", None)

@@ -73,7 +73,8 @@ def _resource(scope: str, kind: str, names: tuple[str, ...]) -> str:
     namespace, *types = kind.split("/")
     if len(types) != len(names):
         raise TemplateError(
-            f"Unable to evaluate template language function 'resourceId': the type '{kind}' requires '{len(types)}' resource name argument(s)."
+            f"Unable to evaluate template language function 'resourceId': the type '{kind}' requires '{len(types)}' resource name "
+            "argument(s)."
         )
     return f"{scope}/providers/{namespace}/" + "/".join(f"{word}/{name}" for word, name in zip(types, names, strict=True))
 
@@ -153,10 +154,11 @@ def resource_id(scope: str, group_scope: str, arguments: tuple[Any, ...]) -> str
         raise TemplateError("Unable to evaluate template language function 'resourceId': the type is missing.")
     before, kind, names = arguments[:at], str(arguments[at]), tuple(map(str, arguments[at + 1 :]))
     subscription = "/".join(scope.split("/")[:3])
-    if len(before) == 2:
-        group_scope = f"/subscriptions/{before[0]}/resourceGroups/{before[1]}"
-    elif len(before) == 1:
-        group_scope = f"{subscription}/resourceGroups/{before[0]}"
+    match before:
+        case (number, group):
+            group_scope = f"/subscriptions/{number}/resourceGroups/{group}"
+        case (group,):
+            group_scope = f"{subscription}/resourceGroups/{group}"
     if kind.lower() == "microsoft.resources/resourcegroups":
         return f"{subscription}/resourceGroups/{names[0]}"
     return _resource(group_scope, kind, names)
