@@ -22,8 +22,12 @@ LABELS = {
 }
 
 
+# What the validators check (AUTH_PASSWORD_VALIDATORS), in one sentence instead of a list.
+PASSWORD_HELP = _("At least 12 characters. Not one that many people use, and not like your name or address.")
+
+
 class OurLabels(forms.BaseForm):
-    """Mixed into an allauth form: renames its fields, drops placeholders."""
+    """Mixed into an allauth form: renames its fields, drops placeholders, says briefly what a password needs."""
 
     labels: dict[str, Any] = {}
 
@@ -32,6 +36,8 @@ class OurLabels(forms.BaseForm):
         for name, field in self.fields.items():
             field.widget.attrs.pop("placeholder", None)
             field.label = (LABELS | self.labels).get(name, field.label)
+            if name == "password1":
+                field.help_text = PASSWORD_HELP
 
 
 class LoginForm(OurLabels, account.LoginForm):  # type: ignore[misc]  # allauth is untyped

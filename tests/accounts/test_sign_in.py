@@ -135,7 +135,10 @@ def test_confirmation_sent_again_answers_the_same_for_a_known_address(client, ma
     for email in ("Dora@People.example", "Known@People.example"):
         visitor = Client()
         pages = [visitor.post(reverse("account_signup"), NEW | {"email": email}, follow=True)]
-        pages += [visitor.get(reverse("account_email_verification_sent")), visitor.post(reverse("accounts:confirmation_resend"), follow=True)]
+        pages += [
+            visitor.get(reverse("account_email_verification_sent")),
+            visitor.post(reverse("accounts:confirmation_resend"), follow=True),
+        ]
         cache.clear()
         pages.append(visitor.post(reverse("accounts:confirmation_resend"), follow=True))
         said.append([re.sub(r"\b\w{64}\b", "", page.text) for page in pages])  # without the tokens against forgery
