@@ -71,17 +71,20 @@ class Visit:
 class Console:
     """Everything under /console/, and the address `/` itself."""
 
-    def __init__(self, front: "Front", sandbox: Sandbox) -> None:
+    def __init__(self, front: "Front", sandbox: Sandbox, shell: Callable[[Request], Awaitable[wire.Reply]]) -> None:
         from portal.sandbox.console import cloudformation, iam  # noqa: PLC0415 - both need Visit from here
 
         self.front = front
         self.sandbox = sandbox
+        self.shell = shell
         self.views: dict[str, View] = {**cloudformation.VIEWS, **iam.VIEWS}
 
     async def __call__(self, request: Request) -> wire.Reply:
         path = request.path.removeprefix("/console").strip("/")
         if path.startswith("static/"):
             return _static(path.removeprefix("static/"))
+        if path.startswith("shell/"):
+            return await self.shell(request)
         open_pages = {"": lambda _request: redirect("/console/cloudformation/stacks"), "signin": _sign_in, "cloudformation/home": _home}
         if path in open_pages:
             return open_pages[path](request)

@@ -42,7 +42,7 @@ def page(title: str, body: Markup, *, banner: str, navigation: Markup = NOTHING,
         """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
-<link rel="stylesheet" href="/console/static/console.css"><script src="/console/static/console.js" defer></script></head>
+<link rel="stylesheet" href="/console/static/console.css"><script src="/console/static/console.js" defer></script>{reload}</head>
 <body{refresh}><a class="skip" href="#main">Skip to content</a>
 <aside class="played" aria-label="About this page"><p>{banner}</p></aside>
 {navigation}
@@ -52,6 +52,7 @@ def page(title: str, body: Markup, *, banner: str, navigation: Markup = NOTHING,
         body=body,
         banner=banner,
         navigation=navigation,
+        reload=Markup('<noscript><meta http-equiv="refresh" content="2"></noscript>') if refresh else NOTHING,
         refresh=Markup(' data-refresh="2000"') if refresh else Markup(""),
     )
     return wire.Reply(status, "text/html; charset=utf-8", html.encode(), HEADERS)

@@ -9,7 +9,7 @@ Control, JSON, at `/_sandbox/gcp/` of the customer's port:
 
 GET    /                  clock, knobs, projects, faults
 POST   knobs              {"propagation_seconds": 3, "operation_seconds": 2}
-POST   clock              {"advance": 3600}: tokens, conditions, soft deletes and operations follow; tokens of the issuer too
+POST   clock              {"advance": 3600}: access tokens, conditions, soft deletes, operations follow
 POST   owner-token        {"project": "acme-data-prod"} or {"email": "viewer@acme.example"} -> {"token", "email"}
 GET    projects           all of them, deleted ones too
 POST   projects           {"id", "owner", "number"?, "organization"?, "services"?}

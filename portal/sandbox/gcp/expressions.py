@@ -1,7 +1,8 @@
 """The part of CEL that is played here, for IAM conditions, attribute conditions and attribute mappings.
 
 `a.b == 'x'`, `!=`, `<`, `<=`, `>`, `>=`, `in [..]`, `&&`, `||`, `!`, brackets, `timestamp(..)`, `.startsWith(..)`, `.endsWith(..)`,
-`.hasOnly([..])`, `api.getAttribute(name, default)`. What is beyond raises ExpressionError: a test must not pass on a guess.
+`.extract('/a/{name}')`, `.hasOnly([..])`, `api.getAttribute(name, default)`. What is beyond raises ExpressionError: a test must not pass
+on a guess.
 """
 
 import datetime as dt
@@ -194,9 +195,20 @@ def _get_attribute(attributes: Attributes, name: str, default: Any) -> Any:
     return attributes.values.get(name, default)
 
 
+def _extract(text: str, template: str) -> str:
+    """`'/clusters/{name}'` gives what stands between the two fixed parts, and "" where they do not occur."""
+    before, _, rest = template.partition("{")
+    after = rest.partition("}")[2]
+    _, found, value = text.partition(before)
+    if not found or (after and after not in value):
+        return ""
+    return value.partition(after)[0] if after else value
+
+
 METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "startsWith": (1, lambda text, start: str(text).startswith(start)),
     "endsWith": (1, lambda text, ending: str(text).endswith(ending)),
+    "extract": (1, _extract),
     "hasOnly": (1, lambda found, allowed: set(found) <= set(allowed)),
     "getAttribute": (2, _get_attribute),
 }

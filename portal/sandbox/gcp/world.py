@@ -7,6 +7,7 @@ import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+ALPHABETS = str.maketrans("-_", "+/")
 SOFT_DELETE_SECONDS = 30 * 86400.0
 # What a new project has without asking, of what is played here.
 FIRST_SERVICES = ("serviceusage.googleapis.com", "logging.googleapis.com", "monitoring.googleapis.com", "storage.googleapis.com")
@@ -171,11 +172,12 @@ def whole_stamp(moment: float) -> str:
 
 
 def fresh_etag() -> str:
-    """Written the same in both alphabets of base64: Google compares the bytes, and gcloud hands them back in the other alphabet."""
-    while True:
-        text = base64.b64encode(b"\x07\x06" + secrets.token_bytes(6)).decode()
-        if "+" not in text and "/" not in text:
-            return text
+    return base64.b64encode(b"\x07\x06" + secrets.token_bytes(6)).decode()
+
+
+def is_same_etag(one: str, other: str) -> bool:
+    """Bytes count, not letters: gcloud hands them back in the other alphabet of base64."""
+    return one.translate(ALPHABETS) == other.translate(ALPHABETS)
 
 
 def fresh_number(digits: int) -> str:

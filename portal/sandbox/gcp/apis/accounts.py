@@ -7,7 +7,7 @@ from portal.sandbox.gcp.access import Target, is_allowed, project_target
 from portal.sandbox.gcp.apis import policies
 from portal.sandbox.gcp.errors import conflict, denied, invalid, missing, taken
 from portal.sandbox.gcp.methods import PAGING, Call, Params, method
-from portal.sandbox.gcp.world import SOFT_DELETE_SECONDS, Resource, World, fresh_etag, fresh_number
+from portal.sandbox.gcp.world import SOFT_DELETE_SECONDS, Resource, World, fresh_etag, fresh_number, is_same_etag
 
 ACCOUNT_ID = re.compile(r"[a-z](?:[-a-z0-9]{4,28}[a-z0-9])")
 DISPLAY_NAME_LENGTH, DESCRIPTION_LENGTH = 100, 256
@@ -90,7 +90,7 @@ def list_accounts(call: Call) -> dict[str, Any]:
 )  # fmt: skip
 def patch(call: Call) -> dict[str, Any]:
     found, given = _found(call), call.body.get("serviceAccount", {})
-    if given.get("etag", found.body["etag"]) != found.body["etag"]:
+    if not is_same_etag(given.get("etag", found.body["etag"]), found.body["etag"]):
         raise conflict()
     texts = _texts(given)
     for field in call.mask():

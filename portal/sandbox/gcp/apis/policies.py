@@ -11,7 +11,7 @@ from portal.sandbox.gcp.access import GRANTED_ROLES, Target, compile_condition, 
 from portal.sandbox.gcp.errors import GoogleError, conflict, denied, invalid
 from portal.sandbox.gcp.expressions import ExpressionError
 from portal.sandbox.gcp.methods import ANY, Call
-from portal.sandbox.gcp.world import PolicyVersion, World, fresh_etag
+from portal.sandbox.gcp.world import PolicyVersion, World, fresh_etag, is_same_etag
 
 CONDITIONS_VERSION = 3
 EXPRESSION = {"expression": str, "title": str, "description": str, "location": str}
@@ -63,7 +63,7 @@ def write_policy(call: Call, permission: str) -> dict[str, Any]:
         call.violate("policy.auditConfigs")
         raise GoogleError("UNIMPLEMENTED", "Audit configurations are not played here.")
     current = newest(world, name)
-    if given.get("etag") and given["etag"] != current.etag:
+    if given.get("etag") and not is_same_etag(given["etag"], current.etag):
         raise conflict()
     bindings = [_checked_binding(call, binding, given.get("version", 1)) for binding in given.get("bindings", [])]
     bindings = _merged(binding for binding in bindings if binding["members"])

@@ -7,7 +7,7 @@ from portal.sandbox.gcp import roles
 from portal.sandbox.gcp.access import Target, is_allowed, project_target
 from portal.sandbox.gcp.errors import GoogleError, conflict, denied, invalid, missing, taken
 from portal.sandbox.gcp.methods import PAGING, Call, Params, method, of_nothing
-from portal.sandbox.gcp.world import Resource, World, fresh_etag
+from portal.sandbox.gcp.world import Resource, World, fresh_etag, is_same_etag
 
 ROLE_ID = re.compile(r"[a-zA-Z0-9_.]{3,64}")
 # With an endpoint override, gcloud names the endpoint instead of the host.
@@ -92,7 +92,7 @@ def patch(call: Call) -> dict[str, Any]:
     found = _found(call)
     if not found.is_live:
         raise GoogleError("FAILED_PRECONDITION", f"You can't update the role {found.body['name']}: it is deleted.")
-    if call.body.get("etag", found.body["etag"]) != found.body["etag"]:
+    if not is_same_etag(call.body.get("etag", found.body["etag"]), found.body["etag"]):
         raise conflict()
     checked = _checked(call.body)
     for field in call.mask() or ["title", "description", "stage", "includedPermissions"]:
@@ -108,7 +108,7 @@ def patch(call: Call) -> dict[str, Any]:
 @method(f"{API}.delete", f"DELETE {ONE}", permission="iam.roles.delete", on=of_role, query=("etag",))
 def delete(call: Call) -> dict[str, Any]:
     found = _found(call)
-    if call.one("etag") and call.one("etag") != found.body["etag"]:
+    if call.one("etag") and not is_same_etag(call.one("etag"), found.body["etag"]):
         raise conflict()
     if found.is_live:
         found.deleted_at = call.world.now()

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,8 @@ async def exchange(call: Call) -> dict[str, Any]:
     attributes = _mapped(call, claims, provider.body.get("attributeMapping", {}))
     _check_condition(claims, attributes, provider.body.get("attributeCondition", ""))
     world, now = call.world, call.world.now()
-    seconds = int(min(LONGEST_SECONDS, claims["exp"] - now))
+    # Never longer than the token it came from, which counts by the issuer's clock: the machine's, not the one that control moves.
+    seconds = int(min(LONGEST_SECONDS, claims["exp"] - time.time()))
     text = fresh_secret("ya29.d.")
     world.tokens[text] = Token("federated", *_identities(found, attributes), expires_at=now + seconds, consumer=found.group("number"))
     return {"access_token": text, "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer", "expires_in": seconds}
@@ -80,7 +82,7 @@ def _provider(world: World, found: re.Match[str]) -> Resource:
 
 
 def _verified(call: Call, provider: Resource) -> dict[str, Any]:
-    """Signature by the issuer's own keys, then the times by this cloud's clock."""
+    """Times, then the signature by the issuer's own keys."""
     token, issuer = call.body["subject_token"], provider.body["oidc"]["issuerUri"]
     try:
         header, claims = read_unverified(token)
@@ -91,9 +93,8 @@ def _verified(call: Call, provider: Resource) -> dict[str, Any]:
     for name in ("exp", "iat", "sub", "aud"):
         if name not in claims:
             raise OAuthRefusal("invalid_grant", f"The ID Token is missing the required claim: {name}.")
-    _check_times(call.world, claims)
+    _check_times(claims)
     try:
-        # Its own check of the times looks at the machine's clock, which may be behind this cloud's.
         verify(token, header, claims, call.sandbox.issuers)
     except StsError as refused:
         if refused.code in {"IDPCommunicationError"} or "verification key" in refused.message:
@@ -102,8 +103,8 @@ def _verified(call: Call, provider: Resource) -> dict[str, Any]:
     return claims
 
 
-def _check_times(world: World, claims: Mapping[str, Any]) -> None:
-    now, issued, ends = world.now(), claims["iat"], claims["exp"]
+def _check_times(claims: Mapping[str, Any]) -> None:
+    now, issued, ends = time.time(), claims["iat"], claims["exp"]
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in (issued, ends)):
         raise OAuthRefusal("invalid_grant", "The ID Token has claims of the wrong type.")
     if ends <= now or now - issued > STALE_SECONDS:

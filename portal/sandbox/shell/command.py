@@ -1,0 +1,49 @@
+"""What the played shell understands: a kit's command (fetch the script, check its hash, run it), and plain lines of gcloud."""
+
+import re
+import shlex
+from dataclasses import dataclass
+
+SCRIPT = "byoc-kit.sh"
+# A word as bash would leave it: bare characters without meaning to a shell, or quoted once. No expansion of any kind.
+WORD = r"(?:[\w@%+=:,./-]+|'[^'\n]*'|\"[^\"$`\\!\n]*\")+"
+GAP = r"[ \t]+"  # never a line's end: what follows one is another command
+FORM = re.compile(
+    rf"curl{GAP}-fsSLo{GAP}{re.escape(SCRIPT)}{GAP}'(?P<url>[^'\s]+)'{GAP}&&{GAP}"
+    rf"echo{GAP}'(?P<sha256>[0-9a-f]{{64}})  {re.escape(SCRIPT)}'{GAP}\|{GAP}sha256sum{GAP}--check{GAP}&&{GAP}"
+    rf"bash{GAP}{re.escape(SCRIPT)}(?P<arguments>(?:{GAP}{WORD})*)"
+)
+LINE = re.compile(rf"gcloud(?:{GAP}{WORD})+")
+LONGEST, MOST_LINES = 8000, 40
+REFUSAL = "The demo's Cloud Shell runs only a kit's command. Copy the whole command from the portal's page."
+
+
+class NotAKitCommandError(ValueError):
+    """Whatever else could be typed into a shell."""
+
+
+@dataclass(frozen=True)
+class KitCommand:
+    url: str
+    sha256: str
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GcloudLines:
+    """As the portal's page for taking a kit away shows them: one program, no shell."""
+
+    lines: tuple[tuple[str, ...], ...]
+
+
+def parse(text: str) -> KitCommand | GcloudLines:
+    """Raises NotAKitCommandError."""
+    joined = re.sub(r"\\\r?\n", " ", text).replace("\r", "").strip()
+    lines = [line.strip() for line in joined.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+    if len(text) > LONGEST or not 0 < len(lines) <= MOST_LINES:
+        raise NotAKitCommandError(REFUSAL)
+    if found := FORM.fullmatch(joined):
+        return KitCommand(found["url"], found["sha256"], tuple(shlex.split(found["arguments"])))
+    if all(LINE.fullmatch(line) for line in lines):
+        return GcloudLines(tuple(tuple(shlex.split(line)[1:]) for line in lines))
+    raise NotAKitCommandError(REFUSAL)
