@@ -38,6 +38,20 @@ READ: tuple[Grant, ...] = (
         },
     ),
     Grant(
+        "ReadSurroundings",
+        Role.OPERATOR,
+        Phase.SETUP,
+        _ANY_READ,
+        {
+            "ec2:DescribeInstances": _("Count the vCPUs in use against your limit. Only the number is kept."),
+            "ec2:DescribeTransitGatewayVpcAttachments": _("See whether a network that overlaps a cell's range is connected with others."),
+            "ec2:DescribeVpcPeeringConnections": _("See whether a network that overlaps a cell's range is peered."),
+            "ec2:GetEbsDefaultKmsKeyId": _("See whether new disks are encrypted with a key of yours."),
+            "ec2:GetEbsEncryptionByDefault": _("See whether new disks are encrypted by default."),
+            "eks:ListClusters": _("See whether a name that a cell needs is taken."),
+        },
+    ),
+    Grant(
         "ReadNetwork",
         Role.OPERATOR,
         Phase.RUN,
