@@ -7,12 +7,12 @@ the hash are described, exactly, in `portal/audit/verify.py`, the one file a cus
 from typing import TYPE_CHECKING, Any
 
 from portal.audit.parties import Actor, ActorKind, Subject
-from portal.audit.words import register_actions, register_fields, register_subjects
+from portal.audit.words import register_actions, register_codes, register_fields, register_subjects
 
 if TYPE_CHECKING:
     from portal.audit.recording import record
 
-__all__ = ["Actor", "ActorKind", "Subject", "record", "register_actions", "register_fields", "register_subjects"]
+__all__ = ["Actor", "ActorKind", "Subject", "record", "register_actions", "register_codes", "register_fields", "register_subjects"]
 
 
 def __getattr__(name: str) -> Any:

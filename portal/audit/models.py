@@ -156,6 +156,11 @@ class Event(models.Model):
         return words.sentence(self.action, self.actor_name, self.subject_label, self.details)
 
     @property
+    def codes(self) -> list[str]:
+        """Codes that the sentence says in words, for those who look them up."""
+        return words.codes(self.details)
+
+    @property
     def has_subject_beside(self) -> bool:
         """Whether the sentence leaves the subject unnamed, so that it is shown next to it."""
         return bool(self.subject_label) and self.subject_label not in self.sentence
@@ -171,8 +176,8 @@ class Event(models.Model):
 
     @cached_property
     def facts(self) -> list[Fact]:
-        rest = ((key, value) for key, value in self.details.items() if not words.is_change(value))
-        return [Fact(words.field_label(key), words.value_text(value)) for key, value in rest]
+        rest = (key for key, value in self.details.items() if not words.is_change(value))
+        return [Fact(words.field_label(key), words.detail_text(key, self.details)) for key in rest]
 
 
 class ChainHead(models.Model):

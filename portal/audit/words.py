@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +19,8 @@ ACTION = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+", re.ASCII)
 ACTIONS: dict[str, Text] = {}
 SUBJECTS: dict[str, Text] = {"activity": _("Activity"), "organisation": _("Organisation")}
 FIELDS: dict[str, Text] = {}
+# What the value under a key means; given the value and all details.
+CODES: dict[str, Callable[[str, Mapping[str, Any]], str]] = {}
 
 
 def register_actions(words: Mapping[str, Text]) -> None:
@@ -43,6 +45,11 @@ def register_fields(words: Mapping[str, Text]) -> None:
     FIELDS.update(words)
 
 
+def register_codes(key: str, words: Callable[[str, Mapping[str, Any]], str]) -> None:
+    """How codes under this key of the details are said; the code itself stands beside. `register_codes("code", failure_words)`."""
+    CODES[key] = words
+
+
 def sentence(action: str, actor: str, subject: str, details: Mapping[str, Any]) -> str:
     """What was done, in words; the code itself when it has none, or when its (translated) words do not fit."""
     if action not in ACTIONS:
@@ -52,7 +59,7 @@ def sentence(action: str, actor: str, subject: str, details: Mapping[str, Any]) 
         if is_change(value):
             known[key], known[f"{key}_before"] = value_text(value[1]), value_text(value[0])
         else:
-            known.setdefault(key, value_text(value))
+            known.setdefault(key, detail_text(key, details))
     try:
         return str(ACTIONS[action]) % defaultdict(lambda: "…", {key: value for key, value in known.items() if value})
     except (TypeError, ValueError):
@@ -75,6 +82,17 @@ def field_label(key: str) -> str:
 def is_change(value: Any) -> bool:
     """Whether a detail is a [before, after] pair: a list of exactly two values that are no lists or objects."""
     return isinstance(value, list) and len(value) == 2 and not any(isinstance(item, list | dict) for item in value)  # noqa: PLR2004
+
+
+def codes(details: Mapping[str, Any]) -> list[str]:
+    """The codes that `sentence` says in words, as they stand in the event."""
+    return [details[key] for key in CODES if isinstance(details.get(key), str)]
+
+
+def detail_text(key: str, details: Mapping[str, Any]) -> str:
+    """One detail as text: a code in words, where an app gave it words."""
+    value = details[key]
+    return CODES[key](value, details) if key in CODES and isinstance(value, str) else value_text(value)
 
 
 def value_text(value: Any) -> str:

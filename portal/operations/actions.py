@@ -16,7 +16,7 @@ from portal.operations.models import Operation, Step, latest_attempts
 from portal.operations.recorder import spec_of
 from portal.operations.states import OperationState, StepState
 from portal.operations.tasks import ring
-from portal.operations.transitions import LostRace, actor_of, assert_in_transaction, cancel, move_with_hook, write_event
+from portal.operations.transitions import LostRace, actor_of, assert_in_transaction, cancel, failure_details, move_with_hook, write_event
 
 CHECK_AGAIN_AFTER = timedelta(seconds=3)
 RACE_TRIES = 5
@@ -26,7 +26,7 @@ def request_retry(operation: Operation, *, by: AbstractBaseUser) -> None:
     """A new attempt of the failed step (or from its `retry_from`), the old one is kept. Raises NotAllowed, LostRace."""
     with transaction.atomic():
         refuse_if(why_not_retry(operation))
-        failed = operation.failure_code
+        failure = failure_details(operation)
         move_with_hook(
             operation,
             OperationState.QUEUED,
@@ -41,7 +41,7 @@ def request_retry(operation: Operation, *, by: AbstractBaseUser) -> None:
             cancel_requested_by=None,
         )
         Step.objects.bulk_create(_new_attempts(operation))
-        write_event(operation, "operation.retried", actor=actor_of(by), code=failed)
+        write_event(operation, "operation.retried", actor=actor_of(by), **failure)
         ring(operation.pk)
 
 

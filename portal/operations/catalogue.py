@@ -1,8 +1,9 @@
 """Words for codes: every failure has four parts, every wait a sentence and the next act. Filled by the apps at start-up."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise  # exists in the stubs only
 
 Text: TypeAlias = "str | _StrPromise"
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,27 @@ def register_waits(texts: Mapping[str, WaitText], *, variant: str = "") -> None:
 
 def failure_text(code: str, params: Mapping[str, object]) -> FailureText:
     """The three sentences for a failure code, filled in and in the reader's language."""
-    text = FAILURES.get(_wording(code, params)) or FAILURES.get(code, UNKNOWN_FAILURE)
+    text = _failure(code, params)
     return FailureText(happened=fill(text.happened, params), means=fill(text.means, params), act=fill(text.act, params))
+
+
+def needed_params(code: str, params: Mapping[str, object]) -> dict[str, str]:
+    """Of the parameters those that `failure_words` will need to say what happened, as text for the activity log."""
+    needed = set(_PLACEHOLDER.findall(str(_failure(code, params).happened)))
+    if _wording(code, params) in FAILURES:
+        needed.add("variant")
+    return {name: str(params[name]) for name in sorted(needed & params.keys())}
+
+
+def failure_words(code: str, details: Mapping[str, Any]) -> str:
+    """What happened, in one sentence, from the details of an event; "…" for what the event does not have."""
+    params = details.get("params") or {}
+    happened = _failure(code, params).happened
+    return fill(happened, dict.fromkeys(_PLACEHOLDER.findall(str(happened)), "…") | {"provider": settings.PROVIDER_NAME} | params)
+
+
+def _failure(code: str, params: Mapping[str, object]) -> FailureText:
+    return FAILURES.get(_wording(code, params)) or FAILURES.get(code, UNKNOWN_FAILURE)
 
 
 def wait_text(why: str, params: Mapping[str, object]) -> WaitText:

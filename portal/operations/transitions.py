@@ -10,7 +10,9 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from portal.audit import Actor, Subject, record
+from portal.operations.catalogue import needed_params
 from portal.operations.models import Operation, OperationQuerySet, Step
+from portal.operations.names import named
 from portal.operations.registry import KINDS
 from portal.operations.states import OPERATION_MOVES, OperationState, StepState
 
@@ -156,7 +158,7 @@ def end(
     columns |= {"ended_at": timezone.now(), "next_run_at": None, "lease_until": None, "rung_at": None}
     move_with_hook(operation, to, _HOOKS[to], with_hook=with_hook, only_if=only_if, **columns)
     if actor is not None:
-        details = {"code": operation.failure_code} if to == OperationState.FAILED else {}
+        details = failure_details(operation) if to == OperationState.FAILED else {}
         write_event(operation, f"operation.{to.value}", actor=actor, **details)
 
 
@@ -167,7 +169,7 @@ def cancel(operation: Operation, *, actor: Actor | None, with_hook: bool = True,
     open_steps.update(state=StepState.CANCELLED, ended_at=timezone.now(), **STEP_NOT_WAITING)
 
 
-def write_event(operation: Operation, action: str, *, actor: Actor, **details: str) -> None:
+def write_event(operation: Operation, action: str, *, actor: Actor, **details: Any) -> None:
     """One event in the organisation's activity log, on the subject, naming the operation."""
     record(
         organisation_id=operation.organisation_id,
@@ -176,6 +178,12 @@ def write_event(operation: Operation, action: str, *, actor: Actor, **details: s
         subject=Subject(kind=operation.subject_kind, id=operation.subject_id, label=operation.subject_label),
         details={"operation": operation.reference, "kind": operation.kind, **details},
     )
+
+
+def failure_details(operation: Operation) -> dict[str, Any]:
+    """The failure as it goes on record: its code, and what its words need."""
+    params = needed_params(operation.failure_code, named(operation, operation.failure_params))
+    return {"code": operation.failure_code, **({"params": params} if params else {})}
 
 
 def actor_of(by: AbstractBaseUser | None) -> Actor:

@@ -284,6 +284,26 @@ def test_sentence_falls_back_to_the_code(db):
     assert write(None, "test.broken").sentence == "test.broken"
 
 
+def test_failure_reads_in_words_with_its_code_beside(acme, alice):
+    details = {"operation": "OP-7F3K9Q", "kind": "connect_cloud_account", "code": "wrong_region"}
+    params = {"found": "us-west-2", "expected": "eu-west-1"}
+    subject = Subject("cloud_account", "a-1", "Production")
+    told = write(acme, "operation.failed", subject=subject, details=details | {"params": params})
+    bare = write(acme, "operation.retried", subject=subject, details=details)
+
+    assert told.sentence == (
+        "Operation OP-7F3K9Q on Production failed: The kit was run in region us-west-2. It was made for region eu-west-1."
+    )
+    assert bare.sentence.endswith("after it failed: The kit was run in region …. It was made for region ….")
+    assert page(alice, acme).count('<span class="event-code mono">wrong_region</span>') == 2
+    assert told.details["code"] == "wrong_region"
+
+
+def test_failure_that_nobody_described_still_has_its_code(db):
+    event = write(None, "operation.failed", details={"code": "never_described"})
+    assert (event.codes, event.sentence.endswith("failed: A step could not be finished.")) == (["never_described"], True)
+
+
 def test_register_actions_refuses_a_malformed_code():
     with pytest.raises(ValueError, match=r"area\.what_happened"):
         register_actions({"Connected": "Connected"})

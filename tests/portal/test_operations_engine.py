@@ -9,7 +9,9 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from portal.audit import Subject
-from portal.operations import driver
+from portal.audit.models import Event
+from portal.operations import catalogue, driver
+from portal.operations.actions import request_retry
 from portal.operations.engine import OperationInProgress, StepContext, start
 from portal.operations.models import Operation, StepLog
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
@@ -184,6 +186,21 @@ def test_fail_ends_with_code_evidence_and_event() -> None:
     assert states(operation) == [("first", 1, "failed"), ("second", 1, "pending")]
     assert kind.hooks == [("on_failed", "failed")]
     assert events(operation.organisation_id)[-1] == ("operation.failed", "worker")
+
+
+def test_event_of_a_failure_keeps_what_its_words_need_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    happened = "%(cloud)s denied %(action)s."
+    monkeypatch.setitem(catalogue.FAILURES, "denied@small", catalogue.FailureText(happened=happened, means="", act=""))
+    fields = {"names": lambda operation: {"cloud": "Small Cloud", "variant": "small"}}
+    operation = begin(scripted(only=Fail("denied", {"action": "iam:CreateRole", "secret_of_the_cloud": "x"}), fields=fields))
+
+    advance(operation)
+    request_retry(operation, by=make_user())
+
+    failed, retried = Event.objects.filter(action__in=["operation.failed", "operation.retried"]).order_by("sequence")
+    params = {"action": "iam:CreateRole", "cloud": "Small Cloud", "variant": "small"}
+    assert (failed.details["params"], retried.details["params"]) == (params, params)
+    assert failed.sentence.endswith("failed: Small Cloud denied iam:CreateRole.")
 
 
 def test_retry_backs_off_longer_each_time_then_goes_on() -> None:
