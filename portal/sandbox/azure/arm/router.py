@@ -47,7 +47,7 @@ def _route(  # noqa: PLR0917 - a table reads better without the names
 def _deployment_routes(scope: str) -> list[Route]:
     base, kind = rf"{scope}/providers/microsoft\.resources/deployments", "Microsoft.Resources/deployments"
     one = rf"{base}/(?P<name>[^/]+)"
-    table = (
+    table: tuple[tuple[str, str, str, Handler, tuple[str, ...]], ...] = (
         ("GET", base, "read", deployments.collection, ("$filter", "$top")),
         ("PUT", one, "write", deployments.put, ()),
         ("GET", one, "read", deployments.get, ()),
@@ -61,6 +61,8 @@ def _deployment_routes(scope: str) -> list[Route]:
         ("GET", rf"{one}/operationstatuses/(?P<operation>[^/]+)", "operationstatuses/read", deployments.status, SIGNED),
     )
     slow = {deployments.put, deployments.validate}
+    if scope == GROUP:  # an older spelling that the SDK still uses
+        table += (("GET", rf"{scope}/deployments/(?P<name>[^/]+)/operations", "operations/read", deployments.operations, ("$top",)),)
     return [
         _route(method, pattern, f"{kind}/{action}", handler, DEPLOYMENT_VERSIONS, kind, *queries, slow=handler in slow)
         for method, pattern, action, handler, queries in table

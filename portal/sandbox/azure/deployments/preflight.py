@@ -5,7 +5,7 @@ from typing import Any
 from portal.sandbox.azure.arm import policy
 from portal.sandbox.azure.arm.call import Act
 from portal.sandbox.azure.arm.kinds import DEPLOYMENT, GROUP, kind_of
-from portal.sandbox.azure.deployments.plan import Planned, nested_properties, nested_scope, plan
+from portal.sandbox.azure.deployments.plan import NotPlannedError, Planned, nested_properties, nested_scope, plan
 from portal.sandbox.azure.deployments.surroundings import invalid, prepare
 from portal.sandbox.azure.errors import ArmError, no_group, not_registered
 from portal.sandbox.azure.template.evaluate import Template
@@ -17,7 +17,11 @@ Body = dict[str, Any]
 
 def preflight(act: Act, template: Template) -> list[Planned]:
     """Rights, policies and registrations of everything that can be known in advance, nested deployments included. Raises ArmError."""
-    planned = plan(act.world, template)
+    try:
+        planned = plan(act.world, template)
+    except NotPlannedError as refused:
+        act.violate("template", refused.message)
+        raise
     coming: dict[str, Body] = {}  # groups that the template makes
     for entry in planned:
         if entry.type == DEPLOYMENT:
