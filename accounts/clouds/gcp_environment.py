@@ -39,9 +39,9 @@ class Surroundings:
             "quota_vcpus": self._vcpus,
             "quota_networks": self._networks,
             "quota_addresses": self._addresses,
-            "organisation_policies": self._organisation,
-            "cidr_overlap": self._overlap,
-            "name_collision": self._names,
+            "organisation_policy": self._organisation,
+            "address_range": self._overlap,
+            "names_free": self._names,
         }
         return [self._ask(name, check) for name, check in checks.items() if not only or name in only]
 

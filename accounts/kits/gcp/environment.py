@@ -67,7 +67,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         remedy=_("Ask Google Cloud for more, or give back an address that nothing uses."),
     ),
     EnvironmentCheck(
-        "organisation_policies",
+        "organisation_policy",
         title=_("Rules of your organisation"),
         why=_("An organisation policy can forbid what a cell is made of, or take the trust away later."),
         passed=_("No rule of your organisation stands in the way."),
@@ -76,7 +76,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         remedy=_("Show this to whoever manages your Google Cloud organisation. This prints the rule as it stands:"),
     ),
     EnvironmentCheck(
-        "cidr_overlap",
+        "address_range",
         title=_("Address range"),
         why=_("The network of a cell must not overlap a network that it may be peered with."),
         passed=_("%(cidr)s is free in every network of this project."),
@@ -85,7 +85,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         remedy=_("Choose another range for the cell. These are the ranges in use:"),
     ),
     EnvironmentCheck(
-        "name_collision",
+        "names_free",
         title=_("Names"),
         why=_("Everything a cell is made of carries a name with the account's prefix; a name that is taken makes it fail."),
         passed=_("No name that starts with %(prefix)s is taken."),
