@@ -1,0 +1,165 @@
+"""The script of the Google Cloud kit, run by the real bash: what it makes, that it may run again, what it refuses."""
+
+import re
+
+import pytest
+
+from tests.clouds.conftest import SandboxProcess, TestIssuer
+from tests.clouds.google import NUMBER, PROJECT
+from tests.clouds.played_gcp import GCLOUD, PlayedGcp
+
+needs_gcloud = pytest.mark.skipif(GCLOUD is None, reason="Google's own gcloud is not on this machine")
+
+
+@pytest.fixture
+def played(sandbox: SandboxProcess, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch) -> PlayedGcp:
+    monkeypatch.setenv("PORTAL_GCP_URL", sandbox.google)
+    return PlayedGcp(sandbox, issuer)
+
+
+def works(played: PlayedGcp) -> None:
+    """The portal drives what stands there: signed in, unedited, every permission held, wrong sign-ins refused."""
+    adapter = played.adapter()
+    adapter.probe_trust()
+    adapter.check_trust_unedited()
+    assert [found.permission for found in adapter.check_permissions(played.kit.probes(played.target)) if not found.is_granted] == []
+    assert all(found.is_refused for found in adapter.check_refusals())
+
+
+def test_gcp_script_makes_what_the_other_tests_stand_on(played, sandbox):
+    made = played.run_script()
+    assert made.returncode == 0, made.stdout + made.stderr
+    by_script = played.state()
+    works(played)
+
+    sandbox.control("POST", "reset")
+    other = PlayedGcp(sandbox, played.issuer)
+    other.run_kit()
+
+    assert other.state() == by_script
+
+
+def test_gcp_script_may_run_again_and_goes_on_after_a_break(played):
+    assert played.run_script().returncode == 0
+    first = played.state()
+    played.google.done("DELETE", f"/iam/v1/projects/{PROJECT}/serviceAccounts/{played.email('node')}")
+    played.unbind(played.role("cells"))
+
+    again = played.run_script()
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    works(played)
+    assert played.run_script().returncode == 0
+    assert {name for name, body in played.state()["resources"].items() if body["is_live"]} == set(first["resources"])
+
+
+def test_gcp_script_mends_what_was_edited(played):
+    assert played.run_script().returncode == 0
+    played.patch_role("verify", ["resourcemanager.projects.get"])
+    played.patch_provider("attributeCondition", attributeCondition="true")
+
+    assert played.run_script().returncode == 0
+
+    works(played)
+
+
+def test_gcp_script_switches_off_and_on_again(played):
+    assert played.run_script("--allow-changes", "no", "--allow-support", "no").returncode == 0
+
+    adapter = played.adapter()
+    adapter.check_trust_unedited()
+    assert adapter.describe_kit().switches == {"AllowChanges": "no", "AllowSupport": "no"}
+    held = {found.permission for found in adapter.check_permissions(played.kit.probes(played.target)) if found.is_granted}
+    assert "compute.networks.create" not in held
+    assert "compute.networks.list" in held
+    assert not any(name.startswith("support/") for name in held)
+
+    assert played.run_script("--allow-changes", "yes", "--allow-support", "yes").returncode == 0
+    assert played.adapter().describe_kit().switches == {"AllowChanges": "yes", "AllowSupport": "yes"}
+    works(played)
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ({"project_number": "999999999999"}, f"The project of this name has number {NUMBER}. Nothing was changed."),
+        ({"project_id": "acme-not-there"}, "cannot be read by the account that you are signed in with. Nothing was changed."),
+        ({"project_id": "Acme; rm -rf"}, "--project-id is not what the portal filled in."),
+        ({"issuer": "http://id.portal.test"}, "--issuer is not what the portal filled in."),
+        ({"suffix": "3f9a1c2e-g2"}, "--suffix is not what the portal filled in."),
+        ({"report": "https://portal.test/' && true"}, "--report is not what the portal filled in."),
+        ({"colour": "blue"}, "--colour is not known."),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_gcp_script_refuses_what_the_portal_did_not_fill_in(played, argument, said):
+    before = played.state()
+
+    refused = played.run_script(**argument)
+
+    assert refused.returncode == 1
+    assert said in refused.stderr
+    assert played.state() == before
+
+
+def test_gcp_script_brings_nothing_back_that_was_deleted(played):
+    assert played.run_script().returncode == 0
+    played.google.done("DELETE", f"/iam/v1/{played.shipped.pool}")
+
+    refused = played.run_script()
+
+    assert refused.returncode == 1
+    assert "Identity pool byoc-3f9a1c2e-g1 was deleted, and Google Cloud keeps its name for 30 days." in refused.stderr
+
+
+def test_gcp_script_without_rights_says_who_refused(played):
+    played.google.owner = played.google.person(email="viewer@acme.example")
+
+    refused = played.run_script()
+
+    assert refused.returncode == 1
+    assert "PERMISSION_DENIED" in refused.stderr
+    assert "run the same command again" in refused.stderr
+
+
+def test_gcp_script_removes_everything_and_only_that(played):
+    before = played.state()
+    assert played.run_script().returncode == 0
+
+    removed = played.run_script("--remove")
+
+    assert removed.returncode == 0, removed.stdout + removed.stderr
+    after = played.state()
+    assert after["policies"][f"projects/{NUMBER}"] == before["policies"][f"projects/{NUMBER}"]
+    assert [name for name, body in after["resources"].items() if body["is_live"] and "/providers/" not in name] == list(before["resources"])
+    assert played.run_script("--remove").returncode == 0
+
+
+def test_gcp_removal_lines_of_the_page_do_the_same(played):
+    """They need no file; every line is one that the played shell takes."""
+    before = played.state()
+    played.run_kit()
+    command = re.sub(r"\\\n", " ", played.kit.removal_command(played.target))
+
+    for line in command.splitlines():
+        if not line.startswith("#"):
+            ended = played.run_line(line)
+            assert ended.returncode == 0, line + ended.stderr
+
+    after = played.state()
+    assert after["policies"][f"projects/{NUMBER}"] == before["policies"][f"projects/{NUMBER}"]
+    assert [name for name, body in after["resources"].items() if body["is_live"] and "/providers/" not in name] == list(before["resources"])
+
+
+@needs_gcloud
+def test_gcp_script_by_the_real_gcloud_makes_the_same(played, sandbox):
+    made = played.run_script(gcloud="real")
+    assert made.returncode == 0, made.stdout + made.stderr
+    by_script = played.state()
+    works(played)
+
+    sandbox.control("POST", "reset")
+    other = PlayedGcp(sandbox, played.issuer)
+    other.run_kit()
+
+    assert other.state() == by_script
