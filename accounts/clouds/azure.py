@@ -59,7 +59,7 @@ class AzureAdapter:
     # --- sign in ---
 
     def probe_trust(self) -> Identity:
-        client_id = self._client_id
+        self._operator  # noqa: B018 - signs in; what is refused here is no question of rights
         try:
             told = self._get("GetSubscription", self._scope, "subscriptions", was_trusted=self.target.was_trusted)
         except CloudError as error:
@@ -73,7 +73,7 @@ class AzureAdapter:
             raise CloudError("wrong_tenant", raw=tenant, params={"found": tenant, "expected": self._tenant})
         if told.get("state") == DISABLED:
             raise CloudError("account_disabled", raw=f"state: {told['state']}", params={"state": DISABLED})
-        return Identity(found, f"{self.shipped.identities['operator'].name} ({client_id})")
+        return Identity(found, f"{self.shipped.identities['operator'].name} ({self._client_id})")
 
     def _look_in_other_subscriptions(self, missing: CloudError) -> None:
         """Signed in, and no right here: the kit may have been run in another subscription of the tenant, where it then stands."""
@@ -191,16 +191,14 @@ class AzureAdapter:
     # --- trust as shipped ---
 
     def check_trust_unedited(self) -> None:
-        principals: dict[str, str] = {}
+        """The operator's own roles come before what only these let us see."""
+        roles = self._check_roles()
         for name, identity in self.shipped.identities.items():
             found = self._identity(identity).get("properties") or {}
-            principals[name] = str(found.get("principalId", "")).lower()
             if name == "operator" and str(found.get("clientId", "")).lower() != self._client_id:
                 raise CloudError("trust_policy_edited", raw=f"{identity.name}: client id {found.get('clientId')}, not {self._client_id}")
             self._check_credentials(identity)
-        roles = self._check_roles()
-        for name, principal in principals.items():
-            self._check_assignments(name, principal, roles)
+            self._check_assignments(name, str(found.get("principalId", "")).lower(), roles)
 
     def _identity(self, identity: ShippedIdentity) -> Mapping[str, Any]:
         return self._get("GetIdentity", self._identity_path(identity), "identities")

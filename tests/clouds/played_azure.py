@@ -67,6 +67,12 @@ class PlayedAzure:
             self.failure = properties["error"]
         return str(properties["provisioningState"])
 
+    def start_kit(self) -> None:
+        """Starts the deployment and does not wait for it."""
+        values = {name: {"value": value} for name, value in self.kit.parameters(self.target).items()}
+        properties = {"mode": "Incremental", "template": json.loads(self.kit.documents[0].text), "parameters": values}
+        self.put(f"/providers/Microsoft.Resources/deployments/{self.kit.made_name(SUFFIX)}", properties, location="westeurope")
+
     @property
     def kit_group(self) -> str:
         return f"/resourceGroups/byoc-{SUFFIX}-kit"
