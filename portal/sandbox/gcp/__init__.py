@@ -19,6 +19,7 @@ POST   grants             {"project", "role", "member"}: a binding the owner add
 POST   org-policies       {"project" | "organization", "constraint", "spec": {"rules": [...]} or null}
 POST   quotas             {"project", "region" or "", "metric", "limit", "usage"?}
 POST   networks           {"project", "name", "subnetworks": [{"name", "region", "range"}]}; DELETE networks?project=&name=
+POST   resources          {"project", "path": "global/firewalls/x", "body": {...} or null}: what somebody else made in compute
 GET    state?project=x    services, resources and policies of a project
 GET|POST|DELETE faults    as at /_sandbox/faults; service is the prefix, action Google's method id, account the project's id
 GET    journal?after=n    the exchanges, without secrets; DELETE empties it

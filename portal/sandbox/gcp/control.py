@@ -8,6 +8,7 @@ from typing import Any
 from portal.sandbox import wire
 from portal.sandbox.gcp import seed
 from portal.sandbox.gcp.access import newest
+from portal.sandbox.gcp.apis.compute import REGIONS
 from portal.sandbox.gcp.front import GoogleCloud
 from portal.sandbox.gcp.org_policies import CONSTRAINTS
 from portal.sandbox.gcp.world import Project, Resource, World
@@ -34,6 +35,7 @@ class GoogleControl:
             ("POST", "quotas"): self._quotas,
             ("POST", "networks"): self._networks,
             ("DELETE", "networks"): self._drop_network,
+            ("POST", "resources"): self._resource,
             ("GET", "state"): self._state,
             ("GET", "faults"): lambda _request, _values: cloud.faults.as_json(),
             ("POST", "faults"): lambda _request, values: asdict(cloud.faults.order(values)),
@@ -114,7 +116,10 @@ class GoogleControl:
 
     def _quotas(self, _request: Request, values: Values) -> object:
         """`region` "" sets a quota of the whole project."""
-        metrics = self._project(values["project"]).quotas[values.get("region", "")]
+        region = values.get("region", "")
+        if region and region not in REGIONS:
+            raise ValueError(f"no region {region}")
+        metrics = self._project(values["project"]).quotas.setdefault(region, {})
         metrics[values["metric"]] = {"limit": float(values["limit"]), "usage": float(values.get("usage", 0))}
         return metrics
 
@@ -137,6 +142,14 @@ class GoogleControl:
             and not (name.startswith(own) and "/subnetworks/" in name and found.body["network"] == network)
         }  # fmt: skip
         return {}
+
+    def _resource(self, _request: Request, values: Values) -> object:
+        """Anything of compute's that somebody else made: `path` like global/firewalls/x; no `body` takes it away."""
+        name = f"projects/{self._project(values['project']).number}/{values['path']}"
+        self.world.resources.pop(name, None)
+        if values.get("body") is not None:
+            self.world.resources[name] = Resource(values["body"], self.world.now())
+        return {"name": name}
 
     def _state(self, request: Request, _values: Values) -> object:
         """Everything of one project that a kit could have made, for comparing."""

@@ -24,7 +24,7 @@ JOURNAL_KEPT = 1000
 # A person's calls count for gcloud's own project, except with these, which look at the resource's.
 CHECKED_FOR_PEOPLE = {"iam", "compute", "orgpolicy"}
 NOBODY = Token("nobody", "", [], float("inf"))
-SECRETS = {"subject_token", "access_token", "accessToken"}
+SECRETS = {"subject_token", "access_token", "accessToken", "privateKeyData"}
 NOT_FOUND = "<!DOCTYPE html>\n<html lang=en>\n<title>Error 404 (Not Found)!!1</title>\n<p><b>404.</b> <ins>That’s an error.</ins>\n"
 assert apis
 

@@ -130,6 +130,13 @@ def find(api: str, verb: str, path: str) -> tuple[Method, Params] | None:
     return None
 
 
+def paged(call: Call, items: list[Any], field: str, *, size: str = "pageSize") -> dict[str, Any]:
+    """One page of a list; an empty list has no field at all, as in all of Google's JSON."""
+    start, most = int(call.one("pageToken") or 0), int(call.one(size) or 0) or 100
+    page: dict[str, Any] = {field: items[start : start + most]} if items[start : start + most] else {}
+    return page | ({"nextPageToken": str(start + most)} if start + most < len(items) else {})
+
+
 class UnknownFieldError(Exception):
     """A field that Google may know and this one does not."""
 

@@ -10,7 +10,8 @@ ISSUERS = "iam.workloadIdentityPoolProviders"
 MEMBER_DOMAINS = "iam.allowedPolicyMemberDomains"
 LOCATIONS = "gcp.resourceLocations"
 SHIELDED = "compute.requireShieldedVm"
-LISTS = {ISSUERS, MEMBER_DOMAINS, LOCATIONS}
+EXTERNAL_IPS = "compute.vmExternalIpAccess"
+LISTS = {ISSUERS, MEMBER_DOMAINS, LOCATIONS, EXTERNAL_IPS}
 CONSTRAINTS = {*LISTS, SHIELDED}
 
 

@@ -4,9 +4,6 @@ from portal.sandbox.gcp.access import newest
 from portal.sandbox.gcp.apis.policies import put_policy
 from portal.sandbox.gcp.world import (
     FIRST_SERVICES,
-    PROJECT_QUOTAS,
-    QUOTAS,
-    REGIONS,
     Organization,
     Project,
     Resource,
@@ -24,6 +21,12 @@ PROJECTS = (
     ("globex-analytics", "210987654321", "owner@globex.example", GLOBEX),
 )
 TOKEN_SECONDS = 3600.0
+# Every new project has a network that reaches everywhere; some of its subnets, with the ranges that Google gives them.
+DEFAULT_SUBNETS = {
+    "us-central1": "10.128.0.0/20", "europe-west1": "10.132.0.0/20", "us-west1": "10.138.0.0/20", "us-east1": "10.142.0.0/20",
+    "asia-northeast1": "10.146.0.0/20", "australia-southeast1": "10.152.0.0/20", "europe-west3": "10.156.0.0/20",
+    "europe-west4": "10.164.0.0/20",
+}  # fmt: skip
 
 
 def fresh_world(propagation_seconds: float, operation_seconds: float) -> World:
@@ -47,16 +50,14 @@ def create_project(world: World, id_: str, owner: str, number: str = "", organiz
         raise ValueError(f"project {id_} is there")
     project = Project(id_, number or fresh_number(12), owner, organization, created_at=world.now())
     project.services = dict.fromkeys(FIRST_SERVICES, 0.0)
-    project.quotas = {region: _quotas(QUOTAS) for region in REGIONS} | {"": _quotas(PROJECT_QUOTAS)}
     world.projects[project.number] = project
-    world.resources[f"projects/{project.number}/global/networks/default"] = Resource({"autoCreateSubnetworks": True}, world.now())
+    own = f"projects/{project.number}"
+    world.resources[f"{own}/global/networks/default"] = Resource({"autoCreateSubnetworks": True}, world.now())
+    for region, cidr in DEFAULT_SUBNETS.items():
+        world.resources[f"{own}/regions/{region}/subnetworks/default"] = Resource({"network": "default", "ipCidrRange": cidr}, world.now())
     put_policy(world, project.policy_name, [{"role": "roles/owner", "members": [f"user:{owner}"]}])
     world.policies[project.policy_name][0].at = 0.0
     return project
-
-
-def _quotas(limits: dict[str, float]) -> dict[str, dict[str, float]]:
-    return {metric: {"limit": limit, "usage": 0.0} for metric, limit in limits.items()}
 
 
 def delete_project(world: World, id_: str) -> Project:

@@ -11,18 +11,6 @@ ALPHABETS = str.maketrans("-_", "+/")
 SOFT_DELETE_SECONDS = 30 * 86400.0
 # What a new project has without asking, of what is played here.
 FIRST_SERVICES = ("serviceusage.googleapis.com", "logging.googleapis.com", "monitoring.googleapis.com", "storage.googleapis.com")
-REGIONS = {
-    "europe-west1": "bcd",
-    "europe-west3": "abc",
-    "europe-west4": "abc",
-    "us-central1": "abcf",
-    "us-east1": "bcd",
-    "us-west1": "abc",
-    "asia-northeast1": "abc",
-    "australia-southeast1": "abc",
-}
-QUOTAS = {"CPUS": 72.0, "DISKS_TOTAL_GB": 40960.0, "SSD_TOTAL_GB": 20480.0, "IN_USE_ADDRESSES": 69.0, "STATIC_ADDRESSES": 21.0}
-PROJECT_QUOTAS = {"NETWORKS": 15.0, "SUBNETWORKS": 175.0, "ROUTERS": 20.0, "FIREWALLS": 500.0, "CPUS_ALL_REGIONS": 72.0}
 
 
 @dataclass
@@ -43,7 +31,8 @@ class Project:
     created_at: float = 0.0
     deleted_at: float = 0.0
     services: dict[str, float] = field(default_factory=dict)  # host -> when it works
-    quotas: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)  # region, or "" -> metric -> limit, usage
+    # What differs from the usual: region, or "" for the whole project -> metric -> limit, usage.
+    quotas: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
     @property
     def policy_name(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from portal.sandbox.gcp.access import Target, is_allowed, project_target
 from portal.sandbox.gcp.apis import policies
 from portal.sandbox.gcp.errors import conflict, denied, invalid, missing, taken
-from portal.sandbox.gcp.methods import PAGING, Call, Params, method
+from portal.sandbox.gcp.methods import PAGING, Call, Params, method, paged
 from portal.sandbox.gcp.world import SOFT_DELETE_SECONDS, Resource, World, fresh_etag, fresh_number, is_same_etag
 
 ACCOUNT_ID = re.compile(r"[a-z](?:[-a-z0-9]{4,28}[a-z0-9])")
@@ -38,7 +38,7 @@ def _policy_name(body: dict[str, Any]) -> str:
     return f"serviceAccounts/{body['uniqueId']}"
 
 
-def _found(call: Call) -> Resource:
+def find_account(call: Call) -> Resource:
     found = call.world.account(call.params["account"])
     if found is None or found.body["projectId"] != call.project.id:
         raise missing(f"Unknown service account: {call.params['account']}" if call.method.verb != "GET" else "Unknown service account")
@@ -75,13 +75,13 @@ def _texts(given: dict[str, Any]) -> dict[str, str]:
 
 @method(f"{API}.get", f"GET {ONE}", permission="iam.serviceAccounts.get", on=account_target)
 def get(call: Call) -> dict[str, Any]:
-    return _found(call).body
+    return find_account(call).body
 
 
 @method(f"{API}.list", f"GET {BASE}", permission="iam.serviceAccounts.list", query=PAGING)
 def list_accounts(call: Call) -> dict[str, Any]:
     found = [made.body for _name, made in call.world.under(f"projects/{call.project.id}/serviceAccounts/") if made.is_live]
-    return {"accounts": found} if found else {}
+    return paged(call, found, "accounts")
 
 
 @method(
@@ -89,7 +89,7 @@ def list_accounts(call: Call) -> dict[str, Any]:
     body={"serviceAccount": ACCOUNT, "updateMask": str},
 )  # fmt: skip
 def patch(call: Call) -> dict[str, Any]:
-    found, given = _found(call), call.body.get("serviceAccount", {})
+    found, given = find_account(call), call.body.get("serviceAccount", {})
     if not is_same_etag(given.get("etag", found.body["etag"]), found.body["etag"]):
         raise conflict()
     texts = _texts(given)
@@ -103,7 +103,7 @@ def patch(call: Call) -> dict[str, Any]:
 
 @method(f"{API}.delete", f"DELETE {ONE}", permission="iam.serviceAccounts.delete", on=account_target)
 def delete(call: Call) -> dict[str, Any]:
-    _found(call).deleted_at = call.world.now()
+    find_account(call).deleted_at = call.world.now()
     return {}
 
 
@@ -124,13 +124,13 @@ def undelete(call: Call) -> dict[str, Any]:
 
 @method(f"{API}.disable", f"POST {ONE}:disable", permission="iam.serviceAccounts.disable", on=account_target, body={})
 def disable(call: Call) -> dict[str, Any]:
-    _found(call).body["disabled"] = True
+    find_account(call).body["disabled"] = True
     return {}
 
 
 @method(f"{API}.enable", f"POST {ONE}:enable", permission="iam.serviceAccounts.enable", on=account_target, body={})
 def enable(call: Call) -> dict[str, Any]:
-    _found(call).body.pop("disabled", None)
+    find_account(call).body.pop("disabled", None)
     return {}
 
 
@@ -139,7 +139,7 @@ def enable(call: Call) -> dict[str, Any]:
     query=("options.requestedPolicyVersion",), body={},
 )  # fmt: skip
 def get_policy(call: Call) -> dict[str, Any]:
-    _found(call)
+    find_account(call)
     return policies.read_policy(call, int(call.one("options.requestedPolicyVersion") or 1))
 
 
@@ -156,5 +156,5 @@ def set_policy(call: Call) -> dict[str, Any]:
 def test_permissions(call: Call) -> dict[str, Any]:
     if call.target.project is None:
         raise missing("Unknown service account")
-    _found(call)
+    find_account(call)
     return policies.test_permissions(call)

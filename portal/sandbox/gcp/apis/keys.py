@@ -36,10 +36,14 @@ def create(call: Call) -> dict[str, Any]:
 
 @method(f"{API}.list", f"GET {KEYS}", permission="iam.serviceAccountKeys.list", on=account_target, query=("keyTypes",))
 def list_keys(call: Call) -> dict[str, Any]:
-    """Google's own keys of an account, which nobody can take away, are left out: callers ask for the others."""
-    if call.one("keyTypes") == "SYSTEM_MANAGED":
-        return {}
-    found = [made.body for _name, made in call.world.under(_kept(_account(call))) if made.is_live]
+    """Google has a key of its own in every account, which nobody can take away: who counts keys must ask for the others."""
+    account, wanted = _account(call), call.query.get("keyTypes", [])
+    own = {
+        "name": f"{account['name']}/keys/{account['uniqueId']:0>40}", "keyType": "SYSTEM_MANAGED", "keyOrigin": "GOOGLE_PROVIDED",
+        "keyAlgorithm": "KEY_ALG_RSA_2048", "validAfterTime": stamp(0), "validBeforeTime": "9999-12-31T23:59:59Z",
+    }  # fmt: skip
+    made = [own, *(made.body for _name, made in call.world.under(_kept(account)) if made.is_live)]
+    found = [key for key in made if not wanted or key["keyType"] in wanted]
     return {"keys": found} if found else {}
 
 

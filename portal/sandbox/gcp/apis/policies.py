@@ -14,6 +14,7 @@ from portal.sandbox.gcp.methods import ANY, Call
 from portal.sandbox.gcp.world import PolicyVersion, World, fresh_etag, is_same_etag
 
 CONDITIONS_VERSION = 3
+TESTED_MOST = 100
 EXPRESSION = {"expression": str, "title": str, "description": str, "location": str}
 BINDING = {"role": str, "members": [str], "condition": EXPRESSION}
 SET_BODY = {"policy": {"version": int, "etag": str, "bindings": [BINDING], "auditConfigs": ANY, "kind": str}, "updateMask": str}
@@ -159,6 +160,8 @@ def _checked_pool_member(world: World, member: str, found: re.Match[str]) -> str
 def test_permissions(call: Call) -> dict[str, Any]:
     """Only what is held comes back; nothing held is an empty object."""
     asked = call.body.get("permissions", [])
+    if len(asked) > TESTED_MOST:
+        raise invalid(f"At most {TESTED_MOST} permissions can be tested at once.", "permissions")
     for name in asked:
         if "*" in name or not roles.is_permission(name):
             if not roles.is_permission(name) and "*" not in name:

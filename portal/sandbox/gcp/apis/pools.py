@@ -5,7 +5,7 @@ from typing import Any
 
 from portal.sandbox.gcp.access import Target, project_target
 from portal.sandbox.gcp.errors import GoogleError, invalid, missing, taken
-from portal.sandbox.gcp.methods import PAGING, Call, Params, method
+from portal.sandbox.gcp.methods import PAGING, Call, Params, method, paged
 from portal.sandbox.gcp.world import SOFT_DELETE_SECONDS, Operation, Resource, World, fresh_secret, stamp
 
 POOL_ID = re.compile(r"(?!gcp-)[a-z][a-z0-9-]{2,30}[a-z0-9]")
@@ -95,7 +95,7 @@ def restore(found: Resource) -> None:
 
 def listed(call: Call, prefix: str, field: str) -> dict[str, Any]:
     found = [made.body for _name, made in call.world.under(prefix) if made.is_live or call.flag("showDeleted")]
-    return {field: found} if found else {}
+    return paged(call, found, field)
 
 
 @method(f"{API}.create", f"POST {BASE}", permission="iam.workloadIdentityPools.create", on=of_location,

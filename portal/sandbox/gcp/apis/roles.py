@@ -6,7 +6,7 @@ from typing import Any
 from portal.sandbox.gcp import roles
 from portal.sandbox.gcp.access import Target, is_allowed, project_target
 from portal.sandbox.gcp.errors import GoogleError, conflict, denied, invalid, missing, taken
-from portal.sandbox.gcp.methods import PAGING, Call, Params, method, of_nothing
+from portal.sandbox.gcp.methods import PAGING, Call, Params, method, of_nothing, paged
 from portal.sandbox.gcp.world import Resource, World, fresh_etag, is_same_etag
 
 ROLE_ID = re.compile(r"[a-zA-Z0-9_.]{3,64}")
@@ -80,7 +80,7 @@ def list_roles(call: Call) -> dict[str, Any]:
         for _name, made in call.world.under(f"projects/{call.project.id}/roles/")
         if made.is_live or call.flag("showDeleted")
     ]
-    return {"roles": found} if found else {}
+    return paged(call, found, "roles")
 
 
 def _in_view(body: dict[str, Any], view: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from portal.sandbox.gcp.access import Target, project_target
 from portal.sandbox.gcp.apis.pools import shown_operation
 from portal.sandbox.gcp.errors import TITLES, GoogleError, invalid, violation
-from portal.sandbox.gcp.methods import PAGING, Call, Params, method
+from portal.sandbox.gcp.methods import PAGING, Call, Params, method, paged
 from portal.sandbox.gcp.world import Operation, World, fresh_number
 
 METADATA_TYPE = "type.googleapis.com/google.api.serviceusage.v1.OperationMetadata"
@@ -52,7 +52,7 @@ def list_services(call: Call) -> dict[str, Any]:
         raise invalid(f"Invalid filter: {wanted}", "filter")
     found = [_shown(call, host) for host in sorted(TITLES)]
     found = [service for service in found if wanted in {"", f"state:{service['state']}"}]
-    return {"services": found} if found else {}
+    return paged(call, found, "services")
 
 
 @method(f"{API}.batchGet", f"GET {BASE}:batchGet", permission="serviceusage.services.get", query=("names",))
