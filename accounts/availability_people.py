@@ -8,8 +8,6 @@ from django.utils.translation import gettext as _
 from accounts.access import Role
 from accounts.models import Contact, Invitation, Membership, Organisation, User
 from portal.audit.models import Event
-from portal.operations.availability import NotAllowed as NotAllowed  # noqa: PLC0414  the connect pages take them from here
-from portal.operations.availability import refuse_if as refuse_if  # noqa: PLC0414
 
 # Mails to people who did not ask for any; counted in the activity log, which forgets nothing that was withdrawn since.
 INVITATIONS_A_DAY = 100

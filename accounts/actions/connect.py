@@ -8,7 +8,6 @@ from django.utils.translation import gettext as _
 
 from accounts import kits
 from accounts.availability import why_not_discard, why_not_edit, why_not_issue_kit, why_not_stop
-from accounts.availability_people import NotAllowed, refuse_if
 from accounts.kits.base import Report
 from accounts.models import CloudAccount, Kit, Organisation, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
@@ -16,7 +15,7 @@ from accounts.states import AccountState, KitState
 from accounts.transitions import move_account, retire_kits, subject_of
 from portal.audit import Actor, record
 from portal.operations.actions import cancel_live, request_check
-from portal.operations.availability import why_not_check
+from portal.operations.availability import NotAllowed, refuse_if, why_not_check
 from portal.operations.engine import start
 from portal.operations.models import Operation
 

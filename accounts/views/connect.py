@@ -30,7 +30,6 @@ from accounts.actions.connect import (
     stop_connecting,
 )
 from accounts.availability import why_not_discard, why_not_stop
-from accounts.availability_people import NotAllowed
 from accounts.forms.connect import IdentityForm, PlaceForm, ReportForm, StartForm
 from accounts.kit_links import installer_rights, kit_links, named_resources
 from accounts.kits.base import Route, search_permissions
@@ -39,6 +38,7 @@ from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
 from accounts.preflight import is_blocked, preflight
 from accounts.states import PROVEN_STATES, AccountState, KitState
+from portal.operations.availability import NotAllowed
 from portal.operations.catalogue import fill
 from portal.operations.models import Operation
 
