@@ -104,14 +104,17 @@ class Google:
 
     def install(self) -> None:
         self.enable()
+        for status, answer in (self.create_pool(), self.create_provider()):
+            assert status == 200, answer
+        self.install_rest()
+
+    def install_rest(self) -> None:
+        """What comes after pool and provider: account, role, bindings."""
+        role = {"roleId": ROLE, "role": {"includedPermissions": OPERATE, "stage": "GA"}}
         for status, answer in (
-            self.create_pool(),
-            self.create_provider(),
             self.create_account(),
             self.bind_account(MEMBER),
-            self.call(
-                "POST", f"/iam/v1/projects/{PROJECT}/roles", {"roleId": ROLE, "role": {"includedPermissions": OPERATE, "stage": "GA"}}
-            ),
+            self.call("POST", f"/iam/v1/projects/{PROJECT}/roles", role),
             self.bind_project(f"projects/{PROJECT}/roles/{ROLE}", f"serviceAccount:{EMAIL}"),
         ):
             assert status == 200, answer
