@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from django.utils.translation import gettext
 
@@ -160,8 +160,8 @@ class AzureKit:
         return " && \\\n  ".join([*fetch, check, run])
 
     def removal_command(self, target: Target) -> str:
-        """Rights first, so that nothing is left that names an identity of before. The cell's group goes only if nothing is in it:
-        neither a cell nor what a newer kit keeps there."""
+        """Rights first, so that nothing is left that names an identity of before. The cell's group is not in it: a cell may run
+        there, and a newer kit shares it."""
         names = _names(target)
         here, group, cell_group = f"--subscription {target.external_id}", self.made_name(target.suffix), _group_name(CELL_GROUP, names)
         roles = {f"byoc-{target.suffix}-{role}": scope.format(**names) for role, (_holder, scope) in HOLDERS.items()}
@@ -171,8 +171,8 @@ class AzureKit:
             f"az identity delete {here} --resource-group {cell_group} --name byoc-{target.suffix}-cell-cluster",
             f"az group delete {here} --name {group} --yes",
             f"az deployment sub delete {here} --name {group}",
-            f"left=$(az resource list {here} --resource-group {cell_group} --query '[].id' --output tsv) && test -z \"$left\" && \\",
-            f"  az group delete {here} --name {cell_group} --yes",
+            "# The cell's resource group is still there. If you use no cell and no newer kit, delete it too:",
+            f"# az group delete {here} --name {cell_group}",
         ]
         return "\n".join(lines)
 
@@ -236,11 +236,9 @@ def deploy_url(console_url: str, template_url: str) -> str:
 
 
 def shell_url(console_url: str) -> str:
-    """Cloud Shell. A console that is not Azure's own has it at /shell/azure of the same host."""
-    if not console_url:
-        return SHELL
-    host = urlsplit(console_url)
-    return f"{host.scheme}://{host.netloc}/shell/azure"
+    """Cloud Shell. A console of another address, `<base>/azure`, has its shell beside it: `<base>/shell/azure`."""
+    base, _, name = console_url.rstrip("/").rpartition("/")
+    return f"{base}/shell/{name}" if console_url else SHELL
 
 
 def _names(target: Target) -> dict[str, str]:

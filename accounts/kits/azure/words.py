@@ -19,7 +19,6 @@ WORDS = Words(
         "No key or password is handed over, now or later."
     ),
     time=gettext_lazy("5 to 10 minutes. Azure needs 1 to 3 of them."),
-    who=gettext_lazy("You fill in the pages. Somebody with rights in the Azure subscription runs the kit."),
     rights=gettext_lazy(
         "Owner of the Azure subscription, or Contributor and User Access Administrator together. There is nothing narrower: "
         "who may give roles can give every role."
