@@ -40,7 +40,7 @@ def contacts(request: OrganisationRequest) -> HttpResponse:
         "can_manage": request.membership.can(Permission.MANAGE_CONTACTS),
         "tabs": settings_tabs(request),
     }
-    return render(request, "accounts/contacts.html", context)
+    return render(request, "accounts/contacts/contacts.html", context)
 
 
 @requires(Permission.MANAGE_CONTACTS)
@@ -55,7 +55,7 @@ def contact_add(request: OrganisationRequest) -> HttpResponse:
         else:
             messages.success(request, _("%(contact)s is added and gets a mail to confirm.") % {"contact": contact.name})
             return redirect("accounts:contacts", slug=request.organisation.slug)
-    return render(request, "accounts/contact_add.html", {"form": form, "tabs": settings_tabs(request)})
+    return render(request, "accounts/contacts/contact_add.html", {"form": form, "tabs": settings_tabs(request)})
 
 
 @requires(Permission.MANAGE_CONTACTS)
@@ -81,8 +81,8 @@ def contact_confirm(request: HttpRequest, token: str) -> HttpResponse:
     """GET asks, POST confirms: mail scanners open links, they do not press buttons."""
     contact = Contact.objects.select_related("organisation").filter(token_hash=token_hash(token)).first()
     if contact is None:
-        return render(request, "accounts/contact_confirm_gone.html", status=410)
+        return render(request, "accounts/contacts/contact_confirm_gone.html", status=410)
     if request.method == "POST":
         confirm_contact(contact=contact)
-    template = "accounts/contact_confirmed.html" if request.method == "POST" else "accounts/contact_confirm.html"
+    template = "accounts/contacts/contact_confirmed.html" if request.method == "POST" else "accounts/contacts/contact_confirm.html"
     return render(request, template, {"contact": contact})

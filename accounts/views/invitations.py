@@ -41,7 +41,7 @@ def invitation_create(request: OrganisationRequest) -> HttpResponse:
             messages.success(request, _("An invitation is on its way to %(email)s.") % {"email": email})
             return redirect("accounts:members", slug=request.organisation.slug)
     context = {"form": form, "roles": roles_explained(), "tabs": settings_tabs(request)}
-    return render(request, "accounts/invitation_create.html", context)
+    return render(request, "accounts/invitations/invitation_create.html", context)
 
 
 @requires(Permission.MANAGE_ORGANISATION)
@@ -70,7 +70,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """What is offered, and what to do next: join, sign in, sign up, or change the account."""
     found = _by_token(token)
     if found is None or not found.is_open:
-        return render(request, "accounts/invitation_gone.html", {"invitation": found}, status=410)
+        return render(request, "accounts/invitations/invitation_gone.html", {"invitation": found}, status=410)
     user = request.user if request.user.is_authenticated else None
     back = urlencode({"next": request.path})
     context = {
@@ -81,7 +81,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         "sign_out_url": f"{reverse('account_logout')}?{back}",
         "token": token,
     }
-    return render(request, "accounts/invitation.html", context)
+    return render(request, "accounts/invitations/invitation.html", context)
 
 
 @login_not_required  # the first step of somebody who has no account yet

@@ -28,7 +28,7 @@ def organisation_create(request: SignedInRequest) -> HttpResponse:
             messages.success(request, _("%(organisation)s is set up. You are its owner.") % {"organisation": organisation})
             return redirect("accounts:home", slug=organisation.slug)
     invitations = Invitation.objects.open().for_user(request.user).select_related("organisation", "invited_by")
-    return render(request, "accounts/organisation_create.html", {"form": form, "invitations": invitations})
+    return render(request, "accounts/organisations/organisation_create.html", {"form": form, "invitations": invitations})
 
 
 @require_POST
@@ -52,7 +52,7 @@ def organisation_settings(request: OrganisationRequest) -> HttpResponse:
         "tabs": settings_tabs(request),
         "address": request.build_absolute_uri(reverse("accounts:home", args=[request.organisation.slug])),
     }
-    return render(request, "accounts/organisation_settings.html", context)
+    return render(request, "accounts/organisations/organisation_settings.html", context)
 
 
 @require_GET

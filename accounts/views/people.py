@@ -81,7 +81,7 @@ def members(request: OrganisationRequest) -> HttpResponse:
         "roles": roles_explained(),
         "tabs": settings_tabs(request),
     }
-    return render(request, "accounts/members.html", context)
+    return render(request, "accounts/members/members.html", context)
 
 
 def _member_row(request: OrganisationRequest, membership: Membership, owner_count: int) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def member_role(request: OrganisationRequest, pk: str) -> HttpResponse:
             messages.success(request, _("%(person)s now has the role %(role)s.") % {"person": membership.user, "role": role.label})
             return redirect("accounts:members", slug=request.organisation.slug)
     context = {"form": form, "member": membership, "roles": roles_explained(), "tabs": settings_tabs(request)}
-    return render(request, "accounts/member_role.html", context)
+    return render(request, "accounts/members/member_role.html", context)
 
 
 @requires(Permission.MANAGE_ORGANISATION)
@@ -141,7 +141,7 @@ def _end_membership(request: OrganisationRequest, membership: Membership) -> Htt
             messages.success(request, done % names)
             return redirect("home") if is_you else redirect("accounts:members", slug=request.organisation.slug)
     context = {"member": membership, "is_you": is_you, "why_not": refusal, "tabs": settings_tabs(request)}
-    return render(request, "accounts/member_remove.html", context)
+    return render(request, "accounts/members/member_remove.html", context)
 
 
 def _member_or_404(request: OrganisationRequest, pk: str) -> Membership:
