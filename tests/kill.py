@@ -1,6 +1,6 @@
 """A worker that kills itself with SIGKILL at a named point of a named step: nothing is flushed, closed or rolled back by hand.
 
-    run_until_killed(operation.pk, point="after_effect", step="create", kinds=["tests.portal.killed_kind"])
+    run_until_killed(operation.pk, point="after_effect", step="create", kinds=["tests.portal.operations.killed_kind"])
 
 Points: before_effect (the step has been claimed and not called), after_effect (it has answered, nothing is recorded),
 at_commit (its outcome is recorded, nothing that follows the commit has been done), after_commit (that too; the message is not

@@ -11,7 +11,7 @@ from portal.operations.outcomes import Done, Fail, Wait
 from portal.operations.states import Party
 from tests.browser.steps import sign_in
 from tests.factories import make_membership, make_organisation, make_user
-from tests.portal.operation_kinds import advance, begin, scripted
+from tests.portal.operations.operation_kinds import advance, begin, scripted
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 WAIT = Wait(60, on=Party.YOU, why="x")

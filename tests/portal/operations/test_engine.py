@@ -19,7 +19,7 @@ from portal.operations.recorder import KEPT_LOG_LINES, MAX_LOST_LEASES, backoff_
 from portal.operations.states import OperationState, Party, StepState
 from portal.operations.transitions import LostRace
 from tests.factories import make_organisation, make_user
-from tests.portal.operation_kinds import advance, begin, events, make_due, scripted, states
+from tests.portal.operations.operation_kinds import advance, begin, events, make_due, scripted, states
 
 pytestmark = pytest.mark.django_db
 ON_CLOUD = Wait(5, on=Party.CLOUD, why="stack", params={"name": "kit"})

@@ -11,7 +11,7 @@ from portal.operations.models import Operation, Step, new_reference
 from portal.operations.outcomes import Wait
 from portal.operations.states import Party
 from tests.factories import make_organisation
-from tests.portal.operation_kinds import advance, begin, scripted
+from tests.portal.operations.operation_kinds import advance, begin, scripted
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()

@@ -31,7 +31,9 @@ class ScriptedKind:
         self.hooks: list[tuple[str, str]] = []
         steps = tuple(StepSpec(name, f"Step {name}", self._step(name), **specs.get(name, {})) for name in script)
         hooks = {name: self._hook(name) for name in ("on_failed", "on_cancelled", "on_succeeded", "on_retried")}
-        self.kind = Kind(f"scripted_{next(_numbers)}", "Scripted work", steps, **{**hooks, "names": lambda _operation: {"cloud": "AWS"}, **fields})
+        self.kind = Kind(
+            f"scripted_{next(_numbers)}", "Scripted work", steps, **{**hooks, "names": lambda _operation: {"cloud": "AWS"}, **fields}
+        )
         register(self.kind)
 
     def _step(self, name: str) -> Callable[[StepContext], Outcome]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Retry, Wait
 from portal.operations.states import OPERATION_MOVES, OperationState, Party, StepState
-from tests.portal.operation_kinds import ScriptedKind, advance, begin, scripted
+from tests.portal.operations.operation_kinds import ScriptedKind, advance, begin, scripted
 
 LINES = st.one_of(
     st.builds(Done, st.dictionaries(st.sampled_from("abc"), st.integers(), max_size=2)),

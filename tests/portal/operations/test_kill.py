@@ -17,11 +17,11 @@ from portal.operations.states import OperationState
 from portal.operations.tasks import ring_due_operations
 from tests.factories import make_organisation
 from tests.kill import POINTS, ring_until_ended, run_until_killed
-from tests.portal.killed_kind import KIND, STEPS
-from tests.portal.operation_kinds import states
+from tests.portal.operations.killed_kind import KIND, STEPS
+from tests.portal.operations.operation_kinds import states
 
 pytestmark = pytest.mark.django_db(transaction=True)
-MODULES = ["tests.portal.killed_kind"]
+MODULES = ["tests.portal.operations.killed_kind"]
 KINDS.pop(KIND.name)  # importing registers it, for the process that dies; here only these tests may see it
 
 

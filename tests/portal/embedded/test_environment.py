@@ -11,7 +11,7 @@ import pytest
 
 from portal.embedded.environment import Environment, EnvironmentFailedError, explain
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PINNED = "django==5.2.19 --hash=sha256:0\n"
 
 

@@ -19,7 +19,7 @@ from portal.operations.states import Party, StepState
 from tests.activity import assert_no_event, assert_one_event
 from tests.factories import make_membership
 from tests.fragments import assert_same_fragment, element
-from tests.portal.operation_kinds import advance, begin, scripted, states
+from tests.portal.operations.operation_kinds import advance, begin, scripted, states
 
 pytestmark = pytest.mark.django_db
 ON_YOU = Wait(60, on=Party.YOU, why="contact_missing")

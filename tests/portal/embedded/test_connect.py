@@ -17,7 +17,7 @@ import pytest
 
 from portal.embedded.postgres import DATABASE, OWNER
 from portal.embedded.process import wait_until
-from tests.portal.test_embedded_demo import Running
+from tests.portal.embedded.test_demo import Running
 
 pytestmark = pytest.mark.xdist_group("demo")
 NUMBER = "111122223333"

@@ -19,7 +19,7 @@ from portal.embedded.ports import free_port
 from portal.embedded.process import command_of, wait_until
 
 pytestmark = pytest.mark.xdist_group("demo")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Running:

@@ -18,7 +18,7 @@ from portal.operations.recorder import claim, record
 from portal.operations.states import OperationState, Party
 from portal.operations.transitions import LostRace
 from tests.factories import make_user
-from tests.portal.operation_kinds import advance, begin, events, make_due, scripted, states
+from tests.portal.operations.operation_kinds import advance, begin, events, make_due, scripted, states
 
 pytestmark = pytest.mark.django_db
 ON_YOU = Wait(60, on=Party.YOU, why="run_kit")

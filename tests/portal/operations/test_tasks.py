@@ -12,7 +12,7 @@ from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Wait
 from portal.operations.states import OperationState, Party
 from portal.operations.tasks import ring_due_operations
-from tests.portal.operation_kinds import begin, make_due, scripted
+from tests.portal.operations.operation_kinds import begin, make_due, scripted
 
 pytestmark = pytest.mark.django_db
 

@@ -18,7 +18,7 @@ from portal.embedded.process import command_of, end_leftovers, is_alive, spawn, 
 from portal.embedded.valkey import Valkey, find_server
 
 pytestmark = pytest.mark.xdist_group("servers")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.utils import timezone
 from portal.operations.models import Operation
 from portal.operations.states import ENDED_STATES, LIVE_STATES, OPERATION_MOVES, OperationState, Party
 from portal.operations.transitions import IllegalMove, LostRace, move
-from tests.portal.operation_kinds import begin
+from tests.portal.operations.operation_kinds import begin
 
 ALLOWED = {
     ("queued", "running"),

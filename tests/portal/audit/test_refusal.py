@@ -194,4 +194,4 @@ def test_check_as_the_readme_names_it_fails_for_the_owner(db):
     with pytest.raises(SystemCheckError, match=r"audit\.E001"):
         call_command("check", "--deploy", "--database", "default", "--fail-level", "WARNING")
 
-    assert "check --deploy --database default --fail-level WARNING" in (Path(__file__).parents[2] / "README.md").read_text()
+    assert "check --deploy --database default --fail-level WARNING" in (Path(__file__).parents[3] / "README.md").read_text()

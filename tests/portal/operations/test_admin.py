@@ -17,7 +17,7 @@ from portal.operations.models import Operation
 from portal.operations.outcomes import Fail
 from tests.activity import assert_no_event
 from tests.factories import make_organisation, make_user
-from tests.portal.operation_kinds import advance, begin, scripted
+from tests.portal.operations.operation_kinds import advance, begin, scripted
 
 pytestmark = pytest.mark.django_db
 
