@@ -59,7 +59,8 @@ class Google:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as refused:
-            text = refused.read().decode()
+            with refused:
+                text = refused.read().decode()
             return refused.code, json.loads(text) if "json" in refused.headers["Content-Type"] else text
 
     def done(self, verb: str, path: str, body: Any = None) -> Any:
