@@ -8,7 +8,11 @@ from importlib import import_module
 
 from accounts.kits.base import CloudKit
 
-KITS = {"aws": "accounts.kits.aws.kit:AwsKit"}
+KITS = {
+    "aws": "accounts.kits.aws.kit:AwsKit",
+    "gcp": "accounts.kits.gcp.kit:GcpKit",
+    "azure": "accounts.kits.azure.kit:AzureKit",
+}
 
 
 @cache

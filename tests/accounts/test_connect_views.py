@@ -292,7 +292,7 @@ def test_connect_start_offers_no_installer_policy_without_a_published_kit(owner,
     shown = text_of(owner.get(f"/o/{acme.slug}/accounts/connect/"))
 
     assert "AdministratorAccess in the AWS account." in shown
-    assert "as carefully as administrator rights" not in shown
+    assert "cloudformation:TemplateUrl" not in shown
 
 
 @pytest.mark.parametrize(("via", "file", "name"), [("cli", "content_hash", "template_file"), ("terraform", "module_hash", None)])

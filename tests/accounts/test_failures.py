@@ -14,6 +14,7 @@ CLOUDS = sorted(kits.KITS)
 # Refusals of a kit that never let us in: the step waits on them, so they never end an operation.
 ONLY_WAITED_FOR = {"kit_not_run", "trust_not_ready"}
 PARAMS = {
+    "account": "portal-operator@acme.example",
     "account_id": "111122223333",
     "cloud": "AWS",
     "count": "3",
@@ -25,7 +26,10 @@ PARAMS = {
     "generation": "2",
     "kind": "AWS account",
     "names": "wrong_subject",
+    "namespace": "Microsoft.Network",
     "permissions": "ec2:CreateVpc",
+    "service": "compute.googleapis.com",
+    "state": "Disabled",
     "version": "1.1.0",
 }
 
