@@ -809,6 +809,15 @@ def test_azure_environment_permission_that_is_missing(standing: PlayedAzure) -> 
     assert found.evidence == "Microsoft.Authorization/locks/read"
 
 
+def test_azure_environment_of_a_location_without_a_kit(standing: PlayedAzure) -> None:
+    """The operator may build in the group that the kit made, and that is for one location."""
+    found = look(standing, "permissions", "northeurope")
+
+    assert found.verdict is Verdict.BLOCK
+    assert "Microsoft.Resources/deployments/write" in found.evidence
+    assert "Microsoft.Resources/deployments/read" not in found.evidence.splitlines()
+
+
 def test_azure_environment_that_cannot_be_asked_at_all(standing: PlayedAzure) -> None:
     standing.account.control("POST", "faults", {"kind": "503", "service": "arm", "count": None})
 

@@ -20,7 +20,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         _("Without every right of the kit, building a cell would stop half-way."),
         passed=_("Azure confirms all of them."),
         blocked=_("%(count)s rights are missing, among them %(permissions)s."),
-        remedy=_("Run the kit again: it puts its roles back to what was shipped."),
+        remedy=_("Run the kit again: it puts its roles back to what was shipped. Every location needs a kit of its own."),
     ),
     EnvironmentCheck(
         "region_enabled",
