@@ -42,7 +42,7 @@ class Row:
 
 ROWS = (
     # --- Entra ---
-    Row("throttled", ENTRA, "429|50196", is_retryable=True),
+    Row("throttled", ENTRA, "429|50196|90055", is_retryable=True),
     Row("issuer_unreachable", ENTRA, "50166|501661|90061|7000272", is_retryable=True),
     Row("trust_not_ready", ENTRA, "70021|700211", once="provider_deleted"),
     Row("trust_not_ready", ENTRA, "700212|700213|700213[0-9]", once="trust_policy_edited"),
@@ -52,7 +52,7 @@ ROWS = (
     Row("token_refused", ENTRA, "700027|50013|50027|5002[0-9]{3}"),
     Row("account_deleted", ENTRA, "90002|900023"),
     Row("conditional_access", ENTRA, "53[0-9]{3,4}"),
-    Row("cloud_unavailable", ENTRA, "90033|90055|5[0-9][0-9]", is_retryable=True),
+    Row("cloud_unavailable", ENTRA, "90033|5[0-9][0-9]", is_retryable=True),
     # --- ARM ---
     Row("throttled", ARM, ".*Throttled|TooManyRequests|429", is_retryable=True),
     Row("account_deleted", ARM, "SubscriptionNotFound|InvalidSubscriptionId"),

@@ -92,7 +92,9 @@ def test_error_without_an_answer_is_passing(error: Exception) -> None:
     assert not is_refusal(error)
 
 
-@pytest.mark.parametrize("body", ["", "null", "[]", '"text"', '{"error": null}', '{"error": {"details": [[]]}}', '{"error_codes": {}}', "\x00"])
+@pytest.mark.parametrize(
+    "body", ["", "null", "[]", '"text"', '{"error": null}', '{"error": {"details": [[]]}}', '{"error_codes": {}}', "\x00"]
+)
 def test_error_strange_body_is_no_crash(body: str) -> None:
     assert classify("Get", answer(400, body)).code == "unknown_cloud_error"
     assert classify("Get", answer(500, body)).code == "cloud_unavailable"
