@@ -11,7 +11,7 @@ from portal.sandbox.gcp.world import Token, World, fresh_secret, whole_stamp
 
 LONGEST_SECONDS, DEFAULT_SECONDS = 3600, 3600
 BODY = {"delegates": [str], "scope": [str], "lifetime": str}
-SCOPE = re.compile(r"https://www\.googleapis\.com/auth/[\w.-]+")
+SCOPE = re.compile(r"https://www\.googleapis\.com/auth/[\w.-]+|openid|email|profile")
 
 
 def _on(world: World, params: Params) -> Target:
