@@ -3,6 +3,8 @@
 GET    /_sandbox/                    ports, knobs, faults, number of violations
 POST   /_sandbox/knobs               {"pace_seconds": 0, "type_seconds": {"AWS::IAM::Role": 2}, "propagation_seconds": 3,
                                       "scps": {"111122223333": {policy}}, "quotas": {"111122223333": {"vpc/L-F678F1CE": 1}},
+                                      "places": {"111122223333": {"closed_regions": ["eu-west-1"], "zones": 1,
+                                                 "transit_gateway_vpcs": ["vpc-0a"], "disk_key": "arn:aws:kms:..."}},
                                       "failures": [{"type": "AWS::IAM::Role", "action": "create", "reason": "...", "count": 1}]}
 GET|POST|DELETE /_sandbox/faults     {"kind": "throttle", "service": "sts", "action": "*", "account": "*", "count": 3, "seconds": 0}
                                      kinds: throttle 500 503 502_html delay lost_reply access_denied; count null: until deleted

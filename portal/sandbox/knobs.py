@@ -24,6 +24,8 @@ class Knobs:
     failures: list[ResourceFailure] = field(default_factory=list)
     scps: dict[str, dict[str, Any]] = field(default_factory=dict)  # account -> policy document
     quotas: dict[str, dict[str, float]] = field(default_factory=dict)  # account -> "vpc/L-F678F1CE" -> value
+    # account -> closed_regions, zones, transit_gateway_vpcs, disk_key: see portal/sandbox/aws/surroundings.py
+    places: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def seconds_for(self, resource_type: str) -> float:
         return self.type_seconds.get(resource_type, self.pace_seconds)

@@ -39,7 +39,7 @@ class Snapshots:
         for name, state in saved["services"].items():
             ministack._get_module(ministack._state_map[name]).load_persisted_state(state)
         ministack_sts._sessions.update(saved["sessions"])
-        self.sandbox.knobs.change({"scps": saved["scps"], "quotas": saved["quotas"]})
+        self.sandbox.knobs.change({"scps": saved["scps"], "quotas": saved["quotas"], "places": saved.get("places", {})})
         resume_operations()
 
     def save(self) -> None:
@@ -69,4 +69,5 @@ class Snapshots:
             if state is not None:
                 services[name] = state
         knobs = self.sandbox.knobs
-        return {"format": FORMAT, "services": services, "sessions": ministack_sts._sessions, "scps": knobs.scps, "quotas": knobs.quotas}
+        kept = {"scps": knobs.scps, "quotas": knobs.quotas, "places": knobs.places}
+        return {"format": FORMAT, "services": services, "sessions": ministack_sts._sessions, **kept}
