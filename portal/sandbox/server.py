@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP
 from ministack import app as ministack
 
 from portal.sandbox import front
-from portal.sandbox.aws import cloudformation, iam
+from portal.sandbox.aws import cloudformation, iam, surroundings
 from portal.sandbox.aws.snapshots import Snapshots
 from portal.sandbox.azure.certificates import prepare
 from portal.sandbox.azure.control import AzureControl
@@ -84,6 +84,7 @@ async def serve(options: Options) -> int:
     front.install()
     iam.install(sandbox)
     cloudformation.install(sandbox)
+    surroundings.install(sandbox)
     snapshots = Snapshots(sandbox)
     snapshots.load()
     google = GoogleCloud(sandbox, fresh_world(options.propagation_seconds, options.pace_seconds))
