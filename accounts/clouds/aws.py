@@ -5,9 +5,8 @@ No stored credential takes part: one unsigned call exchanges a token for a sessi
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -17,13 +16,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from accounts.clouds.aws_clients import open_client
-from accounts.clouds.aws_errors import SIGN_IN, classify
+from accounts.clouds.aws_environment import Surroundings
+from accounts.clouds.aws_errors import SIGN_IN, classify, translated
 from accounts.clouds.aws_shipped import ShippedKit, ShippedRole
 from accounts.clouds.base import (
     CloudError,
+    Finding,
     Identity,
     KitReport,
     KitStatus,
+    Needs,
     PermissionProbe,
     PermissionResult,
     Place,
@@ -73,15 +75,6 @@ TERRAFORM = "terraform"
 CONTEXT_TYPES = {"aws:TagKeys": "stringList", "kms:GrantIsForAWSResource": "boolean"}
 
 
-@contextmanager
-def translated(operation: str, *, was_trusted: bool = False) -> Iterator[None]:
-    """Whatever boto3 raises leaves as a CloudError."""
-    try:
-        yield
-    except (ClientError, BotoCoreError, ResponseParserError) as error:
-        raise classify(operation, error, was_trusted=was_trusted) from error
-
-
 class AwsAdapter:
     """One AWS account under one kit. Lives for one step; its session is its own and is not kept."""
 
@@ -89,6 +82,7 @@ class AwsAdapter:
         self.target = target
         self.tokens = tokens
         self.shipped = shipped
+        self._surroundings: dict[tuple[str, Needs], Surroundings] = {}
 
     # --- sign in ---
 
@@ -287,6 +281,18 @@ class AwsAdapter:
                 return RefusalResult(name, is_refused=True, evidence=str(error))
             raise refused from error
         return RefusalResult(name, is_refused=False, evidence=f"{role_arn} was opened")
+
+    # --- surroundings ---
+
+    def check_environment(self, region: str, needs: Needs, only: Sequence[str] = ()) -> Sequence[Finding]:
+        return self._surroundings_of(region, needs).findings(only)
+
+    def _surroundings_of(self, region: str, needs: Needs) -> Surroundings:
+        """What was read for one check is there for the next. Raises CloudError when we cannot sign in."""
+        if (region, needs) not in self._surroundings:
+            client = partial(open_client, credentials=self._credentials)
+            self._surroundings[region, needs] = Surroundings(self, client, region, needs)
+        return self._surroundings[region, needs]
 
 
 def same(found: Any, shipped: Mapping[str, Any]) -> bool:

@@ -1,9 +1,12 @@
 """From what AWS says to our stable codes: one table, read from the top, the first row that fits decides."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from accounts.clouds.base import CloudError
 
@@ -51,6 +54,15 @@ ROWS = (
 )
 # What the provider's absence or a refusal means once a sign-in with this kit has worked.
 ONCE_TRUSTED = {"kit_not_run": "provider_deleted", "trust_not_ready": "trust_refused"}
+
+
+@contextmanager
+def translated(operation: str, *, was_trusted: bool = False) -> Iterator[None]:
+    """Whatever boto3 raises leaves as a CloudError."""
+    try:
+        yield
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
+        raise classify(operation, error, was_trusted=was_trusted) from error
 
 
 def classify(operation: str, error: Exception, *, was_trusted: bool = False) -> CloudError:

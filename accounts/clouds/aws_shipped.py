@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from accounts.clouds.base import PermissionProbe
+
 
 @dataclass(frozen=True)
 class ShippedRole:
@@ -29,3 +31,4 @@ class ShippedKit:
     audiences: Sequence[str]
     roles: Mapping[str, ShippedRole]  # operator, support, and those that the cloud's own services take
     limits: Mapping[str, Mapping[str, Any]]  # boundary ARN -> document
+    probes: Sequence[PermissionProbe] = ()  # what the operator role must be able to do

@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from accounts.clouds.aws_shipped import ShippedKit, ShippedRole
 from accounts.clouds.base import PermissionProbe, Target
 from accounts.kits.aws import template, terraform, words
+from accounts.kits.aws.environment import ENVIRONMENT_CHECKS
 from accounts.kits.aws.installer import installer_policy
 from accounts.kits.aws.manifest import DENIALS, GRANTS, RESOURCES, SWITCHES
 from accounts.kits.aws.regions import REGIONS
@@ -54,7 +55,7 @@ class AwsKit:
     resources: tuple[KitResource, ...] = RESOURCES
     denials: tuple[Denial, ...] = DENIALS
     switches: tuple[Switch, ...] = SWITCHES
-    environment_checks: tuple[EnvironmentCheck, ...] = ()
+    environment_checks: tuple[EnvironmentCheck, ...] = ENVIRONMENT_CHECKS
 
     @property
     def version(self) -> str:
@@ -266,6 +267,7 @@ class AwsKit:
             audiences=(AUDIENCE,),
             roles={name: _shipped_role(on.properties(logical_id), off.properties(logical_id)) for name, logical_id in _ROLES.items()},
             limits={f"{iam}:policy/{policy['ManagedPolicyName']}": policy["PolicyDocument"] for policy in limits},
+            probes=[probe for probe in self.probes(target) if probe.role == Role.OPERATOR],
         )
 
     def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
