@@ -93,7 +93,7 @@ def _send(mail: OutgoingMail) -> bool:
     """Hand one mail to the mail server, outside of any transaction. False when there is no use in trying others now."""
     try:
         _message(mail).send()
-    except (*REFUSALS, SealBroken) as error:
+    except (*REFUSALS, SealBroken, ValueError) as error:  # ValueError: Django takes no line break in a header
         _try_again(mail, error)
         return True
     except OSError as error:

@@ -222,6 +222,16 @@ def test_mail_that_is_refused_holds_up_no_other(settings, caplog):
     assert "a-secret-link" not in caplog.text
 
 
+def test_mail_that_cannot_be_addressed_holds_up_no_other(mailoutbox):
+    write("dora@people.example\nBcc: everybody@people.example")
+    write("emil@people.example")
+
+    work_off_queue()
+
+    assert [message.to for message in mailoutbox] == [["emil@people.example"]]
+    assert (OutgoingMail.objects.get().tries, OutgoingMail.objects.get().last_error) == (1, "BadHeaderError")
+
+
 def test_mail_whose_seal_key_is_missing_holds_up_no_other_and_leaves_with_it(mailoutbox, settings):
     keys = settings.SEAL_KEYS
     write()
