@@ -96,9 +96,9 @@ def check_bindings(session: Session, shipped: ShippedKit) -> None:
             if member in emails:
                 found.add((emails[member], binding["role"], condition))
     for account, role, condition in sorted(found - set(allowed)):
-        raise CloudError("policy_edited", raw=f"{account} has {role}{f' where {condition}' if condition else ''}")
+        raise CloudError("policy_edited", raw=f"{shipped.accounts[account].email} has {role}{f' where {condition}' if condition else ''}")
     for account, role, _ in sorted(bound for bound, switch in allowed.items() if not switch and bound not in found):
-        raise CloudError("policy_edited", raw=f"{account} lacks {role}")
+        raise CloudError("policy_edited", raw=f"{shipped.accounts[account].email} lacks {role}")
 
 
 def project_policy(session: Session, shipped: ShippedKit) -> Sequence[Mapping[str, Any]]:
