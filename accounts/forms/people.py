@@ -19,6 +19,8 @@ LINK_LIKE = re.compile(r"[\w-][.\u3002\uff0e\uff61][^\W\d_]{2,}|\b\d{1,3}(?:\.\d
 class PlainNameField(forms.CharField):
     """A name of a person or an organisation: one line, no web address, because it is printed in mails to strangers."""
 
+    default_error_messages = {"required": _("Enter a name."), "min_length": _("Enter a name of at least 2 characters.")}
+
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**{"max_length": 120, "min_length": 2} | kwargs)  # type: ignore[arg-type]
 
@@ -38,12 +40,19 @@ class PlainNameField(forms.CharField):
 class AddressField(forms.EmailField):
     """An e-mail address, pasted with spaces around it or not, in lower case."""
 
+    default_error_messages = {"required": _("Enter an e-mail address.")}
+
     def to_python(self, value: object) -> str:
         return str(super().to_python(value) or "").lower()
 
 
 def email_widget() -> forms.EmailInput:
     return forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"})
+
+
+def role_field(initial: str | None = None) -> forms.ChoiceField:
+    missing = {"required": _("Choose a role.")}
+    return forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=initial, widget=forms.RadioSelect, error_messages=missing)
 
 
 class SignupForm(forms.Form):
@@ -68,11 +77,11 @@ class OrganisationForm(forms.Form):
 
 class InvitationForm(forms.Form):
     email = AddressField(label=_("E-mail address"), help_text=_("The invitation works only for this address."), widget=email_widget())
-    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.OPERATOR, widget=forms.RadioSelect)
+    role = role_field(initial=Role.OPERATOR)
 
 
 class RoleForm(forms.Form):
-    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, widget=forms.RadioSelect)
+    role = role_field()
 
 
 class ContactForm(forms.Form):

@@ -26,8 +26,18 @@ LABELS = {
 PASSWORD_HELP = _("At least 12 characters. Not one that many people use, and not like your name or address.")
 
 
+MISSING = {
+    "login": _("Enter your e-mail address."),
+    "email": _("Enter an e-mail address."),
+    "password": _("Enter your password."),
+    "password1": _("Choose a password."),
+    "oldpassword": _("Enter the password you have now."),
+    "code": _("Enter the code."),
+}
+
+
 class OurLabels(forms.BaseForm):
-    """Mixed into an allauth form: renames its fields, drops placeholders, says briefly what a password needs."""
+    """Mixed into an allauth form: renames its fields, drops placeholders, says briefly what is needed or missing."""
 
     labels: dict[str, Any] = {}
 
@@ -36,6 +46,8 @@ class OurLabels(forms.BaseForm):
         for name, field in self.fields.items():
             field.widget.attrs.pop("placeholder", None)
             field.label = (LABELS | self.labels).get(name, field.label)
+            if name in MISSING:
+                field.error_messages["required"] = MISSING[name]
             if name == "password1":
                 field.help_text = PASSWORD_HELP
 

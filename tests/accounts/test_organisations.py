@@ -78,8 +78,8 @@ def test_two_people_founding_one_name_at_once_both_get_theirs():
 @pytest.mark.parametrize(
     ("name", "error"),
     [
-        ("", "This field is required."),
-        ("x", "Ensure this value has at least 2 characters (it has 1)."),
+        ("", "Enter a name."),
+        ("x", "Enter a name of at least 2 characters."),
         ("Win at https://evil.example", "Enter a name without a web address."),
         ("evil.com/x", "This reads like a web address. Put a space after the dot, or leave it out."),
         ("Win at evil.example", "This reads like a web address. Put a space after the dot, or leave it out."),

@@ -82,6 +82,14 @@ def test_sign_in_before_confirming_only_sends_the_mail_again(client, mailbox):
     assert [message.to for message in mailbox] == [["dora@people.example"]]
 
 
+def test_empty_forms_say_what_to_enter(client, db):
+    signing_up = client.post(reverse("account_signup"), {}).context["form"].errors
+    signing_in = client.post(reverse("account_login"), {}).context["form"].errors
+
+    assert signing_up == {"name": ["Enter a name."], "email": ["Enter an e-mail address."], "password1": ["Choose a password."]}
+    assert signing_in == {"login": ["Enter your e-mail address."], "password": ["Enter your password."]}
+
+
 def test_short_password_is_refused_with_the_reason(client, db):
     page = client.post(reverse("account_signup"), NEW | {"password1": "short-pass1"})
 
