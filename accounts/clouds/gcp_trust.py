@@ -24,10 +24,11 @@ def check_pool(session: Session, shipped: ShippedKit) -> None:
     others = sorted(set(providers) - {shipped.provider})
     if others:
         raise CloudError("trust_policy_edited", raw=f"{shipped.pool} has other providers: {', '.join(others)}")
-    _check_provider(providers[shipped.provider], shipped)
+    check_provider(providers[shipped.provider], shipped)
 
 
-def _check_provider(found: Mapping[str, Any], shipped: ShippedKit) -> None:
+def check_provider(found: Mapping[str, Any], shipped: ShippedKit) -> None:
+    """One provider as Google shows it."""
     oidc = found.get("oidc") or {}
     pairs = {
         "issuerUri": (oidc.get("issuerUri"), shipped.issuer),
