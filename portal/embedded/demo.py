@@ -32,7 +32,7 @@ PREPARED = {
     "people": "The demo's people are there",
     "kits": "The kits are published",
 }
-READY = {"sandbox": "The local AWS is ready", "web": "The portal listens"}
+READY = {"sandbox": "The local clouds are ready", "web": "The portal listens"}
 MIGRATIONS = ("accounts/migrations", "cells/migrations", "portal/audit", "portal/operations/migrations", "requirements-demo.lock")
 STATIC = ("static", "requirements-demo.lock")
 KITS = ("accounts/kits", "accounts/management/commands")
@@ -323,7 +323,8 @@ class Demo:
         self.say(f"  Portal       {self.url}")
         self.say(f"  Mailbox      {console}/mailbox/        every mail the portal sends")
         self.say(f"  Codes        {console}/authenticator/  plays the phone of Fernhill's staff")
-        self.say(f"  AWS console  {console}/console/        plays the customer's side\n")
+        self.say(f"  AWS console  {console}/console/        plays the customer's side")
+        self.say(f"  Cloud Shell  {console}/console/shell/gcp   the same for Google Cloud\n")
         self.say(f"  Everybody's password: {self.secrets['PORTAL_DEMO_PASSWORD']}\n")
         for person in PEOPLE:
             self.say(f"  {person.email:{width}}   {person.what}")

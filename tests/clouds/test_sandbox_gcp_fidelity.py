@@ -1,10 +1,13 @@
 """What Google Cloud refuses, the local one refuses, by the bodies that Google writes."""
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
 
+from portal.sandbox.gcp import apis
+from portal.sandbox.gcp.methods import METHODS
 from tests.clouds.conftest import ISSUER_HOST, SandboxProcess, TestIssuer
 from tests.clouds.google import (
     EMAIL,
@@ -22,6 +25,7 @@ from tests.clouds.google import (
     in_seconds,
 )
 
+assert apis  # fills METHODS
 BAD_TARGET = {
     "error": "invalid_target",
     "error_description": 'The target service indicated by the "audience" parameters is invalid. This might either be because the pool or '
@@ -768,3 +772,38 @@ def test_issuers_origin_is_the_only_name_resolved(connected: Google) -> None:
         connected.exchange(issuer="https://elsewhere.example")[1]["error_description"]
         == "Error connecting to the given credential's issuer."
     )
+
+
+# --- Hostile input ---
+
+
+def bodies() -> list[Any]:
+    deep: Any = "x"
+    for _ in range(200):
+        deep = {"policy": deep}
+    return [[], "text", 7, {"policy": []}, {"policy": {"bindings": [{"members": "all"}]}}, {"role": {"includedPermissions": "x"}}, deep,
+            {"permissions": [None, 1]}, {"lifetime": "9" * 400 + "s"}, {"accountId": "\0"}]  # fmt: skip
+
+
+def test_no_method_breaks_on_any_body_or_parameter(google: Google) -> None:
+    google.install()
+    names = {"project": PROJECT, "pool": POOL, "provider": "portal", "account": EMAIL, "role": ROLE, "service": "iam.googleapis.com"}
+    broken = []
+    for method in METHODS:
+        if method.verb == "DELETE" or method.id.endswith((".disable", ".undelete")):
+            continue
+        path = f"/{method.api}" + re.sub(r"\{(\w+)\}", lambda found: names.get(found[1], "x"), method.path)
+        query = "&".join(f"{name}=%00%FFx" for name in sorted(method.query))
+        for body in bodies():
+            status, _answer = google.call(method.verb, f"{path}?{query}", body)
+            broken += [f"{method.id} {str(body)[:60]}: {status}"] if status >= 500 and status != 501 else []
+
+    assert broken == []
+    forget_violations(google)
+
+
+@pytest.mark.parametrize("expression", ["(" * 3000, "request.time < 5", "'a' in 5", "a" * 5000, "resource.name.hasOnly(5)", "1 ||"])
+def test_conditions_that_cannot_be_judged_are_refused(google: Google, expression: str) -> None:
+    assert google.bind_project("roles/browser", "user:a@acme.example", expression)[0] == 400
+
+    assert len(forget_violations(google)) == 1

@@ -11,6 +11,10 @@ from portal.sandbox.gcp.world import PolicyVersion, Project, Token, World
 
 CONDITION_NAMES = ("request.time", "resource.name", "resource.type", "resource.service", "api")
 GRANTED_ROLES = "iam.googleapis.com/modifiedGrantsByRole"
+SAMPLE = {
+    "request.time": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "resource.name": "", "resource.type": "", "resource.service": "",
+    "api": Attributes({}),
+}  # fmt: skip
 EMPTY = PolicyVersion(0.0, "ACAB", [])
 
 
@@ -84,7 +88,7 @@ def _is_true(world: World, expression: str, target: Target) -> bool:
     }
     try:
         return bool(compile_condition(expression)(scope))
-    except UnknownValueError:
+    except (UnknownValueError, TypeError):
         return False
 
 
@@ -93,4 +97,8 @@ def compile_condition(expression: str) -> Node:
     node = compile_expression(expression, CONDITION_NAMES)
     if expression.count("&&") + expression.count("||") > 12:  # noqa: PLR2004 - IAM's own limit
         raise ExpressionError("at most 12 logical operators")
+    try:
+        node(SAMPLE)
+    except (TypeError, UnknownValueError) as problem:
+        raise ExpressionError("found no matching overload") from problem
     return node

@@ -1,4 +1,9 @@
-"""What Google refuses with: the bodies as they stand on the wire."""
+"""What Google refuses with: the bodies as they stand on the wire.
+
+Words of STS, of `getAccessToken`, of SERVICE_DISABLED, CONSUMER_INVALID and of both organisation policies are those of public issue
+threads. From memory, and to be looked at on a real account: Service Usage's refusal, compute's, 429, the words for a deleted role, for a
+disabled account, for a condition that does not compile, and STS's for a project that was deleted.
+"""
 
 import json
 from typing import Any

@@ -15,6 +15,7 @@ from typing import Any
 TOKEN = re.compile(
     r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>\d+)|(?P<name>[A-Za-z_]\w*)|(?P<sign>&&|\|\||[=!<>]=|[<>!().,\[\]]))"""
 )
+LONGEST = 4096
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
@@ -39,8 +40,13 @@ class Attributes:
 
 def compile_expression(text: str, names: Sequence[str]) -> Node:
     """`names` are the variables that may be used: `request.time`, or with a trailing dot a whole family: `assertion.`."""
+    if len(text) > LONGEST:
+        raise ExpressionError(f"longer than {LONGEST} characters")
     parser = _Parser(_tokens(text), names)
-    node = parser.either()
+    try:
+        node = parser.either()
+    except RecursionError as problem:
+        raise ExpressionError("too deep") from problem
     if parser.left:
         raise ExpressionError(f"unexpected {parser.left[0][1]!r}")
     return node

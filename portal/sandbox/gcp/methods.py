@@ -80,6 +80,13 @@ class Call:
     def flag(self, name: str) -> bool:
         return self.one(name).lower() == "true"
 
+    def number(self, name: str) -> int:
+        """0 where it is not given."""
+        given = self.one(name) or "0"
+        if not re.fullmatch(r"[0-9]{1,9}", given):
+            raise invalid(f"Invalid value at '{name}' (TYPE_INT32), \"{given}\"", name)
+        return int(given)
+
     def mask(self) -> list[str]:
         given = self.one("updateMask") or str(self.body.get("updateMask", ""))
         return [_camel(name) for name in given.split(",") if name]
@@ -132,7 +139,7 @@ def find(api: str, verb: str, path: str) -> tuple[Method, Params] | None:
 
 def paged(call: Call, items: list[Any], field: str, *, size: str = "pageSize") -> dict[str, Any]:
     """One page of a list; an empty list has no field at all, as in all of Google's JSON."""
-    start, most = int(call.one("pageToken") or 0), int(call.one(size) or 0) or 100
+    start, most = call.number("pageToken"), call.number(size) or 100
     page: dict[str, Any] = {field: items[start : start + most]} if items[start : start + most] else {}
     return page | ({"nextPageToken": str(start + most)} if start + most < len(items) else {})
 

@@ -140,7 +140,7 @@ def enable(call: Call) -> dict[str, Any]:
 )  # fmt: skip
 def get_policy(call: Call) -> dict[str, Any]:
     find_account(call)
-    return policies.read_policy(call, int(call.one("options.requestedPolicyVersion") or 1))
+    return policies.read_policy(call, call.number("options.requestedPolicyVersion"))
 
 
 @method(f"{API}.setIamPolicy", f"POST {ONE}:setIamPolicy", on=account_target, body=policies.SET_BODY)

@@ -146,7 +146,7 @@ def query_testable_permissions(call: Call) -> dict[str, Any]:
     target = project_target(call.world, found.group(1)) if found else Target(None, (), "")
     if not is_allowed(call.world, call.caller, "resourcemanager.projects.get", target):
         raise denied("crm", "resourcemanager.projects.get", target.name)
-    start = int(call.body.get("pageToken") or 0)
+    start = int(call.body["pageToken"]) if re.fullmatch(r"[0-9]{1,9}", call.body.get("pageToken", "")) else 0
     names = roles.known_permissions()
     size = min(call.body.get("pageSize") or 100, PERMISSION_PAGE)
     page: dict[str, Any] = {"permissions": [_permission(name) for name in names[start : start + size]]}

@@ -127,7 +127,7 @@ def _mapped(call: Call, claims: Mapping[str, Any], mapping: Mapping[str, str]) -
     for name, expression in mapping.items():
         try:
             value = compile_expression(expression, ("assertion.",))({"assertion": claims})
-        except (ExpressionError, UnknownValueError):
+        except (ExpressionError, UnknownValueError, TypeError):
             message = f"The attribute mapping '{name}' could not be evaluated on the given credential."
             raise OAuthRefusal("invalid_request", message) from None
         attributes[name] = str(value)
