@@ -23,12 +23,14 @@ from portal.sandbox.aws.snapshots import Snapshots
 from portal.sandbox.azure.certificates import prepare
 from portal.sandbox.azure.control import AzureControl
 from portal.sandbox.azure.front import AzureFront
+from portal.sandbox.azure.shell import SUBSCRIPTION, AzureShell
 from portal.sandbox.azure.snapshots import AzureSnapshots
 from portal.sandbox.azure.world import World
 from portal.sandbox.console import Console
 from portal.sandbox.console.authenticator import AuthenticatorPages
+from portal.sandbox.console.azure import AzurePages
 from portal.sandbox.console.mailbox import MailboxPages
-from portal.sandbox.console.shell import GOOGLE, ShellPages, Stage
+from portal.sandbox.console.shell import AZURE, GOOGLE, ShellPages, Stage
 from portal.sandbox.control import CloudControl, Control
 from portal.sandbox.front import Front, Port
 from portal.sandbox.gcp.control import GoogleControl
@@ -91,7 +93,8 @@ async def serve(options: Options) -> int:
     google_snapshots = GoogleSnapshots(google, options.state_dir)
     google_snapshots.load()
     azure_world = World()
-    azure = AzureFront(azure_world, sandbox)
+    certificates = prepare(options.state_dir or Path(tempfile.mkdtemp(prefix="byoc-azure-")))
+    azure = AzureFront(azure_world, sandbox, certificates.authority)
     azure_snapshots = AzureSnapshots(azure_world, options.state_dir)
     azure_snapshots.load()
     stop = asyncio.Event()
@@ -102,7 +105,6 @@ async def serve(options: Options) -> int:
     )
     keepers = [loop.create_task(kept.keep()) for kept in (snapshots, google_snapshots, azure_snapshots)]
     aws, console = _fronts(sandbox, snapshots, google, azure)
-    certificates = prepare(options.state_dir or Path(tempfile.mkdtemp(prefix="byoc-azure-")))
     servers = {"aws": _config(aws), "console": _config(console), "gcp": _config(google), "azure": _config(azure, certificates.server)}
     sys.stdout.write(json.dumps({"ready": True, **sandbox.ports, "azure_ca": str(certificates.authority)}) + "\n")
     sys.stdout.flush()
@@ -120,8 +122,9 @@ async def serve(options: Options) -> int:
 
 def _fronts(sandbox: Sandbox, snapshots: Snapshots, google: GoogleCloud, azure: AzureFront) -> tuple[Front, Front]:
     customer = Front(Port.CUSTOMER, sandbox, {})
-    shell = ShellPages(Runs(sandbox), {"gcp": Stage(GoogleShell(google), *GOOGLE)})
-    console, mailbox = Console(customer, sandbox, shell), MailboxPages(sandbox.mailbox)
+    shell = ShellPages(Runs(sandbox), {"gcp": Stage(GoogleShell(google), *GOOGLE), "azure": Stage(AzureShell(azure), *AZURE, SUBSCRIPTION)})
+    console = Console(customer, sandbox, {"shell": shell, "azure": AzurePages(azure)})
+    mailbox = MailboxPages(sandbox.mailbox)
     phone = AuthenticatorPages(os.environ.get("PORTAL_DEMO_TOTP_SECRET", ""))
     clouds: dict[str, CloudControl] = {"gcp": GoogleControl(google), "azure": AzureControl(azure.world, sandbox)}
     customer.pages |= {"_sandbox": Control(sandbox, snapshots.save, clouds), "": console}

@@ -118,9 +118,17 @@ class AzureAccount:
 
     # --- The portal ---
 
+    def assertion(self, **claims: Any) -> str:
+        return self.issuer.token(**{"issuer": ISSUER, "subject": SUBJECT, "audience": AUDIENCE, **claims})
+
+    def deploy_identity(self) -> str:
+        """The client id of an identity that may do everything in the subscription, for programs that sign in with it."""
+        made = self.deploy(kit(actions=["*"])).body
+        return made["properties"]["outputs"]["clientId"]["value"]
+
     def exchange(self, client: str, *, tenant: str = TENANT, scope: str = "https://management.azure.com/.default", **claims: Any) -> Answer:
         """A token request as it stands on the wire."""
-        assertion = claims.pop("token", "") or self.issuer.token(**{"issuer": ISSUER, "subject": SUBJECT, "audience": AUDIENCE, **claims})
+        assertion = claims.pop("token", "") or self.assertion(**claims)
         form = {
             "client_id": client,
             "client_assertion": assertion,
@@ -136,7 +144,7 @@ class AzureAccount:
 
     def credential(self, client: str, tenant: str = TENANT, **claims: Any) -> ClientAssertionCredential:
         return ClientAssertionCredential(
-            tenant, client, lambda: self.issuer.token(**{"issuer": ISSUER, "subject": SUBJECT, "audience": AUDIENCE, **claims}),
+            tenant, client, lambda: self.assertion(**claims),
             authority=self.sandbox.azure, disable_instance_discovery=True, connection_verify=self.sandbox.azure_ca,
         )  # fmt: skip
 

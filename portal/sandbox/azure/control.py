@@ -167,6 +167,13 @@ def owner_token(world: World, number: str, role: str) -> Body:
     return {"token": token, "tenant": tenant.id, "name": name, "object_id": person}
 
 
+def stranger_token(world: World, name: str, number: str) -> str:
+    """Somebody of the tenant, or of the first one there is, without any role."""
+    found = world.subscriptions.get(number.lower())
+    tenant = found.tenant if found is not None else next(iter(world.tenants))
+    return world.mint(Token(tenant, str(uuid5(NAMESPACE_DNS, name)), name, world.now() + HUMAN_SECONDS, is_human=True))
+
+
 def _person(world: World, number: str, name: str, role: str) -> str:
     """The same person each time, with the role at the subscription."""
 

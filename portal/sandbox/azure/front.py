@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 from portal.sandbox import wire
@@ -26,8 +27,9 @@ HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>5
 
 
 class AzureFront:
-    def __init__(self, world: World, sandbox: Sandbox) -> None:
+    def __init__(self, world: World, sandbox: Sandbox, authority: Path) -> None:
         self.world = world
+        self.authority = authority  # file: who has signed this port's certificate
         self.sandbox = sandbox
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ REGIONS = _regions()
 STATIC = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
 FOLDER = Path(__file__).parent / "static"
 View = Callable[["Visit"], Awaitable[wire.Reply]]
+Page = Callable[[Request], Awaitable[wire.Reply]]
 
 
 class Visit:
@@ -71,20 +72,21 @@ class Visit:
 class Console:
     """Everything under /console/, and the address `/` itself."""
 
-    def __init__(self, front: "Front", sandbox: Sandbox, shell: Callable[[Request], Awaitable[wire.Reply]]) -> None:
+    def __init__(self, front: "Front", sandbox: Sandbox, elsewhere: Mapping[str, Page]) -> None:
         from portal.sandbox.console import cloudformation, iam  # noqa: PLC0415 - both need Visit from here
 
         self.front = front
         self.sandbox = sandbox
-        self.shell = shell
+        self.elsewhere = elsewhere  # by the first part of the path: other clouds' pages, and their shells
         self.views: dict[str, View] = {**cloudformation.VIEWS, **iam.VIEWS}
 
     async def __call__(self, request: Request) -> wire.Reply:
         path = request.path.removeprefix("/console").strip("/")
         if path.startswith("static/"):
             return _static(path.removeprefix("static/"))
-        if path.startswith("shell/"):
-            return await self.shell(request)
+        other = self.elsewhere.get(path.partition("/")[0])
+        if other is not None:
+            return await other(request)
         open_pages = {"": lambda _request: redirect("/console/cloudformation/stacks"), "signin": _sign_in, "cloudformation/home": _home}
         if path in open_pages:
             return open_pages[path](request)

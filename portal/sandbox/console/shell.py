@@ -1,4 +1,4 @@
-"""`/console/shell/gcp`: the played Cloud Shell. It asks who you are, takes one kit's command, and shows what the script says."""
+"""`/console/shell/<cloud>`: the played Cloud Shell. It asks who you are, takes one kit's command, and shows what the script says."""
 
 import re
 from collections.abc import Callable
@@ -36,8 +36,10 @@ class Stage:
     banner: str
     title: str
     place: str  # what the customer's place is called
+    pattern: "re.Pattern[str]" = PROJECT
 
 
+AZURE = ("Played Cloud Shell – part of the demo, not Azure", "Azure Cloud Shell", "subscription")
 GOOGLE = ("Played Cloud Shell – part of the demo, not Google Cloud", "Cloud Shell", "project")
 
 
@@ -56,7 +58,7 @@ class ShellPages:
             return wire.text(403, "This form was sent from another site.")
         if name.endswith("/signin"):
             return _sign_in(request, stage, path)
-        who = _signed_in(request, name)
+        who = _signed_in(request, name, stage)
         if who is None:
             return redirect(f"{path}/signin?{urlencode({'project': form_field(request.query, 'project')})}")
         visit = _Visit(request, stage, path, *who)
@@ -103,10 +105,10 @@ def _is_own(request: Request) -> bool:
     return site == "same-origin" if site else request.headers.get("origin") == f"http://{request.headers.get('host')}"
 
 
-def _signed_in(request: Request, name: str) -> tuple[str, str] | None:
+def _signed_in(request: Request, name: str, stage: Stage) -> tuple[str, str] | None:
     found = re.search(rf"(?:^|;\s*)played_shell_{name}=([^;]*)", request.headers.get("cookie", ""))
     email, _, project = unquote(found.group(1)).partition(" ") if found else ("", "", "")
-    return (email, project) if ADDRESS.fullmatch(email) and PROJECT.fullmatch(project) else None
+    return (email, project) if ADDRESS.fullmatch(email) and stage.pattern.fullmatch(project) else None
 
 
 def _sign_in(request: Request, stage: Stage, path: str) -> wire.Reply:
@@ -115,7 +117,7 @@ def _sign_in(request: Request, stage: Stage, path: str) -> wire.Reply:
     if request.method == "POST":
         checks: tuple[tuple[Callable[[str], object], str, str], ...] = (
             (ADDRESS.fullmatch, email, "Enter an e-mail address."),
-            (PROJECT.fullmatch, project, f"Enter the id of a {stage.place}, like {stage.cloud.projects()[0]}."),
+            (stage.pattern.fullmatch, project, f"Enter the id of a {stage.place}, like {stage.cloud.projects()[0]}."),
         )
         problem = next((text for check, value, text in checks if not check(value)), "")
         if not problem:

@@ -1,4 +1,4 @@
-"""What the played shell understands: a kit's command (fetch the script, check its hash, run it), and plain lines of gcloud."""
+"""What the played shell understands: a kit's command (fetch the script, check its hash, run it), and plain lines of gcloud or az."""
 
 import re
 import shlex
@@ -14,6 +14,7 @@ FORM = re.compile(
     rf"bash{GAP}{re.escape(SCRIPT)}(?P<arguments>(?:{GAP}{WORD})*)"
 )
 LINE = re.compile(rf"gcloud(?:{GAP}{WORD})+")
+AZ_LINE = re.compile(rf"az(?:{GAP}{WORD})+")
 LONGEST, MOST_LINES = 8000, 40
 REFUSAL = "The demo's Cloud Shell runs only a kit's command. Copy the whole command from the portal's page."
 
@@ -36,7 +37,15 @@ class GcloudLines:
     lines: tuple[tuple[str, ...], ...]
 
 
-def parse(text: str) -> KitCommand | GcloudLines:
+@dataclass(frozen=True)
+class AzLines(GcloudLines):
+    """The same for Azure."""
+
+
+Wanted = KitCommand | GcloudLines
+
+
+def parse(text: str) -> Wanted:
     """Raises NotAKitCommandError."""
     joined = re.sub(r"\\\r?\n", " ", text).replace("\r", "").strip()
     lines = [line.strip() for line in joined.split("\n") if line.strip() and not line.lstrip().startswith("#")]
@@ -46,4 +55,6 @@ def parse(text: str) -> KitCommand | GcloudLines:
         return KitCommand(found["url"], found["sha256"], tuple(shlex.split(found["arguments"])))
     if all(LINE.fullmatch(line) for line in lines):
         return GcloudLines(tuple(tuple(shlex.split(line)[1:]) for line in lines))
+    if all(AZ_LINE.fullmatch(line) for line in lines):
+        return AzLines(tuple(tuple(shlex.split(line)[1:]) for line in lines))
     raise NotAKitCommandError(REFUSAL)

@@ -1,6 +1,7 @@
-"""`curl`, as far as kits use it: one request to the portal, and to nobody else."""
+"""`curl`, as far as kits use it: one request to the portal or for a published file, and to nobody else."""
 
 import http.client
+import re
 import sys
 from http import HTTPStatus
 from pathlib import Path
@@ -11,7 +12,9 @@ from portal.sandbox.shell.session import Session
 WITH_VALUE = {"-X": "method", "--request": "method", "-d": "data", "--data": "data", "-m": "seconds", "--max-time": "seconds"}
 HEADER = {"-H", "--header"}
 # Letters that mean nothing to us: fail, silent, show errors.
-BARE = {"-f", "-s", "-S", "-fsS", "-fs", "-sS", "--fail", "--silent", "--show-error"}
+BARE = {"-f", "-s", "-S", "-L", "-fsS", "-fs", "-sS", "-fsSL", "--fail", "--silent", "--show-error", "--location"}
+TO_FILE = {"-o", "-fsSLo", "--output"}  # and a last o among the letters
+BUCKET = re.compile(r"https://(?:[a-z0-9.-]+\.)?s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com")
 FAILED, NO_HOST, NO_CONNECTION = 22, 6, 7
 
 
@@ -24,6 +27,8 @@ def main(arguments: list[str], session: Session) -> int:
         word = left.pop(0)
         if word in WITH_VALUE and left:
             given[WITH_VALUE[word]] = left.pop(0)
+        elif word in TO_FILE and left:
+            given["file"] = left.pop(0)
         elif word in HEADER and left:
             name, _, value = left.pop(0).partition(":")
             headers[name.strip()] = value.strip()
@@ -36,8 +41,11 @@ def main(arguments: list[str], session: Session) -> int:
 
 def _send(url: str, given: dict[str, str], headers: dict[str, str], session: Session) -> int:
     parts = urlsplit(url)
-    origin = session.origins.get(f"{parts.scheme}://{parts.netloc}")
-    if origin is None:
+    if parts.scheme == "file":
+        return _copy(Path(parts.path), given.get("file", ""))
+    asked = f"{parts.scheme}://{parts.netloc}"
+    origin = session.origins.get(asked) or (session.files if BUCKET.fullmatch(asked) else None)
+    if not origin:
         sys.stderr.write(f"curl: ({NO_HOST}) Could not resolve host: {parts.hostname}\n")
         return NO_HOST
     body = _data(given.get("data"))
@@ -57,7 +65,23 @@ def _send(url: str, given: dict[str, str], headers: dict[str, str], session: Ses
     if answer.status >= HTTPStatus.BAD_REQUEST:
         sys.stderr.write(f"curl: ({FAILED}) The requested URL returned error: {answer.status}\n")
         return FAILED
-    sys.stdout.write(content.decode("utf-8", "replace"))
+    _write(content, given.get("file", ""))
+    return 0
+
+
+def _write(content: bytes, path: str) -> None:
+    if path:
+        Path(path).write_bytes(content)
+    else:
+        sys.stdout.write(content.decode("utf-8", "replace"))
+
+
+def _copy(source: Path, path: str) -> int:
+    try:
+        _write(source.read_bytes(), path)
+    except OSError:
+        sys.stderr.write(f"curl: (37) Couldn't open file {source}\n")
+        return 37
     return 0
 
 

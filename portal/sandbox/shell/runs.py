@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from portal.sandbox.sandbox import Sandbox
 
 SYSTEM_PATH = "/usr/bin:/bin"
-PROGRAMS = ("gcloud", "curl")
 LONGEST_SECONDS = 600.0
 OUTPUT_BYTES = 256 * 1024
 RUNS_KEPT = 20
@@ -53,7 +52,7 @@ class Runs:
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, text: str, wanted: command.KitCommand | command.GcloudLines, session: Session) -> Run:
+    def start(self, text: str, wanted: command.Wanted, session: Session) -> Run:
         run = Run(f"{int(time.time())}-{next(self._numbers)}", f"{session.email} {session.project}", text)
         self.kept[run.id] = run
         for old in list(self.kept)[:-RUNS_KEPT]:
@@ -63,7 +62,7 @@ class Runs:
         task.add_done_callback(self._tasks.discard)
         return run
 
-    async def _run(self, run: Run, wanted: command.KitCommand | command.GcloudLines, session: Session) -> None:
+    async def _run(self, run: Run, wanted: command.Wanted, session: Session) -> None:
         folder = Path(tempfile.mkdtemp(prefix="byoc-shell-"))
         try:
             environment = prepare(folder, session)
@@ -98,13 +97,16 @@ class Runs:
 
     async def _run_lines(self, run: Run, wanted: command.GcloudLines, folder: Path, environment: Mapping[str, str]) -> int:
         """One after the other; the last one's exit code, as a terminal would leave it."""
-        code = 0
+        program, code = "az" if isinstance(wanted, command.AzLines) else "gcloud", 0
         for line in wanted.lines:
-            run.say(f"$ gcloud {shlex.join(line)}")
-            code = await self._execute(run, [str(folder / "bin" / "gcloud"), *line], folder, environment)
+            run.say(f"$ {program} {shlex.join(line)}")
+            code = await self._execute(run, [str(folder / "bin" / program), *line], folder, environment)
         return code
 
     async def _execute(self, run: Run, words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> int:
+        if not Path(words[0]).exists():
+            run.say(f"bash: {Path(words[0]).name}: command not found")
+            return 127
         process = await asyncio.create_subprocess_exec(
             *words, cwd=folder / "home", env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT, start_new_session=True,
@@ -137,13 +139,13 @@ def prepare(folder: Path, session: Session) -> dict[str, str]:
     session.notes = str(folder / "notes")
     session.write(folder / "session.json")
     entry = Path(__file__).with_name("entry.py")
-    for name in PROGRAMS:
+    for name in ("az" if session.azure else "gcloud", "curl"):
         launcher = programs / name
         words = shlex.join([sys.executable, "-I", str(entry), name, str(folder / "session.json")])
         launcher.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         launcher.chmod(0o700)
     # What Cloud Shell itself sets, and nothing of this process.
-    return {
-        "PATH": f"{programs}:{SYSTEM_PATH}", "HOME": str(home), "LANG": "C.UTF-8", "CLOUD_SHELL": "true",
-        "GOOGLE_CLOUD_PROJECT": session.project, "DEVSHELL_PROJECT_ID": session.project,
-    }  # fmt: skip
+    theirs = {"GOOGLE_CLOUD_PROJECT": session.project, "DEVSHELL_PROJECT_ID": session.project, "CLOUD_SHELL": "true"}
+    if session.azure:
+        theirs = {"ACC_CLOUD": "PROD", "AZUREPS_HOST_ENVIRONMENT": "cloud-shell/1.0"}
+    return {"PATH": f"{programs}:{SYSTEM_PATH}", "HOME": str(home), "LANG": "C.UTF-8", **theirs}

@@ -12,8 +12,11 @@ class Session:
     email: str
     project: str
     token: str
-    google: str  # address of the local Google
+    google: str = ""  # address of the local Google; who is in Azure's shell has none
     origins: dict[str, str] = field(default_factory=dict)  # what curl may call: the origin a script writes -> where it really listens
+    azure: str = ""  # address of the local Azure, and the authority that its certificate is from
+    azure_ca: str = ""
+    files: str = ""  # address that answers for every public S3 bucket
     notes: str = ""  # file that takes what is not played
 
     def write(self, path: Path) -> None:

@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from portal.sandbox import wire
+from portal.sandbox.aws import cloudformation as published
+from portal.sandbox.aws.cloudformation import S3_HOST
 from portal.sandbox.azure import errors
 from portal.sandbox.azure.arm import links
 from portal.sandbox.azure.arm.call import ANY, Body, Call, answer, listed, nothing, read_json
@@ -14,6 +16,7 @@ from portal.sandbox.azure.deployments.preflight import preflight
 from portal.sandbox.azure.deployments.surroundings import prepare
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.world import Resource, stamp
+from portal.sandbox.sandbox import Sandbox
 
 SHAPE = {
     "location": str,
@@ -102,7 +105,7 @@ def _read(call: Call) -> tuple[Body, Body]:
     if (link is None) == ("template" not in properties):
         raise ArmError(400, "InvalidTemplate", "Exactly one of 'template' and 'templateLink' must be given.")
     if link is not None:
-        properties["template"] = fetch(call, link["uri"])
+        properties["template"] = read_template(call.sandbox, link["uri"])
         properties["templateLink"] = {"uri": link["uri"], "contentVersion": properties["template"].get("contentVersion", "1.0.0.0")}
     for needed in ("$schema", "contentVersion", "resources"):
         if needed not in properties["template"]:
@@ -115,11 +118,10 @@ def _read(call: Call) -> tuple[Body, Body]:
     return properties, given
 
 
-def fetch(call: Call, uri: str) -> Body:
-    """A linked template, as ARM fetches it: over https, by anybody's name, without a token."""
+def read_template(sandbox: Sandbox, uri: str) -> Body:
+    """A linked template, as ARM fetches it: over https, by anybody's name, without a token. Raises ArmError."""
     try:
-        content = read_public(call, uri)
-        found = read_json(content)
+        found = read_json(_read_public(sandbox, uri))
     except (OSError, http.client.HTTPException, ValueError, ArmError) as problem:
         raise ArmError(
             400,
@@ -132,8 +134,10 @@ def fetch(call: Call, uri: str) -> Body:
     return found
 
 
-def read_public(call: Call, uri: str) -> bytes:
-    return download(call.sandbox.options.issuers, uri)
+def _read_public(sandbox: Sandbox, uri: str) -> bytes:
+    if S3_HOST.fullmatch(urlsplit(uri).hostname or ""):
+        return published.read_public(uri, "", sandbox).encode()
+    return download(sandbox.options.issuers, uri)
 
 
 def download(origins: dict[str, str], uri: str) -> bytes:

@@ -10,6 +10,12 @@
     window.location.replace(`/console/cloudformation/${page}?${query}`);
     return;
   }
+  // Azure's Deploy links: `#create/Microsoft.Template/uri/<percent-encoded address>`.
+  const deploy = hash.match(/^#create\/Microsoft\.Template\/uri\/([^/]+)$/);
+  if (deploy && /\/console\/azure(\/deploy)?\/?$/.test(pathname)) {
+    window.location.replace(`/console/azure/custom?${new URLSearchParams({ template: decodeURIComponent(deploy[1]) })}`);
+    return;
+  }
   const wait = Number(document.body.dataset.refresh);
   if (wait) window.setTimeout(() => window.location.reload(), wait);
 })();
