@@ -16,7 +16,6 @@ WORDS = Words(
         "No key or password is handed over, now or later."
     ),
     time=gettext_lazy("5 to 10 minutes. The script takes 1 to 2 of them."),
-    who=gettext_lazy("You fill in the pages. Somebody with rights in the project runs the script in Cloud Shell."),
     rights=gettext_lazy("The role Owner on the project, or the exact rights under “This kit”."),
     identity_command_label=gettext_lazy("This prints the id and the number of the project that gcloud is set to"),
     place_label=gettext_lazy("Region of the first cell"),
