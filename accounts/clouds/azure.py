@@ -117,8 +117,11 @@ class AzureAdapter:
 
     @cached_property
     def _operator(self) -> Session:
-        session = self._session(self._client_id, Subject.OPS)
-        with self._translated(SIGN_IN, was_trusted=self.target.was_trusted):
+        return self._sign_in(self._client_id, Subject.OPS, was_trusted=self.target.was_trusted)
+
+    def _sign_in(self, client_id: str, subject: Subject, *, was_trusted: bool) -> Session:
+        session = self._session(client_id, subject)
+        with self._translated(SIGN_IN, was_trusted=was_trusted):
             session.sign_in()
         return session
 
@@ -234,6 +237,7 @@ class AzureAdapter:
     def _check_assignments(self, name: str, principal: str, roles: Mapping[str, str]) -> None:
         """What an identity holds, itself or by a group it is in, in the whole subscription: the roles of the kit, and no other."""
         path = f"{self._scope}/providers/Microsoft.Authorization/roleAssignments"
+        identity = self.shipped.identities[name]
         entries = self._list("ListRoleAssignments", path, "authorization", {"$filter": f"assignedTo('{principal}')"})
         told = [entry.get("properties") or {} for entry in entries]
         found = {
@@ -241,9 +245,9 @@ class AzureAdapter:
         }
         shipped = {(roles[key], role.scope.lower(), None) for key, role in self.shipped.roles.items() if role.identity == name}
         if extra := found - shipped:
-            raise CloudError("policy_edited", raw=f"{name} holds more than was shipped: {sorted(map(str, extra))}")
+            raise CloudError("policy_edited", raw=f"{identity.name} holds more than was shipped: {sorted(map(str, extra))}")
         if missing := shipped - found:
-            raise CloudError("role_deleted", raw=f"{name} lacks: {sorted(map(str, missing))}")
+            raise CloudError("role_deleted", raw=f"{identity.name} lacks: {sorted(map(str, missing))}")
 
     # --- permissions ---
 
@@ -266,11 +270,8 @@ class AzureAdapter:
 
     @cached_property
     def _support(self) -> Session:
-        session = self._session(self._support_client_id, Subject.SUPPORT)
-        # The operator has just been let in, so the kit has spread: what fails now is broken.
-        with self._translated(SIGN_IN, was_trusted=True):
-            session.sign_in()
-        return session
+        """The operator has just been let in, so the kit has spread: what fails now is broken."""
+        return self._sign_in(self._support_client_id, Subject.SUPPORT, was_trusted=True)
 
     @cached_property
     def _support_client_id(self) -> str:
@@ -280,7 +281,10 @@ class AzureAdapter:
     # --- refusals ---
 
     def check_refusals(self) -> Sequence[RefusalResult]:
-        operator, support = self._client_id, self._support_client_id
+        """Signed in first: an identity that lets nobody in proves nothing by refusing."""
+        operator = self._client_id
+        self._operator = self._sign_in(operator, Subject.OPS, was_trusted=True)
+        support = self._support_client_id
         stranger = self.tokens(subject=f"account:{NOBODY}:{Subject.OPS.value}", audience=self.target.audience)
         elsewhere = self.tokens(subject=self.target.subject(Subject.OPS), audience=WRONG_AUDIENCE)
         return [

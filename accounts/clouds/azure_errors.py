@@ -45,7 +45,7 @@ ROWS = (
     Row("throttled", ENTRA, "429|50196|90055", is_retryable=True),
     Row("issuer_unreachable", ENTRA, "50166|501661|90061|7000272", is_retryable=True),
     Row("trust_not_ready", ENTRA, "70021|700211", once="provider_deleted"),
-    Row("trust_not_ready", ENTRA, "700212|700213|700213[0-9]", once="trust_policy_edited"),
+    Row("trust_not_ready", ENTRA, "700212|700213|700213[0-9]", once="trust_refused"),
     # The identity is not there yet, or no longer.
     Row("trust_not_ready", ENTRA, "700016|7000229", once="role_deleted"),
     Row("token_expired", ENTRA, "700024", is_retryable=True),
@@ -95,9 +95,9 @@ def classify(operation: str, error: Exception, *, was_trusted: bool = False) -> 
     if row is None:
         is_theirs = status >= SERVER_FAULT
         return CloudError("cloud_unavailable" if is_theirs else "unknown_cloud_error", raw=raw, retryable=is_theirs)
-    is_lost = bool(was_trusted and row.once)
+    known = row.once if was_trusted and row.once else row.code
     # A refusal right after a sign-in that worked may be a change still spreading: worth another try within the budget.
-    return CloudError(row.once if is_lost else row.code, raw=raw, retryable=row.is_retryable or is_lost, params=_params(code, text))
+    return CloudError(known, raw=raw, retryable=row.is_retryable or known == "trust_refused", params=_params(code, text))
 
 
 def is_refusal(error: Exception) -> bool:

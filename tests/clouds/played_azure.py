@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from accounts.clouds import open_account
-from accounts.clouds.base import CloudAdapter, Target
+from accounts.clouds.azure import NOBODY
+from accounts.clouds.base import CloudAdapter, Place, Subject, Target
 from accounts.kits.azure.kit import AUDIENCE, AzureKit
-from tests.clouds.azure_account import SECOND, SUBSCRIPTION, TENANT, AzureAccount
+from tests.clouds.azure_account import GLOBEX, GLOBEX_TENANT, SECOND, SUBSCRIPTION, TENANT, AzureAccount
 from tests.clouds.conftest import ISSUER_HOST, SandboxProcess, TestIssuer
 
 ACCOUNT = "3f9a1c2e-0b5d-4c1e-9a57-6a1f0c2d3e4b"
@@ -17,9 +18,6 @@ IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 
 class PlayedAzure:
-    name = "azure"
-    elsewhere = SECOND
-
     def __init__(self, sandbox: SandboxProcess, issuer: TestIssuer) -> None:
         self.account = AzureAccount(sandbox, issuer)
         self.kit = AzureKit()
@@ -108,6 +106,86 @@ class PlayedAzure:
         role = self.role(name)["name"]
         entries = self.read("/providers/Microsoft.Authorization/roleAssignments")["value"]
         return [entry for entry in entries if entry["properties"]["roleDefinitionId"].endswith(role)]
+
+
+class AzureStand(PlayedAzure):
+    """As the contract suite drives it."""
+
+    place = Place(SECOND, {"tenant_id": TENANT})
+    nowhere = Place(GLOBEX, {"tenant_id": GLOBEX_TENANT})
+
+    def run_kit(self, place: Place | None = None, **more: str) -> None:  # type: ignore[override]
+        assert super().run_kit(subscription=place.external_id if place else "", **more) == "Succeeded"
+
+    def switch_off(self, switch: str) -> None:
+        self.run_kit(**{switch[0].lower() + switch[1:]: "no"})
+
+    # The customer edits what stands.
+
+    def trust(self, identity: str, subject: str, name: str = "portal", audience: str = AUDIENCE) -> None:
+        path = f"{self.identity(identity)}/federatedIdentityCredentials/{name}"
+        self.put(path, {"issuer": self.target.issuer, "subject": subject, "audiences": [audience]})
+
+    def delete_provider(self) -> None:
+        self.remove(f"{self.identity('operator')}/federatedIdentityCredentials/portal")
+
+    def delete_support(self) -> None:
+        self.remove(self.identity("support"))
+
+    def refuse_operator(self) -> None:
+        self.trust("operator", "somebody")
+
+    def let_any_subject_in(self) -> None:
+        """Azure knows no pattern for subjects: those that are tried, one by one."""
+        self.trust("operator", f"account:{NOBODY}:ops", "stranger")
+        self.trust("operator", self.target.subject(Subject.SUPPORT), "support")
+
+    def let_ops_open_support(self) -> None:
+        self.trust("support", self.target.subject(Subject.OPS), "ops")
+
+    def add_audience(self) -> None:
+        """Azure takes one audience for each credential, and one credential for each issuer and subject."""
+        self.trust("support", self.target.subject(Subject.SUPPORT), audience="other.example")
+
+    def write_role(self, name: str, edit: Callable[[list[str]], list[str]]) -> None:
+        role = self.role(name)
+        properties = {key: role["properties"][key] for key in ("roleName", "description", "type", "permissions", "assignableScopes")}
+        properties["permissions"][0]["actions"] = edit(properties["permissions"][0]["actions"])
+        self.put(f"/providers/Microsoft.Authorization/roleDefinitions/{role['name']}", properties)
+
+    def add_permission(self) -> None:
+        self.write_role("support", lambda actions: [*actions, "Microsoft.Compute/virtualMachines/write"])
+
+    def give_more(self) -> None:
+        reader = f"/subscriptions/{SUBSCRIPTION}/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7"
+        given = {"roleDefinitionId": reader, "principalId": self.principal("support"), "principalType": "ServicePrincipal"}
+        self.put("/providers/Microsoft.Authorization/roleAssignments/44444444-4444-4444-8444-444444444444", given)
+
+    def take_permission(self) -> set[str]:
+        taken = {"Microsoft.Network/virtualNetworks/write", "Microsoft.Network/virtualNetworks/delete"}
+        self.write_role("operator-cells", lambda actions: [action for action in actions if action not in taken])
+        return taken
+
+    # The cloud.
+
+    def spread(self, seconds: float) -> None:
+        self.account.sandbox.control("POST", "knobs", {"propagation_seconds": seconds})
+
+    def break_kit_read(self, kind: str) -> None:
+        fault = {"kind": kind, "service": "arm", "action": "Microsoft.Resources/subscriptions/resourceGroups/read"}
+        self.account.control("POST", "faults", fault)
+
+    def break_sign_in(self, kind: str) -> None:
+        self.account.control("POST", "faults", {"kind": kind, "service": "entra", "action": "token"})
+
+
+def addresses(sandbox: SandboxProcess) -> dict[str, str]:
+    """What leads the adapter to the local Azure."""
+    return {
+        "PORTAL_AZURE_AUTHORITY_URL": sandbox.azure,
+        "PORTAL_AZURE_ARM_URL": sandbox.azure,
+        "PORTAL_AZURE_CA_FILE": sandbox.azure_ca,
+    }
 
 
 REGISTERED = [

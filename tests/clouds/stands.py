@@ -11,6 +11,8 @@ from accounts.clouds.base import CloudAdapter, Place, Subject, Target
 from accounts.kits.base import CloudKit
 from tests.clouds.conftest import Cloud, SandboxProcess, TestIssuer
 from tests.clouds.google import PROJECT
+from tests.clouds.played_azure import AzureStand
+from tests.clouds.played_azure import addresses as azure_addresses
 from tests.clouds.played_gcp import STRANGER, SUFFIX, PlayedGcp
 from tests.clouds.test_aws_adapter import PlayedAws
 
@@ -166,5 +168,6 @@ Make = Callable[[Cloud, SandboxProcess, TestIssuer], Stand]
 # Name of the cloud -> how it is made, and the address of its local server by the variable that the adapter reads.
 STANDS: dict[str, tuple[Make, Callable[[SandboxProcess], dict[str, str]]]] = {
     "aws": (lambda cloud, sandbox, issuer: AwsStand(cloud), lambda sandbox: {"AWS_ENDPOINT_URL": sandbox.portal}),
+    "azure": (lambda cloud, sandbox, issuer: AzureStand(sandbox, issuer), azure_addresses),
     "gcp": (lambda cloud, sandbox, issuer: GcpStand(sandbox, issuer), lambda sandbox: {"PORTAL_GCP_URL": sandbox.google}),
 }

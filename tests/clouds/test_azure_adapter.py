@@ -13,7 +13,7 @@ import pytest
 from accounts.clouds.base import CloudError, KitStatus, Needs, Place, Verdict, require_current_kit
 from tests.clouds.azure_account import GLOBEX, GLOBEX_TENANT, SECOND, SUBSCRIPTION, TENANT
 from tests.clouds.conftest import SandboxProcess, TestIssuer
-from tests.clouds.played_azure import ACCOUNT, SUFFIX, PlayedAzure
+from tests.clouds.played_azure import ACCOUNT, SUFFIX, PlayedAzure, addresses
 
 NEEDS = Needs(vcpus=12, networks=1, addresses=1, cidr="10.64.0.0/16", name_prefix="byoc-3f9a1c2e-cell-")
 CHECKS = [
@@ -26,9 +26,8 @@ READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 
 @pytest.fixture
 def played(sandbox: SandboxProcess, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch) -> PlayedAzure:
-    monkeypatch.setenv("PORTAL_AZURE_AUTHORITY_URL", sandbox.azure)
-    monkeypatch.setenv("PORTAL_AZURE_ARM_URL", sandbox.azure)
-    monkeypatch.setenv("PORTAL_AZURE_CA_FILE", sandbox.azure_ca)
+    for name, value in addresses(sandbox).items():
+        monkeypatch.setenv(name, value)
     return PlayedAzure(sandbox, issuer)
 
 
@@ -68,7 +67,7 @@ def test_azure_identity_that_is_not_there(standing: PlayedAzure, was_trusted: bo
 
     found = refusal(standing.adapter(reported=nobody, was_trusted=was_trusted).probe_trust)
 
-    assert (found.code, found.retryable) == (code, was_trusted)
+    assert (found.code, found.retryable) == (code, False)
     assert "AADSTS700016" in found.raw
 
 
@@ -107,7 +106,7 @@ def test_azure_credential_deleted_once_trusted(standing: PlayedAzure) -> None:
 
     found = refusal(standing.adapter(was_trusted=True).probe_trust)
 
-    assert (found.code, found.retryable) == ("provider_deleted", True)
+    assert (found.code, found.retryable) == ("provider_deleted", False)
     assert refusal(standing.adapter().probe_trust).code == "trust_not_ready"
 
 
@@ -117,7 +116,7 @@ def test_azure_subject_edited_once_trusted(standing: PlayedAzure) -> None:
 
     found = refusal(standing.adapter(was_trusted=True).probe_trust)
 
-    assert found.code == "trust_policy_edited"
+    assert (found.code, found.retryable) == ("trust_refused", True)  # what was edited nobody can read without being let in
     assert "AADSTS7002138" in found.raw
 
 
