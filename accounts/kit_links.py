@@ -45,7 +45,12 @@ def installer_rights(cloud: str) -> str:
 def named_resources(account: CloudAccount, generation: int) -> list[tuple[str, KitResource]]:
     """What this kit creates, each with the name it will have in the customer's cloud."""
     kit = Kit(account=account, generation=generation)
-    names = {"suffix": kit.suffix, "issuer_path": issuer_url(kit).removeprefix("https://")}
+    names = {
+        "suffix": kit.suffix,
+        "short": kit.suffix.partition("-")[0],
+        "region": account.home_region,
+        "issuer_path": issuer_url(kit).removeprefix("https://"),
+    }
     return [(resource.name.format(**names), resource) for resource in kits.load(account.cloud).resources]
 
 
