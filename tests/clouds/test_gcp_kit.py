@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from accounts.kits.gcp.installer import RIGHTS
 from tests.clouds.conftest import SandboxProcess, TestIssuer
 from tests.clouds.google import NUMBER, PROJECT
 from tests.clouds.played_gcp import GCLOUD, PlayedGcp
@@ -110,6 +111,32 @@ def test_gcp_script_brings_nothing_back_that_was_deleted(played):
 
     assert refused.returncode == 1
     assert "Identity pool byoc-3f9a1c2e-g1 was deleted, and Google Cloud keeps its name for 30 days." in refused.stderr
+
+
+def test_gcp_script_runs_with_the_published_rights_and_no_more(played):
+    """What the portal tells the one who runs it to have, as a custom role of its own: for making and for removing."""
+    google = played.google
+    google.enable("iam.googleapis.com")
+    google.done(
+        "POST",
+        f"/iam/v1/projects/{PROJECT}/roles",
+        {"roleId": "byoc_installer", "role": {"includedPermissions": list(RIGHTS), "stage": "GA"}},
+    )
+    google.control(
+        "POST", "grants", {"project": PROJECT, "role": f"projects/{PROJECT}/roles/byoc_installer", "member": "user:ines@acme.example"}
+    )
+    owner, google.owner = google.owner, google.person(email="ines@acme.example")
+
+    made = played.run_script()
+    assert made.returncode == 0, made.stdout + made.stderr
+    google.owner = owner
+    works(played)
+    google.owner = google.person(email="ines@acme.example")
+    removed = played.run_script("--remove")
+
+    assert removed.returncode == 0, removed.stdout + removed.stderr
+    used = {entry["method"] for entry in google.control("GET", "journal") if entry["caller"] == "user:ines@acme.example"}
+    assert used  # it was she who did it all
 
 
 def test_gcp_script_without_rights_says_who_refused(played):

@@ -35,6 +35,7 @@ _BOUND = {
 }
 _POOL = re.compile(r"projects/(?P<number>[0-9]{6,19})/locations/global/workloadIdentityPools/(?P<pool>byoc-[0-9a-f]{8}-g[0-9]{1,4})\b")
 _MOST_REPORTED = 4000  # characters that are read of what somebody says
+_LONGEST_VALUE = 40
 
 
 class GcpKit:
@@ -159,7 +160,7 @@ class GcpKit:
             return None
         if not isinstance(told, dict) or told.get("kit") != self.cloud:
             return None
-        values = {name: str(told.get(name, "")) for name in ("version", "project_number", "generation")}
+        values = {name: str(told.get(name, ""))[:_LONGEST_VALUE] for name in ("version", "project_number", "generation")}
         return Report(
             values, _cleaned(told, "project_id", r"[a-z][a-z0-9-]{4,28}[a-z0-9]"), _cleaned(told, "region", r"[a-z]+-[a-z]+[0-9]+")
         )
