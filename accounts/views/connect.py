@@ -331,6 +331,7 @@ def _page(request: OrganisationRequest, step: str, account: CloudAccount | None,
     context |= {
         "account": account,
         "words": kits.load(account.cloud).words if account else None,
+        "identity_command": kits.load(account.cloud).identity_command if account else "",
         "step": step,
         "step_title": TITLES[index][1],
         "number": index + 1,
