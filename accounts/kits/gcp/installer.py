@@ -24,6 +24,7 @@ RIGHTS = (
     "resourcemanager.projects.get",
     "resourcemanager.projects.getIamPolicy",
     "resourcemanager.projects.setIamPolicy",
+    "serviceusage.operations.get",
     "serviceusage.services.enable",
     "serviceusage.services.get",
     "serviceusage.services.list",
