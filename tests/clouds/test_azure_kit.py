@@ -1,17 +1,25 @@
-"""The template of the Azure kit, deployed by its owner: what it makes, that it makes nothing elsewhere, what it tells."""
+"""The kit of Azure, run by its owner: what it makes, that it makes nothing elsewhere, what it tells, how it is removed."""
 
 import json
-from dataclasses import replace
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import boto3
 import pytest
 
+from accounts.clouds.base import CloudError, Needs, Verdict, require_current_kit
 from accounts.kits.azure import template
 from accounts.kits.azure.kit import AzureKit
-from tests.clouds.azure_account import SECOND, SUBSCRIPTION, TENANT, AzureAccount
-from tests.clouds.conftest import SandboxProcess, TestIssuer
-from tests.clouds.played_azure import ACCOUNT, REGISTERED, SUFFIX, PlayedAzure
+from accounts.kits.base import Publication
+from tests.clouds.azure_account import GLOBEX, GLOBEX_TENANT, SECOND, SUBSCRIPTION, TENANT, AzureAccount
+from tests.clouds.azure_browser import Browser
+from tests.clouds.conftest import ISSUER_HOST, SandboxProcess, TestIssuer, start_sandbox
+from tests.clouds.played_azure import ACCOUNT, REGISTERED, SUFFIX, PlayedAzure, addresses
 
+NEEDS = Needs(vcpus=12, networks=1, addresses=1, cidr="10.64.0.0/16", name_prefix="byoc-3f9a1c2e-cell-")
 KIT = AzureKit()
 
 
@@ -98,3 +106,169 @@ def test_azure_kit_of_another_generation_stands_beside_the_first(played: PlayedA
     found = played.account.control("GET", f"resources?under=/subscriptions/{SUBSCRIPTION}")
     groups = sorted(entry["name"] for entry in found if entry["type"] == "Microsoft.Resources/resourceGroups")
     assert groups == ["byoc-3f9a1c2e-cell-westeurope", "byoc-3f9a1c2e-g1-kit", "byoc-3f9a1c2e-g2-kit"]
+
+
+# --- The script, by the real bash in the played Cloud Shell --------------------------------------------------------------
+
+OWNER = "owner@acme.onmicrosoft.example"
+BUCKET = "provider-kits"
+
+
+@dataclass
+class Portal:
+    """What stands for the portal at the other end of `--report`."""
+
+    url: str
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+
+@pytest.fixture
+def portal() -> Iterator[Portal]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            assert self.headers["Content-Type"] == "application/json"
+            made.told.append((self.path, json.loads(body)))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Keeps test output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    made = Portal(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield made
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def shop(issuer: TestIssuer, portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedAzure]:
+    """A customer whose Cloud Shell reaches the portal, and a bucket with the kit in it."""
+    resolved = f"{ISSUER_HOST}=http://127.0.0.1:{issuer.port}"
+    running = start_sandbox("--pace", "0", "--propagation", "0", "--issuer-resolve", resolved, "--portal-url", portal.url)
+    for name, value in addresses(running).items():
+        monkeypatch.setenv(name, value)
+    provider = boto3.client(
+        "s3", endpoint_url=running.customer, region_name="us-east-1", aws_access_key_id="999988887777", aws_secret_access_key="any"
+    )
+    provider.create_bucket(Bucket=BUCKET)
+    provider.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration={"BlockPublicPolicy": False})
+    grant = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/kits/*"}
+    provider.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps({"Version": "2012-10-17", "Statement": [grant]}))
+    for key, content in KIT.files().items():
+        provider.put_object(Bucket=BUCKET, Key=key, Body=content)
+    yield PlayedAzure(running, issuer)
+    violations = running.control("GET", "violations")
+    running.stop()
+    assert violations == []
+
+
+def run(shop: PlayedAzure, report_url: str = "", more: str = "", **changes: Any) -> tuple[int, str]:
+    """The command of the Cloud Shell route, pasted as it stands."""
+    shell, _portal = KIT.routes(replace(shop.target, **changes), Publication(BUCKET, "us-east-1", "", "", report_url))
+    (command,) = [act.command for act in shell.acts if act.command]
+    browser = Browser(shop.account.sandbox)
+    browser.sign_in_to_shell(OWNER, SUBSCRIPTION)
+    return browser.run(command + more)
+
+
+def works(shop: PlayedAzure) -> None:
+    """The portal drives what stands there: signed in, current, unedited, every permission held, wrong sign-ins refused."""
+    adapter = shop.adapter()
+    adapter.probe_trust()
+    require_current_kit(adapter.describe_kit(), shop.target)
+    adapter.check_trust_unedited()
+    assert [found.permission for found in adapter.check_permissions(KIT.probes(shop.target)) if not found.is_granted] == []
+    assert all(found.is_refused for found in adapter.check_refusals())
+
+
+def test_azure_script_tells_the_portal_and_what_it_made_works(shop: PlayedAzure, portal: Portal) -> None:
+    code, output = run(shop, f"{portal.url}/kits/report/abc:def_-/")
+
+    assert code == 0, output
+    ((path, told),) = portal.told
+    assert path == "/kits/report/abc:def_-/"
+    assert (told["kit"], told["subscription_id"], told["tenant_id"]) == ("azure", SUBSCRIPTION, TENANT)
+    assert json.loads(output.strip().splitlines()[-1]) == told  # what is printed for pasting is what was sent
+    report = KIT.read_report(json.dumps(told))
+    assert report is not None
+    assert (report.external_id, report.region) == (SUBSCRIPTION, "westeurope")
+    shop.target = replace(shop.target, reported=dict(report.values))
+    works(shop)
+    assert {finding.check: finding.verdict for finding in shop.adapter().check_environment("westeurope", NEEDS)} == dict.fromkeys(
+        [check.name for check in KIT.environment_checks], Verdict.PASS
+    )
+
+
+def test_azure_script_ends_well_when_the_portal_cannot_be_told(shop: PlayedAzure) -> None:
+    code, output = run(shop, "https://portal.example/kits/report/abc/")
+
+    assert code == 0, output
+    assert "Could not resolve host" in output
+    assert "Copy the next line into the portal:" in output
+    report = KIT.read_report(output)
+    assert report is not None
+    shop.target = replace(shop.target, reported=dict(report.values))
+    works(shop)
+
+
+def test_azure_script_may_run_again_mends_and_switches(shop: PlayedAzure) -> None:
+    _code, first = run(shop)
+    report = KIT.read_report(first)
+    assert report is not None
+    shop.target = replace(shop.target, reported=dict(report.values))
+    for entry in shop.assignments("operator-cells"):
+        shop.remove(entry["id"])
+    shop.remove(f"{shop.identity('operator')}/federatedIdentityCredentials/portal")
+
+    code, second = run(shop, more=" --allow-support no")
+
+    assert code == 0, second
+    assert KIT.read_report(second) == report  # the same identities
+    adapter = shop.adapter()
+    adapter.check_trust_unedited()
+    assert adapter.describe_kit().switches == {"AllowChanges": "yes", "AllowSupport": "no"}
+    assert run(shop, more=" --allow-support yes")[0] == 0
+    works(shop)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"identity": {"tenant_id": GLOBEX_TENANT}}, f"belongs to tenant {TENANT}, and this kit was made for tenant {GLOBEX_TENANT}"),
+        ({"external_id": GLOBEX}, f"this shell does not see subscription {GLOBEX}"),
+    ],
+    ids=["tenant", "subscription"],
+)
+def test_azure_script_refuses_another_place_before_it_changes_anything(shop: PlayedAzure, changes: dict[str, Any], said: str) -> None:
+    before = shop.account.control("GET", "")
+
+    code, output = run(shop, **changes)
+
+    assert code == 1
+    assert said in output
+    after = shop.account.control("GET", "")
+    assert [after[name] for name in ("subscriptions", "resources")] == [before[name] for name in ("subscriptions", "resources")]
+
+
+def test_azure_script_is_removed_by_the_removal_command(shop: PlayedAzure) -> None:
+    _code, output = run(shop)
+    report = KIT.read_report(output)
+    assert report is not None
+    shop.target = replace(shop.target, reported=dict(report.values))
+    browser = Browser(shop.account.sandbox)
+    browser.sign_in_to_shell(OWNER, SUBSCRIPTION)
+
+    code, output = browser.run(KIT.removal_command(shop.target))
+
+    assert code == 0, output
+    left = shop.account.control("GET", f"resources?under=/subscriptions/{SUBSCRIPTION}")
+    names = {entry["name"] for entry in left if not _is_the_owners(entry)}
+    assert names == {"byoc-3f9a1c2e-cell-westeurope", "byoc-3f9a1c2e-g1-cell"}  # the cell's empty group with its deployment's record
+    with pytest.raises(CloudError) as refused:
+        shop.adapter(was_trusted=True).probe_trust()
+    assert refused.value.code == "role_deleted"
