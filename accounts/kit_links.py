@@ -13,6 +13,7 @@ from accounts.kits.manifest import KitResource
 from accounts.models import CloudAccount, Kit
 from accounts.states import KitState
 from accounts.targets import target_of
+from portal.operations.catalogue import Text
 
 REPORT_SIGNER = Signer(salt="accounts.kit-report")
 
@@ -52,6 +53,12 @@ def named_resources(account: CloudAccount, generation: int) -> list[tuple[str, K
         "issuer_path": issuer_url(kit).removeprefix("https://"),
     }
     return [(resource.name.format(**names), resource) for resource in kits.load(account.cloud).resources]
+
+
+def identity_answers(account: CloudAccount) -> list[tuple[Text, str]]:
+    """What the customer said the account is: each question of the Account step with its answer."""
+    answers = {"external_id": account.external_id, **account.identity}
+    return [(question.label, answers.get(question.name, "")) for question in kits.load(account.cloud).identity_fields]
 
 
 def report_url(kit: Kit) -> str:

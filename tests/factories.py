@@ -73,13 +73,14 @@ def make_cloud_account(
     """An AWS account with its number and region filled in, in any state."""
     number = next(_numbers)
     fields = {
+        "cloud": Cloud.AWS,
         "name": f"Account {number}",
         "external_id": f"{111100000000 + number}",
         "home_region": "us-east-1",
         "wizard_step": "preflight",
     } | fields
     return CloudAccount.objects.create(
-        organisation=organisation or make_organisation(), cloud=Cloud.AWS, state=state, created_by=created_by or make_user(), **fields
+        organisation=organisation or make_organisation(), state=state, created_by=created_by or make_user(), **fields
     )
 
 

@@ -31,7 +31,7 @@ from accounts.actions.connect import (
 )
 from accounts.availability import why_not_discard, why_not_stop
 from accounts.forms.connect import IdentityForm, PlaceForm, ReportForm, StartForm
-from accounts.kit_links import installer_rights, kit_links, named_resources
+from accounts.kit_links import identity_answers, installer_rights, kit_links, named_resources
 from accounts.kits.base import Route, search_permissions
 from accounts.kits.manifest import grouped
 from accounts.models import CloudAccount
@@ -133,8 +133,7 @@ def connect_review(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     words = request.GET.get("q", "").strip()
     resources = named_resources(account, newest_generation(account) + 1)
     found = search_permissions(kit, words)
-    answers = [(question.label, _answer(account, question.name)) for question in kit.identity_fields]
-    context = {"kit": kit, "answers": answers, "resources": resources}
+    context = {"kit": kit, "answers": identity_answers(account), "resources": resources}
     return _page(request, "review", account, **context, groups=grouped(found), total=len(found), q=words)
 
 
@@ -290,10 +289,6 @@ def _account(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:
 
 def _operation(account: CloudAccount) -> Operation | None:
     return account.organisation.operations.for_subject("cloud_account", account.pk).newest_first().first()
-
-
-def _answer(account: CloudAccount, name: str) -> str:
-    return account.external_id if name == "external_id" else account.identity.get(name, "")
 
 
 def _left_behind(account: CloudAccount) -> dict[str, Any]:
