@@ -3,17 +3,20 @@
 import hashlib
 import html
 import http.client
+import json
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from portal.embedded.process import is_alive
 from portal.sandbox.shell.command import GcloudLines, KitCommand, NotAKitCommandError, parse
 from tests.clouds import kit
-from tests.clouds.conftest import Cloud, SandboxProcess, TestIssuer
-from tests.clouds.google import EMAIL, NUMBER, POOL, PROJECT, PROVIDER_NAME, ROLE, Google
+from tests.clouds.conftest import ISSUER_HOST, Cloud, SandboxProcess, TestIssuer, start_sandbox
+from tests.clouds.google import EMAIL, ISSUER, NUMBER, POOL, PROJECT, PROVIDER_NAME, ROLE, Google
 
 URL = "https://provider-kits.s3.us-east-1.amazonaws.com/kits/gcp/kit.sh"
 SHA = "0" * 64
@@ -83,11 +86,8 @@ def shell(sandbox: SandboxProcess) -> Shell:
     return made
 
 
-@pytest.fixture
-def publish(cloud: Cloud) -> Any:
+def published(cloud: Cloud) -> Callable[..., str]:
     """Puts a script into the provider's bucket; the command that runs it."""
-    import json
-
     provider = cloud.owner("s3", account="999988887777", region="us-east-1")
     provider.create_bucket(Bucket="provider-kits")
     provider.put_public_access_block(Bucket="provider-kits", PublicAccessBlockConfiguration={"BlockPublicPolicy": False})
@@ -99,6 +99,11 @@ def publish(cloud: Cloud) -> Any:
         return GOOD.replace(SHA, sha256 or hashlib.sha256(script.encode()).hexdigest()) + f" {arguments}"
 
     return put
+
+
+@pytest.fixture
+def publish(cloud: Cloud) -> Callable[..., str]:
+    return published(cloud)
 
 
 # --- What may be typed ---
@@ -236,8 +241,8 @@ def test_gcloud_lines_run_one_after_the_other(shell: Shell, google: Google) -> N
     state = google.control("GET", f"state?project={PROJECT}")
     assert code == 0, terminal
     assert f"Deleted workload identity pool [{POOL}]." in terminal
-    left = {f"projects/{NUMBER}/global/networks/default", PROVIDER_NAME}  # a provider goes with its pool, not before
-    assert {name for name, made in state["resources"].items() if made["is_live"]} == left
+    left = {name for name, made in state["resources"].items() if made["is_live"] and "works/" not in name}
+    assert left == {PROVIDER_NAME}  # a provider goes with its pool, not before
     assert all(ROLE not in binding["role"] for binding in state["policies"][f"projects/{NUMBER}"])
 
 
@@ -307,3 +312,24 @@ curl -fsS https://example.org/; echo "exit $?"
     assert '{"keys":' in terminal
     assert "curl: (22) The requested URL returned error: 501\nexit 22" in terminal
     assert "curl: (6) Could not resolve host: example.org\nexit 6" in terminal
+
+
+def test_run_ends_with_the_sandbox(issuer: TestIssuer) -> None:
+    """Nothing a kit started goes on when the demo is stopped."""
+    alone = start_sandbox("--issuer-resolve", f"{ISSUER_HOST}=http://127.0.0.1:{issuer.port}")
+    browser = Shell(alone)
+    browser.sign_in()
+    cloud = Cloud("111122223333", issuer, ISSUER, alone)
+    try:
+        status, headers, _body = browser.open("gcp", {"command": published(cloud)("echo pid $$; sleep 300; echo done")})
+        assert status == 303
+        found = None
+        for _ in range(200):
+            if found := re.search(r"pid (\d+)", browser.open(headers["Location"].removeprefix("/console/shell/"))[2]):
+                break
+            time.sleep(0.05)
+        assert found
+    finally:
+        alone.stop()
+
+    assert not is_alive(int(found[1]))
