@@ -50,7 +50,7 @@ class GcpAdapter:
     # --- sign in ---
 
     def probe_trust(self) -> Identity:
-        project = self._operator.get("crm", f"/v3/projects/{self.target.external_id}", "project")
+        project = self._project()
         number = str(project.get("name", "")).removeprefix("projects/")
         if number != self.shipped.number or project.get("projectId") != self.target.external_id:
             params = {"found": number, "expected": self.shipped.number}
@@ -58,6 +58,15 @@ class GcpAdapter:
         if project.get("state") != "ACTIVE":
             raise CloudError("account_deleted", raw=f"{project.get('projectId')} is {project.get('state')}")
         return Identity(self.target.external_id, self.shipped.accounts["operator"].email)
+
+    def _project(self) -> Mapping[str, Any]:
+        """The account may open before the roles that it was given are known: then it is not ready yet."""
+        try:
+            return self._operator.get("crm", f"/v3/projects/{self.target.external_id}", "project")
+        except CloudError as error:
+            if error.code != "access_denied" or self.target.was_trusted:
+                raise
+            raise CloudError("trust_not_ready", raw=error.raw) from error
 
     def find_kit_elsewhere(self, others: Sequence[Place]) -> str | None:
         for other in others:

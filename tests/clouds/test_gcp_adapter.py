@@ -80,6 +80,13 @@ def test_gcp_api_that_was_switched_off_is_named(standing, service):
     assert (error.code, error.retryable, error.params["service"]) == ("api_disabled", False, service)
 
 
+def test_gcp_account_that_opens_before_its_roles_are_known_is_not_ready(standing):
+    standing.unbind(standing.role("verify"))
+
+    assert refusal(standing.adapter().probe_trust).code == "trust_not_ready"
+    assert refusal(standing.adapter(was_trusted=True).probe_trust).code == "access_denied"
+
+
 def test_gcp_other_place_without_a_number_is_passed_over(standing):
     assert standing.adapter().find_kit_elsewhere([Place("acme-sandbox")]) is None
 

@@ -400,4 +400,5 @@ if [ -n "$REPORT" ]; then
 fi
 
 say ""
+say "Identity pool: projects/$PROJECT_NUMBER/locations/global/workloadIdentityPools/$POOL"
 say "Done. The portal notices within a minute or two. You can close this window."

@@ -28,8 +28,8 @@ WORDS = Words(
         "If the kit has been run, remove what it made with these lines in Cloud Shell. Google Cloud keeps the names for 30 days; a new "
         "kit has new names."
     ),
-    report_label=gettext_lazy("Last line of the script, or the pool's resource name"),
-    report_help=gettext_lazy("It starts with projects/ and names the project's number and the identity pool."),
+    report_label=gettext_lazy("Identity pool, as the script prints it"),
+    report_help=gettext_lazy("The line before “Done”. It starts with projects/ and ends with the pool's name."),
     report_error=gettext_lazy(
         "Paste the pool's whole resource name: projects/, the number, locations/global/workloadIdentityPools/, the pool."
     ),
