@@ -324,7 +324,8 @@ class Demo:
         self.say(f"  Mailbox      {console}/mailbox/        every mail the portal sends")
         self.say(f"  Codes        {console}/authenticator/  plays the phone of Fernhill's staff")
         self.say(f"  AWS console  {console}/console/        plays the customer's side")
-        self.say(f"  Cloud Shell  {console}/console/shell/gcp   the same for Google Cloud\n")
+        self.say(f"  Cloud Shell  {console}/console/shell/gcp   the same for Google Cloud")
+        self.say(f"  Azure        {console}/console/azure/  and {console}/console/shell/azure: the same for Azure\n")
         self.say(f"  Everybody's password: {self.secrets['PORTAL_DEMO_PASSWORD']}\n")
         for person in PEOPLE:
             self.say(f"  {person.email:{width}}   {person.what}")

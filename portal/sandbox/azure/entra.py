@@ -88,15 +88,8 @@ def discovery(tenant: str, origin: str) -> wire.Reply:
     )
 
 
-def token(tenant_id: str, request: Request, world: World, sandbox: Sandbox) -> wire.Reply:
-    """Blocks while it fetches keys: call it on a thread."""
-    try:
-        return _token(tenant_id, request, world, sandbox)
-    except EntraError as refused:
-        return refused.reply()
-
-
-def _token(tenant_id: str, request: Request, world: World, sandbox: Sandbox) -> wire.Reply:
+def grant(tenant_id: str, request: Request, world: World, sandbox: Sandbox) -> Token:
+    """What the assertion is worth. Blocks while it fetches keys: call it on a thread; it changes nothing. Raises EntraError."""
     tenant = find_tenant(world, tenant_id)
     asked = _read(request.form, tenant, sandbox)
     identity = _identity(world, tenant, asked.client, sandbox)
@@ -105,9 +98,12 @@ def _token(tenant_id: str, request: Request, world: World, sandbox: Sandbox) -> 
     _check_times(claims)
     _check_signature(asked.assertion, header, claims, sandbox)
     properties = identity.properties
-    made = Token(tenant.id, properties["principalId"], properties["clientId"], world.now() + TOKEN_SECONDS)
-    text = world.mint(made)
+    return Token(tenant.id, properties["principalId"], properties["clientId"], world.now() + TOKEN_SECONDS)
+
+
+def issued(granted: Token, world: World) -> wire.Reply:
     world.is_dirty = True
+    text = world.mint(granted)
     answer = {"token_type": "Bearer", "expires_in": TOKEN_SECONDS, "ext_expires_in": TOKEN_SECONDS, "access_token": text}
     return wire.document(200, answer)
 

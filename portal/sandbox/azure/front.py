@@ -11,7 +11,7 @@ from portal.sandbox import wire
 from portal.sandbox.azure import entra, errors
 from portal.sandbox.azure.arm import router
 from portal.sandbox.azure.arm.call import Call
-from portal.sandbox.azure.deployments import engine
+from portal.sandbox.azure.deployments import engine, requests
 from portal.sandbox.azure.entra import EntraError
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.world import World
@@ -78,8 +78,11 @@ class AzureFront:
         fault = self.world.faults.take("entra", "token", tenant.lower())
         if fault is not None and (broken := await self._break(fault, _entra_fault(fault))) is not None:
             return broken, False
-        reply = await asyncio.to_thread(entra.token, tenant, request, self.world, self.sandbox)
-        return reply, fault is not None and fault.kind is Kind.LOST_REPLY
+        try:
+            granted = await asyncio.to_thread(entra.grant, tenant, request, self.world, self.sandbox)
+        except EntraError as refused:
+            return refused.reply(), False
+        return entra.issued(granted, self.world), fault is not None and fault.kind is Kind.LOST_REPLY
 
     def _discovery(self, tenant: str, origin: str) -> wire.Reply:
         try:
@@ -114,7 +117,9 @@ class AzureFront:
             fault = self.world.faults.take("arm", route.action, call.params.get("sub", "").lower())
             if fault is not None and (broken := await self._break(fault, _arm_fault(fault, route, call))) is not None:
                 return broken, False
-            reply = await asyncio.to_thread(router.run, route, call) if route.is_slow else router.run(route, call)
+            if route.is_slow:  # fetching is done on a thread, changing is not: a snapshot may be written at any moment
+                await asyncio.to_thread(requests.prefetch, call)
+            reply = router.run(route, call)
         except ArmError as refused:
             return refused.reply(), False
         return reply, fault is not None and fault.kind is Kind.LOST_REPLY

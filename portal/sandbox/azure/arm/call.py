@@ -57,6 +57,7 @@ class Call(Act):
     origin: str = ""
     params: dict[str, str] = field(default_factory=dict)
     api_version: str = ""
+    fetched: Body = field(default_factory=dict)  # a linked template, got before the handler runs
 
     def __getitem__(self, name: str) -> str:
         return self.params[name]

@@ -57,7 +57,6 @@ def _demand(call: Call) -> Resource:
 
 
 def put(call: Call) -> wire.Reply:
-    """Blocks while it fetches a linked template: call it on a thread."""
     number = _number(call)
     body, given = _read(call)
     location = str(call.body.get("location") or "")
@@ -105,7 +104,7 @@ def _read(call: Call) -> tuple[Body, Body]:
     if (link is None) == ("template" not in properties):
         raise ArmError(400, "InvalidTemplate", "Exactly one of 'template' and 'templateLink' must be given.")
     if link is not None:
-        properties["template"] = read_template(call.sandbox, link["uri"])
+        properties["template"] = call.fetched
         properties["templateLink"] = {"uri": link["uri"], "contentVersion": properties["template"].get("contentVersion", "1.0.0.0")}
     for needed in ("$schema", "contentVersion", "resources"):
         if needed not in properties["template"]:
@@ -116,6 +115,14 @@ def _read(call: Call) -> tuple[Body, Body]:
             )
     given = {name: entry.get("value") for name, entry in (properties.get("parameters") or {}).items()}
     return properties, given
+
+
+def prefetch(call: Call) -> None:
+    """A linked template, if there is one. Blocks: call it on a thread. Raises ArmError."""
+    properties = call.body.get("properties")
+    link = properties.get("templateLink") if isinstance(properties, dict) else None
+    if isinstance(link, dict) and isinstance(link.get("uri"), str):
+        call.fetched = read_template(call.sandbox, link["uri"])
 
 
 def read_template(sandbox: Sandbox, uri: str) -> Body:
