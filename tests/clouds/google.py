@@ -148,3 +148,38 @@ class Google:
 
 def in_seconds(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+
+
+# --- Bodies that several tests expect ---
+
+GET_PROJECT = f"/crm/v3/projects/{PROJECT}"
+BAD_TARGET = {
+    "error": "invalid_target",
+    "error_description": 'The target service indicated by the "audience" parameters is invalid. This might either be because the pool or '
+    "provider is disabled or deleted or because it doesn't exist.",
+}
+
+
+def no_project(name: str, permission: str = "resourcemanager.projects.get") -> dict[str, Any]:
+    return {
+        "error": {
+            "code": 403,
+            "message": f"Permission '{permission}' denied on resource '//cloudresourcemanager.googleapis.com/projects/{name}' "
+            "(or it may not exist).",
+            "status": "PERMISSION_DENIED",
+            "details": [
+                {
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "reason": "IAM_PERMISSION_DENIED",
+                    "domain": "cloudresourcemanager.googleapis.com",
+                    "metadata": {"permission": permission, "resource": f"projects/{name}"},
+                }
+            ],
+        }
+    }
+
+
+def forget_violations(google: Google) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = google.sandbox.control("GET", "violations")
+    google.sandbox.control("DELETE", "violations")
+    return found
