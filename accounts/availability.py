@@ -5,7 +5,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from accounts.models import CloudAccount, Kit
-from accounts.states import CONNECTING_STATES, AccountState, KitState
+from accounts.states import CONNECTING_STATES, WATCHED_STATES, AccountState, KitState
 from portal.operations.models import Operation
 
 
@@ -49,3 +49,10 @@ def why_not_discard(account: CloudAccount) -> str:
     if account.state == AccountState.DRAFT:
         return ""
     return _("Only a draft can be discarded. Stop connecting first.")
+
+
+def why_not_look(account: CloudAccount) -> str:
+    """Empty when "Check now" makes sense."""
+    if account.state in WATCHED_STATES:
+        return ""
+    return _("Only the trust of a connected account is looked at.")

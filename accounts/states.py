@@ -1,4 +1,6 @@
-"""State machines of a cloud account and its kit: the words, the allowed moves, the sets. Pure Python."""
+"""State machines of a cloud account, its kit and its trust: the words, the allowed moves, the sets. Pure Python."""
+
+from enum import StrEnum
 
 from django.db.models import TextChoices
 from django.utils.translation import pgettext_lazy
@@ -35,6 +37,8 @@ ACCOUNT_MOVES: dict[AccountState, frozenset[AccountState]] = {
 PROVEN_STATES = frozenset({_S.CONNECTED, _S.NEEDS_ATTENTION, _S.DISCONNECTED, _S.OFFBOARDING, _S.READY_TO_OFFBOARD})
 CONNECTING_STATES = frozenset({_S.DRAFT, _S.WAITING_FOR_KIT, _S.VERIFYING, _S.FAILED})
 TERMINAL_STATES = frozenset({_S.OFFBOARDED})
+# The trust of these is looked at again and again.
+WATCHED_STATES = frozenset({_S.CONNECTED, _S.NEEDS_ATTENTION})
 
 
 class KitState(TextChoices):
@@ -48,3 +52,35 @@ KIT_MOVES: dict[KitState, frozenset[KitState]] = {
     KitState.OUTDATED: frozenset(),
     KitState.EXPIRED: frozenset({KitState.OUTDATED}),
 }
+
+
+class TrustVerdict(TextChoices):
+    """What the watch over a connected account believes. Two looks apart in time decide: the first one only raises a doubt, or a hope."""
+
+    HOLDS = "holds", pgettext_lazy("verdict on the trust", "Holds")
+    DOUBTED = "doubted", pgettext_lazy("verdict on the trust", "In doubt")
+    LOST = "lost", pgettext_lazy("verdict on the trust", "Lost")
+    RECOVERING = "recovering", pgettext_lazy("verdict on the trust", "Recovering")
+    SWITCHED_OFF = "switched_off", pgettext_lazy("verdict on the trust", "Disabled by the customer")
+
+
+class Sight(StrEnum):
+    """What one look found. UNCLEAR: no answer, for which the customer is not to blame; it changes nothing."""
+
+    GOOD = "good"
+    BAD = "bad"
+    OFF = "off"
+    UNCLEAR = "unclear"
+
+
+_V = TrustVerdict
+# verdict -> what a look found -> verdict. From DOUBTED and RECOVERING it goes on only when enough time has passed between the two looks.
+TRUST_VERDICTS: dict[TrustVerdict, dict[Sight, TrustVerdict]] = {
+    _V.HOLDS: {Sight.GOOD: _V.HOLDS, Sight.BAD: _V.DOUBTED, Sight.OFF: _V.SWITCHED_OFF, Sight.UNCLEAR: _V.HOLDS},
+    _V.DOUBTED: {Sight.GOOD: _V.HOLDS, Sight.BAD: _V.LOST, Sight.OFF: _V.SWITCHED_OFF, Sight.UNCLEAR: _V.DOUBTED},
+    _V.LOST: {Sight.GOOD: _V.RECOVERING, Sight.BAD: _V.LOST, Sight.OFF: _V.SWITCHED_OFF, Sight.UNCLEAR: _V.LOST},
+    _V.RECOVERING: {Sight.GOOD: _V.HOLDS, Sight.BAD: _V.LOST, Sight.OFF: _V.SWITCHED_OFF, Sight.UNCLEAR: _V.RECOVERING},
+    _V.SWITCHED_OFF: {Sight.GOOD: _V.HOLDS, Sight.BAD: _V.DOUBTED, Sight.OFF: _V.SWITCHED_OFF, Sight.UNCLEAR: _V.SWITCHED_OFF},
+}
+# What waits for its second look, and what that look would have to find again.
+UNCONFIRMED = {(_V.DOUBTED, Sight.BAD), (_V.RECOVERING, Sight.GOOD)}

@@ -25,3 +25,9 @@ def target_of(account: CloudAccount, kit: Kit, *, was_trusted: bool = False) -> 
         reported=kit.reported,
     )
     return replace(target, audience=kits.load(account.cloud).audience(target))
+
+
+def cloud_names(cloud: str) -> dict[str, object]:
+    """What every sentence about an account may name: the cloud, what it calls an account, and whose own wording is taken."""
+    words = kits.load(cloud).words
+    return {"variant": cloud, "cloud": words.cloud, "kind": words.account}

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import CloudAccount, Kit
-from accounts.states import ACCOUNT_MOVES, KIT_MOVES, AccountState, KitState
+from accounts.states import ACCOUNT_MOVES, KIT_MOVES, WATCHED_STATES, AccountState, KitState
 from portal.audit import Actor, Subject, record
 from portal.operations.transitions import IllegalMove, LostRace
 
@@ -28,15 +28,17 @@ def move_account(
 ) -> None:
     """Write the state and one event, named `action` (default `cloud_account.<state>`). Raises IllegalMove, LostRace.
 
-    `code` is the failure code when moving to FAILED. `is_recorded=False` is for the endings of an operation: the
+    `code` is the failure code when moving to FAILED or NEEDS_ATTENTION. `is_recorded=False` is for the endings of an operation: the
     operation's own event, in the same transaction, tells the story once.
     """
     was = AccountState(account.state)
     if to not in ACCOUNT_MOVES[was]:
         raise IllegalMove(account.pk, was, to)
     fields: dict[str, Any] = {"state": to, "state_at": timezone.now(), "failure_code": code}
-    if to == AccountState.CONNECTED:
+    if to == AccountState.CONNECTED and was not in WATCHED_STATES:
         fields["connected_at"] = fields["state_at"]
+    if to not in WATCHED_STATES or to == AccountState.NEEDS_ATTENTION:
+        fields["switched_off"] = ""
     with transaction.atomic():
         if not CloudAccount.objects.filter(pk=account.pk, state=was).update(**fields):
             raise LostRace(account.pk)

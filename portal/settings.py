@@ -222,6 +222,10 @@ CONSOLE_URLS = {
 # Where kit files are downloaded from; empty means the bucket's own public address.
 KITS_URL = env.str("PORTAL_KITS_URL", default="").rstrip("/")
 
+# A connected account's trust is looked at this often, and a second time before anybody is told that it is lost.
+TRUST_LOOK_EVERY = timedelta(minutes=env.float("PORTAL_TRUST_LOOK_MINUTES", default=60))
+TRUST_CONFIRM_AFTER = timedelta(minutes=env.float("PORTAL_TRUST_CONFIRM_MINUTES", default=5))
+
 # --- Language and time -----------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from accounts import kits
 from accounts.access import Role
-from accounts.models import CloudAccount, Contact, Invitation, Kit, Membership, Organisation, User
+from accounts.models import CloudAccount, Contact, Invitation, Kit, Membership, Organisation, TrustChange, TrustWatch, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
 from accounts.models.people import INVITATION_LIFETIME, token_hash
-from accounts.states import AccountState, KitState
+from accounts.states import AccountState, KitState, TrustVerdict
 
 PASSWORD = "correct-horse-battery"  # every made user's
 _numbers = itertools.count(1)
@@ -90,3 +90,35 @@ def make_kit(*, account: CloudAccount, generation: int = 1, state: KitState = Ki
     return Kit.objects.create(
         account=account, generation=generation, region=account.home_region, state=state, created_by=account.created_by, **fields
     )
+
+
+def make_watched_account(*, verdict: TrustVerdict = TrustVerdict.HOLDS, code: str = "", **fields: Any) -> CloudAccount:
+    """A connected account with its kit, and a watch that last found this."""
+    account = make_cloud_account(**{"state": AccountState.CONNECTED, "connected_at": timezone.now(), **fields})
+    make_kit(account=account)
+    now = timezone.now()
+    seen = {"looked_at": now, "last_try_at": now, "refusals_at": now, "next_at": now + timedelta(hours=1)}
+    TrustWatch.objects.create(account=account, verdict=verdict, code=code, **seen)
+    return account
+
+
+def make_lost_account(**fields: Any) -> CloudAccount:
+    """As the watch leaves an account that lost two permissions and then its provider."""
+    reason = {"state": AccountState.NEEDS_ATTENTION, "failure_code": "lost_provider_deleted"}
+    account = make_watched_account(verdict=TrustVerdict.LOST, code="provider_deleted", **reason, **fields)
+    account.watch.lost_since, account.watch.evidence = timezone.now(), "AssumeRoleWithWebIdentity: InvalidIdentityToken"
+    account.watch.save()
+    lost = {"account": account, "kind": TrustChange.Kind.PERMISSION, "was": "held", "now": "missing", "at": timezone.now()}
+    TrustChange.objects.create(**lost, name="ec2:CreateVpc")
+    TrustChange.objects.create(**lost, name="ec2:DeleteVpc")
+    TrustChange.objects.create(account=account, kind=TrustChange.Kind.TRUST, was="holds", now="lost", code="provider_deleted")
+    return account
+
+
+def make_disabled_account(**fields: Any) -> CloudAccount:
+    """Switched off by the customer with the kit's own switch."""
+    account = make_watched_account(verdict=TrustVerdict.SWITCHED_OFF, code="changes", switched_off="changes", **fields)
+    TrustWatch.objects.filter(account=account).update(
+        unclear_since=timezone.now(), unclear_code="throttled", switches={"AllowSupport": "no"}
+    )
+    return account

@@ -1,3 +1,3 @@
-from accounts.admin import cloud_accounts, mail, people
+from accounts.admin import cloud_accounts, mail, people, trust
 
-__all__ = ["cloud_accounts", "mail", "people"]
+__all__ = ["cloud_accounts", "mail", "people", "trust"]

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.trust import AccountWatchFilter, KitVersionFilter, TrustChangeInline
 from accounts.models import CloudAccount, Kit, SigningKey, TrustCheck
 from portal.audit.admin import ReadOnlyAdmin, ReadOnlyInline
 
@@ -22,12 +23,12 @@ class TrustCheckInline(ReadOnlyInline):
 @admin.register(CloudAccount)
 class CloudAccountAdmin(ReadOnlyAdmin):
     list_display = ("name", "organisation", "cloud", "external_id", "state", "home_region", "failure_code", "last_contact_at", "created_at")
-    list_filter = ("state", "cloud", "home_region", "created_at")
+    list_filter = ("state", AccountWatchFilter, "switched_off", KitVersionFilter, "cloud", "home_region", "created_at")
     list_select_related = ("organisation",)
     search_fields = ("id__istartswith", "name", "external_id", "organisation__name", "organisation__slug", "created_by__email")
     search_help_text = _("Name, account number, organisation, e-mail address of who started it, or ID")
     date_hierarchy = "created_at"
-    inlines = (KitInline, TrustCheckInline)
+    inlines = (KitInline, TrustCheckInline, TrustChangeInline)
 
 
 @admin.register(Kit)

@@ -2,6 +2,7 @@ from accounts.models.cloud_accounts import CloudAccount, Kit, TrustCheck
 from accounts.models.issuer import SigningKey
 from accounts.models.mail import OutgoingMail
 from accounts.models.people import Contact, Invitation, Membership, Organisation, User
+from accounts.models.trust import TrustChange, TrustWatch
 
 __all__ = [
     "CloudAccount",
@@ -12,6 +13,8 @@ __all__ = [
     "Organisation",
     "OutgoingMail",
     "SigningKey",
+    "TrustChange",
     "TrustCheck",
+    "TrustWatch",
     "User",
 ]

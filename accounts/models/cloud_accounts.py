@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.people import Organisation, User
@@ -33,6 +34,11 @@ class Cloud(models.TextChoices):
     AWS = "aws", "AWS"
     GCP = "gcp", "Google Cloud"
     AZURE = "azure", "Azure"
+
+
+class SwitchedOff(models.TextChoices):
+    CHANGES = "changes", _("Changes are switched off")
+    KIT = "kit", _("The kit is deleted")
 
 
 class CloudAccountQuerySet(models.QuerySet["CloudAccount"]):
@@ -66,7 +72,10 @@ class CloudAccount(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     connected_at = models.DateTimeField(null=True, blank=True)
     last_contact_at = models.DateTimeField(null=True, blank=True)
+    # Why connecting failed, or why a connected account needs attention.
     failure_code = models.CharField(max_length=60, blank=True, default="")
+    # What the customer has switched off on purpose: a flag on a connected account, never an outage.
+    switched_off = models.CharField(_("disabled by the customer"), max_length=20, choices=SwitchedOff.choices, blank=True, default="")
 
     objects: ClassVar[CloudAccountQuerySet] = CloudAccountQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -101,7 +110,17 @@ class CloudAccount(models.Model):
     @property
     def badge(self) -> str:
         """Kind of the status badge (UX d): what the state looks like."""
-        return BADGES[AccountState(self.state)]
+        return "neutral" if self.is_disabled else BADGES[AccountState(self.state)]
+
+    @property
+    def is_disabled(self) -> bool:
+        """The customer has switched us off on purpose."""
+        return bool(self.switched_off) and self.state == AccountState.CONNECTED
+
+    @property
+    def state_words(self) -> str:
+        """The state; "Disabled by you" where the customer's own switch stands before it."""
+        return _now("Disabled by you") if self.is_disabled else str(self.get_state_display())
 
 
 class Kit(models.Model):
@@ -151,6 +170,7 @@ class TrustCheck(models.Model):
     kind = models.CharField(max_length=20, choices=Kind.choices)
     name = models.CharField(max_length=160)
     is_ok = models.BooleanField()
+    since = models.DateTimeField(default=timezone.now)
     detail = models.CharField(max_length=500, blank=True, default="")
     checked_at = models.DateTimeField(default=timezone.now)
 

@@ -3,7 +3,7 @@
 run_kit -> name_contact -> check_kit -> check_permissions -> check_trust -> check_refusals -> finish
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 
@@ -17,10 +17,11 @@ from accounts.availability import why_not_retry_connecting
 from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, Place, require_current_kit
 from accounts.issuer.tokens import KitReplaced
 from accounts.mail import absolute_url, queue_mail
-from accounts.models import CloudAccount, Kit, TrustCheck
+from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
 from accounts.states import AccountState, KitState
 from accounts.steps.adapters import adapter_for
-from accounts.targets import target_of
+from accounts.steps.trust_checks import keep_checks
+from accounts.targets import cloud_names, target_of
 from accounts.transitions import move_account, move_kit, retire_kits
 from portal.audit import Actor
 from portal.operations.catalogue import FailureText, failure_text
@@ -157,7 +158,7 @@ def check_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudA
 def check_permissions(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
     """Each permission of the manifest is held. What was found is kept per permission."""
     results = adapter.check_permissions(kits.load(account.cloud).probes(target_of(account, kit), ctx.data.get("switches")))
-    _keep(account, TrustCheck.Kind.PERMISSION, ((r.permission, r.is_granted, r.detail) for r in results))
+    keep_checks(account, TrustCheck.Kind.PERMISSION, ((r.permission, r.is_granted, r.detail) for r in results))
     missing = [r.permission for r in results if not r.is_granted]
     ctx.log(f"{len(results) - len(missing)} of {len(results)} permissions held")
     if not missing:
@@ -182,7 +183,7 @@ def check_trust(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: Clou
 def check_refusals(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
     """Sign-ins that must fail do fail: the trust is not wider than promised."""
     results = adapter.check_refusals()
-    _keep(account, TrustCheck.Kind.REFUSAL, ((r.name, r.is_refused, r.evidence) for r in results))
+    keep_checks(account, TrustCheck.Kind.REFUSAL, ((r.name, r.is_refused, r.evidence) for r in results))
     accepted = [r.name for r in results if not r.is_refused]
     for result in results:
         ctx.log(f"{result.name}: {'refused' if result.is_refused else 'ACCEPTED'} ({result.evidence})")
@@ -209,7 +210,9 @@ def _connect(account: CloudAccount, kit: Kit) -> bool:
         account = CloudAccount.objects.select_for_update().get(pk=account.pk)
         if not account.kits.filter(pk=kit.pk, state=KitState.CURRENT).exists():
             return False
-        _move_once(account, AccountState.VERIFYING, AccountState.CONNECTED)
+        if account.state == AccountState.VERIFYING:
+            move_account(account, AccountState.CONNECTED, by=WORKER)
+            TrustWatch.objects.start(account)
         return account.state == AccountState.CONNECTED
 
 
@@ -217,21 +220,6 @@ def _move_once(account: CloudAccount, was: AccountState, to: AccountState) -> No
     """The move, unless an earlier run of this step, killed before it could say so, has made it."""
     if account.state == was:
         move_account(account, to, by=WORKER)
-
-
-def _keep(account: CloudAccount, kind: TrustCheck.Kind, found: Iterable[tuple[str, bool, str]]) -> None:
-    now = timezone.now()
-    rows = [
-        TrustCheck(account=account, kind=kind, name=name, is_ok=is_ok, detail=detail[:500], checked_at=now) for name, is_ok, detail in found
-    ]
-    with transaction.atomic():
-        TrustCheck.objects.filter(account=account, kind=kind).exclude(name__in=[row.name for row in rows]).delete()
-        TrustCheck.objects.bulk_create(
-            rows,
-            update_conflicts=True,
-            unique_fields=["account", "kind", "name"],
-            update_fields=["is_ok", "detail", "checked_at"],
-        )
 
 
 def _failed(operation: Operation) -> None:
@@ -289,10 +277,8 @@ def account_url(operation: Operation) -> str:
 
 
 def names(operation: Operation) -> dict[str, object]:
-    """What the sentences about connecting may name: the cloud, and what it calls an account."""
-    cloud = operation.data.get("cloud", "aws")
-    words = kits.load(cloud).words
-    return {"variant": cloud, "cloud": words.cloud, "kind": words.account}
+    """What the sentences about connecting may name."""
+    return cloud_names(operation.data.get("cloud", "aws"))
 
 
 def your_part_url(operation: Operation) -> str:

@@ -16,8 +16,9 @@ from accounts.access import OrganisationRequest, Permission, requires
 from accounts.forms.connect import AccountFilterForm
 from accounts.kit_links import kit_links, named_resources
 from accounts.kits.base import search_permissions
-from accounts.models import CloudAccount, Kit, TrustCheck
-from accounts.states import AccountState
+from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
+from accounts.states import AccountState, TrustVerdict
+from accounts.trust_panel import trust_panel
 
 PAGE_SIZE = 100
 
@@ -62,7 +63,8 @@ def account_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     operations = request.organisation.operations.for_subject("cloud_account", account.pk).newest_first()[:10]
     held = account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)
     context = {"refusals": refusals, "operations": operations, "held": sum(check.is_ok for check in held), "wanted": len(held)}
-    return _tab(request, account, "account_detail", **context)
+    context["trust"] = trust_panel(account, can_act=False)
+    return account_tab(request, account, "account_detail", **context)
 
 
 @gate
@@ -71,9 +73,18 @@ def account_permissions(request: OrganisationRequest, pk: uuid.UUID) -> HttpResp
     account = _account(request, pk)
     words = request.GET.get("q", "").strip()
     kit = kits.load(account.cloud)
-    checks = {check.name: check for check in account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)}
+    checks = _permission_checks(account)
     rows = [(permission, checks.get(permission.key)) for permission in search_permissions(kit, words)]
-    return _tab(request, account, "account_permissions", rows=rows, q=words, kit=kit, total=len(kit.permissions))
+    return account_tab(request, account, "account_permissions", rows=rows, q=words, kit=kit, total=len(kit.permissions))
+
+
+def _permission_checks(account: CloudAccount) -> dict[str, TrustCheck]:
+    """What was found of each permission, last verified with the last look at a trust that holds."""
+    checks = {check.name: check for check in account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)}
+    watch = TrustWatch.objects.filter(account=account, verdict=TrustVerdict.HOLDS).exclude(looked_at=None).first()
+    for check in checks.values():
+        check.checked_at = max(check.checked_at, watch.looked_at) if watch and watch.looked_at else check.checked_at
+    return checks
 
 
 @gate
@@ -84,7 +95,7 @@ def account_kit(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     links = kit_links(issued[0]) if issued else None
     resources = named_resources(account, issued[0].generation if issued else 1)
     documents = kits.load(account.cloud).documents
-    return _tab(request, account, "account_kit", issued=issued, links=links, resources=resources, documents=documents)
+    return account_tab(request, account, "account_kit", issued=issued, links=links, resources=resources, documents=documents)
 
 
 @gate
@@ -103,7 +114,7 @@ def account_kit_file(request: OrganisationRequest, pk: uuid.UUID, file: str) -> 
 @require_GET
 def account_activity(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = _account(request, pk)
-    return _tab(request, account, "account_activity")
+    return account_tab(request, account, "account_activity")
 
 
 @gate
@@ -137,9 +148,10 @@ def _account(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:
     return get_object_or_404(request.organisation.cloud_accounts.select_related("organisation", "created_by"), pk=pk)
 
 
-def _tab(request: OrganisationRequest, account: CloudAccount, name: str, **context: Any) -> HttpResponse:
+def account_tab(request: OrganisationRequest, account: CloudAccount, name: str, **context: Any) -> HttpResponse:
     tabs = (
         ("account_detail", _("Overview")),
+        ("account_trust", _("Trust")),
         ("account_permissions", _("Permissions")),
         ("account_kit", _("Kit")),
         ("account_activity", _("Activity")),

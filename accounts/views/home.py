@@ -81,6 +81,14 @@ def _account_need(account: CloudAccount) -> Need | None:
             _("See what happened"),
             url,
         )
+    if account.state == AccountState.NEEDS_ATTENTION:
+        return Need(
+            "attention",
+            _("The trust of %(name)s is lost") % {"name": name},
+            _("What runs there keeps running. See what broke and how to restore it."),
+            _("See what broke"),
+            reverse("accounts:account_trust", args=[account.organisation.slug, account.pk]),
+        )
     if account.state == AccountState.WAITING_FOR_KIT:
         detail = _("The kit is ready and waits for somebody with rights in the cloud account.")
         return Need("attention", _("Run the kit for %(name)s") % {"name": name}, detail, _("Continue"), url)

@@ -283,6 +283,9 @@ class Demo:
             "PORTAL_SEAL_KEYS": self.secrets["PORTAL_SEAL_KEYS"],
             "PORTAL_STATIC_ROOT": str(self.data.path / "static"),
             "PORTAL_KITS_BUCKET": "fernhill-kits",
+            # Quick enough to watch: a look every other minute, the second one after a quarter.
+            "PORTAL_TRUST_LOOK_MINUTES": "2",
+            "PORTAL_TRUST_CONFIRM_MINUTES": "0.25",
             "PORTAL_AWS_CONSOLE_URL": f"http://localhost:{self.ports['console']}/console",
             "PORTAL_GCP_URL": f"http://127.0.0.1:{self.ports['gcp']}",
             "PORTAL_GCP_CONSOLE_URL": f"http://localhost:{self.ports['console']}/console/shell/gcp",

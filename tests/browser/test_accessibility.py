@@ -29,7 +29,7 @@ from portal.operations.states import OperationState, Party, StepState
 from tests.browser.conftest import is_fault
 from tests.browser.steps import confirm_password, sign_in
 from tests.customer import Customer
-from tests.factories import make_cloud_account, make_contact, make_invitation
+from tests.factories import make_cloud_account, make_contact, make_disabled_account, make_invitation, make_lost_account
 from tests.guards.url_tree import all_urls
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -84,6 +84,7 @@ OWNER = {
     "accounts:home": here("accounts:home"),
     "accounts:account_list": lambda _world: ["/o/acme/accounts/", "/o/acme/accounts/?q=nothing-is-called-so"],
     "accounts:account_detail": of("accounts:account_detail", "draft", "waiting", "failed", "succeeded"),
+    "accounts:account_trust": of("accounts:account_trust", "draft", "succeeded", "lost", "disabled"),
     "accounts:account_permissions": of("accounts:account_permissions", "succeeded"),
     "accounts:account_kit": of("accounts:account_kit", "succeeded"),
     "accounts:account_activity": of("accounts:account_activity", "succeeded"),
@@ -134,8 +135,10 @@ NO_PAGE = {
     "home": "redirects", "accounts:connect_resume": "redirects", "account_set_password": "redirects: everybody has a password",
     "accounts:account_kit_file": "a file", "accounts:account_record": "a file", "accounts:activity_export": "a file",
     "accounts:activity_verifier": "a file", "accounts:operation_log": "a file", "mfa_download_recovery_codes": "a file",
-    "accounts:connect_waiting_status": "a fragment", "accounts:operation_progress": "a fragment of the page",
-    "accounts:connect_report": "POST", "accounts:kit_report": "POST", "accounts:connect_run_again": "POST", "accounts:operation_retry": "POST",
+    "accounts:connect_waiting_status": "a fragment", "accounts:account_trust_status": "a fragment",
+    "accounts:account_trust_check": "POST", "accounts:operation_progress": "a fragment of the page",
+    "accounts:connect_report": "POST", "accounts:kit_report": "POST", "accounts:connect_run_again": "POST",
+    "accounts:operation_retry": "POST",
     "accounts:operation_check": "POST", "accounts:activity_verify": "POST; its answer is on the page",
     "accounts:organisation_switch": "POST", "accounts:invitation_accept": "POST", "accounts:member_leave": "POST",
     "accounts:invitation_resend": "POST", "accounts:invitation_revoke": "POST", "accounts:contact_remove": "POST",
@@ -174,6 +177,7 @@ def world(portal, sandbox):
     account = connecting("succeeded")
     Customer(sandbox, account.external_id).run_kit(account.kits.get())
     advance(found.succeeded_work)
+    found.lost, found.disabled = make_lost_account(organisation=acme).pk, make_disabled_account(organisation=acme).pk
     stop_connecting(connecting("cancelled"), by=owner)
     connecting("queued")
     connecting("running")

@@ -59,6 +59,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
 SCENES = {"accounts:member_leave"}
 # Take a POST and change nothing that belongs on record, each with the reason.
 NO_EVENT = {
+    "accounts:account_trust_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
     "accounts:operation_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
 }
 

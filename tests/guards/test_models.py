@@ -14,7 +14,9 @@ TENANCY_PATHS = {
     "accounts.Contact": "organisation",
     "accounts.CloudAccount": "organisation",
     "accounts.Kit": "account__organisation",
+    "accounts.TrustChange": "account__organisation",
     "accounts.TrustCheck": "account__organisation",
+    "accounts.TrustWatch": "account__organisation",
     "operations.Operation": "organisation",
     "operations.Step": "operation__organisation",
     "operations.StepLog": "step__operation__organisation",
@@ -63,4 +65,4 @@ def test_rows_are_not_counted_by_their_keys(label):
 
 
 # Numbered rows that no address names.
-COUNTED = {"accounts.TrustCheck", "accounts.SigningKey", "audit.Event"}
+COUNTED = {"accounts.TrustChange", "accounts.TrustCheck", "accounts.SigningKey", "audit.Event"}

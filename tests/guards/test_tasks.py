@@ -8,6 +8,9 @@ from portal.celery import app
 
 TASKS = {
     "accounts.mail.send_due_mails": "rows of no tenant, each with its one address; a row is claimed by one worker and deleted once sent",
+    "accounts.tasks.look_at_trust": "a watch's id: one account under its own kit; lease and fence let one worker at a time write",
+    "accounts.tasks.tidy_trust_watch": "rows by age alone, reads no content; a second run finds nothing",
+    "accounts.tasks.watch_due_accounts": "ids of what is due, reads no content; rows are taken by one round at a time",
     "accounts.tasks.rotate_issuer_keys": "the issuer's own keys, no tenant; a second run finds nothing due",
     "portal.operations.tasks.advance": "an operation's id; lease and fence let one worker at a time write, and steps run twice safely",
     "portal.operations.tasks.ring_due_operations": "rings what is due, reads no content; a second ring finds the lease taken",

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from accounts.failures import NOT_CONNECTED, RUN_AGAIN, UNTOUCHED
+from accounts.failures_trust import RENEW, STOPPED
 from portal.operations.catalogue import FailureText, WaitText
 
 FAILURES = {
@@ -90,4 +91,35 @@ FAILURES = {
 
 WAITS = {
     "kit_finishing": WaitText(sentence=_("AWS is finishing the kit's stack. Usually 2 to 4 minutes.")),
+}
+
+# Once connected: accounts/failures_trust.py.
+TRUST = {
+    "lost_boundary_removed": FailureText(
+        happened=_("The limit (permissions boundary) of a role of the kit was removed or edited in AWS."),
+        means=_(
+            "What runs there keeps running. Without the limit a role could be given more than you have reviewed, so nothing new is started."
+        ),
+        act=_("Put the limit back and press Check now, or press Restore the trust and run the new kit."),
+    ),
+    "lost_denied_by_organisation": FailureText(
+        happened=_("A service control policy of your AWS organisation now denies what the kit needs."),
+        means=STOPPED,
+        act=_("Show the text below to whoever manages your AWS organisation. When it is allowed, press Check now."),
+    ),
+    "lost_kit_not_found": FailureText(
+        happened=_("The trust works, but the kit's stack is no longer in this account and region."), means=STOPPED, act=RENEW
+    ),
+    "off_changes": FailureText(
+        happened=_("The kit's own switch AllowChanges is set to “no” in AWS."),
+        means=_(
+            "This is no fault. What runs there keeps running, and %(provider)s changes nothing there until you switch changes on again."
+        ),
+        act=_("Update the kit's stack with AllowChanges set to “yes”. This portal notices by itself within minutes."),
+    ),
+    "off_kit": FailureText(
+        happened=_("The kit's stack was deleted in AWS, so the access of %(provider)s has ended."),
+        means=_("This is no fault. What the stack did not make is still there and keeps running."),
+        act=_("To go on, press Restore the trust and run a new kit. To leave it so, press Disconnect."),
+    ),
 }

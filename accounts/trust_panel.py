@@ -1,0 +1,154 @@
+"""What the pages say about an account's trust: the verdict in a sentence, what broke, what has changed. Reads rows, decides nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.availability import why_not_look
+from accounts.models import CloudAccount, TrustChange, TrustWatch
+from accounts.states import AccountState, TrustVerdict
+from accounts.targets import cloud_names
+from portal.operations.catalogue import FailureText, failure_text
+
+SHOWN_CHANGES = 300
+KINDS = {
+    TrustVerdict.HOLDS: "ok",
+    TrustVerdict.DOUBTED: "progress",
+    TrustVerdict.LOST: "attention",
+    TrustVerdict.RECOVERING: "progress",
+    TrustVerdict.SWITCHED_OFF: "neutral",
+}
+# What a word of the history looks like and is called.
+WORDS = {
+    "holds": ("ok", gettext_lazy("Holds")),
+    "lost": ("attention", gettext_lazy("Lost")),
+    "switched_off": ("neutral", gettext_lazy("Disabled by you")),
+    "held": ("ok", gettext_lazy("Held")),
+    "missing": ("critical", gettext_lazy("Missing")),
+    "refused": ("ok", gettext_lazy("Refused")),
+    "accepted": ("critical", gettext_lazy("Accepted")),
+}
+
+
+@dataclass(frozen=True)
+class ChangeRow:
+    """Changes of one moment that say the same: twelve permissions lost at once are one line."""
+
+    at: datetime
+    kind: TrustChange.Kind
+    was: str
+    now: str
+    names: list[str]
+    reason: str
+
+    @property
+    def title(self) -> str:
+        return str(self.kind.label)
+
+    @property
+    def badges(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        return _badge(self.was), _badge(self.now)
+
+
+def _badge(word: str) -> tuple[str, str]:
+    kind, label = WORDS[word]
+    return kind, str(label)
+
+
+@dataclass
+class TrustPanel:
+    """One account's trust, for its page. `watch` is None while nobody has begun to watch."""
+
+    account: CloudAccount
+    watch: TrustWatch | None
+    can_act: bool
+
+    @property
+    def is_watched(self) -> bool:
+        return self.watch is not None and self.watch.next_at is not None
+
+    @property
+    def is_live(self) -> bool:
+        """Something is about to change by itself: the page looks again."""
+        return self.watch is not None and self.is_watched and (self.watch.is_looking or self.is_open)
+
+    @property
+    def is_open(self) -> bool:
+        return self.watch is not None and self.watch.verdict in {TrustVerdict.DOUBTED, TrustVerdict.RECOVERING}
+
+    @property
+    def kind(self) -> str:
+        if self.watch is None or not self.is_watched:
+            return "neutral"
+        if self.watch.unclear_since and self.watch.verdict == TrustVerdict.HOLDS:
+            return "unknown"
+        return KINDS[TrustVerdict(self.watch.verdict)]
+
+    @property
+    def sentence(self) -> str:
+        """Without a full look there is nothing to boast of; a loss is told by its own first sentence."""
+        if self.watch is None:
+            return _("The trust is not watched yet. The first look comes within the hour.")
+        if not self.is_watched:
+            return _("The trust is not watched: this account is not connected.")
+        verdict = TrustVerdict(self.watch.verdict)
+        if self.failure and verdict in {TrustVerdict.LOST, TrustVerdict.SWITCHED_OFF}:
+            return str(self.failure.happened)
+        if verdict == TrustVerdict.HOLDS and self.watch.unclear_since:
+            return _("The last looks had no answer. Nothing is known to be wrong.")
+        return {
+            TrustVerdict.HOLDS: _("The trust holds."),
+            TrustVerdict.DOUBTED: _("One look found something wrong. A second look confirms or clears it; until then nothing changes."),
+            TrustVerdict.RECOVERING: _("It looks right again. A second look confirms it."),
+        }[verdict]
+
+    @cached_property
+    def failure(self) -> FailureText | None:
+        """What broke, in the catalogue's words; also while that is in doubt or on the way back."""
+        if self.watch is None or not self.watch.code:
+            return None
+        return failure_text(self.watch.reason, {**cloud_names(self.account.cloud), **self.watch.params})
+
+    @property
+    def unclear(self) -> FailureText | None:
+        """Why the last looks had no answer."""
+        if self.watch is None or self.watch.unclear_since is None:
+            return None
+        return failure_text(f"unclear_{self.watch.unclear_code}", cloud_names(self.account.cloud))
+
+    @property
+    def is_support_off(self) -> bool:
+        return self.watch is not None and self.watch.switches.get("AllowSupport") == "no"
+
+    @property
+    def why_not_look(self) -> str:
+        return why_not_look(self.account)
+
+    @property
+    def needs_restoring(self) -> bool:
+        return self.account.state == AccountState.NEEDS_ATTENTION or self.account.is_disabled
+
+    @cached_property
+    def changes(self) -> list[ChangeRow]:
+        newest = self.account.trust_changes.all()[:SHOWN_CHANGES]
+        rows = []
+        for _same, group in groupby(newest, key=lambda row: (row.at, row.kind, row.was, row.now, row.code)):
+            changes = list(group)
+            names = sorted(change.name for change in changes if change.name)
+            first = changes[0]
+            rows.append(ChangeRow(first.at, TrustChange.Kind(first.kind), first.was, first.now, names, self._reason(first)))
+        return rows
+
+    def _reason(self, change: TrustChange) -> str:
+        if not change.code:
+            return ""
+        prefix = "off" if change.now == TrustVerdict.SWITCHED_OFF else "lost"
+        return str(failure_text(f"{prefix}_{change.code}", {**cloud_names(self.account.cloud), **change.params}).happened)
+
+
+def trust_panel(account: CloudAccount, *, can_act: bool) -> TrustPanel:
+    return TrustPanel(account, TrustWatch.objects.filter(account=account).first(), can_act)
