@@ -21,7 +21,7 @@ class AccountFilterForm(forms.Form):
 
 
 class StartForm(forms.Form):
-    cloud = forms.ChoiceField(label=_("Which cloud?"), widget=forms.RadioSelect)
+    cloud = forms.ChoiceField(label=_("Which cloud?"), widget=forms.RadioSelect, error_messages={"required": _("Choose a cloud.")})
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

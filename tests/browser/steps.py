@@ -27,6 +27,7 @@ def start_connecting(page: Page) -> None:
     """From Home to the first question."""
     page.get_by_role("main").get_by_role("link", name="Connect a cloud account").click()
     expect(page.get_by_text("Step 1 of 8")).to_be_visible()
+    page.get_by_role("radio", name="AWS account").check()
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("Step 2 of 8")).to_be_visible()
 

@@ -56,7 +56,14 @@ def test_connecting_by_keyboard(portal, page):
     assert_step(page, 1)
     press(page, "Continue")
 
-    # The error is where the focus is, and its link leads to the field.
+    # The error is where the focus is, and its link leads to the field: the first of several buttons, too.
+    expect(page.get_by_role("alert")).to_be_focused()
+    expect(page.get_by_role("alert")).to_contain_text("Choose a cloud.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("radio", name="AWS account")).to_be_focused()
+    page.keyboard.press("Space")
+    press(page, "Continue")
     assert_step(page, 2)
     write(page, "Name", "Production")
     write(page, "AWS account number", "12")
@@ -64,7 +71,7 @@ def test_connecting_by_keyboard(portal, page):
     expect(page.get_by_role("alert")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_label("AWS account number")).to_be_focused()
+    expect(page.get_by_label("AWS account number", exact=True)).to_be_focused()
     write(page, "AWS account number", "1111-2222-3333")
     page.keyboard.press("Enter")
 
@@ -85,7 +92,8 @@ def test_connecting_by_keyboard(portal, page):
     page.keyboard.press("Enter")
     expect(page.locator("#announcer")).to_have_text("Copied")
     expect(copy).to_be_focused()
-    assert page.evaluate("navigator.clipboard.readText()") == kit_links(Kit.objects.get()).cli_command
+    (act,) = [act for act in kit_links(Kit.objects.get()).routes["cli"].acts if act.command_label == "Command to run"]
+    assert page.evaluate("navigator.clipboard.readText()") == act.command
 
     press(page, "I have started it: watch for the result", role="link")
     assert_step(page, 7)
