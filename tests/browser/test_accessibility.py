@@ -142,7 +142,7 @@ NO_PAGE = {
     "accounts:operation_check": "POST", "accounts:activity_verify": "POST; its answer is on the page",
     "accounts:organisation_switch": "POST", "accounts:invitation_accept": "POST", "accounts:member_leave": "POST",
     "accounts:invitation_resend": "POST", "accounts:invitation_revoke": "POST", "accounts:contact_remove": "POST",
-    "accounts:contact_resend": "POST", "accounts:invitation_sign_up": "POST",
+    "accounts:contact_resend": "POST", "accounts:confirmation_resend": "POST", "accounts:invitation_sign_up": "POST",
     "portal:theme": "POST", "mfa_login_webauthn": "JSON", "mfa_reauthenticate_webauthn": "JSON",
     "portal:brand": "a stylesheet", "portal:healthz": "JSON", "issuer_jwks": "JSON", "issuer_discovery": "JSON",
     "account_confirm_login_code": "switched off", "mfa_edit_webauthn": "test_look's passkey", "mfa_remove_webauthn": "test_look's passkey",
