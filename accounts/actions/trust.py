@@ -8,9 +8,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.availability import why_not_look
-from accounts.availability_people import refuse_if
 from accounts.models import CloudAccount, TrustWatch
 from accounts.tasks import ring_watch
+from portal.operations.availability import refuse_if
 
 ASK_AGAIN_AFTER = timedelta(seconds=5)
 
