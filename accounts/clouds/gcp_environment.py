@@ -29,6 +29,7 @@ class Surroundings:
         self.needs = needs
         self.project = target.external_id
         self._answers: dict[str, dict[str, Any]] = {}
+        self._seen: list[str] = []  # rules as Google words them
 
     def findings(self, only: Sequence[str] = ()) -> list[Finding]:
         checks: dict[str, Callable[[str], Finding]] = {
@@ -134,7 +135,6 @@ class Surroundings:
         return Finding(name, worst, "\n".join(self._seen), {"constraints": ", ".join(constraints)}, command)
 
     def _rules(self) -> Iterator[tuple[str, Verdict]]:
-        self._seen: list[str] = []
         yield LOCATIONS, self._location(self._effective(LOCATIONS))
         # The kit stands already: these would stop the next one.
         yield ISSUERS, _allows(self._effective(ISSUERS), lambda value: value.rstrip("/") == self.target.issuer.rstrip("/"))
@@ -175,7 +175,9 @@ class Surroundings:
         wanted = ip_network(self.needs.cidr)
         peered = {network["selfLink"] for network in self._all("/global/networks", name) if network.get("peerings")}
         hits = [
-            (label, network in peered or not network) for label, cidr, network in self._ranges(name) if wanted.overlaps(ip_network(cidr))
+            (label, network in peered or not network)
+            for label, cidr, network in self._ranges(name)
+            if wanted.overlaps(ip_network(cidr, strict=False))
         ]
         if not hits:
             return Finding(name, Verdict.PASS, "", params)
