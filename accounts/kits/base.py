@@ -122,6 +122,7 @@ class Words:
     doubts: Sequence[Text] = ()
     is_report_needed: bool = False  # nothing can be noticed before the kit's own output is known
     policy_title: Text = ""  # of a role's policy as code, with %(name)s
+    promise_note: Text = ""  # how firm the promises are, where the cloud has no rule that denies for ever
 
 
 @dataclass(frozen=True)

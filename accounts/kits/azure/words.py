@@ -46,6 +46,10 @@ WORDS = Words(
     ),
     is_report_needed=True,
     policy_title=gettext_lazy("%(name)s: the roles as Azure writes them down"),
+    promise_note=gettext_lazy(
+        "Azure has no rule that denies for ever: none of the kit's roles holds these rights, and the operator cannot give itself a role. "
+        "Should somebody else give one of the kit's identities more, the next check of the trust finds it, and the portal stops."
+    ),
 )
 
 
@@ -99,6 +103,6 @@ def portal_route(*, subscription: str, region: str, link: str, parameters: str) 
             command_label=_("Parameters"),
         ),
         Act(_("Press Review + create, then Create. Azure needs 1 to 3 minutes.")),
-        Act(_("When it is complete, press Outputs, and copy clientId and supportClientId into the field on this page.")),
+        Act(_("When it is complete, press Outputs, and copy clientId and supportClientId. The next page here asks for both.")),
     )
     return Route("portal", _("Azure portal"), acts, intro=_("Without a command line. The portal cannot tell us by itself that it is done."))
