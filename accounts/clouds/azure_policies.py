@@ -114,7 +114,7 @@ class PolicyReader:
         key = number.lower()
         if key not in self._known:
             if len(self._known) >= MOST_LOOKUPS:
-                raise CloudError("too_many_policies", raw=f"more than {MOST_LOOKUPS} policy definitions")
+                raise CloudError("unknown_cloud_error", raw=f"more than {MOST_LOOKUPS} policy definitions")
             with translated("GetPolicyDefinition"):
                 self._known[key] = self.session.get(number, "policies").get("properties") or {}
         return self._known[key]
