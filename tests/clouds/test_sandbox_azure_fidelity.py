@@ -508,6 +508,16 @@ def test_role_name_is_unique_in_the_tenant(account: AzureAccount, client: str) -
     assert (answer.status, answer.code) == (409, "RoleDefinitionWithSameNameExists")
 
 
+@pytest.mark.parametrize("action", ["Microsoft.Compute/virtualMachines/look", "ec2:DescribeVpcs", "Microsoft.Compute", ""])
+def test_role_with_what_is_no_action_is_refused(account: AzureAccount, action: str) -> None:
+    body = {"properties": {"roleName": "mine", "permissions": [{"actions": [action]}], "assignableScopes": [account.scope]}}
+
+    answer = account.owner("PUT", "/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-4000-8000-000000000001", body)
+
+    message = f"'{action}' does not match any of the actions supported by the providers."
+    assert refusal(answer) == (400, "InvalidActionOrNotAction", message)
+
+
 def test_assigned_role_is_not_deleted(account: AzureAccount, client: str) -> None:
     found = account.owner("GET", "/providers/Microsoft.Authorization/roleDefinitions", **{"$filter": "type eq 'CustomRole'"}).body["value"]
 

@@ -304,6 +304,42 @@ def test_lines_of_az(browser: Browser, account: AzureAccount, line: str, code: i
     assert (ended, said in output) == (code, True), output
 
 
+def test_az_deploys_a_template_from_its_address(browser: Browser, account: AzureAccount, published: str) -> None:
+    browser.sign_in_to_shell(OWNER, SUBSCRIPTION)
+    given = " ".join(f"{name}={value}" for name, value in PARAMETERS.items())
+
+    code, output = browser.run(
+        f"az deployment sub create -n mine -l westeurope --template-uri {published}/kit.json --parameters {given} "
+        "--query properties.outputs.clientId.value -o tsv\n"
+        "az deployment operation sub list --name mine --query 'length(@)' -o tsv"
+    )
+
+    assert code == 0, output
+    client = re.findall(r"^[0-9a-f-]{36}$", output, re.MULTILINE)[0]
+    assert account.exchange(client, subject=f"account:{ACCOUNT}:ops").status == 200
+
+
+def test_az_deploys_a_file_into_a_group(browser: Browser, account: AzureAccount, tmp_path: Path) -> None:
+    body = {
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", "contentVersion": "1.0.0.0",
+        "parameters": {"count": {"type": "int"}, "word": {"type": "string"}}, "resources": [],
+        "outputs": {"said": {"type": "string", "value": "[concat(parameters('word'), string(add(parameters('count'), 1)))]"}},
+    }  # fmt: skip
+    (tmp_path / "group.json").write_text(json.dumps(body))
+    browser.sign_in_to_shell(OWNER, SUBSCRIPTION)
+
+    code, output = browser.run(
+        "az group create -n byoc -l westeurope -o none\n"
+        f"az deployment group create -g byoc --template-file {tmp_path}/group.json --parameters count=4 word=a "
+        "--query properties.outputs.said.value -o tsv\n"
+        "az deployment group show -g byoc -n group --query properties.provisioningState -o tsv"
+    )
+
+    assert code == 0, output
+    assert output.count("a5\n") == 1
+    assert output.endswith("Succeeded\n")
+
+
 def test_script_of_the_kit_by_the_real_az(account: AzureAccount, tmp_path: Path) -> None:
     """Microsoft's own program against this Azure, where it is installed."""
     az = shutil.which("az")

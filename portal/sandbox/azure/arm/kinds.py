@@ -26,6 +26,10 @@ ISSUER_LENGTH = 600
 FEDERATED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,119}")
 IDENTITY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}")
 MOST_CREDENTIALS = 20
+# The form of an action. Azure also knows each by name; that list is not here.
+ACTION = re.compile(
+    r"\*|\*/(?:read|write|delete|action)|[A-Z][A-Za-z]+\.[A-Za-z.]+(?:/[A-Za-z0-9*._-]+)*/(?:read|write|delete|action|\*)", re.IGNORECASE
+)
 
 
 @dataclass
@@ -52,11 +56,7 @@ class Write:
     @property
     def scope(self) -> str:
         """What an extension resource is attached to."""
-        return (
-            re.split("/providers/", self.id, flags=re.IGNORECASE)[0]
-            if self.id.lower().count("/providers/") == 1
-            else self.id[: self.id.lower().rindex("/providers/")]
-        )
+        return self.id[: self.id.lower().rindex("/providers/")]
 
 
 def _pass(write: Write) -> None:
@@ -136,6 +136,11 @@ def _complete_role(write: Write) -> None:
         raise ArmError(
             400, "BadRequestFormat", "The request was incorrectly formatted: roleName, permissions and assignableScopes are required."
         )
+    for entry in props["permissions"]:
+        for action in (name for kind in ("actions", "notActions", "dataActions", "notDataActions") for name in entry.get(kind) or []):
+            if not ACTION.fullmatch(action):
+                message = f"'{action}' does not match any of the actions supported by the providers."
+                raise ArmError(400, "InvalidActionOrNotAction", message)
     subscription = "/".join(write.id.split("/")[:3])
     if not any(rbac.is_within(scope, subscription) for scope in scopes):
         raise ArmError(

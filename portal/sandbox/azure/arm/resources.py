@@ -138,18 +138,13 @@ def collection(call: Call) -> wire.Reply:
 
 def _listed(call: Call, kind: Kind, scope: str) -> list[Body]:
     """Extensions are listed at a scope, above it, and below it; other resources below only."""
-    found = [resource for resource in call.world.of_type(kind.name) if resource.id.lower().startswith(f"{_bare(scope)}/")]
     if kind.home != "any":
-        lower = scope.lower().rstrip("/")
-        return [resource.answer() for resource in call.world.of_type(kind.name) if resource.id.lower().startswith(f"{lower}/")]
-    rows = [resource.answer() for resource in found if _touches(resource, scope)]
+        return [resource.answer() for resource in call.world.of_type(kind.name, scope)]
+    subscription = f"/subscriptions/{call['sub'].lower()}"
+    rows = [resource.answer() for resource in call.world.of_type(kind.name, subscription) if _touches(resource, scope)]
     if kind.name == rbac.DEFINITION:
-        rows += [rbac.built_in_role(number, f"/{_bare(scope).strip('/')}") for number in rbac.BUILT_IN]
+        rows += [rbac.built_in_role(number, subscription) for number in rbac.BUILT_IN]
     return rows
-
-
-def _bare(scope: str) -> str:
-    return "/".join(scope.split("/")[:3]).lower()
 
 
 def _touches(resource: Resource, scope: str) -> bool:
