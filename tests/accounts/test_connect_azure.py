@@ -1,0 +1,162 @@
+"""Connecting an Azure subscription as the demo's customer does: the page's own command or parameters, in the played clouds, to the end."""
+
+import json
+import ssl
+import urllib.request
+
+import pytest
+from django.core.management import call_command
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import kits
+from accounts.actions.connect import issue_kit
+from accounts.kit_links import kit_links
+from accounts.models import CloudAccount, TrustCheck
+from accounts.states import AccountState
+from portal.operations.catalogue import failure_text, wait_text
+from portal.operations.models import Operation
+from portal.operations.names import named
+from portal.operations.states import OperationState, Party
+from portal.operations.tasks import advance
+from tests.clouds.azure_account import SECOND, SUBSCRIPTION, TENANT
+from tests.clouds.azure_browser import Browser
+from tests.factories import make_cloud_account, make_contact
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OWNER = "owner@acme.onmicrosoft.example"
+
+
+class Played:
+    """What the browser of the tests of the clouds needs of a sandbox."""
+
+    def __init__(self, port: int) -> None:
+        self.console = port
+
+
+@pytest.fixture
+def account(acme, alice, sandbox, settings, monkeypatch, live_server):
+    """An account that waits for its kit, in a portal whose kits are published."""
+    monkeypatch.setenv("PORTAL_AZURE_AUTHORITY_URL", sandbox.azure_url)
+    monkeypatch.setenv("PORTAL_AZURE_ARM_URL", sandbox.azure_url)
+    monkeypatch.setenv("PORTAL_AZURE_CA_FILE", sandbox.azure_ca)
+    settings.PORTAL_URL = live_server.url  # where the script says that it has run
+    settings.CONSOLE_URLS = {**settings.CONSOLE_URLS, "azure": f"{sandbox.console_url}/azure"}
+    with monkeypatch.context() as provider:
+        provider.setenv("AWS_ENDPOINT_URL", sandbox.customer_url)
+        provider.setenv("AWS_ACCESS_KEY_ID", "000000000000")
+        provider.setenv("AWS_SECRET_ACCESS_KEY", "root")
+        call_command("publish_kits", verbosity=0)
+    make_contact(organisation=acme, email="night@acme.example", confirmed_at=timezone.now())
+    account = make_cloud_account(organisation=acme, external_id=SUBSCRIPTION, name="Data", home_region="westeurope")
+    CloudAccount.objects.filter(pk=account.pk).update(cloud="azure", identity={"tenant_id": TENANT})
+    account.refresh_from_db()
+    issue_kit(account, after_generation=0, by=alice)
+    return CloudAccount.objects.get(pk=account.pk)
+
+
+def look() -> Operation:
+    operation = Operation.objects.get()
+    Operation.objects.live().filter(pk=operation.pk).update(next_run_at=operation.created_at)
+    advance(str(operation.pk))
+    operation.refresh_from_db()
+    return operation
+
+
+def run_in_shell(sandbox, command: str) -> str:
+    browser = Browser(Played(sandbox.console_port))
+    browser.sign_in_to_shell(OWNER, SUBSCRIPTION)
+    code, output = browser.run(command)
+    assert code == 0, output
+    return output
+
+
+def shell_command(account: CloudAccount) -> str:
+    (command,) = (act.command for act in kit_links(account.kits.get()).routes["shell"].acts if act.command)
+    return command
+
+
+def owner(sandbox, method: str, path: str, body: object = None) -> dict:
+    """As the owner of the subscription, by hand."""
+    token = sandbox.control("POST", "azure/owner-token", {"subscription": SUBSCRIPTION})["token"]
+    address = f"{sandbox.azure_url}/subscriptions/{SUBSCRIPTION}{path}"
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    request = urllib.request.Request(address, json.dumps(body).encode() if body else None, headers, method=method)
+    with urllib.request.urlopen(request, timeout=10, context=ssl.create_default_context(cafile=sandbox.azure_ca)) as answer:
+        return json.loads(answer.read() or b"{}")
+
+
+def test_connect_azure_waits_for_the_script_which_tells_by_itself(account, sandbox):
+    waiting = look()
+    assert (waiting.state, waiting.waiting_on, waiting.waiting_why) == (OperationState.WAITING, Party.YOU, "kit_not_run")
+    told = wait_text("kit_not_run", named(waiting, waiting.waiting_params))
+    assert told.sentence == f"Nobody has told us the client IDs of the kit in Azure subscription {SUBSCRIPTION} yet."
+
+    output = run_in_shell(sandbox, shell_command(account))
+    assert "The portal has been told" in output
+    reported = account.kits.get().reported
+    done = look()
+
+    assert (reported["external_id"], reported["region"], reported["tenant_id"]) == (SUBSCRIPTION, "westeurope", TENANT)
+    assert (done.state, done.failure_code, done.failure_evidence) == (OperationState.SUCCEEDED, "", "")
+    account.refresh_from_db()
+    assert account.state == AccountState.CONNECTED
+    checks = TrustCheck.objects.filter(account=account)
+    assert checks.filter(kind=TrustCheck.Kind.PERMISSION, is_ok=True).count() == 77
+    assert checks.filter(kind=TrustCheck.Kind.REFUSAL, is_ok=True).count() == 4
+    assert not checks.filter(is_ok=False).exists()
+    assert sandbox.control("GET", "violations") == []
+
+
+def test_connect_azure_by_the_portal_and_pasted_outputs(account, sandbox, client, alice):
+    """As Deploy to Azure does it: the parameters of the page, another name for the deployment, and nobody who tells."""
+    route = kit_links(account.kits.get()).routes["portal"]
+    (parameters,) = (json.loads(act.command)["parameters"] for act in route.acts if act.command)
+    template = json.loads(kits.load("azure").documents[0].text)
+    path = "/providers/Microsoft.Resources/deployments/Microsoft.Template-20261121?api-version=2022-09-01"
+    sandbox.control("PATCH", "azure/subscriptions", {"id": SUBSCRIPTION, "registered": ["Microsoft.ManagedIdentity"]})
+    properties = {"mode": "Incremental", "template": template, "parameters": parameters}
+    owner(sandbox, "PUT", path, {"location": "westeurope", "properties": properties})
+    found = owner(sandbox, "GET", path)
+    assert found["properties"]["provisioningState"] == "Succeeded", found
+    assert look().waiting_why == "kit_not_run"
+
+    outputs = {name: output["value"] for name, output in found["properties"]["outputs"].items()}
+    pasted = f"clientId\n{outputs['clientId']}\nsupportClientId\n{outputs['supportClientId']}"
+    _paste(client, alice, account, pasted)
+
+    assert look().state == OperationState.SUCCEEDED
+
+
+def _paste(client, person, account, text):
+    """Into the field of the waiting page."""
+    client.force_login(person)
+    answer = client.post(reverse("accounts:connect_report", args=[account.organisation.slug, account.pk]), {"evidence": text})
+    assert answer.status_code == 302, answer.content[:2000]
+
+
+def test_connect_azure_wider_trust_fails_in_words_of_this_cloud(account, sandbox):
+    run_in_shell(sandbox, shell_command(account))
+    scope = f"/resourceGroups/byoc-{account.kits.get().suffix}-kit/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    identity = f"{scope}/byoc-{account.kits.get().suffix}-support/federatedIdentityCredentials/mine?api-version=2023-01-31"
+    trust = {"issuer": "https://token.actions.githubusercontent.com", "subject": "repo:a/b", "audiences": ["api://AzureADTokenExchange"]}
+    owner(sandbox, "PUT", identity, {"properties": trust})
+
+    failed = look()
+
+    assert (failed.state, failed.failure_code) == (OperationState.FAILED, "trust_policy_edited")
+    told = failure_text(failed.failure_code, named(failed, failed.failure_params))
+    assert told.happened.startswith("The federated credential of an identity of the kit is not the one that the kit ships")
+
+
+def test_connect_azure_report_from_another_subscription_is_named(account, sandbox, client):
+    sent = {"kit": "azure", "subscription_id": SECOND, "tenant_id": TENANT, "client_id": SUBSCRIPTION, "support_client_id": TENANT}
+    url = next(act.command for act in kit_links(account.kits.get()).routes["shell"].acts if act.command).rpartition("--report ")[2]
+    path = "/" + url.split("/", 3)[3]
+    assert client.post(path, json.dumps(sent), content_type="application/json").status_code == 200
+
+    failed = look()
+
+    assert failed.failure_code == "wrong_account"
+    told = failure_text(failed.failure_code, named(failed, failed.failure_params))
+    assert told.happened == f"The kit was run in subscription {SECOND}. It was made for subscription {SUBSCRIPTION}."
