@@ -16,6 +16,8 @@ register_actions(
         "cloud_account.verifying": _("The kit was run; verification began"),
         "cloud_account.connected": _("Connected"),
         "cloud_account.failed": _("Connecting failed"),
+        "cloud_account.disconnected": _("Disconnected"),
+        "cloud_account.renamed": _("Renamed the account from %(name_before)s to %(name)s"),
         "cloud_account.trust_lost": _("The trust was lost: %(reason)s"),
         "cloud_account.trust_restored": _("The trust was restored"),
         "cloud_account.switched_off": _("The customer's own switch is off: %(switch)s"),

@@ -1,5 +1,6 @@
 """May I, and if not, why: one function per act. Button, form and action ask the same one."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -7,6 +8,10 @@ from django.utils.translation import gettext as _
 from accounts.models import CloudAccount, Kit
 from accounts.states import CONNECTING_STATES, WATCHED_STATES, AccountState, KitState
 from portal.operations.models import Operation
+
+# What needs the trust of an account: each answers with the reason why the account must stay connected, or with nothing. The seam for
+# what stands above this app: cells and instances register theirs at start-up, in their own AppConfig.ready().
+NEEDS_TRUST: list[Callable[[CloudAccount], str]] = []
 
 
 def why_not_edit(account: CloudAccount) -> str:
@@ -20,7 +25,7 @@ def why_not_edit(account: CloudAccount) -> str:
 
 def why_not_issue_kit(account: CloudAccount) -> str:
     """Empty when a kit may be made now, the first or the next generation."""
-    if account.state not in CONNECTING_STATES:
+    if account.state not in CONNECTING_STATES | {AccountState.DISCONNECTED}:
         return _("This account is connected. Its kit is in use.")
     if not account.external_id:
         return _("Say which account it is first.")
@@ -56,3 +61,17 @@ def why_not_look(account: CloudAccount) -> str:
     if account.state in WATCHED_STATES:
         return ""
     return _("Only the trust of a connected account is looked at.")
+
+
+def why_not_disconnect(account: CloudAccount) -> str:
+    """Empty when our access may end now: the account is connected, and nothing that we look after there needs the trust."""
+    if account.state not in WATCHED_STATES:
+        return _("This account is not connected.")
+    return next(filter(None, (why_not(account) for why_not in NEEDS_TRUST)), "")
+
+
+def why_not_reconnect(account: CloudAccount) -> str:
+    """Empty when a disconnected account may be connected again."""
+    if account.state == AccountState.DISCONNECTED:
+        return ""
+    return _("Only a disconnected account can be connected again.")

@@ -32,7 +32,7 @@ LOST = {
     "lost_account_recreated": FailureText(
         happened=_("This %(kind)s was deleted and made anew under the same name."),
         means=_("What ran in the earlier one is gone with it, and so is its trust. The new one knows nothing of this portal."),
-        act=_("Press Disconnect here and connect the new one. A kit of the earlier one cannot be used again."),
+        act=_("Press Disconnect, then Reconnect with what tells the new one apart, and run the new kit there. The record stays."),
     ),
     "lost_api_disabled": FailureText(
         happened=_("An interface of %(cloud)s that the kit had switched on is off: %(service)s."),
@@ -138,7 +138,7 @@ LOST = {
     "lost_wrong_tenant": FailureText(
         happened=_("This %(kind)s now belongs to another directory: %(found)s instead of %(expected)s."),
         means=STOPPED,
-        act=_("Press Disconnect here and connect it again with its new directory."),
+        act=_("Press Disconnect, then Reconnect with its new directory, and run the new kit. The record stays."),
     ),
 }
 OFF = {

@@ -22,9 +22,10 @@ class AccountState(TextChoices):
 _S = AccountState
 ACCOUNT_MOVES: dict[AccountState, frozenset[AccountState]] = {
     _S.DRAFT: frozenset({_S.WAITING_FOR_KIT}),
-    _S.WAITING_FOR_KIT: frozenset({_S.VERIFYING, _S.FAILED, _S.DRAFT}),
-    _S.VERIFYING: frozenset({_S.CONNECTED, _S.FAILED, _S.DRAFT}),
-    _S.FAILED: frozenset({_S.WAITING_FOR_KIT, _S.VERIFYING, _S.DRAFT}),
+    # One that was connected before goes back to DISCONNECTED, not to DRAFT, when reconnecting is stopped.
+    _S.WAITING_FOR_KIT: frozenset({_S.VERIFYING, _S.FAILED, _S.DRAFT, _S.DISCONNECTED}),
+    _S.VERIFYING: frozenset({_S.CONNECTED, _S.FAILED, _S.DRAFT, _S.DISCONNECTED}),
+    _S.FAILED: frozenset({_S.WAITING_FOR_KIT, _S.VERIFYING, _S.DRAFT, _S.DISCONNECTED}),
     _S.CONNECTED: frozenset({_S.NEEDS_ATTENTION, _S.DISCONNECTED, _S.OFFBOARDING}),
     _S.NEEDS_ATTENTION: frozenset({_S.CONNECTED, _S.DISCONNECTED, _S.OFFBOARDING}),
     _S.DISCONNECTED: frozenset({_S.WAITING_FOR_KIT, _S.OFFBOARDING}),

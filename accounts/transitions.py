@@ -16,6 +16,11 @@ def subject_of(account: CloudAccount) -> Subject:
     return Subject(kind="cloud_account", id=str(account.pk), label=str(account))
 
 
+def renewal_of(account: CloudAccount) -> Subject:
+    """The account as the subject of renewing its kit: that may wait for days, and other work on the account goes on meanwhile."""
+    return Subject(kind="kit_renewal", id=str(account.pk), label=str(account))
+
+
 def move_account(
     account: CloudAccount,
     to: AccountState,

@@ -27,6 +27,7 @@ WORDS = {
     "holds": ("ok", gettext_lazy("Holds")),
     "lost": ("attention", gettext_lazy("Lost")),
     "switched_off": ("neutral", gettext_lazy("Disabled by you")),
+    "disconnected": ("neutral", gettext_lazy("Disconnected")),
     "held": ("ok", gettext_lazy("Held")),
     "missing": ("critical", gettext_lazy("Missing")),
     "refused": ("ok", gettext_lazy("Refused")),

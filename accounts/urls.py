@@ -4,7 +4,7 @@ from django.urls import path
 
 from accounts.access import Permission, requires
 from accounts.sign_in import step_up_for_file
-from accounts.views import cloud_accounts, connect, contacts, home, invitations, kit_reports, organisations, people, trust
+from accounts.views import account_acts, cloud_accounts, connect, contacts, home, invitations, kit_reports, organisations, people, trust
 from portal.audit import views as audit
 from portal.operations import views as operations
 
@@ -26,6 +26,9 @@ urlpatterns = [
     path("o/<slug:slug>/accounts/<uuid:pk>/trust/", trust.account_trust, name="account_trust"),
     path("o/<slug:slug>/accounts/<uuid:pk>/trust/status/", trust.account_trust_status, name="account_trust_status"),
     path("o/<slug:slug>/accounts/<uuid:pk>/trust/check/", trust.account_trust_check, name="account_trust_check"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/rename/", account_acts.account_rename, name="account_rename"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/disconnect/", account_acts.account_disconnect, name="account_disconnect"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/reconnect/", account_acts.account_reconnect, name="account_reconnect"),
     path("o/<slug:slug>/accounts/<uuid:pk>/activity/", cloud_accounts.account_activity, name="account_activity"),
     path("o/<slug:slug>/accounts/<uuid:pk>/record.json", cloud_accounts.account_record, name="account_record"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/", connect.connect_resume, name="connect_resume"),

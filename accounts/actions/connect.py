@@ -75,9 +75,10 @@ def accept_review(account: CloudAccount, *, by: User) -> None:
         _record(locked, "kit_reviewed", by=by, kit_version=kit.version, kit_hash=kit.content_hash)
 
 
-def issue_kit(account: CloudAccount, *, after_generation: int, by: User) -> None:
+def issue_kit(account: CloudAccount, *, after_generation: int, by: User, identity: Mapping[str, str] | None = None) -> None:
     """Make a kit, the next generation, and start watching for it. An earlier kit and its trust end here. Raises NotAllowed.
 
+    `identity` tells where a disconnected account belongs now, when it was made anew.
     `after_generation` is the newest generation the page showed (0 for none): a second click finds it overtaken and changes nothing.
     """
     with transaction.atomic():
@@ -86,6 +87,9 @@ def issue_kit(account: CloudAccount, *, after_generation: int, by: User) -> None
             return
         cancel_live(subject_of(account), by=by, is_recorded=False)
         account.refresh_from_db()
+        if identity is not None and account.state == AccountState.DISCONNECTED:
+            account.identity = dict(identity)
+            account.save(update_fields=["identity"])
         kit = _next_kit(account, by=by)
         details = {"generation": kit.generation, "kit_version": kit.version, "kit_hash": kit.content_hash}
         _account_waits(account, by=by, details=details)
@@ -137,17 +141,18 @@ def _kept(report: Report) -> dict[str, str]:
 
 
 def stop_connecting(account: CloudAccount, *, by: User) -> None:
-    """Back to a draft: nothing is watched any more and the kit's trust is dead on our side. Raises NotAllowed."""
+    """Back to a draft, or to disconnected: nothing is watched any more and the kit's trust is dead on our side. Raises NotAllowed."""
     with transaction.atomic():
         account = _lock(account, why_not_stop)
         cancel_live(subject_of(account), by=by, is_recorded=False)
         account.refresh_from_db()
         retire_kits(account)
-        CloudAccount.objects.filter(pk=account.pk).update(wizard_step="review")
-        if account.state == AccountState.DRAFT:
+        if not account.was_connected:
+            CloudAccount.objects.filter(pk=account.pk).update(wizard_step="review")
+        if account.state == account.rests_as:
             _record(account, "connecting_stopped", by=by)
         else:
-            move_account(account, AccountState.DRAFT, by=Actor.user(by), action="cloud_account.connecting_stopped")
+            move_account(account, account.rests_as, by=Actor.user(by), action="cloud_account.connecting_stopped")
 
 
 def discard_draft(account: CloudAccount, *, by: User) -> None:

@@ -108,6 +108,15 @@ class CloudAccount(models.Model):
         return self.state in CONNECTING_STATES
 
     @property
+    def was_connected(self) -> bool:
+        return self.connected_at is not None
+
+    @property
+    def rests_as(self) -> AccountState:
+        """What it is again when connecting is stopped: a draft, or the disconnected account that it was."""
+        return AccountState.DISCONNECTED if self.was_connected else AccountState.DRAFT
+
+    @property
     def badge(self) -> str:
         """Kind of the status badge (UX d): what the state looks like."""
         return "neutral" if self.is_disabled else BADGES[AccountState(self.state)]

@@ -2,7 +2,9 @@
 
 import random
 import uuid
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -18,6 +20,7 @@ from accounts.states import WATCHED_STATES, TrustVerdict
 
 # Everybody's looks would fall on one moment after an outage; this spreads them again.
 JITTER = 0.1
+NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 REFUSALS_EVERY = timedelta(days=1)
 
 
@@ -51,11 +54,13 @@ class TrustWatchQuerySet(models.QuerySet["TrustWatch"]):
             "switches": {},
         }
         watch, is_new = self.update_or_create(account=account, defaults=fresh)
+        TrustChange.objects.note(account, TrustVerdict.HOLDS)
         if not is_new:
             # What a worker is finding at this moment is about an earlier kit.
             self.filter(pk=watch.pk).update(fence=models.F("fence") + 1)
 
     def stop(self, account: CloudAccount) -> None:
+        """Watch no more; what a worker is finding at this moment is ignored."""
         self.filter(account=account).update(next_at=None, lease_until=None, unclear_since=None, fence=models.F("fence") + 1)
 
     def adopt(self) -> int:
@@ -131,6 +136,24 @@ class TrustWatch(models.Model):
         return f"off_{self.code}" if self.verdict == TrustVerdict.SWITCHED_OFF else f"lost_{self.code}"
 
 
+class TrustChangeQuerySet(models.QuerySet["TrustChange"]):
+    def note(
+        self,
+        account: CloudAccount,
+        now: str,
+        *,
+        code: str = "",
+        params: Mapping[str, str] = MappingProxyType({}),
+        at: datetime | None = None,
+    ) -> None:
+        """A line about the trust as a whole, unless the last one says the same. Before the first one it held."""
+        last = self.filter(account=account, kind=TrustChange.Kind.TRUST).first()
+        was = (last.now, last.code) if last else (str(TrustVerdict.HOLDS), "")
+        if was != (now, code):
+            line = {"was": was[0], "now": now, "code": code, "params": dict(params), "at": at or timezone.now()}
+            self.create(account=account, kind=TrustChange.Kind.TRUST, **line)
+
+
 class TrustChange(models.Model):
     """One thing about an account's trust that changed: append-only, so that "since when" and "how often" have an answer."""
 
@@ -148,6 +171,8 @@ class TrustChange(models.Model):
     code = models.CharField(_("reason"), max_length=60, blank=True, default="")
     params = models.JSONField(default=dict, blank=True)
     at = models.DateTimeField(default=timezone.now)
+
+    objects: ClassVar[TrustChangeQuerySet] = TrustChangeQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ["-id"]

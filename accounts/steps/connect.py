@@ -255,9 +255,10 @@ def _failure(operation: Operation) -> FailureText | None:
 def _cancelled(operation: Operation) -> None:
     account = CloudAccount.objects.select_for_update().get(pk=operation.subject_id)
     if account.state in {AccountState.WAITING_FOR_KIT, AccountState.VERIFYING}:
-        move_account(account, AccountState.DRAFT, by=WORKER, is_recorded=False)
+        move_account(account, account.rests_as, by=WORKER, is_recorded=False)
         retire_kits(account)
-        CloudAccount.objects.filter(pk=account.pk).update(wizard_step="review")
+        if not account.was_connected:
+            CloudAccount.objects.filter(pk=account.pk).update(wizard_step="review")
 
 
 def _retried(operation: Operation) -> None:

@@ -242,21 +242,13 @@ def _settle(watch: TrustWatch, found: Look, verdict: TrustVerdict, at: datetime)
     counts = {TrustVerdict.HOLDS, TrustVerdict.LOST, TrustVerdict.SWITCHED_OFF}
     is_new = verdict != watch.verdict or (verdict in counts and code != watch.code)
     if is_new and verdict in counts:
-        _remember(watch, found, verdict, code, at)
+        # Only what is believed for good is history: a doubt that passes never was anything.
+        TrustChange.objects.note(watch.account, verdict, code=code, params=found.params, at=at)
     if verdict != watch.verdict:
         watch.since = at
     watch.verdict, watch.code = verdict, code
     if found.sight != Sight.GOOD or verdict == TrustVerdict.HOLDS:
         watch.params, watch.evidence = dict(found.params), _evidence(found)
-
-
-def _remember(watch: TrustWatch, found: Look, verdict: TrustVerdict, code: str, at: datetime) -> None:
-    """Only what was believed for good is history: a doubt that passes never was anything."""
-    last = watch.account.trust_changes.filter(kind=TrustChange.Kind.TRUST).first()
-    was = (last.now, last.code) if last else (TrustVerdict.HOLDS, "")
-    if was != (verdict, code):
-        kind, params = TrustChange.Kind.TRUST, dict(found.params)
-        TrustChange.objects.create(account=watch.account, kind=kind, was=was[0], now=verdict, code=code, params=params, at=at)
 
 
 def _keep_checks(account: CloudAccount, found: Look, at: datetime) -> None:

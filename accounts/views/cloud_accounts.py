@@ -58,7 +58,7 @@ def _search(accounts: QuerySet[CloudAccount], words: str, state: str) -> QuerySe
 @gate
 @require_GET
 def account_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    account = _account(request, pk)
+    account = find_account(request, pk)
     refusals = account.trust_checks.filter(kind=TrustCheck.Kind.REFUSAL)
     operations = request.organisation.operations.for_subject("cloud_account", account.pk).newest_first()[:10]
     held = account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)
@@ -70,7 +70,7 @@ def account_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 @gate
 @require_GET
 def account_permissions(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    account = _account(request, pk)
+    account = find_account(request, pk)
     words = request.GET.get("q", "").strip()
     kit = kits.load(account.cloud)
     checks = _permission_checks(account)
@@ -90,7 +90,7 @@ def _permission_checks(account: CloudAccount) -> dict[str, TrustCheck]:
 @gate
 @require_GET
 def account_kit(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    account = _account(request, pk)
+    account = find_account(request, pk)
     issued = list(account.kits.select_related("created_by", "account"))
     links = kit_links(issued[0]) if issued else None
     resources = named_resources(account, issued[0].generation if issued else 1)
@@ -102,7 +102,7 @@ def account_kit(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 @require_GET
 def account_kit_file(request: OrganisationRequest, pk: uuid.UUID, file: str) -> HttpResponse:
     """A file of the kit to read or run: the exact bytes whose hash the pages show."""
-    kit = kits.load(_account(request, pk).cloud)
+    kit = kits.load(find_account(request, pk).cloud)
     document = next((document for document in kit.documents if document.file == file), None)
     if document is None:
         raise Http404
@@ -113,7 +113,7 @@ def account_kit_file(request: OrganisationRequest, pk: uuid.UUID, file: str) -> 
 @gate
 @require_GET
 def account_activity(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    account = _account(request, pk)
+    account = find_account(request, pk)
     return account_tab(request, account, "account_activity")
 
 
@@ -121,7 +121,7 @@ def account_activity(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
 @require_GET
 def account_record(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """The connection as a file to keep: who, what, when, what was proven. Times are UTC."""
-    account = _account(request, pk)
+    account = find_account(request, pk)
     kit = account.kits.first()
     record = {
         "record": "cloud account connection",
@@ -144,7 +144,7 @@ def _kit_record(kit: Kit) -> dict[str, Any]:
     return {"version": kit.version, "generation": kit.generation, "sha256": kit.content_hash, "region": kit.region, "suffix": kit.suffix}
 
 
-def _account(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:
+def find_account(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:
     return get_object_or_404(request.organisation.cloud_accounts.select_related("organisation", "created_by"), pk=pk)
 
 
@@ -158,10 +158,14 @@ def account_tab(request: OrganisationRequest, account: CloudAccount, name: str, 
     )
     args = [request.organisation.slug, account.pk]
     items = [{"label": label, "url": reverse(f"accounts:{tab}", args=args), "is_current": tab == name} for tab, label in tabs]
-    crumbs = [
-        {"label": _("Cloud accounts"), "url": reverse("accounts:account_list", args=[request.organisation.slug])},
-        {"label": account.name or account.external_id or _("New cloud account")},
-    ]
+    crumbs = account_crumbs(account)
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
     context |= {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect, "words": kits.load(account.cloud).words}
     return render(request, f"accounts/{name}.html", context)
+
+
+def account_crumbs(account: CloudAccount, below: str = "") -> list[dict[str, str]]:
+    """The way to an account, or to a page below it."""
+    slug, label = account.organisation.slug, account.name or account.external_id or _("New cloud account")
+    crumbs = [{"label": _("Cloud accounts"), "url": reverse("accounts:account_list", args=[slug])}]
+    return [*crumbs, {"label": label, "url": account.get_absolute_url()}, {"label": below}] if below else [*crumbs, {"label": label}]

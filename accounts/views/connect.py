@@ -146,7 +146,7 @@ def connect_preflight(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespon
     checks = preflight(account)
     if request.method == "POST" and not is_blocked(checks):
         try:
-            issue_kit(account, after_generation=_shown_generation(request), by=request.user)
+            issue_kit(account, after_generation=shown_generation(request), by=request.user)
         except NotAllowed as reason:
             return _refused(request, account, reason)
         return redirect(step_url(account, "run"))
@@ -224,7 +224,7 @@ def connect_done(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 def connect_run_again(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = _account(request, pk)
     try:
-        issue_kit(account, after_generation=_shown_generation(request), by=request.user)
+        issue_kit(account, after_generation=shown_generation(request), by=request.user)
     except NotAllowed as reason:
         return _refused(request, account, reason)
     return redirect(step_url(account, "run"))
@@ -239,7 +239,7 @@ def connect_stop(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
             stop_connecting(account, by=request.user)
         except NotAllowed as reason:
             return _refused(request, account, reason)
-        return redirect(step_url(account, "account"))
+        return redirect(account if account.was_connected else step_url(account, "account"))
     return render(request, "accounts/connect_stop.html", {"account": account, "reason": why_not_stop(account), **_left_behind(account)})
 
 
@@ -297,7 +297,7 @@ def _left_behind(account: CloudAccount) -> dict[str, Any]:
     return {"words": kits.load(account.cloud).words, "command": kit_links(kit).removal_command} if kit else {}
 
 
-def _shown_generation(request: OrganisationRequest) -> int:
+def shown_generation(request: OrganisationRequest) -> int:
     shown = request.POST.get("generation", "")
     return int(shown) if shown.isdecimal() and len(shown) <= GENERATION_DIGITS else -1
 

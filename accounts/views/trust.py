@@ -4,14 +4,13 @@ import uuid
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.actions.trust import look_now
-from accounts.models import CloudAccount
 from accounts.trust_panel import trust_panel
-from accounts.views.cloud_accounts import account_tab
+from accounts.views.cloud_accounts import account_tab, find_account
 from portal.operations.availability import NotAllowed
 
 gate = requires(Permission.VIEW)
@@ -20,7 +19,7 @@ gate = requires(Permission.VIEW)
 @gate
 @require_GET
 def account_trust(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    account = account_of(request, pk)
+    account = find_account(request, pk)
     panel = trust_panel(account, can_act=request.membership.can(Permission.RUN_OPERATIONS))
     return account_tab(request, account, "account_trust", panel=panel)
 
@@ -29,7 +28,7 @@ def account_trust(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 @require_GET
 def account_trust_status(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """The live part of the page, polled while something is about to change by itself."""
-    account = account_of(request, pk)
+    account = find_account(request, pk)
     panel = trust_panel(account, can_act=request.membership.can(Permission.RUN_OPERATIONS))
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
     return render(request, "accounts/_trust_panel.html", {"panel": panel, "account": account, "can_connect": can_connect})
@@ -39,13 +38,9 @@ def account_trust_status(request: OrganisationRequest, pk: uuid.UUID) -> HttpRes
 @require_POST
 def account_trust_check(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """Look now ("Check now"): the page shows that it is asked for, and the answer when it is there."""
-    account = account_of(request, pk)
+    account = find_account(request, pk)
     try:
         look_now(account)
     except NotAllowed as refused:
         messages.warning(request, refused.reason)
     return redirect("accounts:account_trust", request.organisation.slug, account.pk)
-
-
-def account_of(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:
-    return get_object_or_404(request.organisation.cloud_accounts.select_related("organisation", "created_by"), pk=pk)

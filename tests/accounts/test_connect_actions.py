@@ -153,7 +153,7 @@ def test_issue_kit_without_a_region_is_refused(organisation, person):
     assert not Operation.objects.exists()
 
 
-@pytest.mark.parametrize("state", sorted(PROVEN_STATES | {AccountState.OFFBOARDED}))
+@pytest.mark.parametrize("state", sorted(PROVEN_STATES - {AccountState.DISCONNECTED} | {AccountState.OFFBOARDED}))
 def test_issue_kit_for_a_connected_account_is_refused(person, state):
     account = make_cloud_account(state=state)
 

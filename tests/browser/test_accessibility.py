@@ -88,6 +88,9 @@ OWNER = {
     "accounts:account_permissions": of("accounts:account_permissions", "succeeded"),
     "accounts:account_kit": of("accounts:account_kit", "succeeded"),
     "accounts:account_activity": of("accounts:account_activity", "succeeded"),
+    "accounts:account_rename": of("accounts:account_rename", "succeeded"),
+    "accounts:account_disconnect": of("accounts:account_disconnect", "succeeded", "waiting"),
+    "accounts:account_reconnect": of("accounts:account_reconnect", "disconnected", "succeeded"),
     "accounts:connect_start": here("accounts:connect_start"),
     "accounts:connect_account": of("accounts:connect_account", "draft"),
     "accounts:connect_place": of("accounts:connect_place", "draft"),
@@ -177,6 +180,7 @@ def world(portal, sandbox):
     account = connecting("succeeded")
     Customer(sandbox, account.external_id).run_kit(account.kits.get())
     advance(found.succeeded_work)
+    found.disconnected = make_cloud_account(organisation=acme, state="disconnected", connected_at=timezone.now()).pk
     found.lost, found.disabled = make_lost_account(organisation=acme).pk, make_disabled_account(organisation=acme).pk
     stop_connecting(connecting("cancelled"), by=owner)
     connecting("queued")

@@ -7,11 +7,22 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import Organisation, User
+from accounts.states import AccountState, KitState
 from portal.audit.models import Event
 from tests.activity import assert_no_event, assert_one_event
-from tests.factories import PASSWORD, make_cloud_account, make_contact, make_invitation, make_membership, make_organisation
+from tests.factories import (
+    PASSWORD,
+    make_cloud_account,
+    make_contact,
+    make_invitation,
+    make_kit,
+    make_membership,
+    make_organisation,
+    make_watched_account,
+)
 from tests.guards.url_tree import (
     MAKERS,
     Url,
@@ -29,6 +40,16 @@ PASSPHRASE = "another-long-pass-phrase"
 
 def make_draft(step: str) -> Make:
     return lambda organisation, by: make_cloud_account(organisation=organisation, created_by=by, wizard_step=step)
+
+
+def make_connected_account(organisation: Organisation, by: User) -> Any:
+    return make_watched_account(organisation=organisation, created_by=by, name="Main")
+
+
+def make_disconnected_account(organisation: Organisation, by: User) -> Any:
+    account = make_cloud_account(organisation=organisation, created_by=by, state=AccountState.DISCONNECTED, connected_at=timezone.now())
+    make_kit(account=account, state=KitState.OUTDATED)
+    return account
 
 
 # The smallest request that changes something: (the object its `pk` names, POST data, the event's action). By alice, Acme's owner.
@@ -51,6 +72,13 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "accounts:connect_run_again": (make_waiting_account, {"generation": "1"}, "cloud_account.kit_issued"),
     "accounts:connect_stop": (make_waiting_account, {}, "cloud_account.connecting_stopped"),
     "accounts:connect_discard": (make_draft("place"), {}, "cloud_account.draft_discarded"),
+    "accounts:account_rename": (MAKERS["account"], {"name": "Renamed"}, "cloud_account.renamed"),
+    "accounts:account_disconnect": (
+        lambda o, by: make_watched_account(organisation=o, name="Main"),
+        {"name": "Main"},
+        "cloud_account.disconnected",
+    ),
+    "accounts:account_reconnect": (make_disconnected_account, {"generation": "1"}, "cloud_account.kit_issued"),
     "accounts:operation_retry": (make_failed_operation, {}, "operation.retried"),
     "accounts:operation_cancel": (make_operation, {}, "operation.cancelled"),
     "accounts:activity_export": (None, {}, "activity.exported"),

@@ -1,0 +1,44 @@
+"""What a person does with an account that is there: give it another name, end our access to it."""
+
+from django.db import transaction
+
+from accounts.availability import why_not_disconnect
+from accounts.models import CloudAccount, TrustChange, TrustWatch, User
+from accounts.states import AccountState
+from accounts.transitions import move_account, renewal_of, retire_kits, subject_of
+from portal.audit import Actor, record
+from portal.operations.actions import cancel_live
+from portal.operations.availability import refuse_if
+
+
+def rename_account(account: CloudAccount, *, name: str, by: User) -> None:
+    """The name is the customer's own; nothing in the cloud carries it. The same name again changes nothing."""
+    with transaction.atomic():
+        locked = CloudAccount.objects.select_for_update().get(pk=account.pk)
+        if locked.name == name:
+            return
+        was, locked.name = locked.name, name
+        locked.save(update_fields=["name"])
+        record(
+            organisation_id=locked.organisation_id,
+            action="cloud_account.renamed",
+            actor=Actor.user(by),
+            subject=subject_of(locked),
+            details={"name": [was, name]},
+        )
+
+
+def disconnect_account(account: CloudAccount, *, by: User) -> None:
+    """End our access from our side, at once: the kit's issuer address answers 410 and no token is made for it. Raises NotAllowed.
+
+    The record stays, and a new kit connects it again. In the customer's cloud nothing is removed.
+    """
+    with transaction.atomic():
+        account = CloudAccount.objects.select_for_update().get(pk=account.pk)
+        refuse_if(why_not_disconnect(account))
+        for subject in (subject_of(account), renewal_of(account)):
+            cancel_live(subject, by=by, is_recorded=False)
+        retire_kits(account)
+        TrustWatch.objects.stop(account)
+        TrustChange.objects.note(account, AccountState.DISCONNECTED)
+        move_account(account, AccountState.DISCONNECTED, by=Actor.user(by))

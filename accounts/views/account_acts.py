@@ -1,0 +1,85 @@
+"""Rename, disconnect and reconnect an account. Each page says first what the act means, and why it is not possible where it is not."""
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import OrganisationRequest, Permission, requires
+from accounts.actions.accounts import disconnect_account, rename_account
+from accounts.actions.connect import issue_kit, newest_generation
+from accounts.availability import why_not_disconnect, why_not_reconnect
+from accounts.forms.trust import DisconnectForm, ReconnectForm, RenameForm
+from accounts.kit_links import kit_links
+from accounts.models import CloudAccount
+from accounts.sign_in import step_up
+from accounts.views.cloud_accounts import account_crumbs, find_account
+from accounts.views.connect import shown_generation, step_url
+from portal.operations.availability import NotAllowed
+
+gate = requires(Permission.CONNECT_ACCOUNTS)
+
+
+@gate
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_rename(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = find_account(request, pk)
+    form = RenameForm(request.POST or None, initial={"name": account.name})
+    if request.method == "POST" and form.is_valid():
+        rename_account(account, name=form.cleaned_data["name"], by=request.user)
+        messages.success(request, _("The name is saved."))
+        return redirect(account)
+    return render(
+        request, "accounts/account_rename.html", {"account": account, "form": form, "crumbs": account_crumbs(account, _("Rename"))}
+    )
+
+
+@gate
+@step_up
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_disconnect(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = find_account(request, pk)
+    form = DisconnectForm(request.POST or None, account=account)
+    if request.method == "POST" and form.is_valid():
+        try:
+            disconnect_account(account, by=request.user)
+        except NotAllowed as reason:
+            return refused(request, account, reason)
+        messages.success(request, _("%(account)s is disconnected. Nothing signs in there any more.") % {"account": account})
+        return redirect(account)
+    context = {"account": account, "form": form, "reason": why_not_disconnect(account), "crumbs": account_crumbs(account, _("Disconnect"))}
+    return render(request, "accounts/account_disconnect.html", context)
+
+
+@gate
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_reconnect(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """A new kit for the same record, through the wizard's own pages from there on."""
+    account = find_account(request, pk)
+    reason = why_not_reconnect(account)
+    form = ReconnectForm(request.POST if request.method == "POST" else None, account=account)
+    if request.method == "POST" and (reason or form.is_valid()):
+        try:
+            if reason:
+                raise NotAllowed(reason)
+            issue_kit(account, after_generation=shown_generation(request), by=request.user, identity=form.identity)
+        except NotAllowed as refusal:
+            return refused(request, account, refusal)
+        return redirect(step_url(account, "run"))
+    kit = account.kits.select_related("account").first()
+    context = {
+        "account": account,
+        "form": form,
+        "reason": reason,
+        "generation": newest_generation(account),
+        "removal_command": kit_links(kit).removal_command if kit else "",
+        "crumbs": account_crumbs(account, _("Reconnect")),
+    }
+    return render(request, "accounts/account_reconnect.html", context)
+
+
+def refused(request: OrganisationRequest, account: CloudAccount, reason: NotAllowed) -> HttpResponse:
+    return render(request, "accounts/connect_refused.html", {"account": account, "reason": reason.reason}, status=409)
