@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Protocol
 
 from accounts.clouds.base import PermissionProbe, Target
@@ -147,6 +148,7 @@ class CloudKit(Protocol):
     identity_command: str  # prints the account somebody is signed in to
     regions: Sequence[Region]
     default_region: str
+    spreads_within: timedelta  # how long what the kit makes may take to be known everywhere in this cloud
     resources: Sequence[KitResource]
     denials: Sequence[Denial]
     switches: Sequence[Switch]

@@ -16,7 +16,7 @@ from accounts.failures import FAILURES
 from accounts.issuer.tokens import KitReplaced, token_source
 from accounts.models import CloudAccount, Kit, TrustCheck
 from accounts.states import AccountState, KitState
-from accounts.steps.connect import ELSEWHERE_EVERY, PROPAGATION_BUDGET
+from accounts.steps.connect import ELSEWHERE_EVERY
 from portal.audit.models import Event
 from portal.operations.actions import request_retry
 from portal.operations.models import Operation, Step
@@ -262,7 +262,7 @@ def test_connect_missing_permission_is_waited_for_then_named(account, customer):
     operation = drive()
     assert (operation.waiting_on, operation.waiting_why) == (Party.CLOUD, "permissions_spreading")
 
-    operation.steps.filter(state="waiting").update(waiting_since=account.created_at - PROPAGATION_BUDGET)
+    operation.steps.filter(state="waiting").update(waiting_since=account.created_at - kits.load("aws").spreads_within)
     ends_with(account, "permission_missing")
     operation.refresh_from_db()
     assert operation.failure_evidence == "ec2:CreateVpc"
@@ -316,7 +316,7 @@ def test_connect_denied_by_the_organisation(account, customer, sandbox):
 
     operation = drive()
     assert operation.waiting_why == "permissions_spreading"
-    operation.steps.filter(state="waiting").update(waiting_since=account.created_at - PROPAGATION_BUDGET)
+    operation.steps.filter(state="waiting").update(waiting_since=account.created_at - kits.load("aws").spreads_within)
 
     ends_with(account, "denied_by_organisation")
 

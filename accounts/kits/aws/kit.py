@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache, cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -51,6 +52,7 @@ class AwsKit:
     identity_fields: tuple[IdentityField, ...] = IDENTITY_FIELDS
     identity_command = "aws sts get-caller-identity"
     default_region = "us-east-1"
+    spreads_within = timedelta(minutes=3)
     regions: tuple[Region, ...] = REGIONS
     resources: tuple[KitResource, ...] = RESOURCES
     denials: tuple[Denial, ...] = DENIALS

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote
@@ -40,6 +41,7 @@ class AzureKit:
     identity_fields: tuple[IdentityField, ...] = IDENTITY_FIELDS
     identity_command = "az account show --query '{subscription:id,tenant:tenantId}'"
     default_region = "westeurope"
+    spreads_within = timedelta(minutes=10)
     regions: tuple[Region, ...] = REGIONS
     resources: tuple[KitResource, ...] = RESOURCES
     denials: tuple[Denial, ...] = DENIALS

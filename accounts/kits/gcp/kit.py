@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cached_property
 from urllib.parse import urlencode
 
@@ -46,6 +47,7 @@ class GcpKit:
     identity_fields: tuple[IdentityField, ...] = IDENTITY_FIELDS
     identity_command = "gcloud projects describe $(gcloud config get-value project) --format='value(projectId,projectNumber)'"
     default_region = "us-central1"
+    spreads_within = timedelta(minutes=10)
     regions: tuple[Region, ...] = REGIONS
     resources: tuple[KitResource, ...] = RESOURCES
     denials: tuple[Denial, ...] = DENIALS
