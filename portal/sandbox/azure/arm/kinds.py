@@ -136,8 +136,8 @@ def _complete_role(write: Write) -> None:
         raise ArmError(
             400, "BadRequestFormat", "The request was incorrectly formatted: roleName, permissions and assignableScopes are required."
         )
-    for entry in props["permissions"]:
-        for action in (name for kind in ("actions", "notActions", "dataActions", "notDataActions") for name in entry.get(kind) or []):
+    for given in props["permissions"]:
+        for action in (name for kind in ("actions", "notActions", "dataActions", "notDataActions") for name in given.get(kind) or []):
             if not ACTION.fullmatch(action):
                 message = f"'{action}' does not match any of the actions supported by the providers."
                 raise ArmError(400, "InvalidActionOrNotAction", message)
