@@ -267,7 +267,7 @@ def test_pages_of_an_owner(page, portal, world, complaints):
 
     # A form with errors, and the answer of the log's proof.
     page.goto(portal + reverse("accounts:connect_account", args=["acme", world.draft]))
-    page.get_by_label("AWS account number").fill("1")
+    page.get_by_label("AWS account number", exact=True).fill("1")
     page.get_by_role("button", name="Continue").click()
     assert examine(page) == []
     page.goto(f"{portal}/o/acme/activity/")
