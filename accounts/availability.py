@@ -42,6 +42,13 @@ def why_not_retry_connecting(operation: Operation) -> str:
     return _("The kit of this attempt is no longer in use. Go on from the account's own page.")
 
 
+def why_not_check_environment(account: CloudAccount) -> str:
+    """Empty while the account's trust stands, so that its cloud can be asked."""
+    if account.state in {AccountState.CONNECTED, AccountState.NEEDS_ATTENTION} and account.kits.filter(state=KitState.CURRENT).exists():
+        return ""
+    return _("The environment can be checked once the account is connected.")
+
+
 def why_not_stop(account: CloudAccount) -> str:
     """Empty when connecting can be stopped and the draft kept."""
     if account.state in CONNECTING_STATES - {AccountState.DRAFT}:

@@ -4,7 +4,19 @@ from django.urls import path
 
 from accounts.access import Permission, requires
 from accounts.sign_in import step_up_for_file
-from accounts.views import account_acts, cloud_accounts, connect, contacts, home, invitations, kit_reports, organisations, people, trust
+from accounts.views import (
+    account_acts,
+    cloud_accounts,
+    connect,
+    contacts,
+    environment,
+    home,
+    invitations,
+    kit_reports,
+    organisations,
+    people,
+    trust,
+)
 from portal.audit import views as audit
 from portal.operations import views as operations
 
@@ -45,6 +57,15 @@ urlpatterns = [
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/stop/", connect.connect_stop, name="connect_stop"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/discard/", connect.connect_discard, name="connect_discard"),
     path("kits/report/<str:token>/", kit_reports.kit_report, name="kit_report"),
+]
+
+# --- What is around an account ---
+ENVIRONMENT = "o/<slug:slug>/accounts/<uuid:pk>/environment/"
+urlpatterns += [
+    path(ENVIRONMENT, environment.account_environment, name="account_environment"),
+    path(f"{ENVIRONMENT}status/", environment.account_environment_status, name="account_environment_status"),
+    path(f"{ENVIRONMENT}check/", environment.account_environment_check, name="account_environment_check"),
+    path(f"{ENVIRONMENT}export.json", environment.account_environment_export, name="account_environment_export"),
 ]
 
 # --- Operations and activity: the floor's pages, behind tenancy's gate ---

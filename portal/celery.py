@@ -18,6 +18,7 @@ app.conf.broker_transport_options = {"visibility_timeout": 900, "unacked_restore
 app.conf.beat_schedule = {
     "operations-ring-due": {"task": "portal.operations.tasks.ring_due_operations", "schedule": 2.0},
     "accounts-send-due-mails": {"task": "accounts.mail.send_due_mails", "schedule": 5.0},
+    "accounts-check-environments": {"task": "accounts.tasks.check_environments", "schedule": 60.0},
     "accounts-watch-due-accounts": {"task": "accounts.tasks.watch_due_accounts", "schedule": 10.0},
     "accounts-tidy-trust-watch": {"task": "accounts.tasks.tidy_trust_watch", "schedule": 3600.0},
     "accounts-rotate-issuer-keys": {"task": "accounts.tasks.rotate_issuer_keys", "schedule": 3600.0},

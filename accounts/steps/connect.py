@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import kits
 from accounts.availability import why_not_retry_connecting
 from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, Place, require_current_kit
+from accounts.environment import check_after_connecting
 from accounts.issuer.tokens import KitReplaced
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
@@ -236,6 +237,7 @@ def _failed(operation: Operation) -> None:
 def _succeeded(operation: Operation) -> None:
     account = CloudAccount.objects.select_related("organisation").get(pk=operation.subject_id)
     _tell(account, operation, "account_connected", "accounts:connect_done", account.pk)
+    check_after_connecting(account)
 
 
 def _tell(account: CloudAccount, operation: Operation, template: str, page: str, pk: object) -> None:

@@ -152,12 +152,14 @@ def account_tab(request: OrganisationRequest, account: CloudAccount, name: str, 
     tabs = (
         ("account_detail", _("Overview")),
         ("account_trust", _("Trust")),
+        ("account_environment", _("Environment")),
         ("account_permissions", _("Permissions")),
         ("account_kit", _("Kit")),
         ("account_activity", _("Activity")),
     )
     args = [request.organisation.slug, account.pk]
-    items = [{"label": label, "url": reverse(f"accounts:{tab}", args=args), "is_current": tab == name} for tab, label in tabs]
+    current = name.rpartition("/")[2]  # a template may stand in its resource's folder
+    items = [{"label": label, "url": reverse(f"accounts:{tab}", args=args), "is_current": tab == current} for tab, label in tabs]
     crumbs = account_crumbs(account)
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
     context |= {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect, "words": kits.load(account.cloud).words}
