@@ -1,17 +1,24 @@
 """May I, and if not, why: one function per act. Button, form and action ask the same one."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import CloudAccount, Kit
+from accounts.models import CloudAccount, Kit, StepLink
 from accounts.states import CONNECTING_STATES, WATCHED_STATES, AccountState, KitState
+from portal.audit.models import Event
 from portal.operations.models import Operation
 
 # What needs the trust of an account: each answers with the reason why the account must stay connected, or with nothing. The seam for
 # what stands above this app: cells and instances register theirs at start-up, in their own AppConfig.ready().
 NEEDS_TRUST: list[Callable[[CloudAccount], str]] = []
+# Each may be a mail to somebody who did not ask for one.
+STEP_LINKS_A_DAY = 50
+STEP_LINK_EVENTS = ("step_link.made", "step_link.replaced")
+A_DAY = timedelta(days=1)
 
 
 def why_not_edit(account: CloudAccount) -> str:
@@ -61,6 +68,25 @@ def why_not_discard(account: CloudAccount) -> str:
     if account.state == AccountState.DRAFT:
         return ""
     return _("Only a draft can be discarded. Stop connecting first.")
+
+
+def why_not_send_step(account: CloudAccount) -> str:
+    """Empty when the kit waits to be run, so that somebody else can be asked to run it."""
+    kit = account.kits.filter(state=KitState.CURRENT).first()
+    if account.state != AccountState.WAITING_FOR_KIT or kit is None or kit.expires_at <= timezone.now():
+        return _("There is no kit that waits to be run. Make the kit first, then send this step.")
+    sent = Event.objects.filter(organisation_id=account.organisation_id, action__in=STEP_LINK_EVENTS, at__gt=timezone.now() - A_DAY)
+    if sent.count() >= STEP_LINKS_A_DAY:
+        limit = {"count": STEP_LINKS_A_DAY}
+        return _("Your organisation has made %(count)s such links in the last 24 hours, which is the limit. Make more tomorrow.") % limit
+    return ""
+
+
+def why_not_withdraw_step(account: CloudAccount) -> str:
+    """Empty when a link to the account's kit is open."""
+    if StepLink.objects.open().filter(kit__account=account, kit__state=KitState.CURRENT).exists():
+        return ""
+    return _("There is no open link. It was withdrawn, has expired, or its kit is over.")
 
 
 def why_not_look(account: CloudAccount) -> str:

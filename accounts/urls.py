@@ -15,6 +15,7 @@ from accounts.views import (
     kit_reports,
     organisations,
     people,
+    step_links,
     trust,
 )
 from portal.audit import views as audit
@@ -56,6 +57,13 @@ urlpatterns = [
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/run-again/", connect.connect_run_again, name="connect_run_again"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/stop/", connect.connect_stop, name="connect_stop"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/discard/", connect.connect_discard, name="connect_discard"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/send/", step_links.connect_send, name="connect_send"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/send/status/", step_links.connect_send_status, name="connect_send_status"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/send/withdraw/", step_links.connect_send_withdraw, name="connect_send_withdraw"),
+    path("handover/<str:token>/", step_links.step_link, name="step_link"),
+    path("handover/<str:token>/status/", step_links.step_link_status, name="step_link_status"),
+    path("handover/<str:token>/files/<str:file>", step_links.step_link_file, name="step_link_file"),
+    path("handover/<str:token>/report/", step_links.step_link_report, name="step_link_report"),
     path("kits/report/<str:token>/", kit_reports.kit_report, name="kit_report"),
 ]
 

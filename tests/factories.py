@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from accounts import kits
 from accounts.access import Role
-from accounts.models import CloudAccount, Contact, Invitation, Kit, Membership, Organisation, TrustChange, TrustWatch, User
+from accounts.models import CloudAccount, Contact, Invitation, Kit, Membership, Organisation, StepLink, TrustChange, TrustWatch, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
 from accounts.models.people import INVITATION_LIFETIME, token_hash
+from accounts.models.step_links import STEP_LINK_LIFETIME
 from accounts.states import AccountState, KitState, TrustVerdict
 
 PASSWORD = "correct-horse-battery"  # every made user's
@@ -90,6 +91,13 @@ def make_kit(*, account: CloudAccount, generation: int = 1, state: KitState = Ki
     return Kit.objects.create(
         account=account, generation=generation, region=account.home_region, state=state, created_by=account.created_by, **fields
     )
+
+
+def make_step_link(*, kit: Kit, sent_by: User, token: str = "", **fields: Any) -> StepLink:
+    """An open link to the kit, which opens with `token`."""
+    hashed = token_hash(token or f"link{next(_numbers)}")
+    fields = {"expires_at": timezone.now() + STEP_LINK_LIFETIME} | fields
+    return StepLink.objects.create(kit=kit, sent_by=sent_by, token_hash=hashed, **fields)
 
 
 def make_watched_account(*, verdict: TrustVerdict = TrustVerdict.HOLDS, code: str = "", **fields: Any) -> CloudAccount:

@@ -104,11 +104,11 @@ def issue_kit(account: CloudAccount, *, after_generation: int, by: User, identit
         )
 
 
-def report_kit(account: CloudAccount, *, report: Report, by: User) -> None:
-    """The customer says what its kit made: looked at now, and told if it stands in another account or region. Raises NotAllowed."""
+def report_kit(account: CloudAccount, *, report: Report, by: Actor) -> None:
+    """The customer says what its kit made, or a colleague with a link does: looked at now. Raises NotAllowed."""
     if account.state not in {AccountState.WAITING_FOR_KIT, AccountState.VERIFYING}:
         raise NotAllowed(_("This account is not waiting for a kit."))
-    _keep_report(account, report, by=Actor.user(by))
+    _keep_report(account, report, by=by)
 
 
 def report_kit_itself(kit: Kit, *, report: Report) -> bool:

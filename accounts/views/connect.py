@@ -29,6 +29,7 @@ from accounts.actions.connect import (
     start_draft,
     stop_connecting,
 )
+from accounts.actions.step_links import open_link
 from accounts.availability import why_not_discard, why_not_stop
 from accounts.forms.connect import IdentityForm, PlaceForm, ReportForm, StartForm
 from accounts.kit_links import identity_answers, installer_rights, kit_links, named_resources
@@ -38,6 +39,7 @@ from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
 from accounts.preflight import is_blocked, preflight
 from accounts.states import PROVEN_STATES, AccountState, KitState
+from portal.audit import Actor
 from portal.operations.availability import NotAllowed
 from portal.operations.catalogue import fill
 from portal.operations.models import Operation
@@ -167,8 +169,8 @@ def connect_run(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     asked = request.GET.get("via") or request.COOKIES.get(ROUTE_COOKIE, "")
     route = links.routes.get(asked) or next(iter(links.routes.values()))
     documents = kits.load(account.cloud).documents
-    tabs = _route_tabs(links.routes, route)
-    response = _page(request, "run", account, kit=kit, links=links, route=route, routes=tabs, documents=documents)
+    shown = {"kit": kit, "links": links, "route": route, "routes": route_tabs(links.routes, route), "documents": documents}
+    response = _page(request, "run", account, **shown, link=open_link(kit))
     response.set_cookie(ROUTE_COOKIE, route.code, max_age=365 * 24 * 3600, samesite="Lax", httponly=True, secure=request.is_secure())
     return response
 
@@ -190,7 +192,7 @@ def connect_report(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     if not form.is_valid():
         return _waiting_page(request, account, form)
     try:
-        report_kit(account, report=form.cleaned_data["evidence"], by=request.user)
+        report_kit(account, report=form.cleaned_data["evidence"], by=Actor.user(request.user))
     except NotAllowed as reason:
         return _refused(request, account, reason)
     return redirect(step_url(account, "waiting"))
@@ -312,7 +314,7 @@ def _waiting_page(request: OrganisationRequest, account: CloudAccount, form: Rep
     return _page(request, "waiting", account, **context)
 
 
-def _route_tabs(routes: Mapping[str, Route], current: Route) -> list[dict[str, Any]]:
+def route_tabs(routes: Mapping[str, Route], current: Route) -> list[dict[str, Any]]:
     return [{"label": route.title, "url": f"?via={code}", "is_current": route is current} for code, route in routes.items()]
 
 

@@ -29,7 +29,7 @@ from portal.operations.states import OperationState, Party, StepState
 from tests.browser.conftest import is_fault
 from tests.browser.steps import confirm_password, sign_in
 from tests.customer import Customer
-from tests.factories import make_cloud_account, make_contact, make_disabled_account, make_invitation, make_lost_account
+from tests.factories import make_cloud_account, make_contact, make_disabled_account, make_invitation, make_lost_account, make_step_link
 from tests.guards.url_tree import all_urls
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -78,6 +78,7 @@ SIGNED_OUT = {
     "account_confirm_email": at("/auth/confirm-email/gone/"),
     "account_inactive": at("/auth/inactive/"),
     "accounts:invitation": at("/invitations/open-invitation/", "/invitations/gone/"),
+    "accounts:step_link": at("/handover/open-step/", "/handover/seen-step/", "/handover/gone/"),
     "accounts:contact_confirm": at("/contacts/confirm/open-contact/", "/contacts/confirm/gone/"),
 }
 OWNER = {
@@ -99,6 +100,7 @@ OWNER = {
     "accounts:connect_run": lambda world: [
         reverse("accounts:connect_run", args=["acme", world.waiting]) + f"?via={via}" for via in ("launch", "cli", "terraform")
     ],
+    "accounts:connect_send": of("accounts:connect_send", "waiting", "failed"),
     "accounts:connect_waiting": of("accounts:connect_waiting", "waiting", "failed"),
     "accounts:connect_done": of("accounts:connect_done", "succeeded"),
     "accounts:connect_stop": of("accounts:connect_stop", "waiting"),
@@ -140,6 +142,8 @@ NO_PAGE = {
     "accounts:activity_verifier": "a file", "accounts:operation_log": "a file", "mfa_download_recovery_codes": "a file",
     "accounts:connect_waiting_status": "a fragment", "accounts:account_trust_status": "a fragment",
     "accounts:account_trust_check": "POST", "accounts:operation_progress": "a fragment of the page",
+    "accounts:connect_send_status": "a fragment", "accounts:connect_send_withdraw": "POST", "accounts:step_link_file": "a file",
+    "accounts:step_link_status": "a fragment", "accounts:step_link_report": "POST",
     "accounts:connect_report": "POST", "accounts:kit_report": "POST", "accounts:connect_run_again": "POST",
     "accounts:operation_retry": "POST",
     "accounts:operation_check": "POST", "accounts:activity_verify": "POST; its answer is on the page",
@@ -181,6 +185,9 @@ def world(portal, sandbox):
     Customer(sandbox, account.external_id).run_kit(account.kits.get())
     advance(found.succeeded_work)
     found.disconnected = make_cloud_account(organisation=acme, state="disconnected", connected_at=timezone.now()).pk
+    for name, state in (("open", "waiting"), ("seen", "succeeded")):
+        kit = CloudAccount.objects.get(pk=getattr(found, state)).kits.get()
+        make_step_link(kit=kit, sent_by=owner, token=f"{name}-step")
     found.lost, found.disabled = make_lost_account(organisation=acme).pk, make_disabled_account(organisation=acme).pk
     stop_connecting(connecting("cancelled"), by=owner)
     connecting("queued")

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Organisation, User
+from accounts.models import CloudAccount, Organisation, User
 from accounts.states import AccountState, KitState
 from portal.audit.models import Event
 from tests.activity import assert_no_event, assert_one_event
@@ -21,6 +21,7 @@ from tests.factories import (
     make_kit,
     make_membership,
     make_organisation,
+    make_step_link,
     make_watched_account,
 )
 from tests.guards.url_tree import (
@@ -52,6 +53,13 @@ def make_disconnected_account(organisation: Organisation, by: User) -> Any:
     return account
 
 
+def make_sent_account(organisation: Organisation, by: User) -> CloudAccount:
+    """An account whose kit was sent to a colleague by a link."""
+    account = make_waiting_account(organisation, by)
+    make_step_link(kit=account.kits.get(), sent_by=by)
+    return account
+
+
 # The smallest request that changes something: (the object its `pk` names, POST data, the event's action). By alice, Acme's owner.
 ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "accounts:organisation_settings": (None, {"name": "Acme Rockets"}, "organisation.renamed"),
@@ -79,6 +87,8 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
         "cloud_account.disconnected",
     ),
     "accounts:account_reconnect": (make_disconnected_account, {"generation": "1"}, "cloud_account.kit_issued"),
+    "accounts:connect_send": (make_waiting_account, {"days": "3"}, "step_link.made"),
+    "accounts:connect_send_withdraw": (make_sent_account, {}, "step_link.revoked"),
     "accounts:operation_retry": (make_failed_operation, {}, "operation.retried"),
     "accounts:operation_cancel": (make_operation, {}, "operation.cancelled"),
     "accounts:activity_export": (None, {}, "activity.exported"),
@@ -164,6 +174,9 @@ OTHER_ONE_EVENT = {
     "accounts:invitation_accept",
     "accounts:contact_confirm",
     "accounts:kit_report",
+    # tests/accounts/test_step_links.py opens one and reports by it:
+    "accounts:step_link",
+    "accounts:step_link_report",
     "account_login",
     "account_logout",
     "account_change_password",
@@ -185,6 +198,8 @@ OTHER_NO_EVENT = {
     "accounts:confirmation_resend": "sends a mail once more; the confirmed address is on record",
     "accounts:invitation_sign_up": "remembers in the visitor's session that the link proved an address",
     "accounts:invitation": "only reads",
+    "accounts:step_link_status": "only reads",
+    "accounts:step_link_file": "only reads",
     "accounts:support_home": "only reads",
     "portal:theme": "sets a cookie of the browser",
     "portal:brand": "only reads",

@@ -50,6 +50,7 @@ KEY = "k9_fT-2mQ7xLr4Zp0sWv8NdYbHc3EaUj6GiKoXyR1Sw"
     ("text", "left"),
     [
         (f"GET /invitations/{KEY}/", "GET /invitations/[removed]/"),
+        (f"GET /handover/{KEY}/files/kit.yaml", "GET /handover/[removed]/files/kit.yaml"),
         (f"POST /invitations/{KEY}/sign-up/", "POST /invitations/[removed]/sign-up/"),
         (f"Not Found: /contacts/confirm/{KEY}/", "Not Found: /contacts/confirm/[removed]/"),
         (f"http://localhost:8000/auth/confirm-email/MQ:1sXyZa:{KEY}/", "http://localhost:8000/auth/confirm-email/[removed]/"),
