@@ -158,8 +158,7 @@ def account_tab(request: OrganisationRequest, account: CloudAccount, name: str, 
         ("account_activity", _("Activity")),
     )
     args = [request.organisation.slug, account.pk]
-    current = name.rpartition("/")[2]  # a template may stand in its resource's folder
-    items = [{"label": label, "url": reverse(f"accounts:{tab}", args=args), "is_current": tab == current} for tab, label in tabs]
+    items = [{"label": label, "url": reverse(f"accounts:{tab}", args=args), "is_current": tab == name} for tab, label in tabs]
     crumbs = account_crumbs(account)
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
     context |= {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect, "words": kits.load(account.cloud).words}

@@ -30,7 +30,7 @@ def account_environment(request: OrganisationRequest, pk: uuid.UUID) -> HttpResp
     seen = list(account.assessments.order_by("region").values_list("region", flat=True).distinct())
     form = EnvironmentForm(initial={"region": region}, kit=kits.load(account.cloud))
     context = _live(request, account, build_page(account, region))
-    return account_tab(request, account, "environment/account_environment", form=form, seen=seen, **context)
+    return account_tab(request, account, "account_environment", form=form, seen=seen, **context)
 
 
 @requires(Permission.VIEW)

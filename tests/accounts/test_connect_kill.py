@@ -68,7 +68,7 @@ def assert_connected_once(operation) -> None:
     assert (operation.state, account.state, account.failure_code) == (OperationState.SUCCEEDED, AccountState.CONNECTED, "")
     assert [(step.name, step.attempt, step.state) for step in operation.steps.in_order()] == [(name, 1, "done") for name in STEPS]
     assert Kit.objects.count() == 1
-    events = Event.objects.filter(organisation_id=account.organisation_id).order_by("sequence")
+    events = Event.objects.filter(subject_kind="cloud_account", subject_id=account.pk).order_by("sequence")
     actions = ["cloud_account.kit_issued", "cloud_account.verifying", "cloud_account.connected", "operation.succeeded"]
     assert list(events.values_list("action", flat=True)) == actions
     checks = Counter(TrustCheck.objects.values_list("kind", "name"))

@@ -29,6 +29,7 @@ from portal.operations.states import OperationState, Party, StepState
 from tests.browser.conftest import is_fault
 from tests.browser.steps import confirm_password, sign_in
 from tests.customer import Customer
+from tests.environments import make_assessment
 from tests.factories import make_cloud_account, make_contact, make_disabled_account, make_invitation, make_lost_account, make_step_link
 from tests.guards.url_tree import all_urls
 
@@ -85,6 +86,7 @@ OWNER = {
     "accounts:home": here("accounts:home"),
     "accounts:account_list": lambda _world: ["/o/acme/accounts/", "/o/acme/accounts/?q=nothing-is-called-so"],
     "accounts:account_detail": of("accounts:account_detail", "draft", "waiting", "failed", "succeeded"),
+    "accounts:account_environment": lambda world: [*of("accounts:account_environment", "draft", "succeeded")(world), world.environment],
     "accounts:account_trust": of("accounts:account_trust", "draft", "succeeded", "lost", "disabled"),
     "accounts:account_permissions": of("accounts:account_permissions", "succeeded"),
     "accounts:account_kit": of("accounts:account_kit", "succeeded"),
@@ -141,6 +143,8 @@ NO_PAGE = {
     "accounts:account_kit_file": "a file", "accounts:account_record": "a file", "accounts:activity_export": "a file",
     "accounts:activity_verifier": "a file", "accounts:operation_log": "a file", "mfa_download_recovery_codes": "a file",
     "accounts:connect_waiting_status": "a fragment", "accounts:account_trust_status": "a fragment",
+    "accounts:account_environment_status": "a fragment", "accounts:account_environment_check": "POST",
+    "accounts:account_environment_export": "a file",
     "accounts:account_trust_check": "POST", "accounts:operation_progress": "a fragment of the page",
     "accounts:connect_send_status": "a fragment", "accounts:connect_send_withdraw": "POST", "accounts:step_link_file": "a file",
     "accounts:step_link_status": "a fragment", "accounts:step_link_report": "POST",
@@ -184,6 +188,8 @@ def world(portal, sandbox):
     account = connecting("succeeded")
     Customer(sandbox, account.external_id).run_kit(account.kits.get())
     advance(found.succeeded_work)
+    found.environment = reverse("accounts:account_environment", args=["acme", account.pk]) + "?region=us-west-2"
+    _look_around(account, "us-west-2", by=owner)
     found.disconnected = make_cloud_account(organisation=acme, state="disconnected", connected_at=timezone.now()).pk
     for name, state in (("open", "waiting"), ("seen", "succeeded")):
         kit = CloudAccount.objects.get(pk=getattr(found, state)).kits.get()
@@ -200,6 +206,16 @@ def world(portal, sandbox):
         state: state for state in OperationState.values
     }
     return found
+
+
+def _look_around(account, region, *, by):
+    """A look with every verdict, in a region of its own."""
+    make_assessment(account=account, region=region, facts={"zones": 3, "permissions_held": False})
+    told = {"quota_vcpus": "block", "zones": "warn", "quota_networks": "unknown"}
+    newest = make_assessment(account=account, region=region, verdicts=told, by=by, facts={"zones": 2, "vcpus_free": 1})
+    params = {"free": "1", "limit": "5", "needed": "4", "region": region, "count": "2"}
+    mended = {"command": "aws service-quotas list-service-quotas", "link": "https://aws.example/", "evidence": "limit 5, in use 4"}
+    newest.findings.exclude(verdict="pass").update(params=params, **mended)
 
 
 def _put(operation_id, state, step_state, **waiting):

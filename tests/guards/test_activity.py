@@ -86,6 +86,11 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
         {"name": "Main"},
         "cloud_account.disconnected",
     ),
+    "accounts:account_environment_check": (
+        lambda organisation, by: make_watched_account(organisation=organisation, created_by=by),
+        {"region": "eu-west-1"},
+        "operation.started",
+    ),
     "accounts:account_reconnect": (make_disconnected_account, {"generation": "1"}, "cloud_account.kit_issued"),
     "accounts:connect_send": (make_waiting_account, {"days": "3"}, "step_link.made"),
     "accounts:connect_send_withdraw": (make_sent_account, {}, "step_link.revoked"),

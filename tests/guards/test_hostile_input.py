@@ -31,6 +31,7 @@ NAMES = (
         "name",
         "next",
         "object",
+        "only",
     ),
     *("password", "purpose", "q", "reason", "region", "role", "since", "size", "slug", "state", "theme", "time_zone", "until"),
     *("v", "via", "what", "who"),

@@ -17,6 +17,8 @@ TENANCY_PATHS = {
     "accounts.StepLink": "kit__account__organisation",
     "accounts.TrustChange": "account__organisation",
     "accounts.TrustCheck": "account__organisation",
+    "accounts.Assessment": "account__organisation",
+    "accounts.EnvironmentFinding": "assessment__account__organisation",
     "accounts.TrustWatch": "account__organisation",
     "operations.Operation": "organisation",
     "operations.Step": "operation__organisation",
@@ -66,4 +68,4 @@ def test_rows_are_not_counted_by_their_keys(label):
 
 
 # Numbered rows that no address names.
-COUNTED = {"accounts.TrustChange", "accounts.TrustCheck", "accounts.SigningKey", "audit.Event"}
+COUNTED = {"accounts.TrustChange", "accounts.TrustCheck", "accounts.EnvironmentFinding", "accounts.SigningKey", "audit.Event"}

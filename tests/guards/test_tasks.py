@@ -11,6 +11,7 @@ TASKS = {
     "accounts.tasks.look_at_trust": "a watch's id: one account under its own kit; lease and fence let one worker at a time write",
     "accounts.tasks.tidy_trust_watch": "rows by age alone, reads no content; a second run finds nothing",
     "accounts.tasks.watch_due_accounts": "ids of what is due, reads no content; rows are taken by one round at a time",
+    "accounts.tasks.check_environments": "ids of accounts of all tenants, reads no content; a second run finds a look under way or fresh",
     "accounts.tasks.rotate_issuer_keys": "the issuer's own keys, no tenant; a second run finds nothing due",
     "portal.operations.tasks.advance": "an operation's id; lease and fence let one worker at a time write, and steps run twice safely",
     "portal.operations.tasks.ring_due_operations": "rings what is due, reads no content; a second ring finds the lease taken",
