@@ -35,8 +35,8 @@ from portal.operations.states import Party
 from portal.operations.transitions import LostRace
 
 WORKER = Actor.worker("operations")
-# Identity just created takes clouds up to two minutes to spread: waited out with words, not shown as failure.
-PROPAGATION_BUDGET = timedelta(minutes=3)
+# What a kit has just made or switched on is not known everywhere at once: waited out with words, not shown as failure.
+SPREADING = {"access_denied", "api_disabled"}
 REFUSED_BUDGET = timedelta(minutes=10)
 # A page moves on within 15 seconds of the stack's end: look, ring, verify and poll together.
 PACES = ((timedelta(minutes=30), 4), (timedelta(hours=2), 10), (timedelta(days=1), 60))
@@ -63,7 +63,7 @@ def on_account(step: Step) -> Callable[[StepContext], Outcome]:
         except KitReplaced:
             return Fail("kit_replaced")
         except CloudError as error:
-            if error.code == "access_denied" and ctx.waited_for("trust_not_ready") < PROPAGATION_BUDGET:
+            if error.code in SPREADING and ctx.waited_for("trust_not_ready") < kits.load(account.cloud).spreads_within:
                 return Wait(5, on=Party.CLOUD, why="trust_not_ready")
             return _outcome_of(error)
         if isinstance(outcome, Done):
@@ -82,7 +82,7 @@ def _outcome_of(error: CloudError) -> Outcome:
 def run_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
     """Wait until the kit's trust opens: the customer runs the kit, we try to sign in."""
     if timezone.now() >= kit.expires_at:
-        return Fail("kit_expired", params={"days": str((kit.expires_at - kit.created_at).days)})
+        return Fail("kit_expired", params={"days": str(round((kit.expires_at - kit.created_at) / timedelta(days=1)))})
     if elsewhere := _ran_elsewhere(account, kit):
         return elsewhere
     try:
@@ -113,9 +113,10 @@ def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, adapte
                 return Fail("wrong_account", params={"found": found, "expected": account.external_id}, evidence=error.raw)
         params = {"account_id": account.external_id}
         return Wait(_pace(kit), on=Party.YOU, why="kit_not_run", params=params, data={"looks": looks})
-    if error.code == "trust_not_ready":
+    if error.code in {"trust_not_ready", "api_disabled"}:
         if ctx.waited_for("trust_not_ready") > REFUSED_BUDGET:
-            return Fail("trust_refused", params=error.params, evidence=error.raw)
+            code = "trust_refused" if error.code == "trust_not_ready" else error.code
+            return Fail(code, params=error.params, evidence=error.raw)
         return Wait(5, on=Party.CLOUD, why="trust_not_ready")
     if error.code in {"throttled", "cloud_unavailable"}:
         return Wait(30, on=Party.CLOUD, why=error.code)
@@ -164,7 +165,7 @@ def check_permissions(ctx: StepContext, account: CloudAccount, kit: Kit, adapter
     ctx.log(f"{len(results) - len(missing)} of {len(results)} permissions held")
     if not missing:
         return Done({"permissions": len(results)})
-    if ctx.waited_for("permissions_spreading") < PROPAGATION_BUDGET:
+    if ctx.waited_for("permissions_spreading") < kits.load(account.cloud).spreads_within:
         return Wait(10, on=Party.CLOUD, why="permissions_spreading", params={"count": str(len(missing))})
     if all(r.is_denied_by_organisation for r in results if not r.is_granted):
         return Fail("denied_by_organisation", evidence="\n".join(missing))

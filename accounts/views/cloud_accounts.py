@@ -14,7 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.forms.connect import AccountFilterForm
-from accounts.kit_links import kit_links, named_resources
+from accounts.kit_links import identity_answers, kit_links, named_resources
 from accounts.kits.base import search_permissions
 from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
 from accounts.states import AccountState, TrustVerdict
@@ -151,8 +151,8 @@ def find_account(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:
 def account_tab(request: OrganisationRequest, account: CloudAccount, name: str, **context: Any) -> HttpResponse:
     tabs = (
         ("account_detail", _("Overview")),
-        ("account_trust", _("Trust")),
         ("account_environment", _("Environment")),
+        ("account_trust", _("Trust")),
         ("account_permissions", _("Permissions")),
         ("account_kit", _("Kit")),
         ("account_activity", _("Activity")),
@@ -161,7 +161,8 @@ def account_tab(request: OrganisationRequest, account: CloudAccount, name: str, 
     items = [{"label": label, "url": reverse(f"accounts:{tab}", args=args), "is_current": tab == name} for tab, label in tabs]
     crumbs = account_crumbs(account)
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
-    context |= {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect, "words": kits.load(account.cloud).words}
+    context |= {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect}
+    context |= {"identity": identity_answers(account), "words": kits.load(account.cloud).words}
     return render(request, f"accounts/{name}.html", context)
 
 
