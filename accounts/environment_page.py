@@ -74,6 +74,11 @@ class Row:
         return fill(texts[Verdict(self.finding.verdict)], params)
 
     @property
+    def is_quiet(self) -> bool:
+        """What is as it should be takes one line; the rest opens on demand."""
+        return self.verdict == Verdict.PASS
+
+    @property
     def needs_remedy(self) -> bool:
         return self.verdict in {Verdict.BLOCK, Verdict.WARN}
 
@@ -212,7 +217,7 @@ class EnvironmentPage:
     @property
     def facts(self) -> list[tuple[Text, str]]:
         facts = self.newest.facts if self.newest else {}
-        return [(FACT_WORDS[name], in_words(value)) for name, value in facts.items() if name in FACT_WORDS]
+        return [(words, in_words(facts[name])) for name, words in FACT_WORDS.items() if name in facts]
 
     @property
     def matches(self) -> list[tuple[Match, list[str]]]:

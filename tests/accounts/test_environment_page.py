@@ -143,7 +143,9 @@ def test_environment_shows_profile_and_what_fits(member, account):
 
     page = build_page(account, REGION)
 
-    assert ("Availability zones", "3") in [(str(label), value) for label, value in page.facts]
+    assert [(str(label), value) for label, value in page.facts][:4] == [
+        ("Region", REGION), ("Region is open to the account", "Yes"), ("Availability zones", "3"), ("vCPUs free", "4"),
+    ]  # fmt: skip
     found = {one.profile.name: (one.fits, reasons) for one, reasons in page.matches}
     assert found == {
         "AWS small, 2 zones": (True, []),
@@ -287,6 +289,7 @@ def test_status_that_has_ended_is_a_piece_of_the_page_and_polls_no_more(member, 
 
     assert_same_fragment(shown(member, account).text, fragment)
     assert "hx-trigger" not in fragment
+    assert 'id="environment-more" hx-swap-oob="true"' in fragment
     assert '<div hx-swap-oob="innerHTML:#announcer">Ready for a deployment cell in eu-west-1.</div>' in fragment
 
 
