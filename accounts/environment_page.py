@@ -260,10 +260,10 @@ def why(miss: Miss) -> str:
     words = {"fact": FACT_WORDS.get(need.fact, need.fact), "found": in_words(miss.found)}
     wanted = need.at_least if need.at_least is not None else in_words(need.equals)
     if miss.found is None:
-        return _("%(fact)s: not known, %(wanted)s is needed.") % {**words, "wanted": wanted}
+        return _("%(fact)s: not known. Needed: %(wanted)s.") % {**words, "wanted": wanted}
     if need.at_least is not None:
-        return _("%(fact)s: %(found)s, at least %(wanted)s is needed.") % {**words, "wanted": wanted}
-    return _("%(fact)s: %(found)s, %(wanted)s is needed.") % {**words, "wanted": wanted}
+        return _("%(fact)s: %(found)s. Needed: at least %(wanted)s.") % {**words, "wanted": wanted}
+    return _("%(fact)s: %(found)s. Needed: %(wanted)s.") % {**words, "wanted": wanted}
 
 
 def build_page(account: CloudAccount, region: str) -> EnvironmentPage:

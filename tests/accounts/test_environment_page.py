@@ -149,9 +149,9 @@ def test_environment_shows_profile_and_what_fits(member, account):
     found = {one.profile.name: (one.fits, reasons) for one, reasons in page.matches}
     assert found == {
         "AWS small, 2 zones": (True, []),
-        "AWS standard, 3 zones": (False, ["vCPUs free: 4, at least 8 is needed."]),
+        "AWS standard, 3 zones": (False, ["vCPUs free: 4. Needed: at least 8."]),
     }
-    assert "vCPUs free: 4, at least 8 is needed." in shown(member, account).text
+    assert "vCPUs free: 4. Needed: at least 8." in shown(member, account).text
 
 
 # --- History -------------------------------------------------------------------------------------------------------------
@@ -314,8 +314,8 @@ def test_look_that_failed_says_why_and_the_one_before_stands(member, account):
 
 
 CHECKS = [
-    "identity", "permissions", "region_enabled", "organisation_policies", "zones", "quota_vcpus", "quota_networks", "quota_addresses",
-    "quota_gateways", "cidr_overlap", "name_collision", "disk_encryption",
+    "identity", "permissions", "region_enabled", "organisation_policy", "zones", "quota_vcpus", "quota_networks", "quota_addresses",
+    "quota_gateways", "address_range", "names_free", "disk_encryption",
 ]  # fmt: skip
 
 
