@@ -7,6 +7,9 @@ from portal.audit import register_actions
 register_actions(
     {
         "cloud_account.draft_started": _("Started to connect a cloud account"),
+        "cloud_account.prepared": _("Prepared a connection for the customer"),
+        "cloud_account.terms_accepted": _("Accepted the terms of trust"),
+        "cloud_account.preparation_declined": _("Declined the prepared connection: %(reason)s"),
         "cloud_account.details_saved": _("Saved the account's details"),
         "cloud_account.kit_reviewed": _("Reviewed what the kit creates and may do"),
         "cloud_account.kit_issued": _("Made an onboarding kit"),

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import CloudAccount, Kit, StepLink
+from accounts.models import CloudAccount, Kit, StepLink, User
 from accounts.states import CONNECTING_STATES, WATCHED_STATES, AccountState, KitState
 from portal.audit.models import Event
 from portal.operations.models import Operation
@@ -21,8 +21,31 @@ STEP_LINK_EVENTS = ("step_link.made", "step_link.replaced")
 A_DAY = timedelta(days=1)
 
 
+def why_not_as_staff(by: User) -> str:
+    """Empty unless the provider's own people would decide what is the customer's to decide."""
+    if by.is_staff or by.is_support_engineer:
+        return _("Provider staff cannot do this for a customer. Somebody of the organisation does.")
+    return ""
+
+
+def why_not_prepare(by: User) -> str:
+    """Empty when this person may start a connection on behalf of a customer."""
+    if by.is_staff and by.is_active:
+        return ""
+    return _("Only provider staff prepare a connection for a customer.")
+
+
+def why_not_decide(account: CloudAccount) -> str:
+    """Empty while a prepared connection waits for the customer's yes or no."""
+    if account.is_awaiting_terms:
+        return ""
+    return _("There is nothing to decide here any more: the prepared connection was accepted or declined.")
+
+
 def why_not_edit(account: CloudAccount) -> str:
     """Empty when the account's number, name and region may still change."""
+    if account.is_awaiting_terms:
+        return _("This connection was prepared for you. Accept or decline its terms first.")
     if account.state == AccountState.DRAFT:
         return ""
     if account.state in CONNECTING_STATES:
@@ -34,6 +57,8 @@ def why_not_issue_kit(account: CloudAccount) -> str:
     """Empty when a kit may be made now, the first or the next generation."""
     if account.state not in CONNECTING_STATES | {AccountState.DISCONNECTED}:
         return _("This account is connected. Its kit is in use.")
+    if account.is_awaiting_terms:
+        return _("This connection was prepared for you. Accept or decline its terms first.")
     if not account.external_id:
         return _("Say which account it is first.")
     if not account.home_region:
@@ -65,6 +90,8 @@ def why_not_stop(account: CloudAccount) -> str:
 
 def why_not_discard(account: CloudAccount) -> str:
     """Empty when the draft can be thrown away."""
+    if account.is_awaiting_terms:
+        return _("This connection was prepared for you. Decline it instead, so that the reason is known.")
     if account.state == AccountState.DRAFT:
         return ""
     return _("Only a draft can be discarded. Stop connecting first.")

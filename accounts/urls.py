@@ -15,6 +15,7 @@ from accounts.views import (
     kit_reports,
     organisations,
     people,
+    preparations,
     step_links,
     trust,
 )
@@ -45,6 +46,8 @@ urlpatterns = [
     path("o/<slug:slug>/accounts/<uuid:pk>/activity/", cloud_accounts.account_activity, name="account_activity"),
     path("o/<slug:slug>/accounts/<uuid:pk>/record.json", cloud_accounts.account_record, name="account_record"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/", connect.connect_resume, name="connect_resume"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/terms/", preparations.connect_terms, name="connect_terms"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/connect/decline/", preparations.connect_decline, name="connect_decline"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/account/", connect.connect_account, name="connect_account"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/place/", connect.connect_place, name="connect_place"),
     path("o/<slug:slug>/accounts/<uuid:pk>/connect/review/", connect.connect_review, name="connect_review"),

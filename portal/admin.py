@@ -34,7 +34,7 @@ LEFT_OUT = frozenset({"account.emailaddress", "account.emailconfirmation", "mfa.
 
 GROUPS = (
     ("customers", pgettext_lazy("administration", "Customers"), ("organisation", "user", "membership", "invitation", "contact")),
-    ("fleet", pgettext_lazy("administration", "Fleet"), ("cloudaccount", "trustwatch", "operation", "step")),
+    ("fleet", pgettext_lazy("administration", "Fleet"), ("cloudaccount", "preparation", "trustwatch", "operation", "step")),
     ("access", pgettext_lazy("administration", "Access"), ("supportrequest", "supportgrant", "receipt")),
     ("delivery", pgettext_lazy("administration", "Delivery"), ("kit", "plan", "release", "issuerkey", "signingkey", "outgoingmail")),
     ("audit", pgettext_lazy("administration", "Audit"), ("event", "logentry")),

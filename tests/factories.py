@@ -9,11 +9,24 @@ from django.utils import timezone
 
 from accounts import kits
 from accounts.access import Role
-from accounts.models import CloudAccount, Contact, Invitation, Kit, Membership, Organisation, StepLink, TrustChange, TrustWatch, User
+from accounts.models import (
+    CloudAccount,
+    Contact,
+    Invitation,
+    Kit,
+    Membership,
+    Organisation,
+    Preparation,
+    StepLink,
+    TrustChange,
+    TrustWatch,
+    User,
+)
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
 from accounts.models.people import INVITATION_LIFETIME, token_hash
 from accounts.models.step_links import STEP_LINK_LIFETIME
 from accounts.states import AccountState, KitState, TrustVerdict
+from accounts.terms import terms_of
 
 PASSWORD = "correct-horse-battery"  # every made user's
 _numbers = itertools.count(1)
@@ -98,6 +111,21 @@ def make_step_link(*, kit: Kit, sent_by: User, token: str = "", **fields: Any) -
     hashed = token_hash(token or f"link{next(_numbers)}")
     fields = {"expires_at": timezone.now() + STEP_LINK_LIFETIME} | fields
     return StepLink.objects.create(kit=kit, sent_by=sent_by, token_hash=hashed, **fields)
+
+
+def make_prepared_account(organisation: Organisation, by: User, *, staff: User | None = None, note: str = "") -> CloudAccount:
+    """A draft that provider staff prepared and nobody has decided about; `by` is not used, as in the makers of the guards."""
+    staff = staff or make_user(is_staff=True, name="Sam Fern")
+    account = make_cloud_account(organisation=organisation, created_by=staff, name="Prepared", wizard_step="terms")
+    values = {"name": account.name, "external_id": account.external_id, "region": account.home_region}
+    Preparation.objects.create(organisation=organisation, account=account, cloud=account.cloud, values=values, note=note, prepared_by=staff)
+    return account
+
+
+def answers_to_terms(account: CloudAccount, **changed: str) -> dict[str, str]:
+    """What the terms page sends when nothing was changed on it."""
+    given = {"name": account.name, "external_id": account.external_id, "region": account.home_region, **account.identity}
+    return given | {"terms_hash": terms_of(account.cloud).sha256} | changed
 
 
 def make_watched_account(*, verdict: TrustVerdict = TrustVerdict.HOLDS, code: str = "", **fields: Any) -> CloudAccount:

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import kits
-from accounts.availability import why_not_discard, why_not_edit, why_not_issue_kit, why_not_stop
+from accounts.availability import why_not_as_staff, why_not_discard, why_not_edit, why_not_issue_kit, why_not_stop
 from accounts.kits.base import Report
 from accounts.models import CloudAccount, Kit, Organisation, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
@@ -68,6 +68,7 @@ def save_place(account: CloudAccount, *, region: str, by: User) -> None:
 
 def accept_review(account: CloudAccount, *, by: User) -> None:
     """The customer has read what the kit makes and may do. Raises NotAllowed."""
+    refuse_if(why_not_as_staff(by))
     kit = kits.load(account.cloud)
     with transaction.atomic():
         locked = _lock(account, why_not_edit)
@@ -81,6 +82,7 @@ def issue_kit(account: CloudAccount, *, after_generation: int, by: User, identit
     `identity` tells where a disconnected account belongs now, when it was made anew.
     `after_generation` is the newest generation the page showed (0 for none): a second click finds it overtaken and changes nothing.
     """
+    refuse_if(why_not_as_staff(by))
     with transaction.atomic():
         account = _lock(account, why_not_issue_kit)
         if newest_generation(account) != after_generation:
@@ -199,7 +201,7 @@ def _save_draft(account: CloudAccount, next_step: str, *fields: str) -> None:
     account.save(update_fields=[*fields, "wizard_step"])
 
 
-STEPS = ("account", "place", "review", "preflight", "run")
+STEPS = ("terms", "account", "place", "review", "preflight", "run")
 
 
 def furthest(one: str, other: str) -> str:

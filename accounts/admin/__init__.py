@@ -1,3 +1,3 @@
-from accounts.admin import cloud_accounts, mail, people, trust
+from accounts.admin import cloud_accounts, mail, people, preparations, trust
 
-__all__ = ["cloud_accounts", "mail", "people", "trust"]
+__all__ = ["cloud_accounts", "mail", "people", "preparations", "trust"]

@@ -1,6 +1,6 @@
-"""What provider staff see of people, and the two things they may do: set up a customer, and deactivate or reactivate a person.
+"""What provider staff see of people, and what they may do: set up a customer, start a connection for one, and (de)activate a person.
 
-Both ask for a reason and go through the same actions as the portal, so they stand in the activity that the customer reads.
+The first and the last ask for a reason and go through the same actions as the portal, so the customer reads them in the activity.
 """
 
 from typing import Any
@@ -9,11 +9,13 @@ from django import forms
 from django.contrib import admin
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest
+from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actions.organisations import found_for_customer
 from accounts.actions.people import set_person_active
+from accounts.admin.preparations import start_connection
 from accounts.availability_people import why_not_set_active
 from accounts.forms.people import AddressField, PlainNameField
 from accounts.models import Contact, Invitation, Membership, Organisation, User
@@ -39,6 +41,11 @@ class OrganisationAdmin(ClosedAdmin):
     search_fields = ["name", "slug", "=id", "memberships__user__email", "cloud_accounts__external_id"]
     search_help_text = _("Name, address, ID, a member's e-mail address or a cloud account's number")
     date_hierarchy = "created_at"
+    change_form_template = "accounts/preparations/admin_organisation.html"
+
+    def get_urls(self) -> list[Any]:
+        page = self.admin_site.admin_view(start_connection)
+        return [path("<path:object_id>/start-connection/", page, name="accounts_organisation_start_connection"), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active and request.user.is_staff

@@ -3,6 +3,7 @@ from accounts.models.environment import Assessment, EnvironmentFinding
 from accounts.models.issuer import SigningKey
 from accounts.models.mail import OutgoingMail
 from accounts.models.people import Contact, Invitation, Membership, Organisation, User
+from accounts.models.preparations import Preparation
 from accounts.models.step_links import StepLink
 from accounts.models.trust import TrustChange, TrustWatch
 
@@ -16,6 +17,7 @@ __all__ = [
     "Membership",
     "Organisation",
     "OutgoingMail",
+    "Preparation",
     "SigningKey",
     "StepLink",
     "TrustChange",

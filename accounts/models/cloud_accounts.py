@@ -108,6 +108,11 @@ class CloudAccount(models.Model):
         return self.state in CONNECTING_STATES
 
     @property
+    def is_awaiting_terms(self) -> bool:
+        """Prepared by provider staff, and neither accepted nor declined by the customer."""
+        return self.state == AccountState.DRAFT and self.wizard_step == "terms"
+
+    @property
     def was_connected(self) -> bool:
         return self.connected_at is not None
 
@@ -119,6 +124,8 @@ class CloudAccount(models.Model):
     @property
     def badge(self) -> str:
         """Kind of the status badge (UX d): what the state looks like."""
+        if self.is_awaiting_terms:
+            return "attention"
         return "neutral" if self.is_disabled else BADGES[AccountState(self.state)]
 
     @property
@@ -129,6 +136,8 @@ class CloudAccount(models.Model):
     @property
     def state_words(self) -> str:
         """The state; "Disabled by you" where the customer's own switch stands before it."""
+        if self.is_awaiting_terms:
+            return _now("Prepared for you")
         return _now("Disabled by you") if self.is_disabled else str(self.get_state_display())
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import cast
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -92,6 +93,10 @@ def _account_need(account: CloudAccount) -> Need | None:
     if account.state == AccountState.WAITING_FOR_KIT:
         detail = _("The kit is ready and waits for somebody with rights in the cloud account.")
         return Need("attention", _("Run the kit for %(name)s") % {"name": name}, detail, _("Continue"), url)
+    if account.is_awaiting_terms:
+        detail = _("%(provider)s prepared this connection. Read the terms of trust, then accept or decline.")
+        title = _("Decide about connecting %(name)s") % {"name": name}
+        return Need("attention", title, detail % {"provider": settings.PROVIDER_NAME}, _("Read and decide"), url)
     if account.state == AccountState.DRAFT:
         detail = _("Everything entered so far is saved.")
         return Need("neutral", _("Continue connecting %(name)s") % {"name": name}, detail, _("Continue"), url)

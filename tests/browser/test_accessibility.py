@@ -30,7 +30,15 @@ from tests.browser.conftest import is_fault
 from tests.browser.steps import confirm_password, sign_in
 from tests.customer import Customer
 from tests.environments import make_assessment
-from tests.factories import make_cloud_account, make_contact, make_disabled_account, make_invitation, make_lost_account, make_step_link
+from tests.factories import (
+    make_cloud_account,
+    make_contact,
+    make_disabled_account,
+    make_invitation,
+    make_lost_account,
+    make_prepared_account,
+    make_step_link,
+)
 from tests.guards.url_tree import all_urls
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -85,8 +93,8 @@ SIGNED_OUT = {
 OWNER = {
     "accounts:home": here("accounts:home"),
     "accounts:account_list": lambda _world: ["/o/acme/accounts/", "/o/acme/accounts/?q=nothing-is-called-so"],
-    "accounts:account_detail": of("accounts:account_detail", "draft", "waiting", "failed", "succeeded"),
     "accounts:account_environment": lambda world: [*of("accounts:account_environment", "draft", "succeeded")(world), world.environment],
+    "accounts:account_detail": of("accounts:account_detail", "prepared", "draft", "waiting", "failed", "succeeded"),
     "accounts:account_trust": of("accounts:account_trust", "draft", "succeeded", "lost", "disabled"),
     "accounts:account_permissions": of("accounts:account_permissions", "succeeded"),
     "accounts:account_kit": of("accounts:account_kit", "succeeded"),
@@ -95,6 +103,8 @@ OWNER = {
     "accounts:account_disconnect": of("accounts:account_disconnect", "succeeded", "waiting"),
     "accounts:account_reconnect": of("accounts:account_reconnect", "disconnected", "succeeded"),
     "accounts:connect_start": here("accounts:connect_start"),
+    "accounts:connect_terms": of("accounts:connect_terms", "prepared"),
+    "accounts:connect_decline": of("accounts:connect_decline", "prepared"),
     "accounts:connect_account": of("accounts:connect_account", "draft"),
     "accounts:connect_place": of("accounts:connect_place", "draft"),
     "accounts:connect_review": of("accounts:connect_review", "draft"),
@@ -180,6 +190,7 @@ def world(portal, sandbox):
         setattr(found, f"{name}_work", operation.pk)
         return CloudAccount.objects.get(pk=account.pk)
 
+    found.prepared = make_prepared_account(acme, owner, note="As discussed on the phone.").pk
     found.draft = make_cloud_account(organisation=acme, created_by=owner, name="Draft").pk
     connecting("waiting")
     advance(found.waiting_work)
@@ -353,7 +364,8 @@ def totp_code() -> str:
 
 def admin_pages():
     """The index, every list, and one row of each that has one."""
-    found = ["/admin/"]
+    place = reverse("admin:accounts_organisation_start_connection", args=[Organisation.objects.first().pk])
+    found = ["/admin/", place, f"{place}?cloud=azure"]
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         found.append(reverse(f"{name}_changelist"))

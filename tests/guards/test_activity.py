@@ -15,12 +15,14 @@ from portal.audit.models import Event
 from tests.activity import assert_no_event, assert_one_event
 from tests.factories import (
     PASSWORD,
+    answers_to_terms,
     make_cloud_account,
     make_contact,
     make_invitation,
     make_kit,
     make_membership,
     make_organisation,
+    make_prepared_account,
     make_step_link,
     make_watched_account,
 )
@@ -72,6 +74,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "accounts:contact_remove": (MAKERS["contact"], {}, "contact.removed"),
     "accounts:contact_resend": (MAKERS["contact"], {}, "contact.confirmation_resent"),
     "accounts:connect_start": (None, {"cloud": "aws"}, "cloud_account.draft_started"),
+    "accounts:connect_decline": (make_prepared_account, {"reason": "Not this account"}, "cloud_account.preparation_declined"),
     "accounts:connect_account": (make_draft("account"), {"name": "Main", "external_id": "111122223333"}, "cloud_account.details_saved"),
     "accounts:connect_place": (make_draft("place"), {"region": "eu-west-1"}, "cloud_account.details_saved"),
     "accounts:connect_review": (make_draft("review"), {}, "cloud_account.kit_reviewed"),
@@ -99,7 +102,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "accounts:activity_export": (None, {}, "activity.exported"),
 }
 # Requests that need a scene of their own; the test named after the URL plays it.
-SCENES = {"accounts:member_leave"}
+SCENES = {"accounts:member_leave", "accounts:connect_terms"}
 # Take a POST and change nothing that belongs on record, each with the reason.
 NO_EVENT = {
     "accounts:account_trust_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
@@ -164,6 +167,14 @@ def test_member_leave_writes_exactly_one_event(client, alice, bob, acme):
 
     with assert_one_event(acme, action="member.left"):
         client.post(reverse("accounts:member_leave", args=["acme"]))
+
+
+def test_connect_terms_writes_exactly_one_event(client, alice, acme):
+    account = make_prepared_account(acme, alice)
+    client.force_login(alice)
+
+    with assert_one_event(acme, action="cloud_account.terms_accepted"):
+        client.post(reverse("accounts:connect_terms", args=["acme", account.pk]), answers_to_terms(account))
 
 
 def test_tables_are_not_stale():

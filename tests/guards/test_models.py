@@ -14,6 +14,7 @@ TENANCY_PATHS = {
     "accounts.Contact": "organisation",
     "accounts.CloudAccount": "organisation",
     "accounts.Kit": "account__organisation",
+    "accounts.Preparation": "organisation",
     "accounts.StepLink": "kit__account__organisation",
     "accounts.TrustChange": "account__organisation",
     "accounts.TrustCheck": "account__organisation",
