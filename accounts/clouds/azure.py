@@ -4,14 +4,16 @@ No stored credential takes part: a token of ours is exchanged at Entra for one o
 have made (its client ids) is only where the sign-in begins; everything else is read from Azure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from azure.core.exceptions import AzureError
+from azure.mgmt.resource.deployments.models import DeploymentExtended
+from azure.mgmt.resource.resources.models import ResourceGroup
 
-from accounts.clouds.azure_clients import Session
+from accounts.clouds.azure_clients import Session, every, word
 from accounts.clouds.azure_environment import Environment
 from accounts.clouds.azure_errors import SIGN_IN, arm_code, classify, is_refusal, translated
 from accounts.clouds.azure_rights import covers, is_as_shipped
@@ -47,6 +49,8 @@ STATUSES = {
 # What the kit says of itself, as tags of its resource group.
 SWITCHES = {"AllowChanges": "byoc-allow-changes", "AllowSupport": "byoc-allow-support"}
 
+Answer = TypeVar("Answer")
+
 
 class AzureAdapter:
     """One subscription under one kit. Lives for one step; its sessions are its own and are not kept."""
@@ -61,28 +65,32 @@ class AzureAdapter:
     def probe_trust(self) -> Identity:
         self._operator  # noqa: B018 - signs in; what is refused here is no question of rights
         try:
-            told = self._get("GetSubscription", self._scope, "subscriptions", was_trusted=self.target.was_trusted)
+            told = self._ask(
+                "GetSubscription",
+                lambda session: session.tenant.subscriptions.get(self.target.external_id),
+                was_trusted=self.target.was_trusted,
+            )
         except CloudError as error:
             if error.code == "trust_not_ready":
                 self._look_in_other_subscriptions(error)
             raise
-        tenant, found = str(told.get("tenantId", "")).lower(), str(told.get("subscriptionId", "")).lower()
+        tenant, found, state = word(told.tenant_id).lower(), word(told.subscription_id).lower(), word(told.state)
         if found != self.target.external_id:
             raise CloudError("wrong_account", raw=found, params={"found": found, "expected": self.target.external_id})
         if tenant and tenant != self._tenant:
             raise CloudError("wrong_tenant", raw=tenant, params={"found": tenant, "expected": self._tenant})
-        if told.get("state") == DISABLED:
-            raise CloudError("account_disabled", raw=f"state: {told['state']}", params={"state": DISABLED})
+        if state == DISABLED:
+            raise CloudError("account_disabled", raw=f"state: {state}", params={"state": DISABLED})
         return Identity(found, f"{self.shipped.identities['operator'].name} ({self._client_id})")
 
     def _look_in_other_subscriptions(self, missing: CloudError) -> None:
         """Signed in, and no right here: the kit may have been run in another subscription of the tenant, where it then stands."""
-        for entry in self._list("ListSubscriptions", "/subscriptions", "subscriptions"):
-            other = str(entry.get("subscriptionId", "")).lower()
+        for entry in self._ask("ListSubscriptions", lambda session: every(session.tenant.subscriptions.list())):
+            other = word(entry.subscription_id).lower()
             if other == self.target.external_id:
                 continue
             try:
-                self._get("GetGroup", f"/subscriptions/{other}/resourceGroups/{self.shipped.group}", "resources")
+                self._group(other)
             except CloudError:
                 continue
             raise CloudError("wrong_account", raw=missing.raw, params={"found": other, "expected": self.target.external_id}) from missing
@@ -94,7 +102,7 @@ class AzureAdapter:
             session = self._session(client_id, Subject.OPS, tenant=other.identity.get("tenant_id", self._tenant))
             try:
                 with translated("GetSubscription"):
-                    session.get(f"/subscriptions/{other.external_id}", "subscriptions")
+                    session.tenant.subscriptions.get(other.external_id)
             except CloudError:
                 continue
             return other.external_id
@@ -145,21 +153,26 @@ class AzureAdapter:
                 error.params.setdefault("expected", expected[error.code])
             raise
 
-    def _get(self, operation: str, path: str, kind: str, *, was_trusted: bool = False) -> Mapping[str, Any]:
+    def _ask(self, operation: str, call: Callable[[Session], Answer], *, was_trusted: bool = False) -> Answer:
+        """What the operator is answered. Raises CloudError."""
         session = self._operator
         with self._translated(operation, was_trusted=was_trusted):
-            return session.get(path, kind)
+            return call(session)
+
+    def _get(self, operation: str, path: str, kind: str) -> Mapping[str, Any]:
+        return self._ask(operation, lambda session: session.get(path, kind))
 
     def _list(self, operation: str, path: str, kind: str, query: Mapping[str, str] | None = None) -> Sequence[Mapping[str, Any]]:
-        session = self._operator
-        with self._translated(operation):
-            return list(session.list(path, kind, query))
+        return self._ask(operation, lambda session: list(session.list(path, kind, query)))
+
+    def _group(self, subscription: str) -> ResourceGroup:
+        return self._ask("GetGroup", lambda session: session.resources(subscription).resource_groups.get(self.shipped.group))
 
     # --- the kit ---
 
     def describe_kit(self) -> KitReport:
-        group = self._get("GetGroup", f"{self._scope}/resourceGroups/{self.shipped.group}", "resources")
-        tags = {str(name): str(value) for name, value in (group.get("tags") or {}).items()}
+        group = self._group(self.target.external_id)
+        tags = group.tags or {}
         status, detail = self._status(group)
         generation = tags.get("byoc-generation", "")
         return KitReport(
@@ -167,29 +180,36 @@ class AzureAdapter:
             version=tags.get("byoc-kit-version", ""),
             generation=int(generation) if generation.isdecimal() and len(generation) < 9 else 0,  # noqa: PLR2004
             account=tags.get("byoc-account", ""),
-            region=tags.get("byoc-region") or str(group.get("location", self.target.region)),
-            made=str(group.get("id", "")),
+            region=tags.get("byoc-region") or group.location or self.target.region,
+            made=group.id or "",
             detail=detail,
             switches={name: tags[tag] for name, tag in SWITCHES.items() if tag in tags},
         )
 
-    def _status(self, group: Mapping[str, Any]) -> tuple[KitStatus, str]:
+    def _status(self, group: ResourceGroup) -> tuple[KitStatus, str]:
         """Of the deployment: the subscription's, which the script names; the group's own, which also the portal does. Customers
         delete the record of deployments, and Azure does so by itself: then what stands counts."""
-        if (group.get("properties") or {}).get("provisioningState") == "Deleting":
+        if group.properties and group.properties.provisioning_state == "Deleting":
             return KitStatus.DELETING, "the resource group is being deleted"
-        for scope in (self._scope, f"{self._scope}/resourceGroups/{self.shipped.group}"):
-            path = f"{scope}/providers/Microsoft.Resources/deployments/{self.shipped.deployment}"
+        for read in (self._deployment, self._deployment_of_group):
             try:
-                properties = self._get("GetDeployment", path, "deployments").get("properties") or {}
+                properties = self._ask("GetDeployment", read).properties
             except CloudError as error:
                 if error.code != "kit_not_found":
                     raise
                 continue
-            state = str(properties.get("provisioningState", ""))
-            code, text = arm_code(properties)
+            state = word(properties.provisioning_state) if properties else ""
+            code, text = arm_code(properties.as_dict()) if properties else ("", "")
             return STATUSES.get(state, KitStatus.CREATING), f"{state} {code}: {text}" if code else state
         return KitStatus.COMPLETE, "no record of the deployment"
+
+    def _deployment(self, session: Session) -> DeploymentExtended:
+        client = session.deployments(self.target.external_id)
+        return client.deployments.get_at_subscription_scope(self.shipped.deployment)
+
+    def _deployment_of_group(self, session: Session) -> DeploymentExtended:
+        client = session.deployments(self.target.external_id)
+        return client.deployments.get(self.shipped.group, self.shipped.deployment)
 
     # --- trust as shipped ---
 

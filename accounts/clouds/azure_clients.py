@@ -1,8 +1,10 @@
-"""Azure over its REST interface, through Azure's own pipeline: one session for each identity, signed in with an assertion of ours.
+"""Azure by Microsoft's own packages: one session for each identity, signed in with an assertion of ours.
 
-Of Azure's SDK only the sign-in and the pipeline take part. Its clients for single services would add 17 MB to each worker, start
-threads for operations, register resource providers on their own, retry ten times and sleep for as long as a `Retry-After` says. The
-engine retries, with words on the page: a call here answers or fails within seconds.
+Subscriptions, resource groups, providers, resources and deployments have small packages, whose clients are made here. Roles, identities,
+policies, locks and usages have none that is small: they are read through a client's `send_request`, each under a version named here.
+
+All clients of a session share one pipeline, which is ours. Microsoft's would register resource providers on its own, retry ten times and
+sleep for as long as a `Retry-After` says. The engine retries, with words on the page: a call here answers or fails within seconds.
 
 PORTAL_AZURE_AUTHORITY_URL, PORTAL_AZURE_ARM_URL and PORTAL_AZURE_CA_FILE lead somewhere else than Azure itself. They are read from
 the environment of the process alone: an address from anywhere else would be handed tokens.
@@ -13,16 +15,23 @@ import os
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlencode, urlsplit
+from enum import Enum
+from functools import cached_property
+from itertools import count
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
 
-from azure.core.exceptions import DecodeError, HttpResponseError
-from azure.core.pipeline.policies import HeadersPolicy, UserAgentPolicy
+from azure.core.exceptions import DecodeError, HttpResponseError, ServiceRequestError, ServiceResponseError
+from azure.core.paging import ItemPaged
+from azure.core.pipeline import Pipeline, PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import HeadersPolicy, HTTPPolicy, SansIOHTTPPolicy, UserAgentPolicy
 from azure.core.pipeline.transport import RequestsTransport
 from azure.core.rest import HttpRequest
 from azure.identity import ClientAssertionCredential
-from azure.mgmt.core import ARMPipelineClient
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
+from azure.mgmt.resource.deployments import DeploymentsMgmtClient
+from azure.mgmt.resource.resources import ResourceManagementClient
+from azure.mgmt.resource.subscriptions import SubscriptionClient
 
 # What Azure's libraries log is what Entra answered, in full, and at WARNING. We keep it with the failure, not in our log.
 logging.getLogger("azure").setLevel(logging.CRITICAL)
@@ -33,11 +42,8 @@ SCOPE = "https://management.azure.com/.default"
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
 MOST_PAGES = 40
-# One version for each kind of thing that is read.
+# One version for each kind of thing that is read without a package; the packages bring their own.
 VERSIONS = {
-    "subscriptions": "2022-12-01",
-    "resources": "2022-09-01",
-    "deployments": "2022-09-01",
     "identities": "2023-01-31",
     "authorization": "2022-04-01",
     "locks": "2020-05-01",
@@ -45,6 +51,8 @@ VERSIONS = {
     "compute": "2024-07-01",
     "network": "2024-05-01",
 }
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -67,63 +75,128 @@ def endpoints() -> Endpoints:
     return Endpoints(given["AUTHORITY_URL"] or AUTHORITY, (given["ARM_URL"] or ARM).rstrip("/"), given["CA_FILE"])
 
 
+class _OnlyObjectsFromArm(SansIOHTTPPolicy[Any, Any]):
+    """No request leaves for another host: the next page's address is Azure's to name, and it would be handed the token.
+
+    What is answered is a JSON object. Microsoft's models would take anything else as it is, and fail wherever they are read.
+    """
+
+    def __init__(self, arm: str) -> None:
+        self.arm = arm
+
+    def on_request(self, request: PipelineRequest[Any]) -> None:
+        if urlsplit(request.http_request.url)[:2] != urlsplit(self.arm)[:2]:
+            raise ServiceRequestError("an address outside of Azure's Resource Manager was not asked")
+
+    def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
+        answer = response.http_response
+        if not _is_success(answer):
+            return
+        try:
+            told = answer.json()
+        except ValueError as error:
+            raise DecodeError("the answer is no JSON", error=error) from error
+        if not isinstance(told, dict):
+            raise DecodeError("the answer is no object")
+
+
 class Session:
     """One identity of a tenant, signed in. Closes its connections when nobody holds it any more."""
 
     def __init__(self, *, tenant: str, client_id: str, assertion: Callable[[], str]) -> None:
         """`assertion` mints a fresh token of ours each time it is called."""
-        self._endpoints = endpoints()
+        found = endpoints()
+        self._arm = found.arm
         self._credential = ClientAssertionCredential(
             tenant,
             client_id,
             assertion,
-            authority=self._endpoints.authority,
+            authority=found.authority,
             disable_instance_discovery=True,
             retry_total=0,
-            **self._endpoints.transport,
+            **found.transport,
         )
-        policies = [
+        transport = RequestsTransport(**found.transport)
+        policies: list[HTTPPolicy[Any, Any] | SansIOHTTPPolicy[Any, Any]] = [
+            _OnlyObjectsFromArm(found.arm),
             HeadersPolicy({"Accept": "application/json"}),
             UserAgentPolicy("byoc-portal"),
             ARMChallengeAuthenticationPolicy(self._credential, SCOPE),
         ]
-        self._client: ARMPipelineClient[Any, Any] = ARMPipelineClient(
-            base_url=self._endpoints.arm, policies=policies, transport=RequestsTransport(**self._endpoints.transport)
-        )
-        weakref.finalize(self, _close, self._client, self._credential)
+        self._options: dict[str, Any] = {
+            "base_url": found.arm,
+            "credential_scopes": [SCOPE],
+            "policies": [],  # the pipeline has them; without this a client builds Microsoft's own beside it
+            "pipeline": Pipeline(transport, policies),
+        }
+        weakref.finalize(self, _close, transport, self._credential)
 
     def sign_in(self) -> None:
         """Raises what azure-identity raises. Once is enough: the token outlives the session."""
         self._credential.get_token(SCOPE)
 
+    # --- Microsoft's clients. Their calls raise azure.core's exceptions. ---
+
+    @cached_property
+    def tenant(self) -> SubscriptionClient:
+        return SubscriptionClient(self._credential, **self._options)
+
+    def resources(self, subscription: str) -> ResourceManagementClient:
+        return ResourceManagementClient(self._credential, subscription, **self._options)
+
+    def deployments(self, subscription: str) -> DeploymentsMgmtClient:
+        return DeploymentsMgmtClient(self._credential, subscription, **self._options)
+
+    # --- what no small package reads ---
+
     def get(self, path: str, kind: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """What ARM answers. Raises azure.core's exceptions."""
         asked = {**(query or {}), "api-version": VERSIONS[kind]}
-        return self._read(f"{self._endpoints.arm}{path}?{urlencode(asked)}")
+        return self._read(f"{self._arm}{quote(path)}?{urlencode(asked)}")
 
     def list(self, path: str, kind: str, query: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
-        """Every entry of a collection, page after page. A page elsewhere than at ARM is not followed: it would be handed the token."""
+        """Every entry of a collection, page after page."""
         page = self.get(path, kind, query)
-        for _page in range(MOST_PAGES):
+        for number in count(1):
             yield from page.get("value") or []
             following = str(page.get("nextLink") or "")
-            if not following or urlsplit(following)[:2] != urlsplit(self._endpoints.arm)[:2]:
+            if not following:
                 return
+            _demand_end(number)
             page = self._read(following)
 
     def _read(self, address: str) -> dict[str, Any]:
-        response = self._client.send_request(HttpRequest("GET", address))
-        if not 200 <= response.status_code < 300:  # noqa: PLR2004
+        response = self.tenant.send_request(HttpRequest("GET", address))
+        if not _is_success(response):
             raise HttpResponseError(response=response)
-        try:
-            told = response.json()
-        except ValueError as error:
-            raise DecodeError("the answer is no JSON", response=response, error=error) from error
-        if not isinstance(told, dict):
-            raise DecodeError("the answer is no object", response=response)
+        told: dict[str, Any] = response.json()
         return told
 
 
-def _close(client: Any, credential: Any) -> None:
-    client.close()
+def every(found: ItemPaged[Entry]) -> list[Entry]:
+    """The entries of a list of Microsoft's clients, page after page. Raises azure.core's exceptions."""
+    entries: list[Entry] = []
+    for number, page in enumerate(found.by_page()):
+        _demand_end(number)
+        entries += page
+    return entries
+
+
+def word(said: str | Enum | None) -> str:
+    """A word of Azure's, known to Microsoft's models or not: `str` of a known one would name its class too."""
+    return str(said.value if isinstance(said, Enum) else said or "")
+
+
+def _demand_end(pages: int) -> None:
+    """A list that was cut off would be taken for the whole."""
+    if pages >= MOST_PAGES:
+        raise ServiceResponseError(f"a list of more than {MOST_PAGES} pages")
+
+
+def _is_success(response: Any) -> bool:
+    return 200 <= int(response.status_code) < 300  # noqa: PLR2004
+
+
+def _close(transport: RequestsTransport, credential: ClientAssertionCredential) -> None:
+    transport.close()
     credential.close()

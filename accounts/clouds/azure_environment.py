@@ -5,7 +5,9 @@ from functools import cached_property
 from ipaddress import ip_network
 from typing import Any
 
-from accounts.clouds.azure_clients import Session
+from azure.mgmt.resource.resources import ResourceManagementClient
+
+from accounts.clouds.azure_clients import Session, every, word
 from accounts.clouds.azure_errors import translated
 from accounts.clouds.azure_policies import PolicyReader, Wanted
 from accounts.clouds.azure_rights import covers
@@ -100,9 +102,9 @@ class Environment:
     def _usage_command(self, what: str) -> str:
         return f"az {what} list-usage{'s' if what == 'network' else ''} {self._here} --location {self.region} --output table"
 
-    def _get(self, path: str, kind: str, query: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        with translated("Get"):
-            return self.session.get(path, kind, query)
+    @cached_property
+    def _resources(self) -> ResourceManagementClient:
+        return self.session.resources(self.target.external_id)
 
     def _list(self, path: str, kind: str, query: Mapping[str, str] | None = None) -> list[Mapping[str, Any]]:
         with translated("List"):
@@ -111,8 +113,9 @@ class Environment:
     # --- the subscription ---
 
     def _identity(self) -> Answer:
-        told = self._get(self.scope, "subscriptions")
-        state, tenant = str(told.get("state", "")), str(told.get("tenantId", "")).lower()
+        with translated("GetSubscription"):
+            told = self.session.tenant.subscriptions.get(self.target.external_id)
+        state, tenant = word(told.state), word(told.tenant_id).lower()
         params = {"subscription": self.target.external_id, "tenant": tenant, "state": state}
         evidence = f"state {state}, tenant {tenant}"
         if state in BAD_STATES or tenant != self.target.identity["tenant_id"]:
@@ -140,14 +143,15 @@ class Environment:
             return []
 
     def _location(self) -> Answer:
-        offered = {str(entry.get("name", "")).lower() for entry in self._list(f"{self.scope}/locations", "subscriptions")}
+        with translated("ListLocations"):
+            found = every(self.session.tenant.subscriptions.list_locations(self.target.external_id))
+        offered = {word(entry.name).lower() for entry in found}
         return (Verdict.PASS if self.region in offered else Verdict.BLOCK), f"{len(offered)} locations are offered", {}
 
     def _providers(self) -> Answer:
-        states = {
-            namespace: str(self._get(f"{self.scope}/providers/{namespace}", "resources").get("registrationState", ""))
-            for namespace in NAMESPACES
-        }
+        with translated("GetProvider"):
+            found = [self._resources.providers.get(namespace) for namespace in NAMESPACES]
+        states = {namespace: word(provider.registration_state) for namespace, provider in zip(NAMESPACES, found, strict=True)}
         absent = [namespace for namespace, state in states.items() if state not in {"Registered", "Registering"}]
         pending = [namespace for namespace, state in states.items() if state == "Registering"]
         evidence = ", ".join(f"{namespace} {state}" for namespace, state in states.items())
@@ -207,13 +211,15 @@ class Environment:
 
     def _names(self) -> Answer:
         """Groups of the cells' names that no kit of this account has made, and anything in the cell's group but the kit's own identity."""
-        groups = {str(group.get("name", "")): group.get("tags") or {} for group in self._list(f"{self.scope}/resourceGroups", "resources")}
+        with translated("ListGroups"):
+            groups = {word(group.name): group.tags or {} for group in every(self._resources.resource_groups.list())}
         alike = [name for name in groups if name.lower().startswith(self.needs.name_prefix.lower())]
         taken = [name for name in alike if groups[name].get("byoc-account") != self.target.account]
         if self._cell_group.lower() in {name.lower() for name in groups}:
             identity = self.shipped.identities["cell-cluster"].name.lower()
-            inside = self._list(f"{self.scope}/resourceGroups/{self._cell_group}/resources", "resources")
-            taken += [name for entry in inside if (name := str(entry.get("name", ""))).lower() != identity]
+            with translated("ListResources"):
+                inside = every(self._resources.resources.list_by_resource_group(self._cell_group))
+            taken += [name for entry in inside if (name := word(entry.name)).lower() != identity]
         evidence = f"{len(groups)} resource groups"
         return (Verdict.BLOCK if taken else Verdict.PASS), evidence, {"prefix": self.needs.name_prefix, "names": _named(taken)}
 

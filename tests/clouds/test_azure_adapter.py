@@ -1,4 +1,4 @@
-"""The Azure adapter against the strict local Azure: real tokens, the real sign-in and pipeline of Microsoft's SDK, over TLS."""
+"""The Azure adapter against the strict local Azure: real tokens, Microsoft's own packages, over TLS."""
 
 import logging
 import subprocess
