@@ -292,6 +292,14 @@ BITES = {
     "services.iam.RemoveClientIDFromOpenIDConnectProvider": "test_audience_taken_from_the_provider_is_refused",
     "core.iam_actions.extract_resource_arn": "test_patch_names_the_provider_and_the_policy_source_as_resources",
     "core.iam_evaluator.resolve_principal": "test_service_control_policy_limits_the_role_and_the_owner",
+    "core.iam_actions._TAG_MEMBERS": "test_fresh_account_passes_every_check_in_the_order_of_the_kit",
+    "services.ec2.CreateVpc": "test_looking_creates_nothing",
+    "services.ec2.DescribeAvailabilityZones": "test_zones",
+    "services.ec2.DescribeRegions": "test_region_that_is_off_blocks_and_silences_what_it_would_have_to_answer",
+    "services.ec2.DescribeTransitGatewayVpcAttachments": "test_overlapping_network_on_a_transit_gateway_blocks",
+    "services.ec2.GetEbsDefaultKmsKeyId": "test_disks_encrypted_with_the_clouds_key_pass",
+    "services.ec2.GetEbsEncryptionByDefault": "test_disks_encrypted_with_a_key_of_the_customers_are_a_warning",
+    "services.ec2._instance_xml": "test_vcpus_in_use_count_against_the_limit",
     "services.sts._evict_expired_sessions": "test_ended_session_is_refused_in_each_services_own_words",
     "services.cloudformation.stacks._runs_on_worker_thread": "test_patch_keeps_the_server_answering_while_a_resource_is_made",
     "services.cloudformation.stacks._provision_resource": "test_injected_failure_rolls_back_with_its_reason_and_nothing_stays",
@@ -308,7 +316,9 @@ BITES = {
 
 def test_every_patch_has_a_test_that_it_still_bites(sandbox: SandboxProcess) -> None:
     here = Path(__file__).parent
-    tests = "".join((here / name).read_text() for name in ("test_sandbox_aws_fidelity.py", "test_sandbox_control.py"))
+    tests = "".join(
+        (here / name).read_text() for name in ("test_sandbox_aws_fidelity.py", "test_sandbox_control.py", "test_aws_environment.py")
+    )
 
     assert {patch["name"] for patch in sandbox.control("GET", "patches")} == set(BITES)
     assert [name for name in BITES.values() if f"def {name}(" not in tests] == []
