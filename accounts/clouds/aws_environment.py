@@ -51,14 +51,14 @@ class Surroundings:
             "identity": self._identity,
             "permissions": self._permissions,
             "region_enabled": self._region,
-            "organisation_policies": self._organisation,
+            "organisation_policy": self._organisation,
             "zones": self._zones,
             "quota_vcpus": self._vcpus,
             "quota_networks": self._networks,
             "quota_addresses": self._addresses,
             "quota_gateways": self._gateways,
-            "cidr_overlap": self._overlap,
-            "name_collision": self._names,
+            "address_range": self._overlap,
+            "names_free": self._names,
             "disk_encryption": self._disks,
         }
 

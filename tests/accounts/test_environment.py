@@ -118,7 +118,7 @@ def test_facts_are_drawn_from_what_was_answered():
             Finding("quota_vcpus", Verdict.BLOCK, "", {"free": "3", "limit": "5"}),
             Finding("zones", Verdict.PASS, "", {"count": "3"}),
             Finding("organisation_policy", Verdict.BLOCK),
-            Finding("cidr_overlap", Verdict.WARN),
+            Finding("address_range", Verdict.WARN),
             Finding("permissions", Verdict.PASS),
             Finding("region_enabled", Verdict.UNKNOWN),
             Finding("something_new", Verdict.PASS, "", {"free": "1"}),

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "111122223333"
 REGION = "eu-west-1"
 CHECKS = {
-    "identity", "permissions", "region_enabled", "organisation_policies", "zones", "quota_vcpus", "quota_networks", "quota_addresses",
-    "quota_gateways", "cidr_overlap", "name_collision", "disk_encryption",
+    "identity", "permissions", "region_enabled", "organisation_policy", "zones", "quota_vcpus", "quota_networks", "quota_addresses",
+    "quota_gateways", "address_range", "names_free", "disk_encryption",
 }  # fmt: skip
 
 

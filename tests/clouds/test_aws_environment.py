@@ -145,7 +145,7 @@ def scp(action: str, **condition: Any) -> dict[str, Any]:
 def test_rule_of_the_organisation_blocks_and_counts_as_no_missing_permission(played):
     knobs(played, scps=scp("eks:CreateCluster"))
 
-    finding = look(played, "organisation_policies")
+    finding = look(played, "organisation_policy")
 
     assert finding.verdict == Verdict.BLOCK
     assert told(finding) == "A rule of your organisation forbids what a cell needs in eu-central-1: eks:CreateCluster."
@@ -156,8 +156,8 @@ def test_rule_of_the_organisation_blocks_and_counts_as_no_missing_permission(pla
 def test_rule_about_regions_blocks_there_and_nowhere_else(played):
     knobs(played, scps=scp("ec2:CreateVpc", Condition={"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}))
 
-    assert look(played, "organisation_policies", "eu-west-1").verdict == Verdict.BLOCK
-    assert look(played, "organisation_policies").verdict == Verdict.PASS
+    assert look(played, "organisation_policy", "eu-west-1").verdict == Verdict.BLOCK
+    assert look(played, "organisation_policy").verdict == Verdict.PASS
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_gateways_are_counted_in_the_emptiest_zone(played, limit, verdict):
 def test_overlapping_network_is_a_warning(played):
     vpc = ec2(played).create_vpc(CidrBlock="10.64.8.0/24")["Vpc"]["VpcId"]
 
-    finding = look(played, "cidr_overlap")
+    finding = look(played, "address_range")
 
     assert finding.verdict == Verdict.WARN
     assert told(finding) == f"10.64.0.0/16 overlaps with {vpc} (10.64.8.0/24). A cell can be built, and never be connected with it."
@@ -262,10 +262,10 @@ def test_overlapping_network_that_is_peered_blocks(played):
     client = ec2(played)
     one, other = (client.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"] for cidr in ("10.64.8.0/24", "10.9.0.0/16"))
     peering = client.create_vpc_peering_connection(VpcId=other, PeerVpcId=one)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
-    assert look(played, "cidr_overlap").verdict == Verdict.WARN
+    assert look(played, "address_range").verdict == Verdict.WARN
     client.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
 
-    finding = look(played, "cidr_overlap")
+    finding = look(played, "address_range")
 
     assert (finding.verdict, finding.params["names"]) == (Verdict.BLOCK, one)
     assert told(finding)
@@ -275,7 +275,7 @@ def test_overlapping_network_on_a_transit_gateway_blocks(played):
     vpc = ec2(played).create_vpc(CidrBlock="10.64.8.0/24")["Vpc"]["VpcId"]
     knobs(played, places={"transit_gateway_vpcs": [vpc]})
 
-    assert look(played, "cidr_overlap").verdict == Verdict.BLOCK
+    assert look(played, "address_range").verdict == Verdict.BLOCK
 
 
 def test_cluster_with_the_name_of_a_cell_blocks(played):
@@ -283,7 +283,7 @@ def test_cluster_with_the_name_of_a_cell_blocks(played):
     subnets = [subnet["SubnetId"] for subnet in client.describe_subnets()["Subnets"]]
     played.cloud.owner("eks", REGION).create_cluster(name=f"{PREFIX}1", roleArn=role, resourcesVpcConfig={"subnetIds": subnets})
 
-    finding = look(played, "name_collision")
+    finding = look(played, "names_free")
 
     assert (finding.verdict, finding.params["names"]) == (Verdict.BLOCK, f"{PREFIX}1")
     assert told(finding) == f"These names are taken by something that is not ours: {PREFIX}1."
@@ -292,14 +292,14 @@ def test_cluster_with_the_name_of_a_cell_blocks(played):
 def test_network_with_the_name_of_a_cell_blocks_unless_it_is_ours(played):
     client = ec2(played)
     ours = client.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=OURS)["Vpc"]["VpcId"]
-    assert look(played, "name_collision").verdict == Verdict.WARN
-    assert told(look(played, "name_collision")) == f"These belong to a cell of this account already: {PREFIX}eu-central-1 ({ours})."
+    assert look(played, "names_free").verdict == Verdict.WARN
+    assert told(look(played, "names_free")) == f"These belong to a cell of this account already: {PREFIX}eu-central-1 ({ours})."
     client.create_vpc(
         CidrBlock="10.10.0.0/16",
         TagSpecifications=[{"ResourceType": "vpc", "Tags": [{"Key": "Name", "Value": f"{PREFIX}x"}]}],
     )
 
-    assert look(played, "name_collision").verdict == Verdict.BLOCK
+    assert look(played, "names_free").verdict == Verdict.BLOCK
 
 
 def test_disks_encrypted_with_a_key_of_the_customers_are_a_warning(played):

@@ -28,7 +28,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         remedy=_("Turn the region on; AWS takes some minutes to some hours. Or choose another region."),
     ),
     EnvironmentCheck(
-        "organisation_policies",
+        "organisation_policy",
         title=_("Rules of your organisation"),
         why=_("A service control policy of AWS Organizations outranks every permission of the account."),
         passed=_("No service control policy stands in the way, and AWS would let us create a network in %(region)s."),
@@ -86,7 +86,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         remedy=_("Delete a NAT gateway that nothing uses, or ask AWS for a higher limit:"),
     ),
     EnvironmentCheck(
-        "cidr_overlap",
+        "address_range",
         title=_("Address range"),
         why=_("Networks whose ranges overlap can never be connected with each other."),
         passed=_("None of your networks in %(region)s overlaps with %(cidr)s."),
@@ -95,7 +95,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         remedy=_("Choose another range for the cell. These are the ranges in use:"),
     ),
     EnvironmentCheck(
-        "name_collision",
+        "names_free",
         title=_("Names"),
         why=_("Everything a cell is made of has a name with this account's prefix; a name that is taken makes it fail."),
         passed=_("No cluster and no network is called %(prefix)s… yet."),
