@@ -77,6 +77,7 @@ def configure(level: str) -> None:
             "filters": {"no_refusals": {"()": lambda: is_no_refusal}},
             "loggers": {
                 "botocore": {"level": "WARNING"},
+                "google": {"level": "WARNING"},  # left alone, its libraries take their lines out of this format
                 "urllib3": {"level": "WARNING"},
                 "django.server": {"level": "WARNING"},
                 "django.request": {"filters": ["no_refusals"]},

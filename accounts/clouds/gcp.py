@@ -5,9 +5,9 @@ service account for a quarter of an hour.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accounts.clouds.base import (
     CloudError,
@@ -27,7 +27,10 @@ from accounts.clouds.base import (
 from accounts.clouds.gcp_clients import Endpoints, Session
 from accounts.clouds.gcp_environment import Surroundings
 from accounts.clouds.gcp_shipped import ShippedKit
-from accounts.clouds.gcp_trust import check_accounts, check_bindings, check_pool, check_roles, project_policy
+from accounts.clouds.gcp_trust import check_accounts, check_bindings, check_pool, check_roles
+
+if TYPE_CHECKING:
+    from accounts.clouds.gcp_libraries import FoundProject
 
 WRONG_AUDIENCE = "wrong-audience.invalid"
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -35,7 +38,6 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 REFUSALS = {"trust_refused", "token_refused"}
 SAID = re.compile(r"([a-z-]+)=(\S+)")
 SWITCHES = {"AllowChanges": "allow-changes", "AllowSupport": "allow-support"}
-MOST_ASKED = 100  # permissions in one question
 
 
 class GcpAdapter:
@@ -51,18 +53,18 @@ class GcpAdapter:
 
     def probe_trust(self) -> Identity:
         project = self._project()
-        number = str(project.get("name", "")).removeprefix("projects/")
-        if number != self.shipped.number or project.get("projectId") != self.target.external_id:
-            params = {"found": number, "expected": self.shipped.number}
-            raise CloudError("account_recreated", raw=f"{project.get('projectId')} is number {number}", params=params)
-        if project.get("state") != "ACTIVE":
-            raise CloudError("account_deleted", raw=f"{project.get('projectId')} is {project.get('state')}")
+        if project.number != self.shipped.number or project.id != self.target.external_id:
+            params = {"found": project.number, "expected": self.shipped.number}
+            raise CloudError("account_recreated", raw=f"{project.id} is number {project.number}", params=params)
+        if project.state != "ACTIVE":
+            code = "account_deleted" if project.state == "DELETE_REQUESTED" else "unknown_cloud_error"
+            raise CloudError(code, raw=f"{project.id} is {project.state}")
         return Identity(self.target.external_id, self.shipped.accounts["operator"].email)
 
-    def _project(self) -> Mapping[str, Any]:
+    def _project(self) -> "FoundProject":
         """The account may open before the roles that it was given are known: then it is not ready yet."""
         try:
-            return self._operator.get("crm", f"/v3/projects/{self.target.external_id}", "project")
+            return self._operator.libraries.project(self.target.external_id)
         except CloudError as error:
             if error.code != "access_denied" or self.target.was_trusted:
                 raise
@@ -132,23 +134,20 @@ class GcpAdapter:
             asked.setdefault((probe.role, probe.resource), {})[probe.action] = probe.key
         found: dict[str, PermissionResult] = {}
         for (role, resource), actions in asked.items():
-            held = set(self._held(resource, sorted(actions)) if role == "operator" else self._support_holds(resource))
+            held = self._held(resource, sorted(actions)) if role == "operator" else self._support_holds(resource)
             for action, key in actions.items():
                 if key not in found or found[key].is_granted:
                     found[key] = PermissionResult(key, action in held, "" if action in held else "not held")
         return [found[key] for key in dict.fromkeys(probe.key for probe in probes)]
 
-    def _held(self, resource: str, permissions: Sequence[str]) -> Iterator[str]:
-        api, path = self._tested(resource)
-        for start in range(0, len(permissions), MOST_ASKED):
-            body = {"permissions": permissions[start : start + MOST_ASKED]}
-            yield from self._operator.post(api, f"{path}:testIamPermissions", "testIamPermissions", body).get("permissions", [])
-
-    def _tested(self, resource: str) -> tuple[str, str]:
-        """The API and the path of `projects/<id>` or `serviceAccounts/<email>`."""
-        if resource.startswith("serviceAccounts/"):
-            return "iam", f"/v1/projects/{self.shipped.project}/{resource}"
-        return "crm", f"/v3/{resource}"
+    def _held(self, resource: str, permissions: Sequence[str]) -> set[str]:
+        """Of `projects/<id>` or `serviceAccounts/<email>`."""
+        kind, _, name = resource.partition("/")
+        if kind == "projects":
+            return self._operator.libraries.held(name, permissions)
+        path = f"/v1/projects/{self.shipped.project}/{resource}:testIamPermissions"
+        answer = self._operator.post("iam", path, "testIamPermissions", {"permissions": permissions})
+        return set(answer.get("permissions", []))
 
     def _support_holds(self, resource: str) -> frozenset[str]:
         """What is bound to the support account in the project. Of single accounts it holds nothing, which check_trust_unedited proves."""
@@ -157,8 +156,7 @@ class GcpAdapter:
     @cached_property
     def _support_roles(self) -> frozenset[str]:
         member = f"serviceAccount:{self.shipped.accounts['support'].email}"
-        policy = project_policy(self._operator, self.shipped)
-        roles = {binding["role"] for binding in policy if member in binding.get("members", [])}
+        roles = {binding.role for binding in self._operator.libraries.bindings(self.shipped.project) if member in binding.members}
         return frozenset(permission for role in roles for permission in self._role(role).get("includedPermissions", []))
 
     def _role(self, name: str) -> Mapping[str, Any]:

@@ -1,13 +1,14 @@
-"""Google Cloud's APIs as plain JSON over google-auth: one session, one timeout, one translation of refusals.
+"""One sign-in at Google Cloud: where each API answers, how a token of ours opens a service account, how long an answer may take.
 
-Google's own client libraries are not used: over REST they still load gRPC and protobuf (26 MB more in every worker), retry by
-themselves, have calls without a timeout and drop what they do not know. The part that is hard, the exchange of tokens, is google-auth's.
+Projects, services and rules of the organisation are asked through Google's own libraries (gcp_libraries.py). IAM's speak gRPC alone, and
+Compute's takes 100 MB and three seconds to load: what is asked of these two is plain JSON over google-auth.
 """
 
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
@@ -16,7 +17,10 @@ from google.auth.identity_pool import Credentials, SubjectTokenSupplier
 from google.auth.transport.requests import AuthorizedSession, Request
 
 from accounts.clouds.base import CloudError
-from accounts.clouds.gcp_errors import classify, of_sign_in, said_in
+from accounts.clouds.gcp_errors import classify, judging, of_sign_in, said_in, unreadable
+
+if TYPE_CHECKING:
+    from accounts.clouds.gcp_libraries import Libraries
 
 HOSTS = {
     "sts": "https://sts.googleapis.com",
@@ -31,6 +35,7 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 SESSION_SECONDS = 900
 TIMEOUT = 20  # seconds for one answer; the engine retries, with words on the page
 MOST_PAGES = 20
+POLICY_VERSION = 3  # of those that hold conditions; asked for otherwise, Google hides them
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -101,6 +106,20 @@ class Session:
         except GoogleAuthError as error:
             raise of_sign_in(error, was_trusted=self.was_trusted) from error
 
+    def sign_in_if_due(self) -> None:
+        if not self._credentials.valid:
+            self.sign_in()
+
+    @cached_property
+    def libraries(self) -> "Libraries":
+        """Google's own libraries, signed in as we are."""
+        # They bring gRPC and protobuf along, which a sign-in does without.
+        from accounts.clouds.gcp_libraries import Libraries  # noqa: PLC0415
+
+        return Libraries(self, self._credentials)
+
+    # --- APIs without such a library ---
+
     def get(self, api: str, path: str, call: str, **query: str) -> dict[str, Any]:
         return self._ask("GET", api, path, call, params=query)
 
@@ -120,14 +139,9 @@ class Session:
 
     def _ask(self, method: str, api: str, path: str, call: str, **more: Any) -> dict[str, Any]:
         """One answer as data. Raises CloudError for every other."""
-        if not self._credentials.valid:
-            self.sign_in()
-        try:
+        self.sign_in_if_due()
+        with judging(layer=api, call=call, was_trusted=self.was_trusted):
             answer = self._http.request(method, self.endpoints.url(api, path), timeout=TIMEOUT, max_allowed_time=2 * TIMEOUT, **more)
-        except GoogleAuthError as error:  # a token that ended meanwhile is renewed on the way
-            raise of_sign_in(error, was_trusted=self.was_trusted) from error
-        except requests.RequestException as error:
-            raise CloudError("cloud_unavailable", raw=f"{api}: {call}: {error}", retryable=True) from error
         if answer.status_code >= 400:  # noqa: PLR2004
             raise classify(said_in(answer.content, layer=api, call=call, status=answer.status_code), was_trusted=self.was_trusted)
         return _document(answer, api, call)
@@ -137,9 +151,9 @@ def _document(answer: requests.Response, api: str, call: str) -> dict[str, Any]:
     try:
         told = answer.json()
     except ValueError as error:
-        raise CloudError("cloud_unavailable", raw=f"{api}: {call}: the answer is no JSON", retryable=True) from error
+        raise unreadable("no JSON", layer=api, call=call) from error
     if not isinstance(told, dict):
-        raise CloudError("cloud_unavailable", raw=f"{api}: {call}: the answer is no object", retryable=True)
+        raise unreadable("no object", layer=api, call=call)
     return told
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accounts.clouds.base import CloudError, Finding, Identity, Needs, Target, Verdict
 from accounts.clouds.gcp_clients import Session
 from accounts.clouds.gcp_shipped import ShippedKit
+
+if TYPE_CHECKING:
+    from accounts.clouds.gcp_libraries import Rule
 
 CONSOLE = "https://console.cloud.google.com"
 # Rules of an organisation that have stopped kits or cells elsewhere.
@@ -67,10 +70,7 @@ class Surroundings:
     def _permissions(self, name: str) -> Finding:
         operators = {bound.role for bound in self.shipped.bindings if bound.account == "operator"}
         wanted = sorted({permission for role in operators for permission in self.shipped.roles[role]})
-        held = set()
-        for start in range(0, len(wanted), 100):
-            body = {"permissions": wanted[start : start + 100]}
-            held |= set(self.session.post("crm", f"/v3/projects/{self.project}:testIamPermissions", name, body).get("permissions", []))
+        held = self.session.libraries.held(self.project, wanted)
         missing = [permission for permission in wanted if permission not in held]
         if missing:
             return Finding(name, Verdict.BLOCK, "\n".join(missing), {"count": str(len(missing))})
@@ -88,10 +88,7 @@ class Surroundings:
         return Finding(name, Verdict.PASS, f"{self.region}: {found[self.region]}", params)
 
     def _services(self, name: str) -> Finding:
-        pages = self.session.pages(
-            "serviceusage", f"/v1/projects/{self.shipped.number}/services", name, filter="state:ENABLED", pageSize="200"
-        )
-        on = {service["name"].rpartition("/")[2] for page in pages for service in page.get("services", [])}
+        on = self.session.libraries.services(self.shipped.number)
         off = [service for service in self.shipped.services if service not in on]
         if off:
             command = f"gcloud services enable {' '.join(off)} --project={self.project}"
@@ -141,24 +138,23 @@ class Surroundings:
         # Our members, the pool and the accounts, belong to the project's own organisation, which such a list holds as a rule.
         yield MEMBERS, _allows(self._effective(MEMBERS), lambda _value: True)
         for constraint in ENFORCED:
-            yield constraint, Verdict.WARN if any(rule.get("enforce") for rule in self._effective(constraint)) else Verdict.PASS
+            yield constraint, Verdict.WARN if any(rule.enforce for rule in self._effective(constraint)) else Verdict.PASS
         for constraint in LISTED:
             yield constraint, _allows(self._effective(constraint), lambda _value: False)
 
-    def _effective(self, constraint: str) -> Sequence[Mapping[str, Any]]:
-        path = f"/v2/projects/{self.shipped.number}/policies/{constraint}:getEffectivePolicy"
-        rules: list[Mapping[str, Any]] = (self.session.get("orgpolicy", path, constraint).get("spec") or {}).get("rules", [])
+    def _effective(self, constraint: str) -> "Sequence[Rule]":
+        rules = self.session.libraries.rules(self.shipped.number, constraint)
         if rules:
-            self._seen.append(f"{constraint}: {rules}")
+            told = (type(rule).to_json(rule, indent=None, always_print_fields_with_no_presence=False) for rule in rules)
+            self._seen.append(f"{constraint}: {', '.join(told)}")
         return rules
 
-    def _location(self, rules: Sequence[Mapping[str, Any]]) -> Verdict:
+    def _location(self, rules: "Sequence[Rule]") -> Verdict:
         """Single places are told for certain; Google's groups of them (`in:eu-locations`) only by their first word."""
         verdict = Verdict.PASS
         for rule in rules:
-            values = rule.get("values") or {}
-            allowed, denied = values.get("allowedValues", []), values.get("deniedValues", [])
-            if rule.get("denyAll") or any(_is_place(value, self.region) for value in denied):
+            allowed, denied = rule.values.allowed_values, rule.values.denied_values
+            if rule.deny_all or any(_is_place(value, self.region) for value in denied):
                 return Verdict.BLOCK
             if allowed and not any(_is_place(value, self.region) for value in allowed):
                 verdict = (
@@ -226,11 +222,11 @@ class Surroundings:
                 yield from scope.get(kind, [])
 
 
-def _allows(rules: Sequence[Mapping[str, Any]], is_ours: Callable[[str], bool]) -> Verdict:
+def _allows(rules: "Sequence[Rule]", is_ours: Callable[[str], bool]) -> Verdict:
     """Whether a rule that lists values lets ours pass."""
     for rule in rules:
-        allowed = (rule.get("values") or {}).get("allowedValues", [])
-        if rule.get("denyAll") or (allowed and not any(is_ours(value) for value in allowed)):
+        allowed = rule.values.allowed_values
+        if rule.deny_all or (allowed and not any(is_ours(value) for value in allowed)):
             return Verdict.WARN
     return Verdict.PASS
 

@@ -2,12 +2,18 @@
 
 import json
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
+import requests
 from google.auth.exceptions import GoogleAuthError, OAuthError, RefreshError, TransportError
 
 from accounts.clouds.base import CloudError
+
+if TYPE_CHECKING:
+    from google.api_core.exceptions import GoogleAPICallError  # loads gRPC
 
 STS, IMPERSONATION = "sts", "iamcredentials"
 
@@ -107,6 +113,34 @@ def of_sign_in(error: GoogleAuthError, *, was_trusted: bool) -> CloudError:
     if isinstance(error, RefreshError):
         return classify(said_in(body, layer=IMPERSONATION, call="generateAccessToken"), was_trusted=was_trusted)
     return CloudError("unknown_cloud_error", raw=f"sign-in: {error}")
+
+
+@contextmanager
+def judging(*, layer: str, call: str, was_trusted: bool) -> Iterator[None]:
+    """What stops a call on its way, be it JSON's or a library's. Raises CloudError."""
+    try:
+        yield
+    except GoogleAuthError as error:  # a token that ended meanwhile is renewed on the way
+        raise of_sign_in(error, was_trusted=was_trusted) from error
+    except requests.RequestException as error:
+        raise CloudError("cloud_unavailable", raw=f"{layer}: {call}: {error}", retryable=True) from error
+
+
+def of_refusal(error: "GoogleAPICallError", *, layer: str, call: str, was_trusted: bool) -> CloudError:
+    """What a library of Google's raised. Its class says nothing: over REST a failed precondition is a BadRequest.
+
+    The body is read again for two things that no attribute has: google.rpc.Code's word, and the message without the address that the
+    library puts before it, in which a pattern of ours would find words.
+    """
+    body: Any = getattr(error.response, "content", b"")
+    said = said_in(body, layer=layer, call=call, status=int(error.code or 0))
+    known = replace(said, status=int(error.code or said.status), reason=error.reason or said.reason)
+    return classify(replace(known, metadata=dict(error.metadata or said.metadata)), was_trusted=was_trusted)
+
+
+def unreadable(what: str, *, layer: str, call: str) -> CloudError:
+    """An answer that is none: something in between spoke, or the answer was cut short."""
+    return CloudError("cloud_unavailable", raw=f"{layer}: {call}: the answer is {what}", retryable=True)
 
 
 def said_in(body: Any, *, layer: str, call: str, status: int = 0) -> Said:

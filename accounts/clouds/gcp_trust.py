@@ -1,13 +1,11 @@
 """Does what stands in a Google Cloud project equal what the kit shipped? Each function reads one part and raises CloudError for an edit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from accounts.clouds.base import CloudError
-from accounts.clouds.gcp_clients import Session
+from accounts.clouds.gcp_clients import POLICY_VERSION, Session
 from accounts.clouds.gcp_shipped import ShippedAccount, ShippedKit
-
-POLICY_VERSION = 3  # of those that hold conditions; asked for otherwise, Google hides them
 
 
 def check_pool(session: Session, shipped: ShippedKit) -> None:
@@ -89,26 +87,17 @@ def check_bindings(session: Session, shipped: ShippedKit) -> None:
     emails = {f"serviceAccount:{account.email}": name for name, account in shipped.accounts.items()}
     allowed = {(bound.account, bound.role, _words(bound.condition)): bound.switch for bound in shipped.bindings}
     found = set()
-    for binding in project_policy(session, shipped):
-        condition = _words((binding.get("condition") or {}).get("expression", ""))
-        for member in binding.get("members", []):
+    for binding in session.libraries.bindings(shipped.project):
+        condition = _words(binding.condition.expression)
+        for member in binding.members:
             if f"/{shipped.pool}/" in member:
-                raise CloudError("policy_edited", raw=f"{member} has {binding['role']}")
+                raise CloudError("policy_edited", raw=f"{member} has {binding.role}")
             if member in emails:
-                found.add((emails[member], binding["role"], condition))
+                found.add((emails[member], binding.role, condition))
     for account, role, condition in sorted(found - set(allowed)):
         raise CloudError("policy_edited", raw=f"{shipped.accounts[account].email} has {role}{f' where {condition}' if condition else ''}")
     for account, role, _ in sorted(bound for bound, switch in allowed.items() if not switch and bound not in found):
         raise CloudError("policy_edited", raw=f"{shipped.accounts[account].email} lacks {role}")
-
-
-def project_policy(session: Session, shipped: ShippedKit) -> Sequence[Mapping[str, Any]]:
-    """Who may do what in the project, conditions included."""
-    body = {"options": {"requestedPolicyVersion": POLICY_VERSION}}
-    bindings: list[Mapping[str, Any]] = session.post("crm", f"/v3/projects/{shipped.project}:getIamPolicy", "policy", body).get(
-        "bindings", []
-    )
-    return bindings
 
 
 def _words(expression: str) -> str:

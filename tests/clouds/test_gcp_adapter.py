@@ -14,6 +14,7 @@ from accounts.kits.gcp import script
 from portal.operations.catalogue import fill
 from tests.clouds.conftest import ISSUER_HOST, SandboxProcess, TestIssuer
 from tests.clouds.google import NUMBER, PROJECT
+from tests.clouds.google_discovery import problems
 from tests.clouds.played_gcp import STRANGER, SUFFIX, PlayedGcp
 
 NEEDS = Needs(vcpus=16, networks=1, addresses=2, cidr="10.64.0.0/16", name_prefix="byoc-3f9a1c2e-")
@@ -311,6 +312,20 @@ def test_gcp_resolves_no_name_and_leaves_this_machine_never(standing, monkeypatc
     adapter.check_refusals()
 
     assert set(asked) == {"127.0.0.1"}
+
+
+def test_gcp_every_question_fits_google_s_description(standing):
+    standing.google.control("DELETE", "journal")
+    adapter = standing.adapter()
+    adapter.describe_kit()
+    adapter.check_trust_unedited()
+    adapter.check_permissions(standing.kit.probes(standing.target))
+    adapter.check_environment("europe-west3", NEEDS)
+
+    journal = standing.google.control("GET", "journal")
+
+    assert {entry["api"] for entry in journal} == set(HOSTS)
+    assert [f"{entry['method']}: {problem}" for entry in journal for problem in problems(entry)] == []
 
 
 def test_gcp_mints_a_fresh_token_for_each_sign_in(standing):
