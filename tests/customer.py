@@ -40,7 +40,7 @@ class Customer:
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )["StackId"]
         if is_waited_for:
-            cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+            cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300})
         return stack
 
     def edit_trust(self, kit: Kit, role: str, edit: Any) -> None:

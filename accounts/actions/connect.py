@@ -108,7 +108,7 @@ def issue_kit(account: CloudAccount, *, after_generation: int, by: User, identit
 
 def report_kit(account: CloudAccount, *, report: Report, by: Actor) -> None:
     """The customer says what its kit made, or a colleague with a link does: looked at now. Raises NotAllowed."""
-    if account.state not in {AccountState.WAITING_FOR_KIT, AccountState.VERIFYING}:
+    if account.state not in {AccountState.WAITING_FOR_KIT, AccountState.VERIFYING, AccountState.FAILED}:
         raise NotAllowed(_("This account is not waiting for a kit."))
     _keep_report(account, report, by=by)
 
@@ -116,7 +116,7 @@ def report_kit(account: CloudAccount, *, report: Report, by: Actor) -> None:
 def report_kit_itself(kit: Kit, *, report: Report) -> bool:
     """The kit's own last line says what it made. False when nobody waits for it any more, or it said so before."""
     account = kit.account
-    if account.state != AccountState.WAITING_FOR_KIT or kit.reported == _kept(report):
+    if account.state not in {AccountState.WAITING_FOR_KIT, AccountState.FAILED} or kit.reported == _kept(report):
         return False
     _keep_report(account, report, by=Actor.system("kit"))
     return True

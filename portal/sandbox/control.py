@@ -7,7 +7,7 @@ POST   /_sandbox/knobs               {"pace_seconds": 0, "type_seconds": {"AWS::
                                                  "transit_gateway_vpcs": ["vpc-0a"], "disk_key": "arn:aws:kms:..."}},
                                       "failures": [{"type": "AWS::IAM::Role", "action": "create", "reason": "...", "count": 1}]}
 GET|POST|DELETE /_sandbox/faults     {"kind": "throttle", "service": "sts", "action": "*", "account": "*", "count": 3, "seconds": 0}
-                                     kinds: throttle 500 503 502_html delay lost_reply access_denied; count null: until deleted
+                                     kinds: throttle 500 503 502_html delay lost_reply access_denied unknown; count null: until deleted
 DELETE /_sandbox/faults?id=3
 POST   /_sandbox/age-sessions        {"seconds": 3600, "account": "*"}
 POST   /_sandbox/forget-keys         issuers' cached keys

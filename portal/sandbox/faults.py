@@ -15,10 +15,12 @@ class Kind(StrEnum):
     DELAY = "delay"
     LOST_REPLY = "lost_reply"  # the work is done, the connection drops
     ACCESS_DENIED = "access_denied"
+    UNKNOWN = "unknown"  # a refusal that stands in no documentation
     CLAIMS = "401_claims"  # Azure: the token was revoked, a new one must be asked for
     READ_ONLY = "read_only"  # Azure: the subscription takes no writes
 
 
+UNHEARD_OF = "This refusal is one that nobody has heard of."
 EVERYWHERE = frozenset(Kind) - {Kind.CLAIMS, Kind.READ_ONLY}
 _numbers = itertools.count(1)
 

@@ -13,7 +13,7 @@ from portal.sandbox import wire
 from portal.sandbox.aws import quotas, sts
 from portal.sandbox.aws.caller import remember_caller
 from portal.sandbox.aws.patches import replace_function
-from portal.sandbox.faults import Fault, Kind
+from portal.sandbox.faults import UNHEARD_OF, Fault, Kind
 from portal.sandbox.request import Message, Receive, Request, Scope, Send, read, replay
 from portal.sandbox.sandbox import Sandbox
 
@@ -103,6 +103,7 @@ class Front:
             Kind.ERROR_503: lambda: wire.refusal(request.service, 503, "ServiceUnavailable", "Service is unable to handle request."),
             Kind.HTML_502: lambda: wire.text(502, "<html><body><h1>502 Bad Gateway</h1></body></html>", "text/html"),
             Kind.ACCESS_DENIED: lambda: wire.denied(request.service, request.action),
+            Kind.UNKNOWN: lambda: wire.refusal(request.service, 400, "TeapotException", UNHEARD_OF),
         }
         await reply(answers[fault.kind](), send)
         return None

@@ -53,7 +53,7 @@ class PlayedAzure:
         owner = AzureAccount(self.account.sandbox, self.account.issuer, subscription or SUBSCRIPTION)
         owner.control("PATCH", "subscriptions", {"id": owner.subscription, "registered": REGISTERED})
         given = self.kit.parameters(replace(self.target, external_id=owner.subscription)) | parameters
-        found = owner.deploy(json.loads(self.kit.documents[0].text), self.kit.made_name(SUFFIX), **given)
+        found = owner.deploy(json.loads(self.kit.documents[0].text), self.kit.made_name(self.target.suffix), **given)
         if found.status >= 400:
             return str(found.code)
         properties = found.body["properties"]
@@ -69,18 +69,18 @@ class PlayedAzure:
         """Starts the deployment and does not wait for it."""
         values = {name: {"value": value} for name, value in self.kit.parameters(self.target).items()}
         properties = {"mode": "Incremental", "template": json.loads(self.kit.documents[0].text), "parameters": values}
-        self.put(f"/providers/Microsoft.Resources/deployments/{self.kit.made_name(SUFFIX)}", properties, location="westeurope")
+        self.put(f"/providers/Microsoft.Resources/deployments/{self.kit.made_name(self.target.suffix)}", properties, location="westeurope")
 
     @property
     def kit_group(self) -> str:
-        return f"/resourceGroups/byoc-{SUFFIX}-kit"
+        return f"/resourceGroups/byoc-{self.target.suffix}-kit"
 
     @property
     def cell_group(self) -> str:
-        return "/resourceGroups/byoc-3f9a1c2e-cell-westeurope"
+        return f"/resourceGroups/byoc-{self.target.suffix.partition('-')[0]}-cell-{self.target.region}"
 
     def identity(self, name: str, group: str = "") -> str:
-        return f"{group or self.kit_group}/providers/{IDENTITY}/byoc-{SUFFIX}-{name}"
+        return f"{group or self.kit_group}/providers/{IDENTITY}/byoc-{self.target.suffix}-{name}"
 
     def put(self, path: str, properties: dict[str, Any], **more: Any) -> None:
         answer = self.account.owner("PUT", path, {"properties": properties, **more})
@@ -100,7 +100,7 @@ class PlayedAzure:
 
     def role(self, name: str) -> dict[str, Any]:
         entries = self.read("/providers/Microsoft.Authorization/roleDefinitions")["value"]
-        return next(entry for entry in entries if entry["properties"]["roleName"] == f"byoc-{SUFFIX}-{name}")
+        return next(entry for entry in entries if entry["properties"]["roleName"] == f"byoc-{self.target.suffix}-{name}")
 
     def assignments(self, name: str) -> list[dict[str, Any]]:
         role = self.role(name)["name"]

@@ -55,6 +55,10 @@ class PlayedGcp:
     def elsewhere(self) -> Place:
         return Place(SECOND, {"project_number": SECOND_NUMBER})
 
+    @property
+    def suffix(self) -> str:
+        return self.target.suffix
+
     # --- ours ---
 
     def adapter(self, **changes: Any) -> CloudAdapter:
@@ -80,15 +84,15 @@ class PlayedGcp:
         iam = f"/iam/v1/projects/{kit.project}"
         self.google.enable(*kit.services, project=kit.project)
         for name, permissions in kit.roles.items():
-            title = script.titles()[name.partition(f"byoc_{SUFFIX.replace('-', '_')}_")[2]].format(suffix=SUFFIX)
+            title = script.titles()[name.partition(f"byoc_{self.suffix.replace('-', '_')}_")[2]].format(suffix=self.suffix)
             role = {"title": title, "includedPermissions": list(permissions), "stage": "GA"}
             self._put(f"{iam}/roles", {"roleId": name.rpartition("/")[2], "role": role})
         said = {
-            "kit": self.kit.version, "account": ACCOUNT, "generation": "1", "allow-changes": allow_changes,
+            "kit": self.kit.version, "account": target.account, "generation": str(target.generation), "allow-changes": allow_changes,
             "allow-support": allow_support, "region": target.region,
         }  # fmt: skip
         for name, account in kit.accounts.items():
-            body = {"displayName": f"BYOC {SUFFIX} {'machines of cells' if name == 'node' else name}"}
+            body = {"displayName": f"BYOC {self.suffix} {'machines of cells' if name == 'node' else name}"}
             if name == "operator":
                 body["description"] = "byoc " + " ".join(f"{word}={value}" for word, value in said.items())
             self._put(f"{iam}/serviceAccounts", {"accountId": account.email.partition("@")[0], "serviceAccount": body})
@@ -97,10 +101,10 @@ class PlayedGcp:
             if not off.get(bound.switch):
                 self.bind(bound.role, f"serviceAccount:{kit.accounts[bound.account].email}", bound.condition, project=kit.project)
         about = {
-            "displayName": f"BYOC portal {SUFFIX}",
+            "displayName": f"BYOC portal {self.suffix}",
             "description": "Lets the portal sign in without a key. Made by its onboarding kit.",
         }
-        self._put(f"{iam}/locations/global/workloadIdentityPools?workloadIdentityPoolId=byoc-{SUFFIX}", about)
+        self._put(f"{iam}/locations/global/workloadIdentityPools?workloadIdentityPoolId=byoc-{self.suffix}", about)
         self.add_provider("portal", kit)
         for account in kit.accounts.values():
             self.write_members(account.email, account.members)
@@ -204,7 +208,7 @@ class PlayedGcp:
         return self.shipped.accounts[name].email
 
     def role(self, name: str) -> str:
-        return f"projects/{PROJECT}/roles/byoc_{SUFFIX.replace('-', '_')}_{name}"
+        return f"projects/{PROJECT}/roles/byoc_{self.suffix.replace('-', '_')}_{name}"
 
     def member(self, subject: Subject) -> str:
         return f"principal://iam.googleapis.com/{self.shipped.pool}/subject/{self.target.subject(subject)}"

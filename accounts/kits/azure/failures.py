@@ -95,7 +95,11 @@ FAILURES = {
     "role_deleted": FailureText(
         happened=_("An identity of the kit, a role or an assignment was deleted in Azure."),
         means=NOT_CONNECTED,
-        act=_("Run the same kit again to restore it. If the client IDs have changed, report them. Then press Retry this step."),
+        # Azure keeps an assignment for an identity that is gone, and lets nobody write it anew for another one.
+        act=_(
+            "If an identity was deleted, press Run again and run the new kit, then remove the old one. If a role or an assignment was, "
+            "run the same kit again and press Retry this step."
+        ),
     ),
     "trust_too_wide": FailureText(
         happened=_("A sign-in that must be refused was accepted: %(names)s."),
@@ -111,6 +115,12 @@ FAILURES = {
         happened=_("Azure denied a call that the kit allows."),
         means=NOT_CONNECTED,
         act=_("Check that nobody has changed the kit's roles or their assignments. Then press Retry this step."),
+    ),
+    # Entra has one answer for a token that is too old and one that is from the future.
+    "token_expired": FailureText(
+        happened=_("Azure says that the token of this portal is not valid at this time."),
+        means=NOT_CONNECTED,
+        act=_("%(provider)s checks the clock of this portal. Press Retry this step."),
     ),
     "session_expired": FailureText(
         happened=_("Azure ended the portal's session before the step was done."),

@@ -64,9 +64,12 @@ FAILURES = {
         act=_("Run the same command again in Cloud Shell to restore the roles, take away what was added, and press Retry this step."),
     ),
     "provider_deleted": FailureText(
-        happened=_("The identity pool or the provider of the kit was deleted or disabled in Google Cloud."),
+        happened=_("The identity pool or the provider of the kit was deleted or disabled in Google Cloud, alone or with its project."),
         means=NOT_CONNECTED,
-        act=_("Press Run again to get a new kit and run that one: Google Cloud keeps the old names for 30 days. Then remove the old kit."),
+        act=_(
+            "Restore the project if that was deleted. Press Run again to get a new kit and run that one: Google Cloud keeps the old names "
+            "for 30 days. Then remove the old kit."
+        ),
     ),
     "role_deleted": FailureText(
         happened=_("A service account or a role of the kit was deleted in Google Cloud."),

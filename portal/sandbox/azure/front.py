@@ -15,7 +15,7 @@ from portal.sandbox.azure.deployments import engine, requests
 from portal.sandbox.azure.entra import EntraError
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.world import World
-from portal.sandbox.faults import Fault, Kind
+from portal.sandbox.faults import UNHEARD_OF, Fault, Kind
 from portal.sandbox.request import Message, Receive, Request, Scope, Send, read
 from portal.sandbox.sandbox import Sandbox
 
@@ -182,6 +182,7 @@ def _arm_fault(fault: Fault, route: router.Route, call: Call) -> wire.Reply | No
             503, "ServerTimeout", "The request timed out.", headers=[("retry-after", str(int(fault.seconds) or 10))]
         ),
         Kind.ACCESS_DENIED: lambda: errors.not_authorized(call.token.client, call.token.object_id, route.action, router.scope_asked(call)),
+        Kind.UNKNOWN: lambda: ArmError(409, "Teapot", UNHEARD_OF),
         Kind.CLAIMS: lambda: errors.claims_challenge(call.token.tenant),
         Kind.READ_ONLY: lambda: errors.read_only(number),
     }

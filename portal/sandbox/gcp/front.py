@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from portal.sandbox import wire
-from portal.sandbox.faults import Fault, Faults, Kind
+from portal.sandbox.faults import UNHEARD_OF, Fault, Faults, Kind
 from portal.sandbox.front import dropping, foreign, reply
 from portal.sandbox.gcp import apis, errors, methods
 from portal.sandbox.gcp.access import Target, is_allowed
@@ -170,6 +170,7 @@ class GoogleCloud:
             Kind.THROTTLE: lambda: errors.throttled(method.host, number),
             Kind.ERROR_500: lambda: GoogleError("INTERNAL", "Internal error encountered."),
             Kind.ERROR_503: lambda: GoogleError("UNAVAILABLE", "The service is currently unavailable."),
+            Kind.UNKNOWN: lambda: GoogleError("FAILED_PRECONDITION", UNHEARD_OF),
             Kind.ACCESS_DENIED: lambda: errors.denied(
                 method.api, method.permission or "resourcemanager.projects.get", f"projects/{number}"
             ),
