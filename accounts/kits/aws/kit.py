@@ -32,7 +32,9 @@ _ROLES = {
     "cell-storage": "CellStorageRole",
 }
 # Of any partition: a stack in China or GovCloud is told apart by its region.
-_ARN = re.compile(r"arn:aws[a-z-]*:(?P<service>[a-z]+):(?P<region>[a-z0-9-]*):(?P<account>[0-9]{12}):(?P<resource>\S+)")
+_ARN = re.compile(
+    r"arn:aws[a-z-]{0,10}:(?P<service>[a-z]{1,30}):(?P<region>[a-z0-9-]{0,30}):(?P<account>[0-9]{12}):(?P<resource>[!-~]{1,200})"
+)
 
 
 @dataclass(frozen=True)
@@ -242,8 +244,9 @@ class AwsKit:
         return Evidence(found["account"], found["region"], found["resource"]) if found else None
 
     def read_report(self, text: str) -> Report | None:
-        found = self.read_evidence(text)
-        return Report({"stack": text.strip()}, found.external_id, found.region) if found else None
+        """The ARN alone is kept, not what was pasted around it."""
+        found = _ARN.search(text)
+        return Report({"stack": found[0]}, found["account"], found["region"]) if found else None
 
     # --- for the adapter ---
 

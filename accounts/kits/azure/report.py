@@ -18,12 +18,16 @@ NAMES = {
 }
 KEPT = {"client_id", "support_client_id", "tenant_id"}
 LONGEST = 4000
-_LINE = re.compile(r"""["']?(?P<name>[A-Za-z_]+)["']?\s*[:=\s]\s*["']?(?P<value>[A-Za-z0-9-]+)["']?,?""")
+# Anybody may send anything: every repeat is bounded, and no two that follow each other can take the same character.
+_NAMES = "|".join(sorted({name for names in NAMES.values() for name in names}, key=len, reverse=True))
+_LINE = re.compile(
+    rf"""(?<![A-Za-z0-9_-])(?P<name>{_NAMES})["']?[:=\s]{{1,8}}["']?(?P<value>[A-Za-z0-9-]{{1,40}})(?![A-Za-z0-9-])""", re.IGNORECASE
+)
 _LOCATION = re.compile(r"[a-z0-9]{4,40}")
 
 
 def read(text: str) -> Report | None:
-    """None if it names no client id. Whatever else it says is left out."""
+    """None if it names no client id. Whatever else it says is left out; what is kept is an id, whole."""
     found = _from_json(text[:LONGEST]) or _from_lines(text[:LONGEST]) or _from_bare_ids(text[:LONGEST])
     values = {name: value for name, value in found.items() if name in KEPT}
     if "client_id" not in values:

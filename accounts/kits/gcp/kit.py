@@ -36,7 +36,15 @@ _BOUND = {
 }
 _POOL = re.compile(r"projects/(?P<number>[0-9]{6,19})/locations/global/workloadIdentityPools/(?P<pool>byoc-[0-9a-f]{8}-g[0-9]{1,4})\b")
 _MOST_REPORTED = 4000  # characters that are read of what somebody says
-_LONGEST_VALUE = 40
+# What a report may say. Anything else is no value: it would be kept as it is.
+_REPORTED = {
+    "version": r"[0-9]{1,4}\.[0-9]{1,4}\.[0-9]{1,4}",
+    "project_number": r"[0-9]{6,19}",
+    "generation": r"[1-9][0-9]{0,3}",
+    "project_id": r"[a-z][a-z0-9-]{4,28}[a-z0-9]",
+    "region": r"[a-z]{1,20}-[a-z]{1,20}[0-9]{1,2}",
+}
+_KEPT = ("version", "project_number", "generation")
 
 
 class GcpKit:
@@ -162,10 +170,8 @@ class GcpKit:
             return None
         if not isinstance(told, dict) or told.get("kit") != self.cloud:
             return None
-        values = {name: str(told.get(name, ""))[:_LONGEST_VALUE] for name in ("version", "project_number", "generation")}
-        return Report(
-            values, _cleaned(told, "project_id", r"[a-z][a-z0-9-]{4,28}[a-z0-9]"), _cleaned(told, "region", r"[a-z]+-[a-z]+[0-9]+")
-        )
+        found = {name: _cleaned(told, name, pattern) for name, pattern in _REPORTED.items()}
+        return Report({name: found[name] for name in _KEPT}, found["project_id"], found["region"])
 
     # --- for the adapter ---
 
