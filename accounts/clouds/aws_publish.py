@@ -1,4 +1,4 @@
-"""Puts the kit's files where AWS can read them: the provider's own bucket, with the provider's own credentials."""
+"""Puts the kits' files where customers' clouds can read them: the provider's own bucket, with the provider's own credentials."""
 
 import json
 from collections.abc import Mapping
@@ -11,10 +11,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CORSRuleOutputTypeDef
 
 TEXT = "text/plain; charset=utf-8"
 CONTENT_TYPES = {".yaml": TEXT, ".sh": TEXT, ".sha256": TEXT, ".json": "application/json", ".zip": "application/zip"}
 ABSENT = {"404", "NoSuchBucket", "NoSuchKey"}
+# "Deploy to Azure": the template is fetched by the page of the Azure portal, in the customer's browser. A rule is of the whole bucket;
+# what anybody may read there is another question, and the answer is the kits alone.
+AZURE_PORTAL: "CORSRuleOutputTypeDef" = {
+    "ID": "AzurePortalMayReadKits",
+    "AllowedOrigins": ["https://portal.azure.com"],
+    "AllowedMethods": ["GET"],
+}
 
 
 class PublishError(Exception):
@@ -39,6 +47,7 @@ def publish(files: Mapping[str, bytes], *, bucket: str, region: str) -> list[Pub
         missing = [key for key, content in sorted(files.items()) if _is_missing(s3, bucket, key, content)]
         for key in missing:
             s3.put_object(Bucket=bucket, Key=key, Body=files[key], ContentType=CONTENT_TYPES[PurePath(key).suffix])
+        _let_azures_page_read(s3, bucket)
         return [Published(key, key in missing) for key in sorted(files)]
     except (ClientError, BotoCoreError) as error:
         message = f"S3 refused: {error}. Check the credentials of this command, and that bucket {bucket} in {region} is yours."
@@ -70,6 +79,23 @@ def _let_customers_read(s3: "S3Client", bucket: str) -> None:
     still_blocked = {"BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": False, "RestrictPublicBuckets": False}
     s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=still_blocked)  # type: ignore[arg-type]
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [kits]}))
+
+
+def _let_azures_page_read(s3: "S3Client", bucket: str) -> None:
+    """Writing replaces all rules of a bucket, so those of others are kept, and nothing is written twice."""
+    rules = _rules_of(s3, bucket)
+    others = [rule for rule in rules if rule.get("ID") != AZURE_PORTAL["ID"]]
+    if rules != [*others, AZURE_PORTAL]:
+        s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [*others, AZURE_PORTAL]})
+
+
+def _rules_of(s3: "S3Client", bucket: str) -> "list[CORSRuleOutputTypeDef]":
+    try:
+        return s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchCORSConfiguration":
+            return []
+        raise
 
 
 def _is_missing(s3: "S3Client", bucket: str, key: str, content: bytes) -> bool:

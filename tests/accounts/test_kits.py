@@ -5,6 +5,8 @@ import json
 import re
 import shlex
 import subprocess
+import urllib.error
+import urllib.request
 from urllib.parse import parse_qs, urlsplit
 
 import boto3
@@ -12,6 +14,7 @@ import pytest
 from cfnlint.api import lint
 from django.core.management import CommandError, call_command
 
+from accounts import kits
 from accounts.clouds.aws import CONTEXT_TYPES
 from accounts.clouds.base import Target
 from accounts.kits.aws import template
@@ -674,8 +677,10 @@ def test_publish_kits_uploads_once_and_changes_nothing_again(provider, capsys):
     again = capsys.readouterr().out.splitlines()
 
     keys = [KIT.object_key("template.yaml"), KIT.object_key("terraform.zip"), f"kits/aws/{KIT.version}/template.sha256"]
-    assert first == [f"uploaded  fernhill-kits/{key}" for key in keys]
-    assert again == [f"there already  fernhill-kits/{key}" for key in keys]
+    every = sorted(key for cloud in kits.KITS for key in kits.load(cloud).files())
+    assert set(keys) <= set(every)
+    assert first == [f"uploaded  fernhill-kits/{key}" for key in every]
+    assert again == [f"there already  fernhill-kits/{key}" for key in every]
     assert provider.get_object(Bucket="fernhill-kits", Key=keys[0])["Body"].read().decode() == KIT.template_text
 
 
@@ -701,6 +706,43 @@ def test_publish_kits_refuses_other_content_under_the_same_version(provider):
 
     listed = provider.list_objects_v2(Bucket="fernhill-kits")["Contents"]
     assert KIT.object_key("template.yaml") not in {entry["Key"] for entry in listed}
+
+
+def fetched_by_a_page(sandbox, path, origin):
+    """What a browser is answered for a page of `origin`, without any credential, and whether it lets the page see it."""
+    request = urllib.request.Request(f"{sandbox.customer_url}/fernhill-kits/{path}", headers={"Origin": origin})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.headers.get("Access-Control-Allow-Origin")
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, refused.headers.get("Access-Control-Allow-Origin")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_publish_kits_lets_the_page_of_azures_portal_read_them_and_no_other(provider, sandbox):
+    call_command("publish_kits")
+    provider.put_object(Bucket="fernhill-kits", Key="invoices.txt", Body=b"ours")
+    template = next(key for key in kits.load("azure").files() if key.endswith("kit.json"))
+
+    assert fetched_by_a_page(sandbox, template, "https://portal.azure.com") == (200, "https://portal.azure.com")
+    assert fetched_by_a_page(sandbox, template, "https://portal.azure.com.evil.example") == (200, None)
+    assert fetched_by_a_page(sandbox, template, "http://portal.azure.com") == (200, None)
+    assert fetched_by_a_page(sandbox, "invoices.txt", "https://portal.azure.com")[0] == 403
+
+
+@pytest.mark.django_db(transaction=True)
+def test_publish_kits_keeps_the_buckets_other_rules_and_mends_its_own(provider):
+    theirs = {"ID": "OurShop", "AllowedOrigins": ["https://shop.fernhill.example"], "AllowedMethods": ["GET", "HEAD"]}
+    changed = {"ID": "AzurePortalMayReadKits", "AllowedOrigins": ["*"], "AllowedMethods": ["GET", "PUT"]}
+    provider.create_bucket(Bucket="fernhill-kits", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    provider.put_bucket_cors(Bucket="fernhill-kits", CORSConfiguration={"CORSRules": [changed, theirs]})
+
+    for _time in range(2):
+        call_command("publish_kits")
+
+        ours = {"ID": "AzurePortalMayReadKits", "AllowedOrigins": ["https://portal.azure.com"], "AllowedMethods": ["GET"]}
+        assert provider.get_bucket_cors(Bucket="fernhill-kits")["CORSRules"] == [theirs, ours]
 
 
 def test_publish_kits_without_a_bucket_names_the_variable(settings):
