@@ -7,9 +7,11 @@ from django.contrib.messages import get_messages
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import kits
 from accounts.access import Role
 from accounts.environment_page import build_page
-from accounts.models import Assessment, EnvironmentFinding
+from accounts.models import Assessment, CloudAccount, EnvironmentFinding
+from accounts.models.cloud_accounts import Cloud
 from accounts.states import AccountState
 from portal.operations.models import Operation
 from portal.operations.states import OperationState
@@ -317,6 +319,22 @@ CHECKS = [
     "identity", "permissions", "region_enabled", "organisation_policy", "zones", "quota_vcpus", "quota_networks", "quota_addresses",
     "quota_gateways", "address_range", "names_free", "disk_encryption",
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("verdict", ["pass", "warn", "block", "unknown"])
+@pytest.mark.parametrize("cloud", Cloud.values)
+def test_environment_of_every_cloud_has_words_for_every_check(member, acme, alice, cloud, verdict):
+    kit = kits.load(cloud)
+    account = make_connected_account(organisation=acme, created_by=alice, home_region=kit.default_region)
+    CloudAccount.objects.filter(pk=account.pk).update(cloud=cloud)
+    account.refresh_from_db()
+    make_assessment(account=account, verdicts={check.name: verdict for check in kit.environment_checks})
+
+    page = build_page(account, kit.default_region)
+
+    assert len(page.rows) == len(kit.environment_checks)
+    assert [row.check.name for row in page.rows if not row.sentence and verdict in {"pass", "unknown"}] == []
+    assert member.get(address(account)).status_code == 200
 
 
 # --- At any size ---------------------------------------------------------------------------------------------------------
