@@ -26,7 +26,7 @@ class CloudAccountAdmin(ReadOnlyAdmin):
     list_filter = ("state", AccountWatchFilter, "switched_off", KitVersionFilter, "cloud", "home_region", "created_at")
     list_select_related = ("organisation",)
     search_fields = ("id__istartswith", "name", "external_id", "organisation__name", "organisation__slug", "created_by__email")
-    search_help_text = _("Name, account number, organisation, e-mail address of who started it, or ID")
+    search_help_text = _("Name, the cloud's own ID of the account, organisation, e-mail address of who started it, or ID")
     date_hierarchy = "created_at"
     inlines = (KitInline, TrustCheckInline, TrustChangeInline)
 

@@ -114,7 +114,7 @@ def test_connecting_by_keyboard(portal, page):
     expect(check).to_be_focused()
 
     page.goto(f"{portal}/o/acme/accounts/")
-    write(page, "Search name, number or region", "prod")
+    write(page, "Search name, account ID or region", "prod")
     with page.expect_response("**/accounts/?q=prod*"):
         page.keyboard.press("Enter")
     expect(page.get_by_role("status").filter(has_text="1 cloud account")).to_be_visible()

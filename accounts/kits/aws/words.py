@@ -19,7 +19,9 @@ WORDS = Words(
     rights=gettext_lazy("AdministratorAccess in the AWS account."),
     identity_command_label=gettext_lazy("This prints the AWS account number you are signed in to"),
     place_label=gettext_lazy("Region for the kit"),
-    place_help=gettext_lazy("The kit's stack is kept here. What it makes works in every region. Cannot be changed later."),
+    place_help=gettext_lazy(
+        "The kit's stack is kept here. What it makes works in every region, so cells may stand elsewhere. Cannot be changed later."
+    ),
     run_title=gettext_lazy("Run the kit in AWS"),
     made_label=gettext_lazy("Stack name"),
     remove=gettext_lazy("If the kit has been run, delete its stack in AWS:"),
