@@ -55,6 +55,7 @@ class PlayedAzure:
         given = self.kit.parameters(replace(self.target, external_id=owner.subscription)) | parameters
         found = owner.deploy(json.loads(self.kit.documents[0].text), self.kit.made_name(self.target.suffix), **given)
         if found.status >= 400:
+            self.failure = found.body["error"]
             return str(found.code)
         properties = found.body["properties"]
         if properties["provisioningState"] == "Succeeded":
@@ -115,7 +116,8 @@ class AzureStand(PlayedAzure):
     nowhere = Place(GLOBEX, {"tenant_id": GLOBEX_TENANT})
 
     def run_kit(self, place: Place | None = None, **more: str) -> None:  # type: ignore[override]
-        assert super().run_kit(subscription=place.external_id if place else "", **more) == "Succeeded"
+        ended = super().run_kit(subscription=place.external_id if place else "", **more)
+        assert ended == "Succeeded", getattr(self, "failure", ended)
 
     def switch_off(self, switch: str) -> None:
         self.run_kit(**{switch[0].lower() + switch[1:]: "no"})
