@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from portal.audit import register_actions
+from portal.audit import register_actions, register_subjects
 
 register_actions(
     {
@@ -21,10 +21,14 @@ register_actions(
         "cloud_account.failed": _("Connecting failed"),
         "cloud_account.disconnected": _("Disconnected"),
         "cloud_account.renamed": _("Renamed the account from %(name_before)s to %(name)s"),
-        "cloud_account.trust_lost": _("The trust was lost: %(reason)s"),
-        "cloud_account.trust_restored": _("The trust was restored"),
-        "cloud_account.switched_off": _("The customer's own switch is off: %(switch)s"),
-        "cloud_account.switched_on": _("The customer's own switch is on again: %(switch)s"),
+        "cloud_account.renewal_started": _("Made a new kit to take the place of the one in use"),
+        "cloud_account.renewal_stopped": _("Gave the new kit up and kept the one in use"),
+        "cloud_account.kit_renewed": _("The new kit %(kit_version)s took the place of %(kit_version_before)s"),
+        "cloud_account.stayed_on_kit": _("Stayed on the kit in use instead of %(declined)s"),
+        "cloud_account.trust_lost": _("The trust of %(subject)s was lost: %(code)s"),
+        "cloud_account.trust_restored": _("The trust of %(subject)s was restored"),
+        "cloud_account.switched_off": _("Found %(subject)s disabled by the customer: %(code)s"),
+        "cloud_account.switched_on": _("Found %(subject)s switched on again by the customer"),
         "step_link.made": _("Made a link to the kit for a colleague"),
         "step_link.replaced": _("Made a new link to the kit for a colleague; the earlier one ended"),
         "step_link.revoked": _("Withdrew the link to the kit"),
@@ -35,6 +39,7 @@ register_actions(
         "signing_key.retired": _("Removed a signing key"),
     }
 )
+register_subjects({"kit_renewal": _("Renewal of a kit")})
 
 register_actions(
     {

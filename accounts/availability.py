@@ -130,6 +130,19 @@ def why_not_disconnect(account: CloudAccount) -> str:
     return next(filter(None, (why_not(account) for why_not in NEEDS_TRUST)), "")
 
 
+def why_not_renew(account: CloudAccount) -> str:
+    """Empty when a kit may be run beside the one in use: to update it, or to restore a trust that was lost."""
+    if account.state in WATCHED_STATES:
+        return ""
+    return _("Only the kit of a connected account can be renewed.")
+
+
+def why_not_retry_renewing(operation: Operation) -> str:
+    """Empty while the kit that failed is still the one that is to take over."""
+    kit = Kit.objects.filter(pk=UUID(operation.data["kit"]), state=KitState.CANDIDATE, account__state__in=sorted(WATCHED_STATES)).first()
+    return "" if kit else _("The kit of this attempt is no longer in use. Go on from the account's own page.")
+
+
 def why_not_reconnect(account: CloudAccount) -> str:
     """Empty when a disconnected account may be connected again."""
     if account.state == AccountState.DISCONNECTED:

@@ -3,9 +3,12 @@
 `lost_<code>` with the codes of the adapters, `off_<code>` for what the customer has switched off. Each in four parts as everywhere.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from django.utils.translation import gettext_lazy as _
 
-from portal.operations.catalogue import FailureText, register_failures
+from portal.operations.catalogue import FailureText, WaitText, register_failures, register_waits
 
 STOPPED = _("What runs there keeps running. %(provider)s can create, update or remove nothing there until the trust is restored.")
 NOT_USED = _("What runs there keeps running. Nothing new is started there until the trust is again the one that you reviewed.")
@@ -190,5 +193,14 @@ UNCLEAR = {
         act=_("%(provider)s sees this. The next look is made by itself."),
     ),
 }
+STAYS_CONNECTED = _("The account stays connected with the kit in use. Only the new kit is not in use.")
+
+
+def register_renewal(cloud: str, failures: Mapping[str, FailureText], waits: Mapping[str, WaitText]) -> None:
+    """What happens to a kit that is tried beside the one in use, in the words of connecting: all but what it means for the account."""
+    told = {code: replace(text, means=STAYS_CONNECTED) for code, text in failures.items()}
+    register_failures(told, variant=f"{cloud}-renewal")
+    register_waits(waits, variant=f"{cloud}-renewal")
+
 
 register_failures(LOST | OFF | UNCLEAR)

@@ -11,7 +11,7 @@ from accounts.issuer.addresses import issuer_url
 from accounts.kits.base import Publication, Route
 from accounts.kits.manifest import KitResource
 from accounts.models import CloudAccount, Kit
-from accounts.states import KitState
+from accounts.states import TRUSTED_KIT_STATES
 from accounts.targets import target_of
 from portal.operations.catalogue import Text
 
@@ -67,9 +67,9 @@ def report_url(kit: Kit) -> str:
 
 
 def kit_of_report(token: str) -> Kit | None:
-    """The current kit whose address this is; None for any other."""
+    """The kit, current or being verified, whose address this is; None for any other."""
     try:
         pk = REPORT_SIGNER.unsign(token)
     except BadSignature:
         return None
-    return Kit.objects.select_related("account__organisation").filter(pk=pk, state=KitState.CURRENT).first()
+    return Kit.objects.select_related("account__organisation").filter(pk=pk, state__in=TRUSTED_KIT_STATES).first()

@@ -43,16 +43,21 @@ WATCHED_STATES = frozenset({_S.CONNECTED, _S.NEEDS_ATTENTION})
 
 
 class KitState(TextChoices):
+    # A newer kit that is being verified beside the current one. Both are trusted, until the one takes the other's place or is given up.
+    CANDIDATE = "candidate", pgettext_lazy("kit state", "Being verified")
     CURRENT = "current", pgettext_lazy("kit state", "Current")
     OUTDATED = "outdated", pgettext_lazy("kit state", "Replaced")
     EXPIRED = "expired", pgettext_lazy("kit state", "Expired")
 
 
 KIT_MOVES: dict[KitState, frozenset[KitState]] = {
+    KitState.CANDIDATE: frozenset({KitState.CURRENT, KitState.OUTDATED, KitState.EXPIRED}),
     KitState.CURRENT: frozenset({KitState.OUTDATED, KitState.EXPIRED}),
     KitState.OUTDATED: frozenset(),
     KitState.EXPIRED: frozenset({KitState.OUTDATED}),
 }
+# Tokens are made for these, and their issuer's address answers.
+TRUSTED_KIT_STATES = frozenset({KitState.CURRENT, KitState.CANDIDATE})
 
 
 class TrustVerdict(TextChoices):

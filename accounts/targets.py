@@ -1,10 +1,12 @@
 """From our rows to what a kit and an adapter speak of."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from accounts import kits
-from accounts.clouds.base import Target
+from accounts.clouds.base import PermissionProbe, Target
 from accounts.issuer.addresses import issuer_url
+from accounts.kits import history
 from accounts.models import CloudAccount, Kit
 
 
@@ -25,6 +27,14 @@ def target_of(account: CloudAccount, kit: Kit, *, was_trusted: bool = False) -> 
         reported=kit.reported,
     )
     return replace(target, audience=kits.load(account.cloud).audience(target))
+
+
+def probes_of(account: CloudAccount, kit: Kit, switches: Mapping[str, str] | None) -> Sequence[PermissionProbe]:
+    """Each permission that this kit was issued with, as a question: an older kit is not asked about what a newer one adds."""
+    target, shipped = target_of(account, kit), kits.load(account.cloud)
+    if kit.version != shipped.version and history.snapshot(account.cloud, kit.version):
+        return history.probes(account.cloud, target, switches)
+    return shipped.probes(target, switches)
 
 
 def cloud_names(cloud: str) -> dict[str, object]:

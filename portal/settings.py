@@ -226,6 +226,9 @@ KITS_URL = env.str("PORTAL_KITS_URL", default="").rstrip("/")
 TRUST_LOOK_EVERY = timedelta(minutes=env.float("PORTAL_TRUST_LOOK_MINUTES", default=60))
 TRUST_CONFIRM_AFTER = timedelta(minutes=env.float("PORTAL_TRUST_CONFIRM_MINUTES", default=5))
 
+# A kit that a newer one has followed is supported for this long.
+KIT_SUPPORT = timedelta(days=env.int("PORTAL_KIT_SUPPORT_DAYS", default=180))
+
 # --- Language and time -----------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"

@@ -12,7 +12,7 @@ from accounts.kits.base import Report
 from accounts.models import CloudAccount, Kit, Organisation, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
 from accounts.states import AccountState, KitState
-from accounts.transitions import move_account, retire_kits, subject_of
+from accounts.transitions import move_account, renewal_of, retire_kits, subject_of
 from portal.audit import Actor, record
 from portal.operations.actions import cancel_live, request_check
 from portal.operations.availability import NotAllowed, refuse_if, why_not_check
@@ -92,7 +92,8 @@ def issue_kit(account: CloudAccount, *, after_generation: int, by: User, identit
         if identity is not None and account.state == AccountState.DISCONNECTED:
             account.identity = dict(identity)
             account.save(update_fields=["identity"])
-        kit = _next_kit(account, by=by)
+        retire_kits(account)
+        kit = next_kit(account, by=by)
         details = {"generation": kit.generation, "kit_version": kit.version, "kit_hash": kit.content_hash}
         _account_waits(account, by=by, details=details)
         start(
@@ -108,24 +109,35 @@ def issue_kit(account: CloudAccount, *, after_generation: int, by: User, identit
 
 def report_kit(account: CloudAccount, *, report: Report, by: Actor) -> None:
     """The customer says what its kit made, or a colleague with a link does: looked at now. Raises NotAllowed."""
-    if account.state not in {AccountState.WAITING_FOR_KIT, AccountState.VERIFYING, AccountState.FAILED}:
+    kit = _awaited(account)
+    if kit is None:
         raise NotAllowed(_("This account is not waiting for a kit."))
-    _keep_report(account, report, by=by)
+    _keep_report(kit, report, by=by)
 
 
 def report_kit_itself(kit: Kit, *, report: Report) -> bool:
     """The kit's own last line says what it made. False when nobody waits for it any more, or it said so before."""
-    account = kit.account
-    if account.state not in {AccountState.WAITING_FOR_KIT, AccountState.FAILED} or kit.reported == _kept(report):
+    is_awaited = kit.state == KitState.CANDIDATE or kit.account.state in {AccountState.WAITING_FOR_KIT, AccountState.FAILED}
+    if not is_awaited or kit.reported == _kept(report):
         return False
-    _keep_report(account, report, by=Actor.system("kit"))
+    _keep_report(kit, report, by=Actor.system("kit"))
     return True
 
 
-def _keep_report(account: CloudAccount, report: Report, *, by: Actor) -> None:
+def _awaited(account: CloudAccount) -> Kit | None:
+    """The kit that somebody may be running at this moment: the one that is to replace another, or the first."""
+    candidate = account.kits.filter(state=KitState.CANDIDATE).first()
+    if candidate or account.state not in {AccountState.WAITING_FOR_KIT, AccountState.VERIFYING, AccountState.FAILED}:
+        return candidate
+    return account.kits.filter(state=KitState.CURRENT).first()
+
+
+def _keep_report(kit: Kit, report: Report, *, by: Actor) -> None:
     """What was said is kept with the kit, and looked at now."""
+    account = kit.account
+    subject = renewal_of(account) if kit.state == KitState.CANDIDATE else subject_of(account)
     with transaction.atomic():
-        account.kits.filter(state=KitState.CURRENT).update(reported=_kept(report))
+        Kit.objects.filter(pk=kit.pk).update(reported=_kept(report))
         record(
             organisation_id=account.organisation_id,
             action="cloud_account.kit_reported",
@@ -133,7 +145,7 @@ def _keep_report(account: CloudAccount, report: Report, *, by: Actor) -> None:
             subject=subject_of(account),
             details=dict(report.values),
         )
-        operation = Operation.objects.live().for_subject("cloud_account", account.pk).first()
+        operation = Operation.objects.live().for_subject(subject.kind, subject.id).first()
         if operation and not why_not_check(operation):
             request_check(operation)
 
@@ -172,8 +184,8 @@ def newest_generation(account: CloudAccount) -> int:
     return newest.generation if newest else 0
 
 
-def _next_kit(account: CloudAccount, *, by: User) -> Kit:
-    retire_kits(account)
+def next_kit(account: CloudAccount, *, by: User, state: KitState = KitState.CURRENT) -> Kit:
+    """The next generation, in the version that is shipped now."""
     shipped = kits.load(account.cloud)
     return Kit.objects.create(
         account=account,
@@ -181,6 +193,7 @@ def _next_kit(account: CloudAccount, *, by: User) -> Kit:
         version=shipped.version,
         content_hash=shipped.content_hash,
         region=account.home_region,
+        state=state,
         created_by=by,
         expires_at=timezone.now() + KIT_LIFETIME,
     )

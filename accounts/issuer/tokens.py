@@ -11,7 +11,7 @@ from accounts.clouds.base import TokenSource
 from accounts.issuer.addresses import issuer_url
 from accounts.issuer.keys import active_key, open_private_key
 from accounts.models import Kit
-from accounts.states import KitState
+from accounts.states import TRUSTED_KIT_STATES
 
 LIFETIME_S = 300
 # Clouds' clocks differ by some seconds: a token is valid from a little before it was made.
@@ -19,7 +19,7 @@ CLOCK_SKEW_S = 30
 
 
 class KitReplaced(Exception):
-    """The kit is no longer the current one: nothing signs for it any more."""
+    """The kit is neither the current one nor about to be: nothing signs for it any more."""
 
 
 def token_source(kit: Kit) -> TokenSource:
@@ -27,7 +27,7 @@ def token_source(kit: Kit) -> TokenSource:
     issuer = issuer_url(kit)
 
     def mint(*, subject: str, audience: str) -> str:
-        if not Kit.objects.filter(pk=kit.pk, state=KitState.CURRENT).exists():
+        if not Kit.objects.filter(pk=kit.pk, state__in=TRUSTED_KIT_STATES).exists():
             raise KitReplaced(kit.pk)
         return sign(issuer=issuer, subject=subject, audience=audience)
 

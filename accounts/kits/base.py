@@ -214,6 +214,10 @@ class CloudKit(Protocol):
         """What must stand in the customer's cloud, for the adapter of the same cloud and nobody else."""
         ...
 
+    def keeps(self, version: str) -> bool:
+        """Whether `shipped` can still tell what an account under this version must hold, also when it is an earlier one."""
+        ...
+
     def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> Sequence[PermissionProbe]:
         """Every permission of the manifest as a question that the cloud must answer with yes.
 

@@ -74,6 +74,8 @@ class CloudAccount(models.Model):
     last_contact_at = models.DateTimeField(null=True, blank=True)
     # Why connecting failed, or why a connected account needs attention.
     failure_code = models.CharField(max_length=60, blank=True, default="")
+    # The newest kit version that the customer has read about and does not want now; a newer one is offered again.
+    stays_on_kit_until = models.CharField(max_length=20, blank=True, default="")
     # What the customer has switched off on purpose: a flag on a connected account, never an outage.
     switched_off = models.CharField(_("disabled by the customer"), max_length=20, choices=SwitchedOff.choices, blank=True, default="")
 
@@ -165,6 +167,7 @@ class Kit(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["account", "generation"], name="kit_generation_once"),
             models.UniqueConstraint(fields=["account"], condition=models.Q(state="current"), name="kit_one_current"),
+            models.UniqueConstraint(fields=["account"], condition=models.Q(state="candidate"), name="kit_one_candidate"),
         ]
 
     def __str__(self) -> str:

@@ -22,7 +22,7 @@ from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
 from accounts.states import AccountState, KitState
 from accounts.steps.adapters import adapter_for
 from accounts.steps.trust_checks import keep_checks
-from accounts.targets import cloud_names, target_of
+from accounts.targets import cloud_names, probes_of, target_of
 from accounts.transitions import move_account, move_kit, retire_kits
 from portal.audit import Actor
 from portal.operations.catalogue import FailureText, failure_text
@@ -159,8 +159,9 @@ def check_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudA
 @on_account
 def check_permissions(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
     """Each permission of the manifest is held. What was found is kept per permission."""
-    results = adapter.check_permissions(kits.load(account.cloud).probes(target_of(account, kit), ctx.data.get("switches")))
-    keep_checks(account, TrustCheck.Kind.PERMISSION, ((r.permission, r.is_granted, r.detail) for r in results))
+    results = adapter.check_permissions(probes_of(account, kit, ctx.data.get("switches")))
+    if kit.state == KitState.CURRENT:  # what is found of a candidate counts once it has taken over
+        keep_checks(account, TrustCheck.Kind.PERMISSION, ((r.permission, r.is_granted, r.detail) for r in results))
     missing = [r.permission for r in results if not r.is_granted]
     ctx.log(f"{len(results) - len(missing)} of {len(results)} permissions held")
     if not missing:
@@ -185,13 +186,14 @@ def check_trust(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: Clou
 def check_refusals(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
     """Sign-ins that must fail do fail: the trust is not wider than promised."""
     results = adapter.check_refusals()
-    keep_checks(account, TrustCheck.Kind.REFUSAL, ((r.name, r.is_refused, r.evidence) for r in results))
+    if kit.state == KitState.CURRENT:
+        keep_checks(account, TrustCheck.Kind.REFUSAL, ((r.name, r.is_refused, r.evidence) for r in results))
     accepted = [r.name for r in results if not r.is_refused]
     for result in results:
         ctx.log(f"{result.name}: {'refused' if result.is_refused else 'ACCEPTED'} ({result.evidence})")
     if accepted:
         return Fail("trust_too_wide", params={"names": ", ".join(accepted)})
-    return Done({"refusals": len(results)})
+    return Done({"refusals": len(results), "refused": {result.name: result.evidence[:500] for result in results}})
 
 
 @on_account

@@ -9,6 +9,7 @@ A loss counts once a second look some minutes later finds it again, and so does 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +30,7 @@ from accounts.models.trust import REFUSALS_EVERY, spread
 from accounts.states import TRUST_VERDICTS, UNCONFIRMED, WATCHED_STATES, AccountState, KitState, Sight, TrustVerdict
 from accounts.steps.adapters import adapter_for
 from accounts.steps.trust_checks import keep_checks
-from accounts.targets import cloud_names, target_of
+from accounts.targets import cloud_names, probes_of, target_of
 from accounts.transitions import move_account, subject_of
 from portal.audit import Actor, record
 from portal.operations.catalogue import failure_text
@@ -136,16 +137,22 @@ def _ask(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> Look:
     except CloudError as error:
         if error.code != "changes_switched_off":
             raise
-        adapter.check_trust_unedited()
+        _compare(watch, kit, adapter)
         return Look(Sight.OFF, SwitchedOff.CHANGES, switches=report.switches)
-    permissions = adapter.check_permissions(kits.load(watch.account.cloud).probes(target, report.switches))
+    permissions = adapter.check_permissions(probes_of(watch.account, kit, report.switches))
     seen = Look(Sight.GOOD, switches=report.switches, permissions=permissions)
     if any(not result.is_granted for result in permissions):
         return replace(seen, **_missing(permissions))
-    adapter.check_trust_unedited()
+    _compare(watch, kit, adapter)
     if watch.refusals_at is None or watch.refusals_at <= timezone.now() - REFUSALS_EVERY or watch.code == "trust_too_wide":
         seen = replace(seen, refusals=adapter.check_refusals())
     return replace(seen, **_accepted(seen.refusals or ()))
+
+
+def _compare(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> None:
+    """The trust is as its own version shipped it, as far as that version is still known."""
+    if kits.load(watch.account.cloud).keeps(kit.version):
+        adapter.check_trust_unedited()
 
 
 def _missing(permissions: Sequence[PermissionResult]) -> dict[str, Any]:
@@ -263,7 +270,7 @@ def _carry_over(watch: TrustWatch) -> None:
     """The account's own state, flag, one event and the mails, where the verdict changes them."""
     account, verdict = watch.account, TrustVerdict(watch.verdict)
     if verdict == TrustVerdict.LOST and account.state == AccountState.CONNECTED:
-        details = {"reason": watch.code}
+        details = {"code": watch.reason, "params": _named(watch)}
         move_account(
             account, AccountState.NEEDS_ATTENTION, by=WATCHER, action="cloud_account.trust_lost", code=watch.reason, details=details
         )
@@ -274,19 +281,25 @@ def _carry_over(watch: TrustWatch) -> None:
         move_account(account, AccountState.CONNECTED, by=WATCHER, action="cloud_account.trust_restored")
         _tell(watch, "trust_restored")
     elif verdict == TrustVerdict.HOLDS and account.switched_off:
-        _flag(account, "", action="cloud_account.switched_on")
+        _flag(watch, "", action="cloud_account.switched_on")
     elif verdict == TrustVerdict.SWITCHED_OFF and account.state == AccountState.NEEDS_ATTENTION:
-        move_account(account, AccountState.CONNECTED, by=WATCHER, action="cloud_account.switched_off", details={"switch": watch.code})
+        details = {"code": watch.reason, "params": _named(watch)}
+        move_account(account, AccountState.CONNECTED, by=WATCHER, action="cloud_account.switched_off", details=details)
         CloudAccount.objects.filter(pk=account.pk).update(switched_off=watch.code)
     elif verdict == TrustVerdict.SWITCHED_OFF and account.switched_off != watch.code:
-        _flag(account, watch.code, action="cloud_account.switched_off")
+        _flag(watch, watch.code, action="cloud_account.switched_off", details={"code": watch.reason, "params": _named(watch)})
 
 
-def _flag(account: CloudAccount, code: str, *, action: str) -> None:
+def _flag(watch: TrustWatch, code: str, *, action: str, details: Mapping[str, object] = MappingProxyType({})) -> None:
+    account = watch.account
     CloudAccount.objects.filter(pk=account.pk).update(switched_off=code)
-    details = {"switch": code or account.switched_off}
     record(organisation_id=account.organisation_id, action=action, actor=WATCHER, subject=subject_of(account), details=details)
     account.switched_off = code
+
+
+def _named(watch: TrustWatch) -> dict[str, str]:
+    """What the sentence about the reason may name, as plain values."""
+    return {name: str(value) for name, value in {**cloud_names(watch.account.cloud), **watch.params}.items()}
 
 
 def _tell(watch: TrustWatch, template: str) -> None:

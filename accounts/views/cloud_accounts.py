@@ -15,9 +15,11 @@ from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.forms.connect import AccountFilterForm
 from accounts.kit_links import identity_answers, kit_links, named_resources
+from accounts.kit_offer import kit_offer
 from accounts.kits.base import search_permissions
 from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
-from accounts.states import AccountState, TrustVerdict
+from accounts.states import AccountState, KitState, TrustVerdict
+from accounts.transitions import renewal_of, subject_of
 from accounts.trust_panel import trust_panel
 
 PAGE_SIZE = 100
@@ -60,10 +62,11 @@ def _search(accounts: QuerySet[CloudAccount], words: str, state: str) -> QuerySe
 def account_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = find_account(request, pk)
     refusals = account.trust_checks.filter(kind=TrustCheck.Kind.REFUSAL)
-    operations = request.organisation.operations.for_subject("cloud_account", account.pk).newest_first()[:10]
+    about = [subject_of(account).kind, renewal_of(account).kind]
+    operations = request.organisation.operations.filter(subject_kind__in=about, subject_id=str(account.pk)).newest_first()[:10]
     held = account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)
     context = {"refusals": refusals, "operations": operations, "held": sum(check.is_ok for check in held), "wanted": len(held)}
-    context["trust"] = trust_panel(account, can_act=False)
+    context |= {"trust": trust_panel(account, can_act=False), "offer": kit_offer(account)}
     return account_tab(request, account, "account_detail", **context)
 
 
@@ -95,7 +98,9 @@ def account_kit(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     links = kit_links(issued[0]) if issued else None
     resources = named_resources(account, issued[0].generation if issued else 1)
     documents = kits.load(account.cloud).documents
-    return account_tab(request, account, "account_kit", issued=issued, links=links, resources=resources, documents=documents)
+    return account_tab(
+        request, account, "account_kit", offer=kit_offer(account), issued=issued, links=links, resources=resources, documents=documents
+    )
 
 
 @gate
@@ -122,7 +127,7 @@ def account_activity(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
 def account_record(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """The connection as a file to keep: who, what, when, what was proven. Times are UTC."""
     account = find_account(request, pk)
-    kit = account.kits.first()
+    kit = account.kits.filter(state=KitState.CURRENT).first() or account.kits.first()
     record = {
         "record": "cloud account connection",
         "organisation": request.organisation.name,

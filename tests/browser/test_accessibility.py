@@ -21,7 +21,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.actions.connect import issue_kit, stop_connecting
-from accounts.models import CloudAccount, Organisation, User
+from accounts.actions.renewal import start_renewal
+from accounts.models import CloudAccount, Kit, Organisation, User
 from portal import views
 from portal.operations.driver import advance
 from portal.operations.models import Operation, Step
@@ -38,6 +39,7 @@ from tests.factories import (
     make_lost_account,
     make_prepared_account,
     make_step_link,
+    make_watched_account,
 )
 from tests.guards.url_tree import all_urls
 
@@ -99,6 +101,9 @@ OWNER = {
     "accounts:account_permissions": of("accounts:account_permissions", "succeeded"),
     "accounts:account_kit": of("accounts:account_kit", "succeeded"),
     "accounts:account_activity": of("accounts:account_activity", "succeeded"),
+    "accounts:account_kit_update": of("accounts:account_kit_update", "outdated", "lost", "waiting"),
+    "accounts:account_kit_run": of("accounts:account_kit_run", "renewing"),
+    "accounts:account_kit_waiting": of("accounts:account_kit_waiting", "renewing"),
     "accounts:account_rename": of("accounts:account_rename", "succeeded"),
     "accounts:account_disconnect": of("accounts:account_disconnect", "succeeded", "waiting"),
     "accounts:account_reconnect": of("accounts:account_reconnect", "disconnected", "succeeded"),
@@ -155,9 +160,10 @@ NO_PAGE = {
     "accounts:connect_waiting_status": "a fragment", "accounts:account_trust_status": "a fragment",
     "accounts:account_environment_status": "a fragment", "accounts:account_environment_check": "POST",
     "accounts:account_environment_export": "a file",
-    "accounts:account_trust_check": "POST", "accounts:operation_progress": "a fragment of the page",
     "accounts:connect_send_status": "a fragment", "accounts:connect_send_withdraw": "POST", "accounts:step_link_file": "a file",
     "accounts:step_link_status": "a fragment", "accounts:step_link_report": "POST",
+    "accounts:account_trust_check": "POST", "accounts:account_kit_stay": "POST", "accounts:account_kit_report": "POST",
+    "accounts:account_kit_stop": "POST", "accounts:operation_progress": "a fragment of the page",
     "accounts:connect_report": "POST", "accounts:kit_report": "POST", "accounts:connect_run_again": "POST",
     "accounts:operation_retry": "POST",
     "accounts:operation_check": "POST", "accounts:activity_verify": "POST; its answer is on the page",
@@ -201,6 +207,9 @@ def world(portal, sandbox):
     advance(found.succeeded_work)
     found.environment = reverse("accounts:account_environment", args=["acme", account.pk]) + "?region=us-west-2"
     _look_around(account, "us-west-2", by=owner)
+    found.outdated, found.renewing = make_watched_account(organisation=acme).pk, make_watched_account(organisation=acme).pk
+    Kit.objects.filter(account=found.outdated).update(version="1.2.0")
+    start_renewal(CloudAccount.objects.get(pk=found.renewing), after_generation=1, by=owner)
     found.disconnected = make_cloud_account(organisation=acme, state="disconnected", connected_at=timezone.now()).pk
     for name, state in (("open", "waiting"), ("seen", "succeeded")):
         kit = CloudAccount.objects.get(pk=getattr(found, state)).kits.get()

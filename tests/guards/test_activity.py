@@ -38,6 +38,7 @@ from tests.guards.url_tree import (
 )
 
 Make = Callable[[Organisation, User], Any]
+REPORT = {"evidence": "arn:aws:cloudformation:us-east-1:111122223333:stack/byoc/3f9a1c2e-0000-4000-8000-000000000000"}
 PASSPHRASE = "another-long-pass-phrase"
 
 
@@ -47,6 +48,12 @@ def make_draft(step: str) -> Make:
 
 def make_connected_account(organisation: Organisation, by: User) -> Any:
     return make_watched_account(organisation=organisation, created_by=by, name="Main")
+
+
+def make_renewing_account(organisation: Organisation, by: User) -> Any:
+    account = make_connected_account(organisation, by)
+    make_kit(account=account, generation=2, state=KitState.CANDIDATE)
+    return account
 
 
 def make_disconnected_account(organisation: Organisation, by: User) -> Any:
@@ -83,6 +90,10 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "accounts:connect_run_again": (make_waiting_account, {"generation": "1"}, "cloud_account.kit_issued"),
     "accounts:connect_stop": (make_waiting_account, {}, "cloud_account.connecting_stopped"),
     "accounts:connect_discard": (make_draft("place"), {}, "cloud_account.draft_discarded"),
+    "accounts:account_kit_update": (make_connected_account, {"generation": "1"}, "cloud_account.renewal_started"),
+    "accounts:account_kit_stay": (make_connected_account, {}, "cloud_account.stayed_on_kit"),
+    "accounts:account_kit_report": (make_renewing_account, REPORT, "cloud_account.kit_reported"),
+    "accounts:account_kit_stop": (make_renewing_account, {}, "cloud_account.renewal_stopped"),
     "accounts:account_rename": (MAKERS["account"], {"name": "Renamed"}, "cloud_account.renamed"),
     "accounts:account_disconnect": (
         lambda o, by: make_watched_account(organisation=o, name="Main"),

@@ -250,6 +250,9 @@ class AwsKit:
 
     # --- for the adapter ---
 
+    def keeps(self, version: str) -> bool:
+        return version == self.version or (template.HISTORY_PATH / f"{version}.kit.yaml").exists()
+
     def shipped(self, target: Target) -> ShippedKit:
         """What must stand in the customer's account, document by document."""
         parameters = self.parameters_of(target)
@@ -259,6 +262,7 @@ class AwsKit:
                 account_id=target.external_id,
                 region=target.region,
                 stack=self.stack_name(target.suffix),
+                version="" if target.kit_version in {"", self.version} else target.kit_version,
             )
             for switch in ("yes", "no")
         }
@@ -270,7 +274,11 @@ class AwsKit:
             provider=f"{iam}:oidc-provider/{target.issuer.removeprefix('https://')}",
             provider_url=target.issuer,
             audiences=(AUDIENCE,),
-            roles={name: _shipped_role(on.properties(logical_id), off.properties(logical_id)) for name, logical_id in _ROLES.items()},
+            roles={
+                name: _shipped_role(on.properties(logical_id), off.properties(logical_id))
+                for name, logical_id in _ROLES.items()
+                if on.has(logical_id)
+            },
             limits={f"{iam}:policy/{policy['ManagedPolicyName']}": policy["PolicyDocument"] for policy in limits},
             probes=[probe for probe in self.probes(target) if probe.role == Role.OPERATOR],
         )

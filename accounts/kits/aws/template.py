@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 TEMPLATE_PATH = Path(__file__).with_name("template.yaml")
+HISTORY_PATH = Path(__file__).with_name("history")
 
 
 class _Loader(yaml.SafeLoader):
@@ -33,8 +34,10 @@ _Loader.add_multi_constructor("!", _function)
 
 
 @cache
-def text() -> str:
-    return TEMPLATE_PATH.read_text(encoding="utf-8")
+def text(version: str = "") -> str:
+    """The template that is shipped now, or that of an earlier version. Raises FileNotFoundError for one that nobody kept."""
+    path = HISTORY_PATH / f"{version}.kit.yaml" if version else TEMPLATE_PATH
+    return path.read_text(encoding="utf-8")
 
 
 @cache
@@ -44,9 +47,9 @@ def sha256() -> str:
 
 
 @cache
-def parsed() -> dict[str, Any]:
+def parsed(version: str = "") -> dict[str, Any]:
     """The template with every function in its long form. Shared: do not change it."""
-    return yaml.load(text(), Loader=_Loader)  # type: ignore[no-any-return]  # noqa: S506 - a SafeLoader subclass, our own file
+    return yaml.load(text(version), Loader=_Loader)  # type: ignore[no-any-return]  # noqa: S506 - a SafeLoader subclass, our own file
 
 
 @cache
@@ -57,8 +60,10 @@ def version() -> str:
 class Rendered:
     """The template with one account's parameters put in: what CloudFormation hands to IAM."""
 
-    def __init__(self, parameters: Mapping[str, str], *, account_id: str, region: str, stack: str, partition: str = "aws") -> None:
-        template = parsed()
+    def __init__(
+        self, parameters: Mapping[str, str], *, account_id: str, region: str, stack: str, partition: str = "aws", version: str = ""
+    ) -> None:
+        template = parsed(version)
         defaults = {name: str(spec["Default"]) for name, spec in template["Parameters"].items() if "Default" in spec}
         self._values: dict[str, str] = {
             **defaults,
@@ -78,6 +83,9 @@ class Rendered:
         if isinstance(trust, str):
             properties["AssumeRolePolicyDocument"] = json.loads(trust)
         return properties
+
+    def has(self, logical_id: str) -> bool:
+        return logical_id in self._template["Resources"]
 
     def logical_ids(self, resource_type: str) -> list[str]:
         return [name for name, spec in self._template["Resources"].items() if spec["Type"] == resource_type]

@@ -207,6 +207,9 @@ class AzureKit:
             roles={source.role: _shipped_role(source, names) for source in template.ROLES},
         )
 
+    def keeps(self, version: str) -> bool:
+        return version == self.version
+
     def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
         is_support_off = (switches or {}).get("AllowSupport") == "no"
         names = _names(target)

@@ -200,6 +200,9 @@ class GcpKit:
             prefix=_prefix(target),
         )
 
+    def keeps(self, version: str) -> bool:
+        return version == self.version
+
     def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
         """Every permission of the manifest as a question that the cloud must answer with yes."""
         is_support_off = (switches or {}).get("AllowSupport") == "no"

@@ -1,0 +1,172 @@
+"""Steps of renewing a kit: those of connecting, on a candidate beside the kit in use, and one that puts it in its place.
+
+run_kit -> check_kit -> check_permissions -> check_trust -> check_refusals -> take_over
+
+The account stays connected meanwhile, with the kit that it has. Only `take_over` changes anything, in one transaction.
+"""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts.availability import why_not_retry_renewing
+from accounts.clouds.base import CloudAdapter
+from accounts.mail import absolute_url, queue_mail
+from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
+from accounts.states import WATCHED_STATES, AccountState, KitState
+from accounts.steps.connect import (
+    WORKER,
+    account_url,
+    check_kit,
+    check_permissions,
+    check_refusals,
+    check_trust,
+    names,
+    on_account,
+    run_kit,
+)
+from accounts.steps.trust_checks import keep_checks
+from accounts.targets import probes_of
+from accounts.transitions import move_account, move_kit, subject_of
+from portal.audit import record
+from portal.operations.catalogue import failure_text
+from portal.operations.engine import StepContext
+from portal.operations.models import Operation
+from portal.operations.names import named
+from portal.operations.outcomes import Done, Fail, Outcome
+from portal.operations.registry import Kind, StepSpec, register
+from portal.operations.states import Party
+
+RENEWED = "cloud_account.kit_renewed"
+
+
+@on_account
+def take_over(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
+    """The new kit is the current one and the old one's trust ends: both at once. The trust is proven once more, just now."""
+    adapter.probe_trust()
+    adapter.check_trust_unedited()
+    return Done() if _take_over(ctx, account, kit) else Fail("kit_replaced")
+
+
+def _take_over(ctx: StepContext, account: CloudAccount, kit: Kit) -> bool:
+    """The change, unless an earlier run of the step has made it. False: somebody has given this kit up, or disconnected the account."""
+    with transaction.atomic():
+        account = CloudAccount.objects.select_for_update().get(pk=account.pk)
+        kit = account.kits.get(pk=kit.pk)
+        if kit.state == KitState.CURRENT:
+            return True
+        if kit.state != KitState.CANDIDATE or account.state not in WATCHED_STATES:
+            return False
+        old = account.kits.filter(state=KitState.CURRENT).first()
+        if old is not None:
+            move_kit(old, KitState.OUTDATED)
+        move_kit(kit, KitState.CURRENT)
+        _keep_what_was_found(ctx, account, kit)
+        TrustWatch.objects.start(account)
+        _mark(account, old, kit)
+    return True
+
+
+def _keep_what_was_found(ctx: StepContext, account: CloudAccount, kit: Kit) -> None:
+    """Every permission was held and every wrong sign-in refused, or the steps before would have failed."""
+    held = dict.fromkeys(probe.key for probe in probes_of(account, kit, ctx.data.get("switches")))
+    keep_checks(account, TrustCheck.Kind.PERMISSION, ((key, True, "") for key in held))
+    keep_checks(account, TrustCheck.Kind.REFUSAL, ((name, True, evidence) for name, evidence in ctx.data["refused"].items()))
+
+
+def _mark(account: CloudAccount, old: Kit | None, kit: Kit) -> None:
+    """The account's own state and flag, and the one event of the change."""
+    details = {"kit_version": [old.version if old else "", kit.version], "generation": [old.generation if old else 0, kit.generation]}
+    if account.state == AccountState.NEEDS_ATTENTION:
+        move_account(account, AccountState.CONNECTED, by=WORKER, action=RENEWED, details=details)
+    else:
+        record(organisation_id=account.organisation_id, action=RENEWED, actor=WORKER, subject=subject_of(account), details=details)
+    CloudAccount.objects.filter(pk=account.pk).update(switched_off="", stays_on_kit_until="")
+
+
+# --- Endings ---------------------------------------------------------------------------------------------------------
+
+
+def _failed(operation: Operation) -> None:
+    account = CloudAccount.objects.select_for_update().get(pk=operation.subject_id)
+    if operation.failure_code == "kit_expired":
+        for kit in account.kits.filter(state=KitState.CANDIDATE):
+            move_kit(kit, KitState.EXPIRED)
+    _tell(account, operation, "renewal_failed")
+
+
+def _succeeded(operation: Operation) -> None:
+    _tell(CloudAccount.objects.select_related("organisation").get(pk=operation.subject_id), operation, "kit_renewed")
+
+
+def _cancelled(operation: Operation) -> None:
+    account = CloudAccount.objects.select_for_update().get(pk=operation.subject_id)
+    for kit in account.kits.filter(state=KitState.CANDIDATE):
+        move_kit(kit, KitState.OUTDATED)
+
+
+def _retried(operation: Operation) -> None:
+    """What was said about where the kit stands has been answered; the next look is at the cloud itself."""
+    for kit in Kit.objects.filter(pk=operation.data["kit"], state=KitState.CANDIDATE):
+        kit.reported = {**kit.reported, "external_id": "", "region": ""}
+        kit.save(update_fields=["reported"])
+
+
+def _tell(account: CloudAccount, operation: Operation, template: str) -> None:
+    """Mail to the one who asked and to the operational contacts, once each, written in the transaction of the ending."""
+    contacts = account.organisation.contacts.operational().confirmed().values_list("email", flat=True)
+    asked_by = [operation.requested_by.email] if operation.requested_by else []
+    context = {
+        "account": account,
+        "kit": account.kits.get(pk=operation.data["kit"]),
+        "reference": operation.reference,
+        "url": absolute_url("accounts:account_kit_waiting", account.organisation.slug, account.pk),
+        "failure": failure_text(operation.failure_code, named(operation, operation.failure_params)) if operation.failure_code else None,
+    }
+    for address in sorted({address.lower() for address in [*contacts, *asked_by]}):
+        queue_mail(to=address, template=template, context=context)
+
+
+def renewal_names(operation: Operation) -> dict[str, object]:
+    """As of connecting, in the wording of a kit that is tried beside one that goes on working."""
+    known = names(operation)
+    return {**known, "variant": f"{known['variant']}-renewal"}
+
+
+def your_part_url(operation: Operation) -> str:
+    return reverse("accounts:account_kit_run", args=[operation.organisation.slug, operation.subject_id])
+
+
+register(
+    Kind(
+        name="renew_kit",
+        title=_("Renew the kit"),
+        steps=(
+            StepSpec("run_kit", _("You run the new kit"), run_kit, actor=Party.YOU, budget=timedelta(days=8), patience=timedelta(days=8)),
+            StepSpec(
+                "check_kit",
+                _("The cloud finishes the kit"),
+                check_kit,
+                actor=Party.CLOUD,
+                budget=timedelta(minutes=20),
+                late_code="kit_not_finished",
+            ),
+            StepSpec("check_permissions", _("Each permission is held"), check_permissions, retry_from="check_kit"),
+            StepSpec("check_trust", _("Trust is as shipped"), check_trust, retry_from="check_kit"),
+            StepSpec("check_refusals", _("Wrong sign-ins are refused"), check_refusals, retry_from="check_kit"),
+            StepSpec("take_over", _("The new kit takes over"), take_over, retry_from="check_kit"),
+        ),
+        on_failed=_failed,
+        on_succeeded=_succeeded,
+        on_cancelled=_cancelled,
+        on_retried=_retried,
+        why_not_retry=why_not_retry_renewing,
+        subject_url=account_url,
+        your_part_url=your_part_url,
+        names=renewal_names,
+        retry_note=_("The new kit is kept, and so is the one in use. Every check is made again."),
+        cancel_note=_("The new kit's trust ends at once. The account stays connected with the kit in use."),
+    )
+)

@@ -1,0 +1,132 @@
+"""Renewing the kit of a connected account: what would change, consent, running the new kit, watching it take over.
+
+Offer -> Run -> Waiting. The kit in use goes on working until the new one has taken over.
+"""
+
+import uuid
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import kits
+from accounts.access import OrganisationRequest, Permission, requires
+from accounts.actions.connect import newest_generation, report_kit
+from accounts.actions.renewal import start_renewal, stay_on_kit, stop_renewal
+from accounts.availability import why_not_renew
+from accounts.forms.connect import ReportForm
+from accounts.kit_links import kit_links
+from accounts.kit_offer import KitOffer, kit_offer
+from accounts.models import CloudAccount
+from accounts.states import KitState
+from accounts.transitions import renewal_of
+from accounts.views.account_acts import refused
+from accounts.views.cloud_accounts import account_crumbs, find_account
+from accounts.views.connect import ROUTE_COOKIE, route_tabs, shown_generation
+from portal.audit import Actor
+from portal.operations.availability import NotAllowed
+from portal.operations.models import Operation
+
+gate = requires(Permission.CONNECT_ACCOUNTS)
+
+
+@gate
+@require_http_methods(["GET", "HEAD", "POST"])
+def account_kit_update(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """What the new kit changes, and consent to it. For a trust that was lost: the same version again."""
+    account = find_account(request, pk)
+    if request.method == "POST":
+        try:
+            start_renewal(account, after_generation=shown_generation(request), by=request.user)
+        except NotAllowed as reason:
+            return refused(request, account, reason)
+        return redirect(page_url(account, "run"))
+    context = {"offer": kit_offer(account), "reason": why_not_renew(account), "generation": newest_generation(account)}
+    return _page(request, account, "kit_update", **context)
+
+
+@gate
+@require_POST
+def account_kit_stay(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = find_account(request, pk)
+    try:
+        stay_on_kit(account, version=kits.load(account.cloud).version, by=request.user)
+    except NotAllowed as reason:
+        return refused(request, account, reason)
+    return redirect(account)
+
+
+@gate
+@require_GET
+def account_kit_run(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = find_account(request, pk)
+    kit = account.kits.select_related("account").filter(state=KitState.CANDIDATE).first()
+    if kit is None:
+        return redirect(page_url(account, "waiting" if _operation(account) else "update"))
+    links = kit_links(kit)
+    asked = request.GET.get("via") or request.COOKIES.get(ROUTE_COOKIE, "")
+    route = links.routes.get(asked) or next(iter(links.routes.values()))
+    documents = kits.load(account.cloud).documents
+    tabs = route_tabs(links.routes, route)
+    return _page(request, account, "kit_run", kit=kit, links=links, route=route, routes=tabs, documents=documents)
+
+
+@gate
+@require_GET
+def account_kit_waiting(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = find_account(request, pk)
+    if _operation(account) is None:
+        return redirect(page_url(account, "update"))
+    return _waiting(request, account, ReportForm(account=account))
+
+
+@gate
+@require_POST
+def account_kit_report(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = find_account(request, pk)
+    form = ReportForm(request.POST, account=account)
+    if not form.is_valid():
+        return _waiting(request, account, form)
+    try:
+        report_kit(account, report=form.cleaned_data["evidence"], by=Actor.user(request.user))
+    except NotAllowed as reason:
+        return refused(request, account, reason)
+    return redirect(page_url(account, "waiting"))
+
+
+@gate
+@require_POST
+def account_kit_stop(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """Give the new kit up; the one in use was never touched, so nobody is asked twice."""
+    account = find_account(request, pk)
+    stop_renewal(account, by=request.user)
+    return redirect(account)
+
+
+def page_url(account: CloudAccount, page: str) -> str:
+    return reverse(f"accounts:account_kit_{page}", args=[account.organisation.slug, account.pk])
+
+
+def _operation(account: CloudAccount) -> Operation | None:
+    subject = renewal_of(account)
+    return account.organisation.operations.for_subject(subject.kind, subject.id).newest_first().first()
+
+
+def _waiting(request: OrganisationRequest, account: CloudAccount, form: ReportForm) -> HttpResponse:
+    operation = _operation(account)
+    replaced = account.kits.select_related("account").filter(state=KitState.OUTDATED).first()
+    context: dict[str, Any] = {"operation": operation, "report": form, "offer": kit_offer(account)}
+    context["generation"] = newest_generation(account)
+    is_over = operation is not None and operation.state == "succeeded"
+    context["removal_command"] = kit_links(replaced).removal_command if replaced and is_over else ""
+    return _page(request, account, "kit_waiting", **context)
+
+
+def _page(request: OrganisationRequest, account: CloudAccount, name: str, **context: Any) -> HttpResponse:
+    offer: KitOffer | None = context.get("offer") or kit_offer(account)
+    title = _("Restore the trust") if offer and offer.restores else _("Update the kit")
+    context |= {"account": account, "words": kits.load(account.cloud).words, "title": title, "crumbs": account_crumbs(account, title)}
+    return render(request, f"accounts/{name}.html", context)
