@@ -118,6 +118,11 @@ FAILURES = {
         means=_("The account is not connected. The trust is wider than promised, so it is not used."),
         act=_("Remove what the kit made in %(cloud)s and press Run again."),
     ),
+    "too_much_granted": FailureText(
+        happened=_("%(cloud)s allows what the kit promises never to do: %(permissions)s."),
+        means=_("The account is not connected. More could be done there than you have reviewed, so it is not used."),
+        act=_("Take away what was given to the kit's identities from outside the kit, then press Retry this step."),
+    ),
     "permission_missing": FailureText(
         happened=_("%(count)s permissions of the kit are missing, among them %(permissions)s."),
         means=NOT_CONNECTED,

@@ -127,6 +127,11 @@ LOST = {
         means=STOPPED,
         act=UNDO_OR_RENEW,
     ),
+    "lost_too_much_granted": FailureText(
+        happened=_("%(cloud)s allows what the kit promises never to do: %(permissions)s."),
+        means=_("What runs there keeps running. More could be done than you have reviewed, so nothing new is started there."),
+        act=_("Take away what was given to the kit's identities from outside the kit, then press Check now."),
+    ),
     "lost_trust_too_wide": FailureText(
         happened=_("A sign-in that must be refused was accepted: %(names)s."),
         means=_("What runs there keeps running. The trust is wider than promised, so nothing new is started there."),

@@ -14,7 +14,7 @@ from portal.redaction import REMOVED, without_secrets
 # Our own addresses that open something for whoever has them; also inside `?next=`, where the slashes are encoded, perhaps twice.
 SLASH = r"(?:/|%(?:25)*2F)"
 LINKS = re.compile(
-    rf"({SLASH}(?:invitations|handover|contacts{SLASH}confirm|confirm-email|reset{SLASH}key){SLASH})"
+    rf"({SLASH}(?:invitations|handover|kits{SLASH}report|contacts{SLASH}confirm|confirm-email|reset{SLASH}key){SLASH})"
     # An invitation's id is no secret, and `new` is a page.
     rf"(?!new\b|[0-9a-f]{{8}}-(?:[0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}\b)(?:(?!{SLASH})[^\s?#&\"'<>\\])+",
     re.IGNORECASE,

@@ -11,7 +11,7 @@ from accounts.availability import why_not_as_staff, why_not_discard, why_not_edi
 from accounts.kits.base import Report
 from accounts.models import CloudAccount, Kit, Organisation, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
-from accounts.states import AccountState, KitState
+from accounts.states import TRUSTED_KIT_STATES, AccountState, KitState
 from accounts.transitions import move_account, renewal_of, retire_kits, subject_of
 from portal.audit import Actor, record
 from portal.operations.actions import cancel_live, request_check
@@ -20,6 +20,7 @@ from portal.operations.engine import start
 from portal.operations.models import Operation
 
 CONNECT = "connect_cloud_account"
+REPORTED_CHARACTERS = 300
 
 
 class DuplicateAccount(Exception):
@@ -112,15 +113,19 @@ def report_kit(account: CloudAccount, *, report: Report, by: Actor) -> None:
     kit = _awaited(account)
     if kit is None:
         raise NotAllowed(_("This account is not waiting for a kit."))
-    _keep_report(kit, report, by=by)
+    _keep_report(kit, {**report.values, "external_id": report.external_id, "region": report.region}, by=by)
 
 
 def report_kit_itself(kit: Kit, *, report: Report) -> bool:
-    """The kit's own last line says what it made. False when nobody waits for it any more, or it said so before."""
+    """The kit's own last line says what it made. False when nobody waits for it any more, or it said so before.
+
+    Where it says it stands is not kept: anybody who has seen its command can send this, and a person's attempt must not end by it.
+    """
     is_awaited = kit.state == KitState.CANDIDATE or kit.account.state in {AccountState.WAITING_FOR_KIT, AccountState.FAILED}
-    if not is_awaited or kit.reported == _kept(report):
+    said = dict(report.values)
+    if not is_awaited or kit.reported == _plain(said):
         return False
-    _keep_report(kit, report, by=Actor.system("kit"))
+    _keep_report(kit, said, by=Actor.system("kit"))
     return True
 
 
@@ -132,26 +137,28 @@ def _awaited(account: CloudAccount) -> Kit | None:
     return account.kits.filter(state=KitState.CURRENT).first()
 
 
-def _keep_report(kit: Kit, report: Report, *, by: Actor) -> None:
+def _keep_report(kit: Kit, said: Mapping[str, str], *, by: Actor) -> None:
     """What was said is kept with the kit, and looked at now."""
-    account = kit.account
+    account, reported = kit.account, _plain(said)
     subject = renewal_of(account) if kit.state == KitState.CANDIDATE else subject_of(account)
     with transaction.atomic():
-        Kit.objects.filter(pk=kit.pk).update(reported=_kept(report))
+        if not Kit.objects.filter(pk=kit.pk, state__in=sorted(TRUSTED_KIT_STATES)).update(reported=reported):
+            return
         record(
             organisation_id=account.organisation_id,
             action="cloud_account.kit_reported",
             actor=by,
             subject=subject_of(account),
-            details=dict(report.values),
+            details=reported,
         )
         operation = Operation.objects.live().for_subject(subject.kind, subject.id).first()
         if operation and not why_not_check(operation):
             request_check(operation)
 
 
-def _kept(report: Report) -> dict[str, str]:
-    return {**report.values, "external_id": report.external_id, "region": report.region}
+def _plain(said: Mapping[str, str]) -> dict[str, str]:
+    """As the database can hold it: no NUL, no half characters, no more than a line."""
+    return {key: text.replace("\0", "").encode(errors="ignore").decode()[:REPORTED_CHARACTERS] for key, text in said.items()}
 
 
 def stop_connecting(account: CloudAccount, *, by: User) -> None:

@@ -21,6 +21,7 @@ from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
 from accounts.states import AccountState, KitState
 from accounts.steps.adapters import adapter_for
+from accounts.steps.promises import require_promises
 from accounts.steps.trust_checks import keep_checks
 from accounts.targets import cloud_names, probes_of, target_of
 from accounts.transitions import move_account, move_kit, retire_kits
@@ -177,9 +178,9 @@ def check_permissions(ctx: StepContext, account: CloudAccount, kit: Kit, adapter
 
 @on_account
 def check_trust(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> Outcome:
-    """The trust stands as shipped: provider, trust policies and boundaries unedited."""
+    """The trust stands as shipped: provider, trust policies and boundaries unedited, and nothing promised against is granted."""
     adapter.check_trust_unedited()
-    return Done()
+    return Done({"promises": require_promises(account, kit, adapter)})
 
 
 @on_account

@@ -29,6 +29,7 @@ from accounts.models.cloud_accounts import SwitchedOff
 from accounts.models.trust import REFUSALS_EVERY, spread
 from accounts.states import TRUST_VERDICTS, UNCONFIRMED, WATCHED_STATES, AccountState, KitState, Sight, TrustVerdict
 from accounts.steps.adapters import adapter_for
+from accounts.steps.promises import require_promises
 from accounts.steps.trust_checks import keep_checks
 from accounts.targets import cloud_names, probes_of, target_of
 from accounts.transitions import move_account, subject_of
@@ -55,9 +56,11 @@ LOSSES = frozenset({
     "access_denied", "account_deleted", "account_disabled", "account_recreated", "api_disabled", "boundary_removed", "conditional_access",
     "denied_by_organisation", "key_found", "kit_deleting", "kit_failed", "kit_generation_wrong", "kit_not_found", "kit_not_finished",
     "kit_of_another_account", "kit_version_wrong", "perimeter_denied", "permission_missing", "policy_edited", "provider_deleted",
-    "provider_not_registered", "region_disabled", "role_deleted", "token_refused", "trust_policy_edited", "trust_refused",
-    "trust_too_wide", "wrong_account", "wrong_region", "wrong_tenant",
+    "provider_not_registered", "region_disabled", "role_deleted", "token_refused", "too_much_granted", "trust_policy_edited",
+    "trust_refused", "trust_too_wide", "wrong_account", "wrong_region", "wrong_tenant",
 })  # fmt: skip
+# What only the slower part of a look finds: looked for at every look while it is so.
+TOO_WIDE = frozenset({"too_much_granted", "trust_too_wide"})
 # What follows from deleting the kit: explained once the deletion was seen.
 AFTER_DELETION = frozenset({"kit_deleting", "kit_not_found", "provider_deleted", "role_deleted", "trust_refused", "access_denied"})
 
@@ -144,7 +147,8 @@ def _ask(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> Look:
     if any(not result.is_granted for result in permissions):
         return replace(seen, **_missing(permissions))
     _compare(watch, kit, adapter)
-    if watch.refusals_at is None or watch.refusals_at <= timezone.now() - REFUSALS_EVERY or watch.code == "trust_too_wide":
+    if watch.refusals_at is None or watch.refusals_at <= timezone.now() - REFUSALS_EVERY or watch.code in TOO_WIDE:
+        require_promises(watch.account, kit, adapter)
         seen = replace(seen, refusals=adapter.check_refusals())
     return replace(seen, **_accepted(seen.refusals or ()))
 

@@ -1,5 +1,6 @@
 """Where an issued kit says that it has run. Said by anybody who holds the kit's command, so it is a hint and nothing more."""
 
+from allauth.core.internal.ratelimit import consume
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -11,6 +12,8 @@ from accounts.actions.connect import report_kit_itself
 from accounts.kit_links import kit_of_report
 
 REPORT_BYTES = 4000
+# By kit: a script sends one, a person who runs it again a few. What floods fills a log that nobody can empty.
+LIMITS = {"kit_report": "20/h/key"}
 
 
 @csrf_exempt  # the kit's own last line in a shell of the customer's; there is no session to misuse
@@ -21,6 +24,8 @@ def kit_report(request: HttpRequest, token: str) -> HttpResponse:
     kit = kit_of_report(token)
     if kit is None:
         return _told(404, _("No current kit reports here. It was replaced, or the address was cut off."))
+    if not consume(request, app="accounts", action="kit_report", config=LIMITS, key=str(kit.pk)):
+        return _told(429, _("This kit has reported often. Paste its last lines into the portal instead, or wait an hour."))
     report = kits.load(kit.account.cloud).read_report(request.body.decode(errors="replace")[:REPORT_BYTES])
     if report is None:
         return _told(400, _("This is not what a kit reports. Nothing was kept. Paste the kit's last lines into the portal instead."))

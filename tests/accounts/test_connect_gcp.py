@@ -134,3 +134,16 @@ def test_connect_gcp_key_of_the_operator_fails_in_words_of_this_cloud(account, s
     assert failed.failure_params["account"] == email
     told = failure_text("key_found", named(failed, failed.failure_params))
     assert told.happened == f"Somebody made a key for a service account of the kit: {email}."
+
+
+def test_connect_gcp_role_given_above_the_project_is_found_by_asking_google(account, sandbox):
+    """No policy of the project shows it; only Google's answer does."""
+    Shell(sandbox.console_port).run(shell_command(account))
+    member = f"serviceAccount:byoc-{account.kits.get().suffix}-operator@{PROJECT}.iam.gserviceaccount.com"
+    sandbox.control("POST", "gcp/grants", {"project": PROJECT, "role": "roles/editor", "member": member, "above": True})
+
+    failed = look()
+
+    assert (failed.state, failed.failure_code) == (OperationState.FAILED, "too_much_granted")
+    told = failure_text("too_much_granted", named(failed, failed.failure_params))
+    assert told.happened.startswith("Google Cloud allows what the kit promises never to do: operator/")

@@ -5,8 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.actions.connect import issue_kit
+from accounts.actions.connect import issue_kit, report_kit_itself
 from accounts.kit_links import report_url
+from accounts.kits.base import Report
+from accounts.models import Kit
 from accounts.states import AccountState
 from portal.audit.models import Event
 from portal.operations.models import Operation
@@ -20,7 +22,7 @@ ARN = "arn:aws:cloudformation:us-east-1:111122223333:stack/byoc-x-kit/5d1b0c6e"
 def kit(acme, alice):
     account = make_cloud_account(organisation=acme, external_id="111122223333")
     issue_kit(account, after_generation=0, by=alice)
-    return account.kits.get()
+    return Kit.objects.select_related("account").get()
 
 
 def report(client, kit, body=ARN):
@@ -34,7 +36,7 @@ def test_kit_report_is_kept_and_looked_at_now(client, kit):
 
     kit.refresh_from_db()
     assert (answer.status_code, answer.content.decode()) == (200, "The portal looks now.\n")
-    assert kit.reported == {"stack": ARN, "external_id": "111122223333", "region": "us-east-1"}
+    assert kit.reported == {"stack": ARN}  # where it stands is not taken from a machine
     assert Operation.objects.get().next_run_at <= timezone.now()
     assert Event.objects.get(action="cloud_account.kit_reported").actor_kind == "system"
 
@@ -80,3 +82,28 @@ def test_kit_report_after_connecting_changes_nothing(client, kit):
         answer = report(client, kit)
 
     assert answer.content.decode() == "The portal knows already.\n"
+
+
+def test_kit_report_of_another_account_ends_no_attempt(client, kit):
+    """Whoever has seen the command could send it."""
+    report(client, kit, ARN.replace("111122223333", "999900001111"))
+
+    kit = Kit.objects.select_related("account").get()
+    assert "external_id" not in kit.reported
+    assert kit.account.state == AccountState.WAITING_FOR_KIT
+
+
+def test_kit_report_that_floods_is_stopped(client, kit):
+    codes = [report(client, kit, f"{ARN}{number}").status_code for number in range(25)]
+
+    assert codes == [200] * 20 + [429] * 5
+    assert Event.objects.filter(action="cloud_account.kit_reported").count() == 20
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+def test_kit_report_keeps_only_what_a_database_can_hold(kit, text):
+    assert report_kit_itself(kit, report=Report({"stack": text + "x" * 1000}))
+
+    kit.refresh_from_db()
+    assert kit.reported["stack"].startswith("abx")
+    assert len(kit.reported["stack"]) == 300

@@ -30,7 +30,7 @@ class GoogleControl:
             ("POST", "projects"): self._create_project,
             ("DELETE", "projects"): lambda request, _values: asdict(seed.delete_project(self.world, _one(request, "id"))),
             ("POST", "projects/recreate"): lambda _request, values: asdict(seed.recreate_project(self.world, values["id"])),
-            ("POST", "grants"): lambda _request, values: seed.grant(self.world, values["project"], values["role"], values["member"]),
+            ("POST", "grants"): self._grant,
             ("POST", "org-policies"): self._org_policies,
             ("POST", "quotas"): self._quotas,
             ("POST", "networks"): self._networks,
@@ -100,6 +100,9 @@ class GoogleControl:
         if project is None:
             raise ValueError(f"no project {name}")
         return project
+
+    def _grant(self, _request: Request, values: Values) -> object:
+        return seed.grant(self.world, values["project"], values["role"], values["member"], is_above=bool(values.get("above")))
 
     def _org_policies(self, _request: Request, values: Values) -> object:
         constraint, spec = values["constraint"].removeprefix("constraints/"), values.get("spec")

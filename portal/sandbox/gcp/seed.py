@@ -80,14 +80,14 @@ def recreate_project(world: World, id_: str) -> Project:
     return create_project(world, id_, gone.owner, organization=gone.organization)
 
 
-def grant(world: World, project_id: str, role: str, member: str) -> None:
-    """A binding as the owner would add it by hand, without propagation. Raises KeyError."""
+def grant(world: World, project_id: str, role: str, member: str, *, is_above: bool = False) -> None:
+    """A binding as somebody would add it by hand, without propagation: at the project, or above at its organisation. Raises KeyError."""
     project = world.project(project_id)
     if project is None:
         raise KeyError(project_id)
-    bindings = [*newest(world, project.policy_name).bindings, {"role": role, "members": [member]}]
-    put_policy(world, project.policy_name, bindings)
-    world.policies[project.policy_name][-1].at = 0.0
+    name = f"organizations/{project.organization}" if is_above else project.policy_name
+    put_policy(world, name, [*newest(world, name).bindings, {"role": role, "members": [member]}])
+    world.policies[name][-1].at = 0.0
 
 
 def mint_user_token(world: World, email: str, seconds: float = TOKEN_SECONDS) -> str:
