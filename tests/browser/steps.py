@@ -23,11 +23,11 @@ def confirm_password(page: Page, portal: str) -> None:
     page.wait_for_url("**/profile/")
 
 
-def start_connecting(page: Page) -> None:
+def start_connecting(page: Page, cloud: str = "AWS account") -> None:
     """From Home to the first question."""
     page.get_by_role("main").get_by_role("link", name="Connect a cloud account").click()
     expect(page.get_by_text("Step 1 of 8")).to_be_visible()
-    page.get_by_role("radio", name="AWS account").check()
+    page.get_by_role("radio", name=cloud).check()
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("Step 2 of 8")).to_be_visible()
 
@@ -41,3 +41,24 @@ def answer_until_kit(page: Page) -> None:
     expect(page.get_by_text("Step 5 of 8")).to_be_visible()
     page.get_by_role("button", name="Make the kit").click()
     expect(page.get_by_text("Step 6 of 8")).to_be_visible()
+
+
+def read_command(page: Page, label: str) -> str:
+    """What stands in a field that is there to be copied."""
+    return page.get_by_role("group", name=label, exact=True).inner_text()
+
+
+def run_in_shell(page: Page, link: str, *, project: str = "") -> None:
+    """The page's own command, pasted into the played Cloud Shell that its own link opens, as the owner of the project."""
+    command = read_command(page, "Command to run")
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name=link).click()
+    shell = opened.value
+    if project:
+        shell.get_by_label(re.compile("^Which .* are you in")).fill(project)
+    shell.get_by_role("button", name="Sign in").click()
+    shell.get_by_label("Command").fill(command)
+    shell.get_by_role("button", name="Run").click()
+    expect(shell.get_by_role("status")).to_have_text(re.compile("^Exit code"), timeout=60_000)
+    expect(shell.get_by_role("status")).to_have_text("Exit code 0")
+    shell.close()
