@@ -88,7 +88,9 @@ class CloudAccount(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["cloud", "external_id"],
-                condition=models.Q(state__in=sorted(PROVEN_STATES)),
+                # Also while a connected account is being reconnected: the claim does not lapse on the way.
+                condition=(models.Q(state__in=sorted(PROVEN_STATES)) | models.Q(connected_at__isnull=False))
+                & ~models.Q(state__in=sorted(TERMINAL_STATES)),
                 name="cloud_account_proven_once",
             ),
             models.UniqueConstraint(

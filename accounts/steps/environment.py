@@ -30,6 +30,7 @@ from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Wait
 from portal.operations.registry import Kind, StepSpec, register
 from portal.operations.states import LIVE_STATES, Party
+from portal.redaction import without_secrets
 
 # No answer for now: worth another try, while the other checks go on.
 PASSING_CODES = frozenset({"throttled", "cloud_unavailable", "session_expired"})
@@ -97,7 +98,7 @@ def _keep(ctx: StepContext, assessment: Assessment, finding: Finding) -> None:
     """The answer as a row, once: an earlier run of this step, killed before it could say so, may have written it."""
     values = {
         "verdict": finding.verdict.value,
-        "evidence": finding.evidence[:MOST_EVIDENCE],
+        "evidence": without_secrets(finding.evidence)[:MOST_EVIDENCE],
         "params": dict(finding.params),
         "command": finding.command,
         "link": finding.link[:500],

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import CloudAccount, TrustChange, TrustCheck
+from portal.redaction import without_secrets
 
 Found = tuple[str, bool, str]  # name, whether it is as it must be, the cloud's own word
 WORDS = {
@@ -45,7 +46,7 @@ def keep_checks(
 def _row(account: CloudAccount, kind: TrustCheck.Kind, item: Found, known: TrustCheck | None, now: datetime) -> TrustCheck:
     name, is_ok, detail = item
     since = known.since if known and known.is_ok == is_ok else now
-    return TrustCheck(account=account, kind=kind, name=name, is_ok=is_ok, since=since, detail=detail[:500], checked_at=now)
+    return TrustCheck(account=account, kind=kind, name=name, is_ok=is_ok, since=since, detail=without_secrets(detail)[:500], checked_at=now)
 
 
 def _is_news(row: TrustCheck, known: TrustCheck | None) -> bool:

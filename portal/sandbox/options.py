@@ -17,6 +17,8 @@ class Options:
     gcp_port: int
     azure_port: int
     portal_url: str  # what a customer's shell may call back
+    kit_scripts: tuple[Path, ...]  # the only scripts that the played shell runs; the portal's own
+    is_any_script_run: bool  # for tests: whatever lies in the bucket, under whatever hash
     issuers: dict[str, str]  # issuer origin -> the origin that answers for it
     state_dir: Path | None  # None keeps everything in memory
     pace_seconds: float  # how long CloudFormation works on one resource
@@ -32,6 +34,8 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--smtp-port", type=int, default=0, help="takes mail")
     parser.add_argument("--gcp-port", type=int, default=0, help="the portal's and the customers' Google endpoint")
     parser.add_argument("--azure-port", type=int, default=0, help="the portal's and the customers' Azure endpoint, TLS")
+    parser.add_argument("--kit-script", action="append", default=[], type=Path, help="a script the played shell may run; may be repeated")
+    parser.add_argument("--any-script", action="store_true", help="the played shell runs any script of the bucket (tests only)")
     parser.add_argument("--portal-url", default="", help="the portal, the only address that the played shell's curl calls")
     parser.add_argument(
         "--issuer-resolve",
@@ -54,6 +58,8 @@ def parse(arguments: Sequence[str]) -> Options:
         gcp_port=given.gcp_port,
         azure_port=given.azure_port,
         portal_url=given.portal_url.rstrip("/"),
+        kit_scripts=tuple(given.kit_script),
+        is_any_script_run=given.any_script,
         issuers=dict(given.issuer_resolve),
         state_dir=given.state_dir,
         pace_seconds=given.pace,

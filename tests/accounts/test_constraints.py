@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.models import CloudAccount, SigningKey, TrustCheck, User
 from accounts.states import PROVEN_STATES, AccountState, KitState
@@ -13,6 +14,14 @@ NUMBER = "111122223333"
 
 def refuses(constraint):
     return pytest.raises(IntegrityError, match=constraint)
+
+
+@pytest.mark.parametrize("state", ["waiting_for_kit", "verifying", "failed"])
+def test_cloud_account_keeps_its_claim_while_it_is_reconnected(state):
+    make_cloud_account(external_id=NUMBER, state=state, connected_at=timezone.now())
+
+    with refuses("cloud_account_proven_once"):
+        make_cloud_account(external_id=NUMBER, state=AccountState.CONNECTED)
 
 
 @pytest.mark.parametrize("state", sorted(PROVEN_STATES))

@@ -149,7 +149,10 @@ class SandboxProcess:
 def start_sandbox(*arguments: str) -> SandboxProcess:
     """Starts one and waits until it listens."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "portal.sandbox", *arguments], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[2]
+        [sys.executable, "-m", "portal.sandbox", "--any-script", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).resolve().parents[2],
     )
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())

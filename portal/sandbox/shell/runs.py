@@ -87,6 +87,9 @@ class Runs:
         if hashlib.sha256(script.encode()).hexdigest() != wanted.sha256:
             run.say(f"{command.SCRIPT}: FAILED\nsha256sum: WARNING: 1 computed checksum did NOT match")
             return MISMATCH
+        if not self._is_kit(wanted.sha256):
+            run.say("The demo's Cloud Shell runs the kits of this portal and nothing else.")
+            return MISMATCH
         run.say(f"{command.SCRIPT}: OK")
         (folder / "home" / command.SCRIPT).write_text(script)
         bash = shutil.which("bash", path=SYSTEM_PATH)
@@ -94,6 +97,11 @@ class Runs:
             run.say("This machine has no bash, which the kit needs.")
             return 127
         return await self._execute(run, [bash, command.SCRIPT, *wanted.arguments], folder, environment)
+
+    def _is_kit(self, sha256: str) -> bool:
+        """The hash in the command is the caller's own word: any program of this machine could have put a script into the bucket."""
+        options = self.sandbox.options
+        return options.is_any_script_run or sha256 in {hashlib.sha256(path.read_bytes()).hexdigest() for path in options.kit_scripts}
 
     async def _run_lines(self, run: Run, wanted: command.GcloudLines, folder: Path, environment: Mapping[str, str]) -> int:
         """One after the other; the last one's exit code, as a terminal would leave it."""
