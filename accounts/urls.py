@@ -17,6 +17,7 @@ from accounts.views import (
     people,
     preparations,
     renewal,
+    security,
     step_links,
     trust,
 )
@@ -114,6 +115,9 @@ urlpatterns += [
     path("invitations/<str:token>/sign-up/", invitations.invitation_sign_up, name="invitation_sign_up"),
     path("contacts/confirm/<str:token>/", contacts.contact_confirm, name="contact_confirm"),
     path("o/<slug:slug>/settings/", organisations.organisation_settings, name="organisation_settings"),
+    path("o/<slug:slug>/settings/security/", security.security_packages, name="security_packages"),
+    path("o/<slug:slug>/security/<slug:cloud>/", security.security_package, name="security_package"),
+    path("o/<slug:slug>/security/<slug:cloud>/package.json", security.security_package_file, name="security_package_file"),
     path("o/<slug:slug>/settings/members/", people.members, name="members"),
     path("o/<slug:slug>/settings/members/leave/", people.member_leave, name="member_leave"),
     path("o/<slug:slug>/settings/members/<uuid:pk>/role/", people.member_role, name="member_role"),

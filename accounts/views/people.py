@@ -35,6 +35,7 @@ def settings_tabs(request: OrganisationRequest) -> list[dict[str, Any]]:
         ("organisation_settings", _("Organisation"), ("organisation_settings",)),
         ("members", _("Members"), ("member", "invitation")),
         ("contacts", _("Contacts"), ("contact",)),
+        ("security_packages", _("Security package"), ("security",)),
     ]
     return [
         {

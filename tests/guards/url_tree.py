@@ -104,6 +104,8 @@ def kwargs_for(url: Url, organisation: Organisation, by: User) -> dict[str, Any]
         kwargs["pk"] = MAKERS[resource](organisation, by).pk
     if "file" in url.arguments:
         kwargs["file"] = kits.load("aws").documents[0].file
+    if "cloud" in url.arguments:
+        kwargs["cloud"] = "aws"
     if "step" in url.arguments:
         kwargs["step"] = Operation.objects.get(pk=kwargs["pk"]).steps.first().name
     if unknown := url.arguments - {"slug", *kwargs}:
