@@ -170,8 +170,8 @@ class GcpKit:
             return None
         if not isinstance(told, dict) or told.get("kit") != self.cloud:
             return None
-        found = {name: _cleaned(told, name, pattern) for name, pattern in _REPORTED.items()}
-        return Report({name: found[name] for name in _KEPT}, found["project_id"], found["region"])
+        said = {name: _cleaned(told, name, pattern) for name, pattern in _REPORTED.items()}
+        return Report({name: said[name] for name in _KEPT}, said["project_id"], said["region"])
 
     # --- for the adapter ---
 

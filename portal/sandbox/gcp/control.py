@@ -101,8 +101,8 @@ class GoogleControl:
             raise ValueError(f"no project {name}")
         return project
 
-    def _grant(self, _request: Request, values: Values) -> object:
-        return seed.grant(self.world, values["project"], values["role"], values["member"], is_above=bool(values.get("above")))
+    def _grant(self, _request: Request, values: Values) -> None:
+        seed.grant(self.world, values["project"], values["role"], values["member"], is_above=bool(values.get("above")))
 
     def _org_policies(self, _request: Request, values: Values) -> object:
         constraint, spec = values["constraint"].removeprefix("constraints/"), values.get("spec")
