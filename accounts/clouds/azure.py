@@ -10,12 +10,11 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from azure.core.exceptions import AzureError
-from azure.mgmt.resource.deployments.models import DeploymentExtended
 from azure.mgmt.resource.resources.models import ResourceGroup
 
 from accounts.clouds.azure_clients import Session, every, word
 from accounts.clouds.azure_environment import Environment
-from accounts.clouds.azure_errors import SIGN_IN, arm_code, classify, is_refusal, translated
+from accounts.clouds.azure_errors import OTHER_AUDIENCE, OTHER_SUBJECT, SIGN_IN, arm_code, classify, is_refusal, translated
 from accounts.clouds.azure_rights import covers, is_as_shipped
 from accounts.clouds.azure_shipped import ShippedIdentity, ShippedKit
 from accounts.clouds.base import (
@@ -187,29 +186,28 @@ class AzureAdapter:
         )
 
     def _status(self, group: ResourceGroup) -> tuple[KitStatus, str]:
-        """Of the deployment: the subscription's, which the script names; the group's own, which also the portal does. Customers
-        delete the record of deployments, and Azure does so by itself: then what stands counts."""
+        """Of the two deployments inside the kit's own groups: those of the subscription are none of our business, whoever made them."""
         if group.properties and group.properties.provisioning_state == "Deleting":
             return KitStatus.DELETING, "the resource group is being deleted"
-        for read in (self._deployment, self._deployment_of_group):
-            try:
-                properties = self._ask("GetDeployment", read).properties
-            except CloudError as error:
-                if error.code != "kit_not_found":
-                    raise
-                continue
-            state = word(properties.provisioning_state) if properties else ""
-            code, text = arm_code(properties.as_dict()) if properties else ("", "")
-            return STATUSES.get(state, KitStatus.CREATING), f"{state} {code}: {text}" if code else state
-        return KitStatus.COMPLETE, "no record of the deployment"
+        inside = ((self.shipped.group, self.shipped.deployment), (self.shipped.cell_group, self.shipped.cell_deployment))
+        found = [told for told in (self._deployment(*place) for place in inside) if told]
+        unfinished = [(status, detail) for status, detail in found if status is not KitStatus.COMPLETE]
+        return (unfinished or found or [(KitStatus.COMPLETE, "no record of the deployment")])[0]
 
-    def _deployment(self, session: Session) -> DeploymentExtended:
-        client = session.deployments(self.target.external_id)
-        return client.deployments.get_at_subscription_scope(self.shipped.deployment)
-
-    def _deployment_of_group(self, session: Session) -> DeploymentExtended:
-        client = session.deployments(self.target.external_id)
-        return client.deployments.get(self.shipped.group, self.shipped.deployment)
+    def _deployment(self, group: str, name: str) -> tuple[KitStatus, str] | None:
+        """None where there is no record, or no right to read it yet: customers delete the records, and Azure does so by itself. Then
+        what stands counts, and the permissions are asked for one by one."""
+        try:
+            properties = self._ask(
+                "GetDeployment", lambda session: session.deployments(self.target.external_id).deployments.get(group, name)
+            ).properties
+        except CloudError as error:
+            if error.code not in {"kit_not_found", "access_denied"}:
+                raise
+            return None
+        state = word(properties.provisioning_state) if properties else ""
+        code, text = arm_code(properties.as_dict()) if properties else ("", "")
+        return STATUSES.get(state, KitStatus.CREATING), f"{state} {code}: {text}" if code else state
 
     # --- trust as shipped ---
 
@@ -301,27 +299,28 @@ class AzureAdapter:
     # --- refusals ---
 
     def check_refusals(self) -> Sequence[RefusalResult]:
-        """Signed in first: an identity that lets nobody in proves nothing by refusing."""
+        """Signed in first, as both: an identity that lets nobody in proves nothing by refusing."""
         operator = self._client_id
         self._operator = self._sign_in(operator, Subject.OPS, was_trusted=True)
         support = self._support_client_id
+        self._support = self._sign_in(support, Subject.SUPPORT, was_trusted=True)
         stranger = self.tokens(subject=f"account:{NOBODY}:{Subject.OPS.value}", audience=self.target.audience)
         elsewhere = self.tokens(subject=self.target.subject(Subject.OPS), audience=WRONG_AUDIENCE)
         return [
-            self._try("wrong_subject", operator, stranger),
-            self._try("wrong_audience", operator, elsewhere),
-            self._try("support_as_ops", support, self._token(Subject.OPS)),
-            self._try("ops_as_support", operator, self._token(Subject.SUPPORT)),
+            self._try("wrong_subject", operator, stranger, OTHER_SUBJECT),
+            self._try("wrong_audience", operator, elsewhere, OTHER_AUDIENCE),
+            self._try("support_as_ops", support, self._token(Subject.OPS), OTHER_SUBJECT),
+            self._try("ops_as_support", operator, self._token(Subject.SUPPORT), OTHER_SUBJECT),
         ]
 
-    def _try(self, name: str, client_id: str, token: str) -> RefusalResult:
-        """A sign-in that must be refused. Raises CloudError when Entra gave no verdict."""
+    def _try(self, name: str, client_id: str, token: str, verdict: str) -> RefusalResult:
+        """A sign-in that must be refused, for what is wrong with it. Raises CloudError when Entra gave no such verdict."""
         session = Session(tenant=self._tenant, client_id=client_id, assertion=lambda: token)
         try:
             session.sign_in()
         except AzureError as error:
             refused = classify(SIGN_IN, error, was_trusted=True)
-            if is_refusal(error):
+            if is_refusal(error, verdict):
                 return RefusalResult(name, is_refused=True, evidence=refused.raw)
             raise refused from error
         return RefusalResult(name, is_refused=False, evidence=f"{client_id} was opened")

@@ -42,6 +42,7 @@ SCOPE = "https://management.azure.com/.default"
 CONNECT_SECONDS = 5
 READ_SECONDS = 20
 MOST_PAGES = 40
+HTTPS = 443
 # One version for each kind of thing that is read without a package; the packages bring their own.
 VERSIONS = {
     "identities": "2023-01-31",
@@ -85,7 +86,7 @@ class _OnlyObjectsFromArm(SansIOHTTPPolicy[Any, Any]):
         self.arm = arm
 
     def on_request(self, request: PipelineRequest[Any]) -> None:
-        if urlsplit(request.http_request.url)[:2] != urlsplit(self.arm)[:2]:
+        if _origin(request.http_request.url) != _origin(self.arm):
             raise ServiceRequestError("an address outside of Azure's Resource Manager was not asked")
 
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
@@ -185,6 +186,15 @@ def every(found: ItemPaged[Entry]) -> list[Entry]:
 def word(said: str | Enum | None) -> str:
     """A word of Azure's, known to Microsoft's models or not: `str` of a known one would name its class too."""
     return str(said.value if isinstance(said, Enum) else said or "")
+
+
+def _origin(address: str) -> tuple[str, str, int] | None:
+    """Whom an address leads to, however it is written: Azure may name the port that goes without saying. None if it leads nowhere."""
+    parts = urlsplit(address)
+    try:
+        return parts.scheme.lower(), parts.hostname or "", parts.port or HTTPS
+    except ValueError:
+        return None
 
 
 def _demand_end(pages: int) -> None:

@@ -16,6 +16,9 @@ from accounts.clouds.base import CloudError
 
 ENTRA, ARM = "entra", "arm"
 SIGN_IN = "SignIn"
+# Entra's numbers for a token whose subject, or whose audience, is that of no federated credential. 70021 does not say which of the two;
+# it counts, as the same identity has just taken a token that differs in nothing else. 700211 is the issuer's, and never counts.
+OTHER_SUBJECT, OTHER_AUDIENCE = "70021|700213[0-9]?", "70021|700212"
 SERVER_FAULT = 500
 DEEPEST = 6  # deployments of deployments of deployments
 
@@ -100,11 +103,14 @@ def classify(operation: str, error: Exception, *, was_trusted: bool = False) -> 
     return CloudError(known, raw=raw, retryable=row.is_retryable or known == "trust_refused", params=_params(code, text))
 
 
-def is_refusal(error: Exception) -> bool:
-    """Whether Entra could read the token and said that this identity does not trust it. Nothing else proves a refusal."""
+def is_refusal(error: Exception, verdict: str) -> bool:
+    """Whether Entra could read the token and said that this identity does not trust its subject, or its audience: `verdict`.
+
+    Nothing else proves a refusal. Least of all an issuer that the identity does not know: whatever we sent, it would be refused.
+    """
     if not isinstance(error, HttpResponseError) or error.response is None:
         return False
-    return re.fullmatch("70021|700211|700212|700213[0-9]?", entra_code(_body_of(error))[0]) is not None
+    return re.fullmatch(verdict, entra_code(_body_of(error))[0]) is not None
 
 
 def _body_of(error: HttpResponseError) -> dict[str, Any]:

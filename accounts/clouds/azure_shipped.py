@@ -28,7 +28,8 @@ class ShippedRole:
 class ShippedKit:
     """Everything that `check_trust_unedited` compares with what stands in Azure."""
 
-    deployment: str
+    deployment: str  # of the kit's group
+    cell_deployment: str  # of the cell's group
     group: str
     cell_group: str
     issuer: str

@@ -21,8 +21,9 @@ from accounts.failures import FAILURES as SHARED
 from accounts.failures import WAITS as SHARED_WAITS
 from accounts.kits.azure import template
 from accounts.kits.azure.failures import FAILURES, WAITS
-from accounts.kits.azure.kit import AUDIENCE, HOLDERS, AzureKit
-from accounts.kits.azure.manifest import CELL_GROUP, CLUSTER, GRANTS
+from accounts.kits.azure.kit import AUDIENCE, HOLDERS, AzureKit, permission_key
+from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, CLUSTER, GRANTS, KIT_GROUP
+from accounts.kits.azure.manifest import SUBSCRIPTION as SUBSCRIPTION_SCOPE
 from accounts.kits.base import Publication, search_permissions
 from accounts.kits.manifest import Role
 from portal.operations.catalogue import fill
@@ -119,6 +120,41 @@ def test_azure_kit_changes_are_held_in_the_cells_group_alone() -> None:
             assert (grant.role, grant.resource) == (Role.OPERATOR, CELL_GROUP), grant.sid
 
 
+def test_azure_kit_reads_nobody_elses_deployments() -> None:
+    """Their outputs and parameters may hold secrets."""
+    wide = [action for grant in GRANTS if grant.resource == SUBSCRIPTION_SCOPE for action in grant.actions]
+
+    assert wide
+    assert not any(re.match(r"Microsoft\.Resources/deployment", action) for action in wide)
+
+
+def test_azure_kit_runs_nothing_in_a_cluster_and_opens_no_vault() -> None:
+    actions = {action for value in template.parsed()["variables"].values() if isinstance(value, list) for action in value}
+
+    assert not [action for action in actions if re.search("(?i)runcommand|credential/action|accesspolicies|vaults/write$", action)]
+
+
+def test_azure_kit_breaks_none_of_its_promises() -> None:
+    """What is held at a scope is held below it."""
+    held = {(grant.role, action, grant.resource) for grant in GRANTS for action in grant.actions}
+
+    for denial in KIT.denials:
+        above = [scope for scope in (SUBSCRIPTION_SCOPE, denial.resource) if denial.resource.startswith(scope)]
+        assert not {(denial.role, action, scope) for action in denial.actions for scope in above} & held, denial.promise
+
+
+def test_azure_kit_limit_of_a_permission_names_every_place_it_is_held_in() -> None:
+    scopes: dict[str, set[str]] = {}
+    for grant in GRANTS:
+        for action in grant.actions:
+            scopes.setdefault(permission_key(grant.role, action), set()).add(grant.resource)
+    twice = {key for key, found in scopes.items() if len(found) > 1}
+
+    assert twice
+    assert all(scopes[key] == {KIT_GROUP, CELL_GROUP} for key in twice)
+    assert twice == {permission.key for permission in KIT.permissions if permission.limit == BOTH_GROUPS}
+
+
 def test_azure_kit_support_reads_and_nothing_else() -> None:
     support = [action for grant in GRANTS if grant.role == Role.SUPPORT for action in grant.actions]
 
@@ -129,9 +165,12 @@ def test_azure_kit_support_reads_and_nothing_else() -> None:
 def test_azure_kit_parameters_are_documented_used_and_filled() -> None:
     declared = template.parsed()["parameters"]
     texts = " ".join(every_text(template.parsed()))
-    given = KIT.parameters(TARGET)
+    switches = {switch.parameter for switch in KIT.switches}
+    given = KIT.parameters(TARGET) | dict.fromkeys(switches, "no")
 
     assert set(given) == set(declared)
+    assert set(KIT.parameters(TARGET)) == set(declared) - switches  # nobody but the customer says yes
+    assert not any("defaultValue" in shape for shape in declared.values())
     for name, shape in declared.items():
         assert shape["metadata"]["description"].endswith("."), name
         assert f"parameters('{name}')" in texts, name

@@ -14,6 +14,7 @@ from tests.clouds.conftest import ISSUER_HOST, SandboxProcess, TestIssuer
 
 ACCOUNT = "3f9a1c2e-0b5d-4c1e-9a57-6a1f0c2d3e4b"
 SUFFIX = "3f9a1c2e-g1"
+SWITCHES_ON = {"allowChanges": "yes", "allowSupport": "yes"}  # the customer's own to say, at every run
 IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 
 
@@ -52,7 +53,7 @@ class PlayedAzure:
         """Deploys the template as the owner would, and tells the portal the client ids. The state it ended in."""
         owner = AzureAccount(self.account.sandbox, self.account.issuer, subscription or SUBSCRIPTION)
         owner.control("PATCH", "subscriptions", {"id": owner.subscription, "registered": REGISTERED})
-        given = self.kit.parameters(replace(self.target, external_id=owner.subscription)) | parameters
+        given = self.kit.parameters(replace(self.target, external_id=owner.subscription)) | SWITCHES_ON | parameters
         found = owner.deploy(json.loads(self.kit.documents[0].text), self.kit.made_name(self.target.suffix), **given)
         if found.status >= 400:
             self.failure = found.body["error"]
@@ -68,7 +69,7 @@ class PlayedAzure:
 
     def start_kit(self) -> None:
         """Starts the deployment and does not wait for it."""
-        values = {name: {"value": value} for name, value in self.kit.parameters(self.target).items()}
+        values = {name: {"value": value} for name, value in (self.kit.parameters(self.target) | SWITCHES_ON).items()}
         properties = {"mode": "Incremental", "template": json.loads(self.kit.documents[0].text), "parameters": values}
         self.put(f"/providers/Microsoft.Resources/deployments/{self.kit.made_name(self.target.suffix)}", properties, location="westeurope")
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 from azure.core.exceptions import AzureError, DecodeError, HttpResponseError, ServiceRequestError, ServiceResponseError
 from azure.core.paging import ItemPaged
-from azure.core.pipeline import PipelineResponse
+from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.rest import HttpRequest
 from azure.core.rest._requests_basic import RestRequestsTransportResponse
 
@@ -151,6 +151,20 @@ def test_azure_next_page_at_another_host_is_not_asked(account: AzureAccount) -> 
         session.tenant.send_request(HttpRequest("GET", elsewhere))
 
     assert account.control("GET", "journal") == []
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    ["https://other.example/x", "http://management.azure.com/x", "https://management.azure.com:8443/x", "https://a:b/x", "/x",
+     "https://management.azure.com.other.example/x", "https://management.azure.com@other.example/x"],
+)  # fmt: skip
+def test_azure_address_of_anybody_else_is_not_asked(foreign: str) -> None:
+    policy = _OnlyObjectsFromArm("https://management.azure.com")
+
+    for ours in ("https://management.azure.com/x", "https://management.azure.com:443/x", "https://MANAGEMENT.azure.com/x"):
+        policy.on_request(PipelineRequest(HttpRequest("GET", ours), None))  # type: ignore[arg-type]
+    with pytest.raises(ServiceRequestError, match="outside of Azure's Resource Manager"):
+        policy.on_request(PipelineRequest(HttpRequest("GET", foreign), None))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("body", ["", "<html>Sign in to this network</html>", "[]", "null", '"text"', "7"])

@@ -10,11 +10,15 @@ from azure.core.exceptions import DecodeError, HttpResponseError, ServiceRequest
 from azure.core.rest import HttpRequest
 from azure.core.rest._requests_basic import RestRequestsTransportResponse
 
-from accounts.clouds.azure_errors import ROWS, SIGN_IN, classify, is_refusal, translated
+from accounts.clouds.azure_errors import OTHER_AUDIENCE, OTHER_SUBJECT, ROWS, SIGN_IN, classify, is_refusal, translated
 from accounts.clouds.base import CloudError
 
 SAID: list[dict[str, Any]] = json.loads(Path(__file__).with_name("azure_errors.json").read_text(encoding="utf-8"))["said"]
-REFUSALS = {70021, 700211, 700212, 700213, 7002137, 7002138}
+REFUSALS = {
+    70021: [OTHER_SUBJECT, OTHER_AUDIENCE],
+    700212: [OTHER_AUDIENCE],
+    **{number: [OTHER_SUBJECT] for number in (700213, 7002137, 7002138)},
+}
 
 
 def name_of(said: dict[str, Any]) -> str:
@@ -64,7 +68,9 @@ def test_error_once_trusted_means_that_something_was_lost(said: dict[str, Any]) 
 
 @pytest.mark.parametrize("said", SAID, ids=name_of)
 def test_error_proves_a_refusal_only_where_entra_has_read_the_token(said: dict[str, Any]) -> None:
-    assert is_refusal(answer(said["status"], body_of(said))) == (said.get("entra") in REFUSALS)
+    found = [verdict for verdict in (OTHER_SUBJECT, OTHER_AUDIENCE) if is_refusal(answer(said["status"], body_of(said)), verdict)]
+
+    assert found == REFUSALS.get(said.get("entra"), [])
 
 
 def test_error_every_row_of_the_table_has_its_words() -> None:
@@ -89,7 +95,7 @@ def test_error_without_an_answer_is_passing(error: Exception) -> None:
     found = classify(SIGN_IN, error)
 
     assert (found.code, found.retryable) == ("cloud_unavailable", True)
-    assert not is_refusal(error)
+    assert not is_refusal(error, OTHER_SUBJECT)
 
 
 @pytest.mark.parametrize(

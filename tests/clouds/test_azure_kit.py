@@ -17,7 +17,7 @@ from accounts.kits.base import Publication
 from tests.clouds.azure_account import GLOBEX, GLOBEX_TENANT, SECOND, SUBSCRIPTION, TENANT, AzureAccount
 from tests.clouds.azure_browser import Browser
 from tests.clouds.conftest import ISSUER_HOST, SandboxProcess, TestIssuer, start_sandbox
-from tests.clouds.played_azure import ACCOUNT, REGISTERED, SUFFIX, PlayedAzure, addresses
+from tests.clouds.played_azure import ACCOUNT, REGISTERED, SUFFIX, SWITCHES_ON, PlayedAzure, addresses
 
 NEEDS = Needs(vcpus=12, networks=1, addresses=1, cidr="10.64.0.0/16", name_prefix="byoc-3f9a1c2e-cell-")
 KIT = AzureKit()
@@ -31,7 +31,7 @@ def played(sandbox: SandboxProcess, issuer: TestIssuer) -> PlayedAzure:
 def deploy(played: PlayedAzure, subscription: str = SUBSCRIPTION, **changes: str) -> Any:
     owner = AzureAccount(played.account.sandbox, played.account.issuer, subscription)
     owner.control("PATCH", "subscriptions", {"id": subscription, "registered": REGISTERED})
-    return owner.deploy(json.loads(template.text()), "by-hand", **(KIT.parameters(played.target) | changes))
+    return owner.deploy(json.loads(template.text()), "by-hand", **(KIT.parameters(played.target) | SWITCHES_ON | changes))
 
 
 def test_azure_kit_makes_what_the_manifest_says(played: PlayedAzure) -> None:
@@ -95,6 +95,17 @@ def test_azure_kit_in_the_wrong_place_makes_nothing_and_says_why(played: PlayedA
     left = [entry for entry in after if entry not in before and entry["type"] != "Microsoft.Resources/deployments"]
     assert left == []
     assert f"this-kit-was-made-for-subscription-{SUBSCRIPTION}-in-tenant-" in json.dumps(made.body)
+
+
+@pytest.mark.parametrize("switch", SWITCHES_ON)
+def test_azure_kit_has_no_switch_that_says_yes_by_itself(played: PlayedAzure, switch: str) -> None:
+    owner = AzureAccount(played.account.sandbox, played.account.issuer, SUBSCRIPTION)
+    said = {name: value for name, value in (KIT.parameters(played.target) | SWITCHES_ON).items() if name != switch}
+
+    answer = owner.deploy(json.loads(template.text()), "by-hand", **said)
+
+    assert answer.status == 400
+    assert switch in json.dumps(answer.body)
 
 
 def test_azure_kit_of_another_generation_stands_beside_the_first(played: PlayedAzure) -> None:
@@ -234,6 +245,40 @@ def test_azure_script_may_run_again_mends_and_switches(shop: PlayedAzure) -> Non
     assert adapter.describe_kit().switches == {"AllowChanges": "yes", "AllowSupport": "no"}
     assert run(shop, more=" --allow-support yes")[0] == 0
     works(shop)
+
+
+def test_azure_script_leaves_the_customers_no_as_it_stands(shop: PlayedAzure) -> None:
+    """The same command again, and the command of the next kit."""
+    assert "Changes by the operator identity: yes (to change it, add --allow-changes yes or --allow-changes no)." in run(shop)[1]
+    _code, said = run(shop, more=" --allow-changes no")
+    assert "Changes by the operator identity: no (as the command says)." in said
+
+    for suffix, generation in ((SUFFIX, 1), ("3f9a1c2e-g2", 2)):
+        shop.target = replace(shop.target, suffix=suffix, generation=generation)
+        code, said = run(shop)
+        report = KIT.read_report(said)
+        assert (code, report is not None) == (0, True), said
+        assert "Changes by the operator identity: no (to change it" in said
+        assert "Support access, once you approve it: yes (to change it" in said
+        adapter = shop.adapter(reported=dict(report.values if report else {}))
+        assert adapter.describe_kit().switches == {"AllowChanges": "no", "AllowSupport": "yes"}
+        adapter.check_trust_unedited()
+
+    assert run(shop, more=" --allow-changes yes")[0] == 0
+    assert "Changes by the operator identity: yes (to change it" in run(shop)[1]  # of its own group, whatever an earlier kit's says
+
+
+def test_azure_script_asks_when_nobody_can_tell_how_a_switch_stands(shop: PlayedAzure) -> None:
+    assert run(shop)[0] == 0
+    group = shop.read(shop.kit_group)
+    tags = {name: value for name, value in group["tags"].items() if name != "byoc-allow-support"}
+    assert shop.account.owner("PATCH", shop.kit_group, {"tags": tags}).status == 200
+
+    code, said = run(shop)
+
+    assert code == 1
+    assert "no longer says how your switch allow-support stands. Add --allow-support yes or --allow-support no" in said
+    assert "Deploying" not in said
 
 
 @pytest.mark.parametrize(

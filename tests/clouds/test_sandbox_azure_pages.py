@@ -29,6 +29,7 @@ PARAMETERS = {
     "issuerUrl": f"{ISSUER_HOST}/trust/a/g1",
     "location": "westeurope",
 }
+SWITCHES = {"allowChanges": "yes", "allowSupport": "no"}  # chosen by whoever fills in the form
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def command(folder: str, **changed: str) -> str:
 def form(browser: Browser, published: str) -> dict[str, str]:
     """The filled form of Custom deployment for the project's kit."""
     browser.open("/console/azure/signin", {"tenant": TENANT, "role": "Owner", "next": "/console/azure/deployments"})
-    values = {f"param_{name}": value for name, value in PARAMETERS.items()}
+    values = {f"param_{name}": value for name, value in (PARAMETERS | SWITCHES).items()}
     return {"template": f"{published}/kit.json", "subscription": SUBSCRIPTION, "region": "westeurope", **values}
 
 
@@ -105,9 +106,16 @@ def test_form_is_filled_from_the_template_alone(browser: Browser, form: dict[str
 
     given = {name.removeprefix("param_"): value for name, value in fields(body).items() if name.startswith("param_")}
     assert given == dict.fromkeys(PARAMETERS, "")
-    assert re.search(r'<select id="param_allowChanges".*?<option value="yes" selected>', body)
+    for switch in SWITCHES:
+        assert re.search(rf'<select id="param_{switch}"[^>]*><option value="" selected></option><option value="no">no</option>', body)
     assert "Acme Production" in visible(body)
     assert "Globex Main" not in visible(body)
+
+
+def test_form_without_a_choice_is_refused(browser: Browser, form: dict[str, str]) -> None:
+    reviewed = browser.open("/console/azure/custom", {**form, "param_allowSupport": "", "act": "review"})[2]
+
+    assert "'allowSupport' is not valid" in visible(reviewed)
 
 
 def test_parameters_file_fills_the_form(browser: Browser, form: dict[str, str]) -> None:
@@ -271,7 +279,7 @@ def test_removal_command_leaves_only_the_empty_group_of_the_cell(browser: Browse
     assert {number.rpartition("/")[2] for number in left} == {"byoc-aaaaaaaa-cell-westeurope", "byoc-aaaaaaaa-g1-cell"}
 
 
-@pytest.mark.parametrize("line", ["az vm list", "az group list --query '[].id'", "az account show --sdk-auth", "az account show -o yaml"])
+@pytest.mark.parametrize("line", ["az vm list", "az group list --query-examples", "az account show --sdk-auth", "az account show -o yaml"])
 def test_command_that_is_not_played_ends_with_two_and_a_violation(browser: Browser, account: AzureAccount, line: str) -> None:
     browser.sign_in_to_shell(OWNER, SUBSCRIPTION)
 
@@ -306,7 +314,7 @@ def test_lines_of_az(browser: Browser, account: AzureAccount, line: str, code: i
 
 def test_az_deploys_a_template_from_its_address(browser: Browser, account: AzureAccount, published: str) -> None:
     browser.sign_in_to_shell(OWNER, SUBSCRIPTION)
-    given = " ".join(f"{name}={value}" for name, value in PARAMETERS.items())
+    given = " ".join(f"{name}={value}" for name, value in (PARAMETERS | SWITCHES).items())
 
     code, output = browser.run(
         f"az deployment sub create -n mine -l westeurope --template-uri {published}/kit.json --parameters {given} "

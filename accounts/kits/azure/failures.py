@@ -53,7 +53,7 @@ FAILURES = {
     "changes_switched_off": FailureText(
         happened=_("The kit's own switch allowChanges is set to “no”, so the operator identity may not change anything."),
         means=NOT_CONNECTED,
-        act=_("Run the kit again with allowChanges set to “yes”, then press Retry this step."),
+        act=_("Run the kit again with allowChanges set to “yes” (the script: --allow-changes yes), then press Retry this step."),
     ),
     "kit_failed": FailureText(
         happened=_("Azure could not finish the kit's deployment."),

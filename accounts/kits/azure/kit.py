@@ -15,7 +15,7 @@ from accounts.clouds.base import PermissionProbe, Subject, Target
 from accounts.kits.azure import report, template, words
 from accounts.kits.azure.environment import ENVIRONMENT_CHECKS
 from accounts.kits.azure.locations import REGIONS
-from accounts.kits.azure.manifest import CELL_GROUP, DENIALS, GRANTS, KIT_GROUP, RESOURCES, SUBSCRIPTION, SWITCHES
+from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, DENIALS, GRANTS, KIT_GROUP, RESOURCES, SUBSCRIPTION, SWITCHES
 from accounts.kits.azure.words import IDENTITY_FIELDS, WORDS
 from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Published, Report, Route, Words
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
@@ -67,14 +67,14 @@ class AzureKit:
 
     @cached_property
     def permissions(self) -> tuple[Permission, ...]:
-        """One line per role and action, in the order of the manifest. An action that is held in two places is one line."""
+        """One line per role and action, in the order of the manifest. An action that is held in the kit's group and the cell's is one."""
         found: dict[str, Permission] = {}
         for grant in GRANTS:
             for action, reason in grant.actions.items():
                 key = permission_key(grant.role, action)
                 known = found.get(key)
                 if known:
-                    found[key] = Permission(key, action, grant.role, known.phase, known.reason, known.limit, (*known.sids, grant.sid))
+                    found[key] = Permission(key, action, grant.role, known.phase, known.reason, BOTH_GROUPS, (*known.sids, grant.sid))
                 else:
                     found[key] = Permission(key, action, grant.role, grant.phase, reason, grant.limit, (grant.sid,))
         return tuple(found.values())
@@ -102,7 +102,7 @@ class AzureKit:
         return f"byoc-{suffix}-kit"
 
     def parameters(self, target: Target) -> dict[str, str]:
-        """Every parameter of the template. No secret is among them."""
+        """Every parameter of the template but the two switches: those are the customer's to say, at every run. No secret is among them."""
         return {
             "expectedSubscriptionId": target.external_id,
             "expectedTenantId": target.identity["tenant_id"],
@@ -111,8 +111,6 @@ class AzureKit:
             "suffix": target.suffix,
             "issuerUrl": target.issuer,
             "location": target.region,
-            "allowChanges": "yes",
-            "allowSupport": "yes",
         }
 
     def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
@@ -195,6 +193,7 @@ class AzureKit:
         own = f"byoc-{target.suffix}"
         return ShippedKit(
             deployment=group,
+            cell_deployment=f"{own}-cell",
             group=group,
             cell_group=cell_group,
             issuer=target.issuer,

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# BYOC onboarding kit for Azure, version 1.0.0.
+# BYOC onboarding kit for Azure, version 1.1.0.
 #
 # Deploys kit.json into one subscription: two identities that trust short-lived tokens of the portal, their roles, and one resource
 # group for a deployment cell. Creates no key and no secret, and sends nothing anywhere but two client ids to the portal (--report).
-# Safe to run again: it then brings everything back to what kit.json says, and sets the two switches.
+#
+# Safe to run again: what kit.json makes and is missing or was changed is put back, and your two switches stay as you set them.
+# It takes away nothing that was added beside that: another credential of an identity, another assignment. The portal finds those
+# and refuses to work; remove them by hand.
 #
 # Needs the Azure CLI, signed in as somebody who may deploy and give roles in the subscription: Owner, or Contributor together
 # with User Access Administrator. Azure's Cloud Shell has everything.
 set -euo pipefail
 
 subscription='' tenant='' account='' generation='' suffix='' issuer='' region='' template_url='' template_sha256='' report=''
-allow_changes='yes' allow_support='yes'
+allow_changes='keep' allow_support='keep' # your switches: yes, no, or keep what stands
 
 # What a deployment cell is made of. Azure has a subscription register each of these providers once; it costs nothing.
 providers=(
@@ -67,8 +70,8 @@ demand issuer "$issuer" 'https://[A-Za-z0-9./:_-]+'
 demand region "$region" '[a-z0-9]{4,40}'
 demand template-url "$template_url" '(https?|file)://[A-Za-z0-9./:_~%-]+'
 demand template-sha256 "$template_sha256" '[0-9a-f]{64}'
-demand allow-changes "$allow_changes" 'yes|no'
-demand allow-support "$allow_support" 'yes|no'
+demand allow-changes "$allow_changes" 'yes|no|keep'
+demand allow-support "$allow_support" 'yes|no|keep'
 [[ -z $report ]] || demand report "$report" 'https?://[A-Za-z0-9./:_~%?=&-]+'
 
 # Every command names the subscription, so that no other one can be touched, whichever the shell is set to.
@@ -76,6 +79,43 @@ found=$(az account show --subscription "$subscription" --query tenantId --output
   stop "this shell does not see subscription $subscription. Sign in to it: az login --tenant $tenant"
 [[ ${found,,} == "$tenant" ]] ||
   stop "subscription $subscription belongs to tenant ${found,,}, and this kit was made for tenant $tenant. Nothing was changed."
+
+name="byoc-$suffix-kit"
+
+# The kit writes its switches down as tags of its groups. A switch that the command leaves alone stays as this kit's own group says;
+# a newer kit takes over a "no" from any group of the same account. Where nothing stands yet it is "yes".
+groups=$(az group list --subscription "$subscription" --tag "byoc-account=$account" --output tsv \
+  --query '[].[name, tags."byoc-allow-changes", tags."byoc-allow-support"]') ||
+  stop "this shell cannot read the resource groups of subscription $subscription. Nothing was changed."
+
+standing() { # switch
+  local group changes support value found='yes'
+  while IFS=$'\t' read -r group changes support; do
+    value=$changes
+    [[ $1 == allow-changes ]] || value=$support
+    if [[ ${group,,} == "$name" ]]; then
+      found=$value
+      break
+    fi
+    [[ $value != no ]] || found='no'
+  done <<<"$groups"
+  printf '%s' "$found"
+}
+
+decide() { # switch, what the command says, what it is for
+  local value=$2 why='as the command says'
+  if [[ $value == keep ]]; then
+    value=$(standing "$1")
+    why="to change it, add --$1 yes or --$1 no"
+  fi
+  [[ $value =~ ^(yes|no)$ ]] ||
+    stop "resource group $name no longer says how your switch $1 stands. Add --$1 yes or --$1 no to the command. Nothing was changed."
+  say "$3: $value ($why)."
+  printf '%s' "$value"
+}
+
+allow_changes=$(decide allow-changes "$allow_changes" 'Changes by the operator identity')
+allow_support=$(decide allow-support "$allow_support" 'Support access, once you approve it')
 
 for provider in "${providers[@]}"; do
   state=$(az provider show --subscription "$subscription" --namespace "$provider" --query registrationState --output tsv)
@@ -91,7 +131,6 @@ curl -fsSLo "$folder/kit.json" "$template_url" || stop "the template could not b
 printf '%s  %s\n' "$template_sha256" "$folder/kit.json" | sha256sum --check --status ||
   stop "the template at $template_url is not the one that the portal has shown you. Nothing was changed."
 
-name="byoc-$suffix-kit"
 deploy() {
   az deployment sub create --subscription "$subscription" --name "$name" --location "$region" \
     --template-file "$folder/kit.json" --output none --parameters \

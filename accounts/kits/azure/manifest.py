@@ -17,7 +17,11 @@ CELL_GROUP = SUBSCRIPTION + "/resourceGroups/byoc-{short}-cell-{region}"
 
 _ANYWHERE = _("Names and settings in the whole subscription, no content. Azure cannot narrow a right to part of a subscription by name.")
 _OWN_GROUP = _("Only in the resource group of this kit.")
-_CELL_GROUP = _("Only in the resource group that the kit makes for the deployment cell. Azure refuses it everywhere else.")
+_CELL_GROUP = _(
+    "Only in the resource group that the kit makes for the deployment cell. What is asked of the cell's cluster takes effect in the group "
+    "of its machines too, which AKS makes and keeps. Azure refuses it everywhere else."
+)
+BOTH_GROUPS = _("Only in the resource group of this kit, and in the one that it makes for the deployment cell.")
 
 OPERATOR: tuple[Grant, ...] = (
     Grant(
@@ -66,17 +70,6 @@ OPERATOR: tuple[Grant, ...] = (
         SUBSCRIPTION,
     ),
     Grant(
-        "ReadOwnKit",
-        Role.OPERATOR,
-        Phase.SETUP,
-        _ANYWHERE,
-        {
-            "Microsoft.Resources/deployments/read": _("See that the deployment of the kit, and later of a cell, has finished."),
-            "Microsoft.Resources/deployments/operations/read": _("Show why a deployment failed, if it does."),
-        },
-        SUBSCRIPTION,
-    ),
-    Grant(
         "ReadOwnIdentities",
         Role.OPERATOR,
         Phase.SETUP,
@@ -90,6 +83,17 @@ OPERATOR: tuple[Grant, ...] = (
         KIT_GROUP,
     ),
     Grant(
+        "ReadOwnKit",
+        Role.OPERATOR,
+        Phase.SETUP,
+        _OWN_GROUP,
+        {
+            "Microsoft.Resources/deployments/read": _("See that the deployment of the kit, and later of a cell, has finished."),
+            "Microsoft.Resources/deployments/operations/read": _("Show why the deployment of the kit or of a cell failed, if it does."),
+        },
+        KIT_GROUP,
+    ),
+    Grant(
         "SeeCellParts",
         Role.OPERATOR,
         Phase.RUN,
@@ -97,7 +101,6 @@ OPERATOR: tuple[Grant, ...] = (
         {
             "Microsoft.ContainerService/managedClusters/read": _("Watch the state of the cluster."),
             "Microsoft.ContainerService/managedClusters/agentPools/read": _("Watch the state of the machines."),
-            "Microsoft.ContainerService/managedClusters/commandResults/read": _("See whether installing the agent has worked."),
             "Microsoft.ContainerService/managedClusters/upgradeProfiles/read": _("Know which newer versions of Kubernetes there are."),
             "Microsoft.KeyVault/vaults/read": _("Watch the vault that keeps the cell's key."),
             "Microsoft.KeyVault/vaults/keys/read": _("Check that the cell's key is usable. It never leaves the vault."),
@@ -110,7 +113,9 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.Network/publicIPAddresses/read": _("Watch the public address of a cell."),
             "Microsoft.Network/virtualNetworks/subnets/read": _("Watch the subnets of a cell."),
             "Microsoft.Resources/deploymentStacks/read": _("See what a cell consists of."),
+            "Microsoft.Resources/deployments/operations/read": _("Show why the deployment of a cell failed, if it does."),
             "Microsoft.Resources/deployments/operationstatuses/read": _("Follow the progress of a cell."),
+            "Microsoft.Resources/deployments/read": _("See that the deployment of a cell has finished."),
             "Microsoft.Resources/subscriptions/resourceGroups/resources/read": _("Find what is left over when a cell is deleted."),
         },
         CELL_GROUP,
@@ -156,9 +161,6 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.ContainerService/managedClusters/agentPools/write": _(
                 "Give a cell more or fewer machines, and keep them up to date."
             ),
-            "Microsoft.ContainerService/managedClusters/runCommand/action": _(
-                "Install the agent in the cluster through Azure, so that the cluster needs no open door."
-            ),
             "Microsoft.ContainerService/managedClusters/write": _("Create the cell's Kubernetes cluster, and keep it up to date."),
             "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action": _(
                 "Hand the cluster the identity that the kit made for it. The identities of the portal lie in another group."
@@ -172,8 +174,7 @@ OPERATOR: tuple[Grant, ...] = (
         Phase.RUN,
         _CELL_GROUP,
         {
-            "Microsoft.KeyVault/vaults/keys/write": _("Give the cell an encryption key of its own."),
-            "Microsoft.KeyVault/vaults/write": _("Create the vault that keeps the cell's key."),
+            "Microsoft.KeyVault/vaults/keys/write": _("Give the cell an encryption key of its own. It never leaves the vault."),
         },
         CELL_GROUP,
     ),
@@ -305,7 +306,7 @@ DENIALS: tuple[Denial, ...] = (
         CELL_GROUP,
     ),
     Denial(
-        _("Never create, change or delete anything outside the cell's resource group."),
+        _("Never create, change or delete anything outside the cell's resource group, and the group of its machines that AKS keeps."),
         (
             "Microsoft.Resources/subscriptions/resourceGroups/write",
             "Microsoft.Resources/subscriptions/resourceGroups/delete",
@@ -333,7 +334,17 @@ DENIALS: tuple[Denial, ...] = (
         SUBSCRIPTION,
     ),
     Denial(
-        _("Never read your data: no storage, database, disk or secret."),
+        _("Never read what else was deployed in your subscription: such records often hold secrets."),
+        (
+            "Microsoft.Resources/deployments/read",
+            "Microsoft.Resources/deployments/operations/read",
+            "Microsoft.Resources/deployments/exportTemplate/action",
+        ),
+        Role.OPERATOR,
+        SUBSCRIPTION,
+    ),
+    Denial(
+        _("Never read your data outside the cell: no storage, database, disk or secret."),
         (
             "Microsoft.Storage/storageAccounts/listKeys/action",
             "Microsoft.Storage/storageAccounts/read",
@@ -347,10 +358,21 @@ DENIALS: tuple[Denial, ...] = (
         SUBSCRIPTION,
     ),
     Denial(
-        _("Never fetch a key to a cluster, not even to its own."),
+        _("Never run a command in a cluster, and never fetch a key to one, not even to the cell's own."),
         (
+            "Microsoft.ContainerService/managedClusters/runCommand/action",
             "Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action",
             "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action",
+            "Microsoft.ContainerService/managedClusters/accessProfiles/listCredential/action",
+        ),
+        Role.OPERATOR,
+        CELL_GROUP,
+    ),
+    Denial(
+        _("Never open a vault to anybody, itself included, not even the cell's own."),
+        (
+            "Microsoft.KeyVault/vaults/write",
+            "Microsoft.KeyVault/vaults/accessPolicies/write",
         ),
         Role.OPERATOR,
         CELL_GROUP,
@@ -404,7 +426,10 @@ RESOURCES: tuple[KitResource, ...] = (
         "CellGroup",
         _GROUP,
         "byoc-{short}-cell-{region}",
-        _("The one place where the operator may build: the deployment cell of this location goes here. Empty at first."),
+        _(
+            "The one place where the operator may build: the deployment cell of this location goes here. Empty at first. Once there is a "
+            "cluster in it, AKS makes a second group for its machines; the operator holds no right there."
+        ),
         _TAG,
     ),
     _made(
@@ -461,7 +486,7 @@ SWITCHES: tuple[Switch, ...] = (
         _(
             "Run the kit again with “no” and the role for the cell's group keeps nothing but reading. Azure takes up to ten minutes until "
             "every part of it knows. Cells cannot be created, updated or deleted until you set it to “yes”. What runs keeps running. What "
-            "runs inside a cluster is not stopped by this switch."
+            "runs inside a cluster is not stopped by this switch. It stays as you set it when the kit is run again."
         ),
     ),
     Switch(
@@ -469,7 +494,8 @@ SWITCHES: tuple[Switch, ...] = (
         _("Support access"),
         _(
             "Run the kit again with “no” and the support identity can see nothing of your cell any more, whatever was approved here. Azure "
-            "takes up to ten minutes until every part of it knows. Your instances are not affected."
+            "takes up to ten minutes until every part of it knows. Your instances are not affected. It stays as you set it when the kit "
+            "is run again."
         ),
     ),
 )

@@ -27,8 +27,8 @@ class RoleSource:
 
 
 ROLES = (
-    RoleSource("operator", ("ReadPlace", "ReadObstacles", "ReadOwnTrust", "ReadOwnKit")),
-    RoleSource("operator-kit", ("ReadOwnIdentities",)),
+    RoleSource("operator", ("ReadPlace", "ReadObstacles", "ReadOwnTrust")),
+    RoleSource("operator-kit", ("ReadOwnIdentities", "ReadOwnKit")),
     RoleSource(
         "operator-cells",
         ("SeeCellParts", "DeployCells", "BuildNetworks", "BuildClusters", "CreateKeys", "DeleteCells"),

@@ -89,7 +89,12 @@ def shell_route(*, command: str, link: str) -> Route:
         ),
         Act(_("Come back here. Azure needs 1 to 3 minutes, and the script tells this page when it is done.")),
     )
-    return Route("shell", _("Cloud Shell"), acts, intro=_("Any shell with the Azure CLI will do. Running it again does no harm."))
+    return Route(
+        "shell",
+        _("Cloud Shell"),
+        acts,
+        intro=_("Any shell with the Azure CLI will do. Running it again does no harm, and leaves your two switches as they stand."),
+    )
 
 
 def portal_route(*, subscription: str, region: str, link: str, parameters: str) -> Route:
@@ -101,6 +106,12 @@ def portal_route(*, subscription: str, region: str, link: str, parameters: str) 
             _("Press Edit parameters, put this in place of what stands there, and press Save."),
             command=parameters,
             command_label=_("Parameters"),
+        ),
+        Act(
+            _(
+                "Choose allowChanges and allowSupport yourself: yes for both on the first run. If the kit has run here before, choose what "
+                "you set then; nothing is kept for you here."
+            )
         ),
         Act(_("Press Review + create, then Create. Azure needs 1 to 3 minutes.")),
         Act(_("When it is complete, press Outputs, and copy clientId and supportClientId. The next page here asks for both.")),

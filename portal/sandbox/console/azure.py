@@ -243,7 +243,8 @@ def _parameter(visit: Visit, name: str, shape: Body, values: Body) -> Markup:
     value = str(values.get(name, visit.field(f"param_{name}") or default))
     hint = (shape.get("metadata") or {}).get("description", "")
     if shape.get("allowedValues"):
-        return choice(f"param_{name}", name, [(str(entry), str(entry)) for entry in shape["allowedValues"]], value, hint)
+        open_one = [] if "defaultValue" in shape else [("", "")]  # nothing is chosen for somebody who has not chosen
+        return choice(f"param_{name}", name, [*open_one, *((str(entry), str(entry)) for entry in shape["allowedValues"])], value, hint)
     return fill(
         '<p><label for="p-{name}">{name}</label><span class="hint" id="h-{name}">{hint}</span>'
         '<input id="p-{name}" name="param_{name}" value="{value}" aria-describedby="h-{name}"></p>',

@@ -48,6 +48,7 @@ SHAPES: dict[str, Shape] = {
     "account set": Shape(WHICH, needs=("subscription",)),
     "account list": Shape(SUBSCRIPTION, switches={"--all": "all"}),
     "group create": Shape({**ITSELF, **LOCATION}, {"--tags": "tags"}, needs=("name", "location")),
+    "group list": Shape({**SUBSCRIPTION, "--tag": "tag"}),
     "group show": Shape(ITSELF, needs=("name",)),
     "group exists": Shape(ITSELF, needs=("name",)),
     "group delete": Shape(ITSELF, switches={**YES, **NO_WAIT}, needs=("name",)),

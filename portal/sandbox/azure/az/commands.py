@@ -65,6 +65,12 @@ class Az:
         tags = dict(entry.partition("=")[::2] for entry in given.lists.get("tags", []))
         return self.client.ask("PUT", self._group(given), GROUPS, {"location": given["location"], **({"tags": tags} if tags else {})})
 
+    def group_list(self, given: Given) -> Any:
+        """`--tag` is a name, or a name and a value."""
+        name, _, value = given["tag"].partition("=")
+        wanted = f"tagName eq '{name}'" + (f" and tagValue eq '{value}'" if value else "")
+        return self.client.every(f"{self.scope(given)}/resourcegroups", GROUPS, **({"$filter": wanted} if name else {}))
+
     def group_show(self, given: Given) -> Any:
         return self.client.ask("GET", self._group(given), GROUPS)
 
@@ -224,6 +230,7 @@ COMMANDS: dict[str, Callable[[Az, Given], Any]] = {
     "account list": Az.account_list,
     "account set": Az.account_set,
     "group create": Az.group_create,
+    "group list": Az.group_list,
     "group show": Az.group_show,
     "group exists": Az.group_exists,
     "group delete": Az.group_delete,
