@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from accounts.actions.connect import newest_generation, next_kit
-from accounts.availability import why_not_renew
+from accounts.availability import why_not_as_staff, why_not_renew
 from accounts.models import CloudAccount, User
 from accounts.states import KitState
 from accounts.transitions import move_kit, renewal_of, subject_of
@@ -20,6 +20,7 @@ def start_renewal(account: CloudAccount, *, after_generation: int, by: User) -> 
 
     `after_generation` as for `issue_kit`: a second click finds it overtaken and changes nothing.
     """
+    refuse_if(why_not_as_staff(by))
     with transaction.atomic():
         account = _lock(account)
         if newest_generation(account) != after_generation:

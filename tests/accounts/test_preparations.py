@@ -12,6 +12,7 @@ from accounts import kits
 from accounts.access import Role
 from accounts.actions.connect import DuplicateAccount, accept_review, discard_draft, issue_kit, save_identity, save_place
 from accounts.actions.preparations import accept_terms, decline_preparation, prepare_connection
+from accounts.actions.renewal import start_renewal
 from accounts.models import CloudAccount, Preparation
 from accounts.models.cloud_accounts import Cloud
 from accounts.states import AccountState
@@ -19,7 +20,7 @@ from accounts.terms import terms_of
 from portal.operations.availability import NotAllowed
 from tests.accounts.test_admin_people import office, staff  # noqa: F401  fixtures
 from tests.activity import assert_no_event, assert_one_event
-from tests.factories import answers_to_terms, make_cloud_account, make_membership, make_prepared_account, make_user
+from tests.factories import answers_to_terms, make_cloud_account, make_membership, make_prepared_account, make_user, make_watched_account
 
 AWS = {"name": "Production", "external_id": "111122223333", "identity": {}, "region": "eu-west-1"}
 TENANT = "1d2c3b4a-1111-4222-8333-444455556666"
@@ -155,6 +156,17 @@ def test_staff_never_review_or_issue_a_kit_for_a_customer(kind, acme, account, a
                 act()
 
     assert not account.kits.exists()
+
+
+@pytest.mark.parametrize("kind", STAFF)
+def test_staff_never_renew_a_kit_for_a_customer(kind, acme):
+    account = make_watched_account(organisation=acme)
+    person = make_membership(organisation=acme, user=make_user(**STAFF[kind]), role=Role.OWNER).user
+
+    with assert_no_event(), pytest.raises(NotAllowed, match="Provider staff cannot do this"):
+        start_renewal(account, after_generation=1, by=person)
+
+    assert account.kits.count() == 1
 
 
 def test_staff_member_reads_the_terms_and_is_told_why_not(client, acme, account, sam):
