@@ -1,9 +1,11 @@
 """What a kit promises never to allow, asked of the customer's own cloud: whatever else was granted there, it must answer no."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from accounts import kits
-from accounts.clouds.base import CloudAdapter, CloudError
+from accounts.clouds.base import CloudAdapter, CloudError, PermissionProbe, Target
+from accounts.kits import history
 from accounts.models import CloudAccount, Kit
 from accounts.targets import target_of
 
@@ -13,7 +15,7 @@ def require_promises(account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> 
 
     A role given to our identity from outside the kit, by a folder or by hand, is seen here and nowhere else.
     """
-    asked = kits.load(account.cloud).forbidden_probes(target_of(account, kit))
+    asked = questions(account.cloud, target_of(account, kit))
     # A key of its own for each question: results of one key are put together, and here a single yes is too many.
     distinct = {(probe.role, probe.action, probe.resource, tuple(sorted(probe.context.items()))): probe for probe in asked}
     probes = [replace(probe, key=f"{number} {probe.role}/{probe.action}") for number, probe in enumerate(distinct.values())]
@@ -23,3 +25,18 @@ def require_promises(account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> 
         params = {"count": str(len(names)), "permissions": ", ".join(names[:5])}
         raise CloudError("too_much_granted", raw="\n".join(names), params=params)
     return len(probes)
+
+
+def questions(cloud: str, target: Target) -> Sequence[PermissionProbe]:
+    """What must be answered with no under the kit that this target runs.
+
+    An older kit is not asked about rights that it was itself issued with and that a newer one has given up.
+    """
+    kit = kits.load(cloud)
+    asked = kit.forbidden_probes(target)
+    if target.kit_version == kit.version or history.snapshot(cloud, target.kit_version) is None:
+        return asked
+    now = {(probe.role, probe.action, probe.resource) for probe in kit.probes(target)}
+    before = {(probe.role, probe.action, probe.resource) for probe in history.probes(cloud, target)}
+    given_up = {(role, action) for role, action, _resource in before - now}
+    return [probe for probe in asked if (probe.role, probe.action) not in given_up]

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
-from accounts.clouds.base import CloudError, Needs, Verdict, require_current_kit
+from accounts.clouds.base import CloudAdapter, CloudError, Needs, PermissionProbe, Verdict, require_current_kit
+from accounts.kits import history
 from accounts.kits.azure import template
 from accounts.kits.azure.kit import AzureKit
 from accounts.kits.base import Publication
+from accounts.steps.promises import questions
 from tests.clouds.azure_account import GLOBEX, GLOBEX_TENANT, SECOND, SUBSCRIPTION, TENANT, AzureAccount
 from tests.clouds.azure_browser import Browser
 from tests.clouds.conftest import ISSUER_HOST, SandboxProcess, TestIssuer, start_sandbox
@@ -28,10 +30,10 @@ def played(sandbox: SandboxProcess, issuer: TestIssuer) -> PlayedAzure:
     return PlayedAzure(sandbox, issuer)
 
 
-def deploy(played: PlayedAzure, subscription: str = SUBSCRIPTION, **changes: str) -> Any:
+def deploy(played: PlayedAzure, subscription: str = SUBSCRIPTION, text: str = "", **changes: str) -> Any:
     owner = AzureAccount(played.account.sandbox, played.account.issuer, subscription)
     owner.control("PATCH", "subscriptions", {"id": subscription, "registered": REGISTERED})
-    return owner.deploy(json.loads(template.text()), "by-hand", **(KIT.parameters(played.target) | SWITCHES_ON | changes))
+    return owner.deploy(json.loads(text or template.text()), "by-hand", **(KIT.parameters(played.target) | SWITCHES_ON | changes))
 
 
 def test_azure_kit_makes_what_the_manifest_says(played: PlayedAzure) -> None:
@@ -106,6 +108,47 @@ def test_azure_kit_has_no_switch_that_says_yes_by_itself(played: PlayedAzure, sw
 
     assert answer.status == 400
     assert switch in json.dumps(answer.body)
+
+
+def test_azure_kit_of_the_version_before_is_held_to_its_own_promises(sandbox: SandboxProcess, issuer: TestIssuer,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    """1.0.0 may read every deployment of the subscription, which 1.1.0 promises never to do."""
+    for name, value in addresses(sandbox).items():
+        monkeypatch.setenv(name, value)
+    old = PlayedAzure(sandbox, issuer)
+    old.target = replace(old.target, kit_version="1.0.0")
+    made = deploy(old, text=(history.folder("azure") / "1.0.0.kit.json").read_text(encoding="utf-8")).body["properties"]
+    told = {"client_id": made["outputs"]["clientId"]["value"], "support_client_id": made["outputs"]["supportClientId"]["value"]}
+    old.target = replace(old.target, reported=told)
+    adapter = old.adapter()
+
+    require_current_kit(adapter.describe_kit(), old.target)
+    assert all(found.is_granted for found in adapter.check_permissions(history.probes("azure", old.target)))
+    asked, all_of_it = questions("azure", old.target), KIT.forbidden_probes(old.target)
+    assert len(all_of_it) > len(asked) > len(all_of_it) - 10
+    assert not granted(adapter, asked)
+    assert granted(adapter, all_of_it) == {
+        "Microsoft.Resources/deployments/read", "Microsoft.Resources/deployments/operations/read", "Microsoft.KeyVault/vaults/write",
+        "Microsoft.ContainerService/managedClusters/runCommand/action",
+    }  # fmt: skip
+
+
+def granted(adapter: CloudAdapter, asked: Sequence[PermissionProbe]) -> set[str]:
+    """Actions that were answered with yes, somewhere."""
+    distinct = [replace(probe, key=f"{number} {probe.action}") for number, probe in enumerate(asked)]
+    return {found.permission.partition(" ")[2] for found in adapter.check_permissions(distinct) if found.is_granted}
+
+
+def test_azure_kit_keeps_its_promises(shop: PlayedAzure) -> None:
+    _code, said = run(shop)
+    report = KIT.read_report(said)
+    assert report is not None
+    shop.target = replace(shop.target, reported=dict(report.values))
+
+    asked = questions("azure", shop.target)
+
+    assert len(asked) == len(KIT.forbidden_probes(shop.target)) > 45
+    assert not granted(shop.adapter(), asked)
 
 
 def test_azure_kit_of_another_generation_stands_beside_the_first(played: PlayedAzure) -> None:
