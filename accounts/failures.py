@@ -168,6 +168,11 @@ FAILURES = {
         means=NOT_CONNECTED,
         act=_("Press Retry this step when %(cloud)s has recovered."),
     ),
+    "environment_not_asked": FailureText(
+        happened=_("%(cloud)s did not let the portal in, so nothing could be checked."),
+        means=_("Nothing was changed, and what runs is not affected. The answers of the look before are kept."),
+        act=_("Open the account: if its trust has changed, run its kit again. Then check the environment again."),
+    ),
     "unknown_cloud_error": FailureText(
         happened=_("%(cloud)s answered with something this portal does not know."),
         means=NOT_CONNECTED,
@@ -190,6 +195,9 @@ WAITS = {
     "contact_missing": WaitText(
         sentence=_("Nobody is named whom to tell when this account needs attention."),
         act=_("Add an operational contact. Connecting then finishes by itself."),
+    ),
+    "checks_unanswered": WaitText(
+        sentence=_("%(cloud)s has not answered %(count)s of the checks yet. They are asked again, for three minutes at most."),
     ),
     "throttled": WaitText(sentence=_("%(cloud)s asked to slow down. The next look is in half a minute.")),
     "cloud_unavailable": WaitText(sentence=_("%(cloud)s does not answer. The next look is in half a minute.")),

@@ -24,7 +24,6 @@ from accounts.models.environment import KEPT_ASSESSMENTS
 from accounts.states import KitState
 from accounts.steps.adapters import adapter_for
 from accounts.steps.connect import names
-from portal.operations.catalogue import FailureText, WaitText, register_failures, register_waits
 from portal.operations.engine import StepContext
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Wait
@@ -144,21 +143,6 @@ def environment_url(operation: Operation) -> str:
     page = reverse("accounts:account_environment", args=[operation.organisation.slug, operation.data["account"]])
     return f"{page}?{urlencode({'region': operation.data['region']})}"
 
-
-FAILURES = {
-    "environment_not_asked": FailureText(
-        happened=_("%(cloud)s did not let the portal in, so nothing could be checked."),
-        means=_("Nothing was changed, and what runs is not affected. The answers of the look before are kept."),
-        act=_("Open the account: if its trust has changed, run its kit again. Then check the environment again."),
-    ),
-}
-WAITS = {
-    "checks_unanswered": WaitText(
-        sentence=_("%(cloud)s has not answered %(count)s of the checks yet. They are asked again, for three minutes at most."),
-    ),
-}
-register_failures(FAILURES)
-register_waits(WAITS)
 
 register(
     Kind(
