@@ -288,6 +288,11 @@ def names(operation: Operation) -> dict[str, object]:
     return cloud_names(operation.data.get("cloud", "aws"))
 
 
+def way_on_url(operation: Operation) -> str:
+    """Run again and Stop connecting stand on the wizard's own page; on the account's once this attempt is history."""
+    return reverse("accounts:connect_resume", args=[operation.organisation.slug, operation.subject_id])
+
+
 def your_part_url(operation: Operation) -> str:
     slug = operation.organisation.slug
     if operation.waiting_why == "contact_missing":
@@ -323,6 +328,8 @@ register(
         why_not_retry=why_not_retry_connecting,
         subject_url=account_url,
         your_part_url=your_part_url,
+        way_on_url=way_on_url,
+        way_on=_("Run again with a new kit, or stop connecting"),
         names=names,
         retry_note=_("The kit is kept. Every check is made again."),
         cancel_note=_("The kit's trust ends at once. What it made in your cloud stays there until you remove it."),

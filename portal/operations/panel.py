@@ -237,6 +237,12 @@ class Panel:
         }
 
     @property
+    def way_on(self) -> tuple[str, str] | None:
+        """Words and address of another way than retrying."""
+        kind = KINDS.get(self.operation.kind)
+        return (str(kind.way_on), kind.way_on_url(self.operation)) if kind and kind.way_on else None
+
+    @property
     def cancel_note(self) -> str:
         """What cancelling leaves behind."""
         kind = KINDS.get(self.operation.kind)

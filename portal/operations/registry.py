@@ -56,6 +56,9 @@ class Kind:
     subject_url: "Callable[[Operation], str]" = field(default=lambda _operation: "")
     # Where the person who holds the ball does their part (an absolute path), and the words of that button.
     your_part_url: "Callable[[Operation], str]" = field(default=lambda _operation: "")
+    # Where a failed attempt can be taken up in another way than by retrying its step (an absolute path), and the words of that link.
+    way_on_url: "Callable[[Operation], str]" = field(default=lambda _operation: "")
+    way_on: Text = ""
     cancel_note: Text = ""  # what cancelling leaves behind
     retry_note: Text = ""  # what a retry keeps
     # What every sentence about an operation may name: `cloud`, as Party.CLOUD is called on the page, and `variant`, whose own

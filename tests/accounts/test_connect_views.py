@@ -15,6 +15,7 @@ from accounts.models import CloudAccount, TrustCheck
 from accounts.states import AccountState, KitState
 from portal.operations.models import Operation
 from tests.factories import make_cloud_account, make_kit
+from tests.guards.url_tree import make_failed_operation
 
 pytestmark = pytest.mark.django_db
 
@@ -306,3 +307,13 @@ def test_connect_run_says_how_to_compare_the_file_with_its_hash(owner, acme, ali
     sha256, file = getattr(kit, file), getattr(kit, name) if name else "terraform.zip"
     assert f"echo '{sha256}  {file}' | sha256sum --check".replace("  ", " ") in shown
     assert shown.count(sha256) >= 2  # in words and in the command
+
+
+def test_connect_failed_operation_leads_to_where_it_can_be_run_again(owner, acme, alice):
+    operation = make_failed_operation(acme, alice)
+
+    shown = text_of(owner.get(reverse("accounts:operation_detail", args=[acme.slug, operation.pk])))
+    there = owner.get(reverse("accounts:connect_resume", args=[acme.slug, operation.subject_id]), follow=True)
+
+    assert "Run again with a new kit, or stop connecting" in shown
+    assert "Run again" in text_of(there)
