@@ -15,7 +15,6 @@ from accounts.needs import needs_of
 from accounts.states import AccountState, KitState
 from portal.audit import Subject
 from portal.operations.engine import OperationInProgress, start
-from portal.operations.models import Operation
 
 CHECK_ENVIRONMENT = "check_environment"
 SUBJECT_KIND = "environment"
@@ -38,9 +37,21 @@ def newest_assessment(account: CloudAccount, region: str) -> Assessment | None:
 
 
 def why_not_build(account: CloudAccount, region: str) -> str:
-    """Empty when the newest assessment of this region is fresh and nothing in it blocks a cell."""
-    if account.state not in CHECKED_STATES:
+    """Empty when trust holds, and the newest assessment of this region is fresh and nothing in it blocks a cell."""
+    return _why_not_trusted(account) or _why_not_ready(account, region)
+
+
+def _why_not_trusted(account: CloudAccount) -> str:
+    if account.state == AccountState.NEEDS_ATTENTION:
+        return _("The trust of this account is lost. Nothing new is started there until it is restored.")
+    if account.state != AccountState.CONNECTED:
         return _("This account is not connected.")
+    if account.switched_off:
+        return _("You have switched us off in this account. Switch the kit on again first.")
+    return ""
+
+
+def _why_not_ready(account: CloudAccount, region: str) -> str:
     newest = newest_assessment(account, region)
     if newest is None:
         return _("Region %(region)s of this account has not been checked yet. Check its environment first.") % {"region": region}
@@ -129,7 +140,3 @@ def _start_by_itself(account_id: uuid.UUID, trigger: Assessment.Trigger) -> bool
         except OperationInProgress:
             return False
     return True
-
-
-def running_operation(account: CloudAccount, region: str) -> Operation | None:
-    return Operation.objects.live().for_subject(SUBJECT_KIND, subject_id(account, region)).first()

@@ -11,7 +11,6 @@ from accounts.issuer.addresses import issuer_url
 from accounts.kits.base import Publication, Route
 from accounts.kits.manifest import KitResource
 from accounts.models import CloudAccount, Kit
-from accounts.states import TRUSTED_KIT_STATES
 from accounts.targets import target_of
 from portal.operations.catalogue import Text
 
@@ -72,4 +71,4 @@ def kit_of_report(token: str) -> Kit | None:
         pk = REPORT_SIGNER.unsign(token)
     except BadSignature:
         return None
-    return Kit.objects.select_related("account__organisation").filter(pk=pk, state__in=TRUSTED_KIT_STATES).first()
+    return Kit.objects.trusted().select_related("account__organisation").filter(pk=pk).first()

@@ -36,7 +36,6 @@ GOOD_STATES = {"Enabled"}
 BAD_STATES = {"Disabled", "Deleted"}
 PORTAL = "https://portal.azure.com/#view"
 QUOTAS = f"{PORTAL}/Microsoft_Azure_Capacity/QuotaMenuBlade/~/myQuotas"
-POLICIES = f"{PORTAL}/Microsoft_Azure_Policy/PolicyMenuBlade"
 READ_ONLY = "readonly"
 MOST_NAMES = 5
 # Which row of which list of usages a quota is.

@@ -11,7 +11,6 @@ from accounts.clouds.base import TokenSource
 from accounts.issuer.addresses import issuer_url
 from accounts.issuer.keys import active_key, open_private_key
 from accounts.models import Kit
-from accounts.states import TRUSTED_KIT_STATES
 
 LIFETIME_S = 300
 # Clouds' clocks differ by some seconds: a token is valid from a little before it was made.
@@ -27,7 +26,7 @@ def token_source(kit: Kit) -> TokenSource:
     issuer = issuer_url(kit)
 
     def mint(*, subject: str, audience: str) -> str:
-        if not Kit.objects.filter(pk=kit.pk, state__in=TRUSTED_KIT_STATES).exists():
+        if not Kit.objects.trusted().filter(pk=kit.pk).exists():
             raise KitReplaced(kit.pk)
         return sign(issuer=issuer, subject=subject, audience=audience)
 

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_GET
 from accounts.issuer.addresses import issuer_url, jwks_url
 from accounts.issuer.keys import published_keys
 from accounts.models import Kit
-from accounts.states import TRUSTED_KIT_STATES
 
 
 @login_not_required
@@ -21,7 +20,7 @@ def discovery(request: HttpRequest, account: uuid.UUID, generation: int) -> Http
     kit = Kit.objects.filter(account_id=account, generation=generation).first()
     if kit is None:
         raise Http404
-    if kit.state not in TRUSTED_KIT_STATES:
+    if not Kit.objects.trusted().filter(pk=kit.pk).exists():
         return JsonResponse(
             {"error": "gone", "error_description": "This kit was replaced or has expired. Its trust has ended."}, status=410
         )

@@ -145,6 +145,13 @@ class CloudAccount(models.Model):
         return _now("Disabled by you") if self.is_disabled else str(self.get_state_display())
 
 
+class KitQuerySet(models.QuerySet["Kit"]):
+    def trusted(self) -> "KitQuerySet":
+        """Those that tokens are made for: the current one, and a candidate within its days. A renewal left half-way ends by itself."""
+        in_time = models.Q(state=KitState.CANDIDATE, expires_at__gt=timezone.now())
+        return self.filter(models.Q(state=KitState.CURRENT) | in_time)
+
+
 class Kit(models.Model):
     """One issued onboarding kit: a version of the template with this account's parameters. A retry issues the next generation."""
 
@@ -161,6 +168,8 @@ class Kit(models.Model):
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
+
+    objects: ClassVar[KitQuerySet] = KitQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ["-generation"]

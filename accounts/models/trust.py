@@ -20,7 +20,6 @@ from accounts.states import WATCHED_STATES, TrustVerdict
 
 # Everybody's looks would fall on one moment after an outage; this spreads them again.
 JITTER = 0.1
-NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 REFUSALS_EVERY = timedelta(days=1)
 
 

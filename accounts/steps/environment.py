@@ -103,6 +103,8 @@ def _keep(ctx: StepContext, assessment: Assessment, finding: Finding) -> None:
         "link": finding.link[:500],
         "checked_at": timezone.now(),
     }
+    if assessment.finished_at:
+        return
     EnvironmentFinding.objects.update_or_create(assessment=assessment, name=finding.check, defaults=values)
     ctx.log(f"{finding.check}: {finding.verdict.value}")
 
@@ -144,6 +146,13 @@ def environment_url(operation: Operation) -> str:
     return f"{page}?{urlencode({'region': operation.data['region']})}"
 
 
+def why_not_look_again(operation: Operation) -> str:
+    """Empty while this look's own rows are there: a later look has taken the place of what never ended."""
+    if Assessment.objects.filter(operation=operation).exists():
+        return ""
+    return str(_("A later check has taken the place of this one. Check the environment again from its page."))
+
+
 register(
     Kind(
         name=CHECK_ENVIRONMENT,
@@ -153,6 +162,7 @@ register(
             StepSpec("conclude", _("The verdict is drawn"), conclude),
         ),
         subject_url=environment_url,
+        why_not_retry=why_not_look_again,
         names=names,
         retry_note=_("Answers that were given are kept. Only the missing ones are asked for."),
         cancel_note=_("Nothing was changed in your cloud. The look before stays the one that counts."),

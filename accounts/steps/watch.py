@@ -191,6 +191,10 @@ def _is_past(moment: datetime | None, after: timedelta) -> bool:
 def _is_refused_everywhere(watch: TrustWatch) -> bool:
     """Our token was not accepted here. If it is accepted in no other account of this cloud either, the fault is ours."""
     others = TrustWatch.objects.exclude(pk=watch.pk).filter(account__cloud=watch.account.cloud, next_at__isnull=False)
+    if watch.verdict == TrustVerdict.DOUBTED and others.exists():
+        # What they answered before the doubt says nothing about our tokens of now.
+        since = others.filter(last_try_at__gt=watch.since)
+        return not since.filter(unclear_since=None).exclude(code="token_refused").exists()
     lately = others.filter(last_try_at__gt=timezone.now() - 2 * settings.TRUST_LOOK_EVERY)
     return lately.exists() and not lately.filter(unclear_since=None).exclude(code="token_refused").exists()
 
@@ -209,7 +213,9 @@ def _write(watch: TrustWatch, kit: Kit, found: Look, *, started_at: datetime) ->
         _keep(held, found, started_at)
         held.lease_until = None
         held.last_try_at = started_at
-        held.next_at = timezone.now() + _pause(held)
+        # Asked for while this look was under way: the answer may be older than what was mended, so look once more.
+        is_asked_again = held.asked_at is not None and held.asked_at > started_at
+        held.next_at = timezone.now() + (timedelta() if is_asked_again else _pause(held))
         held.save()
 
 

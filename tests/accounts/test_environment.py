@@ -109,6 +109,23 @@ def test_account_that_is_not_connected_may_not_be_built_in(acme, state):
     assert why_not_build(account, REGION) == "This account is not connected."
 
 
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"state": AccountState.NEEDS_ATTENTION}, "The trust of this account is lost."),
+        ({"switched_off": "changes"}, "You have switched us off"),
+    ],
+)
+def test_account_whose_trust_is_lost_or_switched_off_may_not_be_built_in(account, fields, says):
+    make_assessment(account=account)
+    assert why_not_build(account, REGION) == ""
+
+    for name, value in fields.items():
+        setattr(account, name, value)
+
+    assert why_not_build(account, REGION).startswith(says)
+
+
 # --- Facts ---------------------------------------------------------------------------------------------------------------
 
 

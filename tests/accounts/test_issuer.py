@@ -18,7 +18,7 @@ from joserfc.jwk import KeySet, RSAKey
 from accounts.clouds.base import Subject
 from accounts.issuer import keys, seal
 from accounts.issuer.addresses import issuer_url
-from accounts.issuer.tokens import sign, token_source
+from accounts.issuer.tokens import KitReplaced, sign, token_source
 from accounts.models import SigningKey
 from accounts.states import KitState
 from accounts.transitions import retire_kits
@@ -184,3 +184,12 @@ def test_kit_state_current_and_candidate_are_the_only_ones_with_a_living_issuer(
     for state in KitState:
         kit = make_kit(account=make_cloud_account(), state=state)
         assert client.get(discovery_path(kit)).status_code == (200 if state in {KitState.CURRENT, KitState.CANDIDATE} else 410)
+
+
+def test_candidate_past_its_days_has_no_living_issuer(client):
+    """A renewal that failed half-way and was left: nobody runs a step that would end it."""
+    kit = make_kit(account=make_cloud_account(), state=KitState.CANDIDATE, expires_at=timezone.now() - timedelta(seconds=1))
+
+    assert client.get(discovery_path(kit)).status_code == 410
+    with pytest.raises(KitReplaced):
+        token_source(kit)(subject="account:x:ops", audience="a")

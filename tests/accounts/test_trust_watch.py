@@ -310,6 +310,19 @@ def test_watch_tokens_that_nobody_accepts_are_our_fault_and_those_that_one_refus
     TrustWatch.objects.filter(pk=other.pk).update(unclear_since=None, unclear_code="")
     assert (look_of(account).verdict, look_of(account).code) == ("doubted", "token_refused")
 
+    # The other's good answer is from before the doubt: it does not prove that our tokens of now are good.
+    TrustWatch.objects.filter(pk=account.watch.pk).update(since=timezone.now() - timedelta(hours=1), next_at=timezone.now())
+    TrustWatch.objects.filter(pk=other.pk).update(last_try_at=timezone.now() - timedelta(hours=2))
+    assert (look_of(account).verdict, look_of(account).unclear_code) == ("doubted", "token_refused")
+
+
+def test_watch_asked_during_a_look_looks_once_more(account):
+    TrustWatch.objects.filter(pk=account.watch.pk).update(asked_at=timezone.now() + timedelta(seconds=30), next_at=timezone.now())
+
+    watch_once(account.watch.pk)
+
+    assert TrustWatch.objects.get(account=account).next_at <= timezone.now()
+
 
 def look_of(account) -> TrustWatch:
     watch_once(account.watch.pk)

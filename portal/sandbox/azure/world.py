@@ -78,7 +78,6 @@ class Token:
     client: str  # how refusals name whoever carries it: an application's id, a person's name
     expires_at: float
     is_human: bool = False
-    claims_needed: bool = False  # revoked by continuous access evaluation
 
 
 @dataclass
