@@ -17,6 +17,8 @@ DOCUMENTS = {
     "serviceusage": ("serviceusage.v1",),
     "compute": ("compute.v1",),
     "orgpolicy": ("orgpolicy.v2",),
+    "container": ("container.v1",),
+    "config": ("config.v1",),
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,), "boolean": (bool,), "integer": (int,), "number": (int, float), "array": (list,), "object": (dict,), "any": (object,),

@@ -50,6 +50,8 @@ HOSTS = {
     "serviceusage": "serviceusage.googleapis.com",
     "compute": "compute.googleapis.com",
     "orgpolicy": "orgpolicy.googleapis.com",
+    "container": "container.googleapis.com",
+    "config": "config.googleapis.com",
 }
 METHODS: list[Method] = []
 

@@ -1,5 +1,22 @@
 """One module an API of Google's. Importing a module puts its methods into the table; a new API is one line here."""
 
-from portal.sandbox.gcp.apis import accounts, compute, crm, iamcredentials, keys, orgpolicy, pools, providers, roles, serviceusage, sts
+from portal.sandbox.gcp.apis import (
+    accounts,
+    compute,
+    config,
+    container,
+    crm,
+    iamcredentials,
+    keys,
+    orgpolicy,
+    pools,
+    providers,
+    roles,
+    serviceusage,
+    sts,
+)
 
-__all__ = ["accounts", "compute", "crm", "iamcredentials", "keys", "orgpolicy", "pools", "providers", "roles", "serviceusage", "sts"]
+__all__ = [
+    "accounts", "compute", "config", "container", "crm", "iamcredentials", "keys", "orgpolicy", "pools", "providers", "roles",
+    "serviceusage", "sts",
+]  # fmt: skip

@@ -21,6 +21,7 @@ REGIONS = (
     "northamerica-northeast1", "northamerica-northeast2", "northamerica-south1", "southamerica-east1", "southamerica-west1",
     "us-central1", "us-east1", "us-east4", "us-east5", "us-south1", "us-west1", "us-west2", "us-west3", "us-west4",
 )  # fmt: skip
+METADATA = [{"key": "startup-script", "value": "export DATABASE_PASSWORD=hunter2"}]  # as some people keep it
 QUOTAS = {"CPUS": 72.0, "DISKS_TOTAL_GB": 40960.0, "SSD_TOTAL_GB": 20480.0, "IN_USE_ADDRESSES": 69.0, "STATIC_ADDRESSES": 21.0}
 PROJECT_QUOTAS = {"NETWORKS": 15.0, "SUBNETWORKS": 175.0, "ROUTERS": 20.0, "FIREWALLS": 500.0, "CPUS_ALL_REGIONS": 72.0}
 
@@ -50,12 +51,15 @@ def get_project(call: Call) -> dict[str, Any]:
         part = counted.get(quota["metric"])
         if part and quota["metric"] not in project.quotas.get("", {}):
             quota["usage"] = float(sum(name.startswith(own) and part in name for name in call.world.resources))
-    return {
+    shown = {
         "kind": "compute#project", "id": _number(project.number), "creationTimestamp": stamp(project.created_at), "name": project.id,
         "selfLink": _link(call, ""), "quotas": quotas, "defaultNetworkTier": "PREMIUM",
         "xpnProjectStatus": "UNSPECIFIED_XPN_PROJECT_STATUS",
         "defaultServiceAccount": f"{project.number}-compute@developer.gserviceaccount.com",
+        "commonInstanceMetadata": {"kind": "compute#metadata", "fingerprint": "AAAAAAAAAAA=", "items": METADATA},
     }  # fmt: skip
+    wanted = call.one("fields").split(",") if call.one("fields") else list(shown)
+    return {name: value for name, value in shown.items() if name in wanted}
 
 
 def _region(call: Call, name: str) -> dict[str, Any]:
