@@ -30,6 +30,7 @@ _SAID: dict[str, tuple[str, bool]] = {
     "names_free": ("names_taken", False),
     "locks": ("locked", False),
     "disk_encryption": ("own_disk_key", False),
+    "own_project": ("shared_with_others", False),
 }
 FACT_WORDS: dict[str, Text] = {
     "region": _("Region"),
@@ -51,6 +52,7 @@ FACT_WORDS: dict[str, Text] = {
     "names_taken": _("Names taken"),
     "locked": _("Locks in the way"),
     "own_disk_key": _("Disks encrypted with a key of yours"),
+    "shared_with_others": _("Shared with networks, clusters or deployments of yours"),
     "kit_version": _("Kit"),
 }
 

@@ -97,7 +97,7 @@ class PermissionProbe:
     """One question to the cloud's own policy simulation: may this role do this, here, in this context?"""
 
     key: str  # as in the manifest: "operator/ec2:CreateVpc"; several probes may share one, all must be granted
-    role: str  # operator | support
+    role: str  # operator | support | builder
     action: str  # "ec2:CreateVpc"
     resource: str
     context: Mapping[str, str] = field(default_factory=dict)  # condition keys and their values

@@ -5,9 +5,9 @@ service account for a quarter of an hour.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from accounts.clouds.base import (
     CloudError,
@@ -27,15 +27,21 @@ from accounts.clouds.base import (
 from accounts.clouds.gcp_clients import Endpoints, Session
 from accounts.clouds.gcp_environment import Surroundings
 from accounts.clouds.gcp_shipped import ShippedKit
-from accounts.clouds.gcp_trust import check_accounts, check_bindings, check_pool, check_roles
+from accounts.clouds.gcp_trust import Bound, check_accounts, check_bindings, check_pool, check_roles
 
 if TYPE_CHECKING:
     from accounts.clouds.gcp_libraries import FoundProject
 
 WRONG_AUDIENCE = "wrong-audience.invalid"
 NOBODY = "00000000-0000-4000-8000-000000000000"
-# Refusals that count as proof: Google could read the token and said no. An issuer out of reach or a pool that is gone proves nothing.
-REFUSALS = {"trust_refused", "token_refused"}
+# The refusal that counts as proof: Google could read the token and said no, for the very reason that was tried. An issuer out of reach,
+# a pool or an account that is gone, or a token that is refused for another reason proves nothing.
+REFUSED = {
+    "wrong_subject": "trust_refused",
+    "wrong_audience": "token_refused",
+    "support_as_ops": "trust_refused",
+    "ops_as_support": "trust_refused",
+}
 SAID = re.compile(r"([a-z-]+)=(\S+)")
 SWITCHES = {"AllowChanges": "allow-changes", "AllowSupport": "allow-support"}
 
@@ -128,13 +134,14 @@ class GcpAdapter:
     # --- permissions ---
 
     def check_permissions(self, probes: Sequence[PermissionProbe]) -> Sequence[PermissionResult]:
-        """The operator's are asked of Google; support's are read from its roles, as nobody signs in as support to find out."""
+        """The operator's are asked of Google; the others' are read from their roles, as nobody signs in as them to find out."""
         asked: dict[tuple[str, str], dict[str, str]] = {}
         for probe in probes:
             asked.setdefault((probe.role, probe.resource), {})[probe.action] = probe.key
         found: dict[str, PermissionResult] = {}
+        bound = Bound(self._operator, self.shipped)
         for (role, resource), actions in asked.items():
-            held = self._held(resource, sorted(actions)) if role == "operator" else self._support_holds(resource)
+            held = self._held(resource, sorted(actions)) if role == "operator" else bound.permissions(role, resource)
             for action, key in actions.items():
                 if key not in found or found[key].is_granted:
                     found[key] = PermissionResult(key, action in held, "" if action in held else "not held")
@@ -149,25 +156,15 @@ class GcpAdapter:
         answer = self._operator.post("iam", path, "testIamPermissions", {"permissions": permissions})
         return set(answer.get("permissions", []))
 
-    def _support_holds(self, resource: str) -> frozenset[str]:
-        """What is bound to the support account in the project. Of single accounts it holds nothing, which check_trust_unedited proves."""
-        return self._support_roles if resource.startswith("projects/") else frozenset()
-
-    @cached_property
-    def _support_roles(self) -> frozenset[str]:
-        member = f"serviceAccount:{self.shipped.accounts['support'].email}"
-        roles = {binding.role for binding in self._operator.libraries.bindings(self.shipped.project) if member in binding.members}
-        return frozenset(permission for role in roles for permission in self._role(role).get("includedPermissions", []))
-
-    def _role(self, name: str) -> Mapping[str, Any]:
-        return self._operator.get("iam", f"/v1/{name}", "role")
-
     # --- refusals ---
 
     def check_refusals(self) -> Sequence[RefusalResult]:
+        """Raises CloudError when the right sign-in fails too, or the support account is not there: then no refusal would mean anything."""
         operator, support = (self.shipped.accounts[name].email for name in ("operator", "support"))
         stranger = f"account:{NOBODY}:{Subject.OPS.value}"
         ops, helper = self.target.subject(Subject.OPS), self.target.subject(Subject.SUPPORT)
+        self._session(operator, ops).sign_in()
+        self._operator.get("iam", f"/v1/projects/{self.shipped.project}/serviceAccounts/{support}", "account")
         return [
             self._try("wrong_subject", self._session(operator, stranger), operator),
             self._try("wrong_audience", self._session(operator, ops, audience=WRONG_AUDIENCE), operator),
@@ -180,7 +177,7 @@ class GcpAdapter:
         try:
             session.sign_in()
         except CloudError as refused:
-            if refused.code in REFUSALS:
+            if refused.code == REFUSED[name]:
                 return RefusalResult(name, is_refused=True, evidence=refused.raw)
             raise
         return RefusalResult(name, is_refused=False, evidence=f"{email} was opened")

@@ -30,6 +30,8 @@ HOSTS = {
     "serviceusage": "https://serviceusage.googleapis.com",
     "compute": "https://compute.googleapis.com",
     "orgpolicy": "https://orgpolicy.googleapis.com",
+    "container": "https://container.googleapis.com",
+    "config": "https://config.googleapis.com",
 }
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 SESSION_SECONDS = 900
@@ -141,8 +143,10 @@ class Session:
         """One answer as data. Raises CloudError for every other."""
         self.sign_in_if_due()
         with judging(layer=api, call=call, was_trusted=self.was_trusted):
-            answer = self._http.request(method, self.endpoints.url(api, path), timeout=TIMEOUT, max_allowed_time=2 * TIMEOUT, **more)
-        if answer.status_code >= 400:  # noqa: PLR2004
+            answer = self._http.request(
+                method, self.endpoints.url(api, path), timeout=TIMEOUT, max_allowed_time=2 * TIMEOUT, allow_redirects=False, **more
+            )
+        if answer.status_code >= 300:  # noqa: PLR2004 - Google sends nobody elsewhere
             raise classify(said_in(answer.content, layer=api, call=call, status=answer.status_code), was_trusted=self.was_trusted)
         return _document(answer, api, call)
 
@@ -158,9 +162,9 @@ def _document(answer: requests.Response, api: str, call: str) -> dict[str, Any]:
 
 
 def _in_time(request: Any) -> Any:
-    """Left alone, google-auth waits two minutes for a token."""
+    """Left alone, google-auth waits two minutes for a token, and takes what it was given to wherever an answer points."""
 
     def ask(*, timeout: int = TIMEOUT, **more: Any) -> Any:
-        return request(timeout=timeout, **more)
+        return request(timeout=timeout, allow_redirects=False, **more)
 
     return ask

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 from accounts.clouds.base import CloudError, Finding, Identity, Needs, Target, Verdict
 from accounts.clouds.gcp_clients import Session
 from accounts.clouds.gcp_shipped import ShippedKit
+from accounts.clouds.gcp_trust import Bound
 
 if TYPE_CHECKING:
     from accounts.clouds.gcp_libraries import Rule
 
 CONSOLE = "https://console.cloud.google.com"
+MOST_NAMED = 10
+EVERY_PROJECTS = "networks/default"  # a new project has it, so it tells nothing
 # Rules of an organisation that have stopped kits or cells elsewhere.
 LOCATIONS = "gcp.resourceLocations"
 ISSUERS = "iam.workloadIdentityPoolProviders"
@@ -46,6 +49,7 @@ class Surroundings:
             "organisation_policy": self._organisation,
             "address_range": self._overlap,
             "names_free": self._names,
+            "own_project": self._others,
         }
         return [self._ask(name, check) for name, check in checks.items() if not only or name in only]
 
@@ -57,9 +61,9 @@ class Surroundings:
             return Finding(name, Verdict.UNKNOWN, error.raw, {"code": error.code})
 
     def _compute(self, path: str, call: str) -> dict[str, Any]:
-        """Two checks may read the same page: asked once."""
+        """Its limits and no more: the project's metadata is nobody's business. Two checks may read the same page: asked once."""
         if path not in self._answers:
-            self._answers[path] = self.session.get("compute", f"/compute/v1/projects/{self.project}{path}", call)
+            self._answers[path] = self.session.get("compute", f"/compute/v1/projects/{self.project}{path}", call, fields="quotas")
         return self._answers[path]
 
     # --- who ---
@@ -72,9 +76,14 @@ class Surroundings:
         wanted = sorted({permission for role in operators for permission in self.shipped.roles[role]})
         held = self.session.libraries.held(self.project, wanted)
         missing = [permission for permission in wanted if permission not in held]
+        builders = {
+            permission for bound in self.shipped.bindings if bound.account == "builder" for permission in self.shipped.roles[bound.role]
+        }
+        lent = Bound(self.session, self.shipped).permissions("builder", f"projects/{self.project}")
+        missing += [f"builder/{permission}" for permission in sorted(builders - lent)]
         if missing:
             return Finding(name, Verdict.BLOCK, "\n".join(missing), {"count": str(len(missing))})
-        return Finding(name, Verdict.PASS, "", {"count": str(len(wanted))})
+        return Finding(name, Verdict.PASS, "", {"count": str(len(wanted) + len(builders))})
 
     # --- where ---
 
@@ -196,7 +205,7 @@ class Surroundings:
 
     def _names(self, name: str) -> Finding:
         prefix = self.needs.name_prefix
-        lists = ("/global/networks", "/global/firewalls", f"/regions/{self.region}/routers", f"/regions/{self.region}/addresses")
+        lists = ("/global/networks", "/global/firewalls", f"/regions/{self.region}/routers")
         taken = [
             f"{path.rpartition('/')[2]}/{found['name']}"
             for path in lists
@@ -207,6 +216,26 @@ class Surroundings:
             return Finding(name, Verdict.PASS, "", {"prefix": prefix})
         command = f"gcloud compute networks list --project={self.project} --filter='name~^{prefix}'"
         return Finding(name, Verdict.BLOCK, "\n".join(taken), {"prefix": prefix, "names": ", ".join(taken)}, command)
+
+    def _others(self, name: str) -> Finding:
+        """What builds cells cannot be held to their networks, nor to their deployments: best is a project without any other."""
+        clusters = self.session.get("container", f"/v1/projects/{self.project}/locations/-/clusters", name).get("clusters", [])
+        deployments = f"/v1/projects/{self.project}/locations/{self.target.region}/deployments"
+        names = [
+            *(f"networks/{network['name']}" for network in self._all("/global/networks", name)),
+            *(f"clusters/{cluster['name']}" for cluster in clusters),
+            *(
+                f"deployments/{found['name'].rpartition('/')[2]}"
+                for page in self.session.pages("config", deployments, name)
+                for found in page.get("deployments", [])
+            ),
+        ]
+        others = [other for other in names if other != EVERY_PROJECTS and not other.partition("/")[2].startswith(self.shipped.prefix)]
+        if not others:
+            return Finding(name, Verdict.PASS)
+        params = {"count": str(len(others)), "names": ", ".join(others[:MOST_NAMED])}
+        command = f"gcloud compute networks list --project={self.project}"
+        return Finding(name, Verdict.WARN, "\n".join(others), params, command)
 
     def _all(self, path: str, call: str) -> list[dict[str, Any]]:
         if path not in self._answers:

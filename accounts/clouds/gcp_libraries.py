@@ -97,15 +97,15 @@ class Libraries:
 
     @cached_property
     def _projects(self) -> ProjectsClient:
-        return ProjectsClient(credentials=self._credentials, transport="rest", client_options=self._options("crm"))
+        return _staying(ProjectsClient(credentials=self._credentials, transport="rest", client_options=self._options("crm")))
 
     @cached_property
     def _services(self) -> ServiceUsageClient:
-        return ServiceUsageClient(credentials=self._credentials, transport="rest", client_options=self._options("serviceusage"))
+        return _staying(ServiceUsageClient(credentials=self._credentials, transport="rest", client_options=self._options("serviceusage")))
 
     @cached_property
     def _policies(self) -> OrgPolicyClient:
-        return OrgPolicyClient(credentials=self._credentials, transport="rest", client_options=self._options("orgpolicy"))
+        return _staying(OrgPolicyClient(credentials=self._credentials, transport="rest", client_options=self._options("orgpolicy")))
 
     def _options(self, api: str) -> ClientOptions:
         return ClientOptions(api_endpoint=self._session.endpoints.url(api, ""), universe_domain=UNIVERSE)
@@ -120,3 +120,11 @@ class Libraries:
                 raise of_refusal(error, layer=api, call=call, was_trusted=self._session.was_trusted) from error
             except TRIPPED as error:
                 raise unreadable(f"not Google's: {error}"[:500], layer=api, call=call) from error
+
+
+def _staying(client: T) -> T:
+    """Goes nowhere that an answer points to: requests then ends in an error. No option of a library says so."""
+    http = client.transport._session  # type: ignore[attr-defined]
+    for session in (http, http._auth_request_session):
+        session.max_redirects = 0
+    return client

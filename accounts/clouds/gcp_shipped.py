@@ -16,7 +16,7 @@ class ShippedAccount:
 class ShippedBinding:
     """One role of the project for one of the kit's service accounts. `switch` names the customer's switch that takes it away."""
 
-    account: str  # operator | support | node
+    account: str  # operator | builder | support | node
     role: str  # projects/<id>/roles/<id>, or one of Google's own
     condition: str = ""
     switch: str = ""
@@ -33,7 +33,7 @@ class ShippedKit:
     issuer: str
     mapping: Mapping[str, str]
     condition: str
-    accounts: Mapping[str, ShippedAccount]  # operator, support, and the one that machines run as
+    accounts: Mapping[str, ShippedAccount]  # operator, builder, support, and the one that machines run as
     roles: Mapping[str, Sequence[str]]  # custom role by its full name -> its permissions
     bindings: Sequence[ShippedBinding]
     services: Sequence[str]  # APIs that must be on

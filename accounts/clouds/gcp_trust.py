@@ -1,11 +1,17 @@
 """Does what stands in a Google Cloud project equal what the kit shipped? Each function reads one part and raises CloudError for an edit."""
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from accounts.clouds.base import CloudError
 from accounts.clouds.gcp_clients import POLICY_VERSION, Session
 from accounts.clouds.gcp_shipped import ShippedAccount, ShippedKit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from google.iam.v1.policy_pb2 import Binding
 
 
 def check_pool(session: Session, shipped: ShippedKit) -> None:
@@ -103,3 +109,37 @@ def check_bindings(session: Session, shipped: ShippedKit) -> None:
 def _words(expression: str) -> str:
     """Spaces mean nothing in a condition."""
     return " ".join(expression.split())
+
+
+class Bound:
+    """What the accounts may do that nobody signs in as, read from the roles bound to them. Conditions are check_bindings' business."""
+
+    def __init__(self, session: Session, shipped: ShippedKit) -> None:
+        self._session = session
+        self._shipped = shipped
+        self._contents: dict[str, frozenset[str]] = {}
+
+    def permissions(self, account: str, resource: str) -> frozenset[str]:
+        """In `projects/<id>`, or of `serviceAccounts/<email>`, for which the project's bindings count too."""
+        member = f"serviceAccount:{self._shipped.accounts[account].email}"
+        roles = {binding.role for binding in self._project if member in binding.members}
+        if not resource.startswith("projects/"):
+            roles |= self._roles_on(resource, member)
+        return frozenset(permission for role in roles for permission in self._held_by(role))
+
+    @cached_property
+    def _project(self) -> "Sequence[Binding]":
+        return self._session.libraries.bindings(self._shipped.project)
+
+    def _roles_on(self, resource: str, member: str) -> set[str]:
+        path = f"/v1/projects/{self._shipped.project}/{resource}:getIamPolicy?options.requestedPolicyVersion={POLICY_VERSION}"
+        policy = self._session.post("iam", path, "account", {})
+        return {binding["role"] for binding in policy.get("bindings", []) if member in binding.get("members", [])}
+
+    def _held_by(self, role: str) -> frozenset[str]:
+        """A role that was deleted or disabled gives nothing."""
+        if role not in self._contents:
+            found = self._session.get("iam", f"/v1/{role}", "role")
+            is_off = found.get("deleted") or found.get("stage") == "DISABLED"
+            self._contents[role] = frozenset() if is_off else frozenset(found.get("includedPermissions", []))
+        return self._contents[role]

@@ -19,10 +19,11 @@ class Phase(TextChoices):
 
 
 class Role(TextChoices):
-    """Which of the kit's two roles for the portal holds a permission."""
+    """Which identity of the kit holds a permission. The builder is no way in: what the operator orders may be built as one."""
 
     OPERATOR = "operator", pgettext_lazy("role of the kit", "Operator")
     SUPPORT = "support", pgettext_lazy("role of the kit", "Support")
+    BUILDER = "builder", pgettext_lazy("role of the kit", "Builder")
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ CLOUD_HOSTS: dict[str, tuple[str, ...]] = {
         "serviceusage.googleapis.com",
         "compute.googleapis.com",
         "orgpolicy.googleapis.com",
+        "container.googleapis.com",
+        "config.googleapis.com",
     ),
     "azure": ("login.microsoftonline.com", "management.azure.com"),
 }

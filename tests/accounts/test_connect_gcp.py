@@ -104,7 +104,7 @@ def test_connect_gcp_waits_for_the_script_then_connects(account, sandbox):
     account.refresh_from_db()
     assert account.state == AccountState.CONNECTED
     checks = TrustCheck.objects.filter(account=account)
-    assert checks.filter(kind=TrustCheck.Kind.PERMISSION, is_ok=True).count() == 89
+    assert checks.filter(kind=TrustCheck.Kind.PERMISSION, is_ok=True).count() == 84
     assert checks.filter(kind=TrustCheck.Kind.REFUSAL, is_ok=True).count() == 4
     assert not checks.filter(is_ok=False).exists()
     assert sandbox.control("GET", "violations") == []

@@ -229,7 +229,7 @@ def test_kit_review_lists_every_permission_once_and_finds_it():
     assert search_permissions(KIT, "no such thing") == []
 
 
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.SUPPORT])
 def test_kit_policy_shown_is_the_templates(role):
     shown = json.loads(KIT.policy_json(role))["Statement"]
 

@@ -14,6 +14,7 @@ import pytest
 
 from accounts import kits
 from accounts.clouds.base import Target
+from accounts.kits import history
 from accounts.kits.base import Publication
 from accounts.kits.gcp import installer, script, terraform
 from accounts.kits.gcp.kit import GcpKit
@@ -53,7 +54,7 @@ def test_gcp_every_permission_of_the_script_has_a_reason_and_every_reason_a_perm
         asked.setdefault(grant.sid.partition(".")[0], []).extend(grant.actions)
 
     # Given on single accounts, by a role of Google's own.
-    assert asked.pop("machines") == ["iam.serviceAccounts.actAs"]
+    assert asked.pop("machines") == ["iam.serviceAccounts.actAs"] * 2
     assert {name: sorted(found) for name, found in asked.items()} == {name: sorted(found) for name, found in script.permissions().items()}
     assert all(str(reason).endswith(".") and str(grant.limit).endswith(".") for grant in GRANTS for reason in grant.actions.values())
 
@@ -81,7 +82,78 @@ def test_gcp_permissions_have_one_line_each():
 
     assert len(keys) == len(set(keys)) == sum(len(grant.actions) for grant in GRANTS)
     assert {permission.phase for permission in KIT.permissions} == set(Phase)
-    assert all(permission.key.startswith("support/") == (permission.role == Role.SUPPORT) for permission in KIT.permissions)
+    for role in (Role.SUPPORT, Role.BUILDER):
+        assert all(permission.key.startswith(f"{role}/") == (permission.role == role) for permission in KIT.permissions)
+
+
+def held_by(account: str) -> set[str]:
+    return {permission for bound in SHIPPED.bindings if bound.account == account for permission in SHIPPED.roles.get(bound.role, ())}
+
+
+def test_gcp_operator_reads_no_state_writes_no_bucket_and_builds_nothing_itself():
+    """It orders; what is built is built by an account that no token of the portal opens."""
+    operator, builder = held_by("operator"), held_by("builder")
+
+    assert {"config.deployments.create", "config.deployments.get", "config.deployments.delete"} <= operator
+    assert [name for name in operator if "State" in name or "Lock" in name or name.startswith(("storage.", "logging."))] == []
+    changing = [name for name in operator if not re.search(r"\.(get|list|getIamPolicy)$", name)]
+    assert sorted(changing) == [f"config.deployments.{verb}" for verb in ("create", "delete", "update")]
+    assert {"config.deployments.getState", "config.revisions.getState", "storage.objects.get"} <= builder
+    assert "config.deployments.create" not in builder
+
+
+def test_gcp_nobody_acts_as_the_operator_and_no_token_opens_the_builder():
+    members = {name: account.members for name, account in SHIPPED.accounts.items()}
+    operator, builder = (f"serviceAccount:{SHIPPED.accounts[name].email}" for name in ("operator", "builder"))
+
+    assert list(members["operator"]) == [f"principal://iam.googleapis.com/{SHIPPED.pool}/subject/account:{TARGET.account}:ops"]
+    assert members["builder"] == {operator: ("roles/iam.serviceAccountUser",)}
+    assert members["node"] == {builder: ("roles/iam.serviceAccountUser",)}
+    assert re.findall(r'^let_in "\$(\w+)" "serviceAccount:\$(\w+)@', script.text(), re.MULTILINE) == [
+        ("BUILDER", "OPERATOR"),
+        ("NODE", "BUILDER"),
+    ]
+    refused = {(probe.role, probe.action, probe.resource) for probe in KIT.forbidden_probes(TARGET)}
+    assert ("operator", "iam.serviceAccounts.actAs", f"serviceAccounts/{SHIPPED.accounts['operator'].email}") in refused
+    assert ("operator", "iam.serviceAccounts.getAccessToken", f"serviceAccounts/{SHIPPED.accounts['builder'].email}") in refused
+
+
+def test_gcp_what_can_be_held_to_names_is():
+    """Clusters, firewall rules and buckets are what Google Cloud can hold to names; a cell reserves no address and changes no subnet."""
+    limited = {bound.role: bound.condition for bound in SHIPPED.bindings if bound.condition}
+    free = {name for bound in SHIPPED.bindings if not bound.condition for name in SHIPPED.roles.get(bound.role, ())}
+    changing = {name for name in free if not re.search(r"\.(get|list|getIamPolicy)$", name)}
+
+    assert [name for name in changing if name.startswith(("compute.firewalls.", "storage.", "compute.addresses."))] == []
+    assert "compute.subnetworks.update" not in changing
+    assert not any("cloudresourcemanager" in condition for condition in limited.values())
+
+
+def test_gcp_says_plainly_what_cannot_be_held_to_names():
+    loose = [permission for permission in KIT.permissions if re.match(r"compute\.(networks|routers|subnetworks)\.\w+$", permission.action)]
+    states = [permission for permission in KIT.permissions if permission.action.endswith(("getState", "updateState", "deleteState"))]
+
+    builders = [permission for permission in loose if permission.role == Role.BUILDER]
+    assert builders
+    assert states
+    assert all("cannot narrow" in str(found.limit) and "a project of its own" in str(found.limit) for found in [*builders, *states])
+    (account, _number) = KIT.identity_fields
+    assert "a project of its own" in str(account.help)
+    assert "single networks" in str(account.help)
+    assert "organisation" in str(KIT.words.promise_note)
+    assert "metadata" in next(str(found.reason) for found in KIT.permissions if found.action == "compute.projects.get")
+
+
+def test_gcp_earlier_kit_is_asked_for_what_it_promised():
+    """An account under 1.0.0 has no builder, and its operator builds by itself: that is what its customer agreed to."""
+    earlier = KIT.forbidden_probes(replace(TARGET, kit_version="1.0.0"))
+    granted = {(probe.role, probe.action, probe.resource) for probe in history.probes("gcp", replace(TARGET, kit_version="1.0.0"))}
+
+    assert len(earlier) > 30
+    assert not {(probe.role, probe.action, probe.resource) for probe in earlier} & granted
+    assert not any("builder" in f"{probe.role} {probe.resource}" for probe in earlier)
+    assert earlier == KIT.forbidden_probes(TARGET)[: len(earlier)]
+    assert len(earlier) < len(KIT.forbidden_probes(TARGET))
 
 
 def test_gcp_support_only_looks():
@@ -95,10 +167,10 @@ def test_gcp_resources_are_those_that_the_script_makes():
     made = {resource.logical_id for resource in KIT.resources}
     names = {resource.logical_id: resource.name for resource in KIT.resources}
 
-    assert made == {"pool", "provider", "operator", "supporter", "node", *script.LISTS}
+    assert made == {"pool", "provider", "operator", "builder", "supporter", "node", *script.LISTS}
     assert {name: names[name] for name in script.LISTS} == script.titles()
     assert [account.email.partition("@")[0] for account in SHIPPED.accounts.values()] == [
-        names[name].format(suffix=TARGET.suffix) for name in ("operator", "supporter", "node")
+        names[name].format(suffix=TARGET.suffix) for name in ("operator", "builder", "supporter", "node")
     ]
     assert SHIPPED.pool.endswith("/" + names["pool"].format(suffix=TARGET.suffix))
     assert KIT.made_name(TARGET.suffix) == "byoc-3f9a1c2e-g9999"
@@ -129,15 +201,21 @@ def test_gcp_limits_let_own_names_through_and_no_other():
         )
 
     place = f"projects/{TARGET.external_id}"
-    assert lets(names, "cloudresourcemanager.googleapis.com/Project", place)
+    assert not lets(names, "cloudresourcemanager.googleapis.com/Project", place)
     assert lets(names, "container.googleapis.com/Cluster", f"{place}/locations/us-east1/clusters/byoc-3f9a1c2e-cell")
     assert lets(names, "compute.googleapis.com/Firewall", f"{place}/global/firewalls/byoc-3f9a1c2e-cell-egress")
     for name in ("orders", "byoc-3f9a1c2f-cell", "not-byoc-3f9a1c2e-cell"):
         assert not lets(names, "container.googleapis.com/Cluster", f"{place}/locations/us-east1/clusters/{name}")
         assert not lets(names, "compute.googleapis.com/Firewall", f"{place}/global/firewalls/{name}")
     assert not lets(names, "storage.googleapis.com/Bucket", "projects/_/buckets/orders")
-    assert lets(store, "storage.googleapis.com/Object", f"projects/_/buckets/{NUMBER}-us-east1-blueprint-config/objects/state")
-    assert not lets(store, "storage.googleapis.com/Object", "projects/_/buckets/orders/objects/state")
+    bucket = f"projects/_/buckets/{NUMBER}-{TARGET.region}-blueprint-config"
+    assert lets(store, "storage.googleapis.com/Bucket", bucket)
+    assert lets(store, "storage.googleapis.com/Object", f"{bucket}/objects/state")
+    others = ("orders", f"{NUMBER}-prod-backups", f"{NUMBER}-us-east1-blueprint-config", bucket.rpartition("/")[2] + "-of-ours")
+    for other in others:
+        assert not lets(store, "storage.googleapis.com/Bucket", f"projects/_/buckets/{other}")
+        assert not lets(store, "storage.googleapis.com/Object", f"projects/_/buckets/{other}/objects/state")
+    assert not lets(store, "cloudresourcemanager.googleapis.com/Project", place)
     assert all(expression.count("&&") + expression.count("||") <= 12 for expression in (names, store))
 
 
@@ -158,10 +236,13 @@ def test_gcp_policies_are_files_that_gcloud_reads():
 
     for role, text in KIT.policies:
         found = list(yaml.safe_load_all(text))
+        assert found
         shown = {permission for document in found for permission in document["includedPermissions"]}
         asked = {permission.action for permission in KIT.permissions if permission.role == role} - {"iam.serviceAccounts.actAs"}
         assert shown == asked
-    assert "# Only where: " in dict(KIT.policies)[Role.OPERATOR]
+    assert [role for role, _text in KIT.policies] == [Role.OPERATOR, Role.BUILDER, Role.SUPPORT]
+    assert "blueprint-config/" in dict(KIT.policies)[Role.BUILDER]
+    assert "# Only where: " not in dict(KIT.policies)[Role.OPERATOR]
 
 
 # --- what the customer is handed ---
@@ -195,7 +276,8 @@ def test_gcp_command_without_a_published_script_takes_the_file_of_the_page():
     assert act.command.startswith(f"echo '{KIT.content_hash}  byoc-kit.sh' | sha256sum --check &&")
     assert "curl" not in act.command
     assert "--report" not in act.command
-    assert '"./byoc-gcp-kit"' in module.acts[0].command
+    assert module.acts[0].command.startswith(f"echo '{terraform.archive_sha256()}  terraform.zip' | sha256sum --check &&")
+    assert '"./byoc-gcp-kit"' in module.acts[1].command
 
 
 def test_gcp_link_opens_the_shell_and_the_played_one_in_the_project():
@@ -218,7 +300,7 @@ def test_gcp_removal_is_lines_that_the_played_shell_takes_and_names_the_30_days(
     assert isinstance(lines, GcloudLines)
     assert "30 days" in text
     assert lines.lines[0][:4] == ("iam", "workload-identity-pools", "delete", "byoc-3f9a1c2e-g9999")
-    assert len(lines.lines) == 1 + 7 + 3 + 6
+    assert len(lines.lines) == 1 + 8 + 4 + 7
 
 
 def test_gcp_rights_of_the_one_who_runs_it_are_single_permissions():
@@ -277,7 +359,7 @@ def test_gcp_project_number_that_is_none(text):
 def test_gcp_report_of_the_script_is_read():
     told = {
         "kit": "gcp",
-        "version": "1.0.0",
+        "version": KIT.version,
         "generation": 1,
         "project_id": "acme-data-prod",
         "project_number": NUMBER,
@@ -288,7 +370,7 @@ def test_gcp_report_of_the_script_is_read():
 
     assert report is not None
     assert (report.external_id, report.region) == ("acme-data-prod", "us-east1")
-    assert report.values == {"version": "1.0.0", "generation": "1", "project_number": NUMBER}
+    assert report.values == {"version": KIT.version, "generation": "1", "project_number": NUMBER}
 
 
 def test_gcp_report_may_be_the_name_of_the_pool():
@@ -331,15 +413,36 @@ def names_of(kind: str) -> set[str]:
     return {name.strip('"') for block in module()[kind] for name in block if not name.startswith("__")}
 
 
+@pytest.mark.parametrize("is_reviewed", [True, False])
+def test_gcp_module_is_unpacked_only_if_it_is_the_reviewed_one(tmp_path, is_reviewed):
+    """The command of the page, by the real shell: what Terraform then calls is there or not."""
+    content = terraform.archive() if is_reviewed else terraform.archive() + b"\n"
+    (tmp_path / "published.zip").write_bytes(content)
+
+    done = subprocess.run(
+        ["bash", "-c", terraform.fetch((tmp_path / "published.zip").as_uri())], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode == 0) == is_reviewed
+    assert (tmp_path / "byoc-gcp-kit/main.tf").exists() == is_reviewed
+    assert 'source = "./byoc-gcp-kit"' in terraform.snippet(TARGET)
+
+
+def test_gcp_module_holds_the_suffix_to_account_and_generation():
+    text = (terraform.MODULE_PATH / "main.tf").read_text()
+
+    assert 'condition     = var.suffix == "${split("-", var.account_ref)[0]}-g${var.generation}"' in text
+
+
 def test_gcp_module_is_as_the_script_makes_it():
     assert terraform.written_files() == terraform.generated_files()
 
 
 def test_gcp_module_is_hcl_and_takes_what_the_portal_writes():
-    given = re.findall(r"^  (\w+) +=", terraform.snippet(TARGET, source="./x").partition("\n\n")[2], re.MULTILINE)
+    given = re.findall(r"^  (\w+) +=", terraform.snippet(TARGET).partition("\n\n")[2], re.MULTILINE)
 
     assert names_of("variable") == set(given)
-    assert hcl2.loads(terraform.snippet(TARGET, source="./x") + "\n")["module"]
+    assert hcl2.loads(terraform.snippet(TARGET) + "\n")["module"]
 
 
 def test_gcp_module_makes_the_kinds_of_the_script_and_no_other():
@@ -360,6 +463,7 @@ def test_gcp_module_says_the_same_words_as_the_script():
 
     assert "assertion.sub in ['account:${var.account_ref}:ops', 'account:${var.account_ref}:support']" in text
     assert "assertion.sub in ['account:$ACCOUNT:ops', 'account:$ACCOUNT:support']" in script.text()
+    assert 'SWITCHES="allow-changes=$ALLOW_CHANGES allow-support=$ALLOW_SUPPORT"' in script.text()
     said = re.search(r'description  = "(byoc kit=[^"]+)"', text)[1]
     pairs = {
         "local.kit_version": "KIT_VERSION",
@@ -371,6 +475,7 @@ def test_gcp_module_says_the_same_words_as_the_script():
     }
     for inside, outside in pairs.items():
         said = said.replace(f"${{{inside}}}", f"${outside}")
+    said = said.replace("allow-changes=$ALLOW_CHANGES allow-support=$ALLOW_SUPPORT", "$SWITCHES")
     assert f'--description="{said}"' in script.text()
     assert text.count('"roles/') == 4
 

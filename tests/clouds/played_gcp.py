@@ -125,12 +125,15 @@ class PlayedGcp:
 
     # --- the script itself ---
 
-    def run_script(self, *more: str, gcloud: str = "played", **instead: str) -> subprocess.CompletedProcess[str]:
-        """By the real bash, with the played gcloud or the real one."""
+    def run_script(
+        self, *more: str, gcloud: str = "played", scratch: Path | None = None, **instead: str
+    ) -> subprocess.CompletedProcess[str]:
+        """By the real bash, with the played gcloud or the real one. `scratch` is where it may leave files behind."""
         given = self.kit.arguments(self.target) | {name.replace("_", "-"): value for name, value in instead.items()}
         words = [word for name, value in given.items() for word in (f"--{name}", value)]
         with tempfile.TemporaryDirectory(prefix="byoc-gcp-") as folder:
             environment = self._played(Path(folder)) if gcloud == "played" else self._real(Path(folder))
+            environment = {**environment, **({"TMPDIR": str(scratch)} if scratch else {})}
             path = script.SCRIPT_PATH
             return subprocess.run(
                 ["bash", str(path), *words, *more], env=environment, capture_output=True, text=True, check=False, timeout=400

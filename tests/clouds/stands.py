@@ -149,9 +149,9 @@ class GcpStand(PlayedGcp):
         self.bind("roles/viewer", f"serviceAccount:{self.email('support')}")
 
     def take_permission(self) -> set[str]:
-        kept = [permission for permission in self.shipped.roles[self.role("cells")] if not permission.startswith("compute.networks.")]
+        kept = [permission for permission in self.shipped.roles[self.role("cells")] if not permission.startswith("config.deployments.")]
         self.patch_role("cells", kept)
-        return {"compute.networks.create", "compute.networks.delete"}
+        return {"config.deployments.create", "config.deployments.delete"}
 
     def spread(self, seconds: float) -> None:
         self.google.control("POST", "knobs", {"propagation_seconds": seconds})

@@ -1,19 +1,22 @@
 """What only Google Cloud knows: projects made anew, pools with a second provider, keys, conditions, APIs that are off, its own rules."""
 
+import json
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from accounts.clouds.base import CloudError, KitStatus, Needs, Place, Subject, Verdict, require_current_kit
+from accounts.clouds.base import CloudError, KitStatus, Needs, PermissionProbe, Place, Subject, Verdict, require_current_kit
 from accounts.clouds.gcp_clients import HOSTS, Endpoints
 from accounts.clouds.gcp_trust import check_provider
 from accounts.kits.gcp import script
 from portal.operations.catalogue import fill
 from tests.clouds.conftest import ISSUER_HOST, SandboxProcess, TestIssuer
-from tests.clouds.google import NUMBER, PROJECT
+from tests.clouds.google import ACCESS, NUMBER, PROJECT, in_seconds
 from tests.clouds.google_discovery import problems
 from tests.clouds.played_gcp import STRANGER, SUFFIX, PlayedGcp
 
@@ -95,7 +98,7 @@ def test_gcp_other_place_without_a_number_is_passed_over(standing):
 # --- the kit's own words ---
 
 
-@pytest.mark.parametrize("text", ["", "Operator of the portal", "byoc", "kit=1.0.0 byoc"])
+@pytest.mark.parametrize("text", ["", "Operator of the portal", "byoc", "kit=1.1.0 byoc", "unfinished allow-changes=no allow-support=yes"])
 def test_gcp_kit_that_says_nothing_of_itself_has_not_finished(standing, text):
     describe(standing, text)
 
@@ -109,9 +112,9 @@ def test_gcp_kit_that_says_nothing_of_itself_has_not_finished(standing, text):
     ("text", "code"),
     [
         ("byoc kit=0.9.0 account=3f9a1c2e-0b5d-4c1e-9a57-6a1f0c2d3e4b generation=1", "kit_version_wrong"),
-        ("byoc kit=1.0.0 account=00000000-0b5d-4c1e-9a57-6a1f0c2d3e4b generation=1", "kit_of_another_account"),
-        ("byoc kit=1.0.0 account=3f9a1c2e-0b5d-4c1e-9a57-6a1f0c2d3e4b generation=٣", "kit_generation_wrong"),
-        ("byoc kit=1.0.0 account=3f9a1c2e-0b5d-4c1e-9a57-6a1f0c2d3e4b generation=1 region=us-east1", "wrong_region"),
+        (f"byoc kit={script.version()} account=00000000-0b5d-4c1e-9a57-6a1f0c2d3e4b generation=1", "kit_of_another_account"),
+        (f"byoc kit={script.version()} account=3f9a1c2e-0b5d-4c1e-9a57-6a1f0c2d3e4b generation=٣", "kit_generation_wrong"),
+        (f"byoc kit={script.version()} account=3f9a1c2e-0b5d-4c1e-9a57-6a1f0c2d3e4b generation=1 region=us-east1", "wrong_region"),
     ],
 )
 def test_gcp_kit_that_says_something_else_is_not_ours(standing, text, code):
@@ -153,8 +156,18 @@ def stranger_at_support(played: PlayedGcp) -> None:
     played.write_members(played.email("support"), members)
 
 
-def operator_may_not_use_machines(played: PlayedGcp) -> None:
+def builder_may_not_use_machines(played: PlayedGcp) -> None:
     played.write_members(played.email("node"), {})
+
+
+def operator_acts_as_itself(played: PlayedGcp) -> None:
+    itself = {f"serviceAccount:{played.email('operator')}": ["roles/iam.serviceAccountUser"]}
+    played.write_members(played.email("operator"), {**played.shipped.accounts["operator"].members, **itself})
+
+
+def token_opens_the_builder(played: PlayedGcp) -> None:
+    outside = {played.member(Subject.OPS): ["roles/iam.workloadIdentityUser"]}
+    played.write_members(played.email("builder"), {**played.shipped.accounts["builder"].members, **outside})
 
 
 def role_of_the_pool_itself(played: PlayedGcp) -> None:
@@ -167,12 +180,12 @@ def role_for_everybody_in_the_pool(played: PlayedGcp) -> None:
 
 def limit_taken_off(played: PlayedGcp) -> None:
     played.unbind(played.role("clusters"))
-    played.bind(played.role("clusters"), f"serviceAccount:{played.email('operator')}")
+    played.bind(played.role("clusters"), f"serviceAccount:{played.email('builder')}")
 
 
 def limit_widened(played: PlayedGcp) -> None:
     played.unbind(played.role("store"))
-    played.bind(played.role("store"), f"serviceAccount:{played.email('operator')}", "resource.name.startsWith('projects/_/buckets/')")
+    played.bind(played.role("store"), f"serviceAccount:{played.email('builder')}", "resource.name.startsWith('projects/_/buckets/')")
 
 
 def reading_taken_away(played: PlayedGcp) -> None:
@@ -206,7 +219,9 @@ EDITS = [
     (provider_disabled, "trust_policy_edited"),
     (stranger_at_the_machines, "trust_policy_edited"),
     (stranger_at_support, "trust_policy_edited"),
-    (operator_may_not_use_machines, "trust_policy_edited"),
+    (builder_may_not_use_machines, "trust_policy_edited"),
+    (operator_acts_as_itself, "trust_policy_edited"),
+    (token_opens_the_builder, "trust_policy_edited"),
     (role_of_the_pool_itself, "policy_edited"),
     (role_for_everybody_in_the_pool, "policy_edited"),
     (limit_taken_off, "policy_edited"),
@@ -280,7 +295,61 @@ def test_gcp_asks_for_all_permissions_in_few_calls(standing):
 
     asked = [entry["method"] for entry in standing.google.control("GET", "journal")]
     assert asked.count("cloudresourcemanager.projects.testIamPermissions") + asked.count("crm.projects.testIamPermissions") == 1
-    assert len(asked) <= 6
+    assert len(asked) <= 10
+
+
+def test_gcp_reads_the_builders_permissions_from_its_roles(standing):
+    """Nobody can sign in as the builder: a role that was taken away, disabled or lent to it must show nonetheless."""
+    standing.unbind(standing.role("store"))
+    standing.google.done("PATCH", f"/iam/v1/{standing.role('clusters')}?updateMask=stage", {"stage": "DISABLED"})
+    standing.bind("roles/logging.viewer", f"serviceAccount:{standing.email('builder')}")
+    kit, adapter = standing.kit, standing.adapter()
+
+    held = {found.permission for found in adapter.check_permissions(kit.probes(standing.target)) if found.is_granted}
+    lent = [probe for probe in kit.forbidden_probes(standing.target) if probe.role == "builder"]
+    granted = {found.permission for found in adapter.check_permissions(lent) if found.is_granted}
+
+    assert {"builder/compute.networks.create", "builder/iam.serviceAccounts.actAs"} <= held
+    assert not {"builder/storage.objects.get", "builder/compute.firewalls.create"} & held
+    assert granted == {"builder/logging.logEntries.list"}
+
+
+def test_gcp_operator_of_the_kit_cannot_do_what_it_only_orders(standing):
+    """Asked of the local Google itself, which computes it from the policies: state, store, networks, and each account."""
+    adapter = standing.adapter()
+    accounts = {name: f"serviceAccounts/{standing.email(name)}" for name in ("operator", "builder", "node", "support")}
+    probes = [PermissionProbe(name, "operator", "iam.serviceAccounts.actAs", resource) for name, resource in accounts.items()]
+    wanted = ("config.deployments.getState", "config.revisions.getState", "storage.objects.get", "compute.firewalls.create")
+    probes += [PermissionProbe(action, "operator", action, f"projects/{PROJECT}") for action in wanted]
+    probes += [PermissionProbe("open", "operator", "iam.serviceAccounts.getAccessToken", accounts["builder"])]
+
+    assert {found.permission for found in adapter.check_permissions(probes) if found.is_granted} == {"builder"}
+
+
+# --- refusals ---
+
+
+def test_gcp_refusals_prove_nothing_where_the_right_sign_in_fails_too(standing):
+    standing.write_members(standing.email("operator"), {STRANGER: ["roles/iam.workloadIdentityUser"]})
+
+    assert refusal(standing.adapter().check_refusals).code == "trust_refused"
+
+
+def test_gcp_refusals_prove_nothing_about_an_account_that_is_not_there(standing):
+    standing.google.done("DELETE", f"{IAM}/serviceAccounts/{standing.email('support')}")
+
+    assert refusal(standing.adapter().check_refusals).code == "role_deleted"
+
+
+def test_gcp_token_refused_proves_the_audience_only(standing):
+    """Tokens that are broken are refused whatever they say: that they were is no proof of a subject."""
+    adapter = standing.adapter()
+    minted = adapter.tokens
+    adapter.tokens = lambda *, subject, audience: (
+        minted(subject=subject, audience=audience) + ("" if subject == standing.target.subject(Subject.OPS) else "broken")
+    )
+
+    assert refusal(adapter.check_refusals).code == "token_refused"
 
 
 def test_gcp_never_signs_in_as_support_to_find_out(standing):
@@ -473,7 +542,35 @@ def test_gcp_environment_permission_that_is_missing(standing):
     finding = found(standing, "permissions")
 
     assert (finding.verdict, finding.params) == (Verdict.BLOCK, {"count": "9"})
-    assert "storage.objects.get" in finding.evidence.splitlines()
+    assert "builder/storage.objects.get" in finding.evidence.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("global/networks/prod", "networks/prod"),
+        ("locations/us-east1/clusters/orders", "clusters/orders"),
+        ("locations/europe-west3/deployments/billing", "deployments/billing"),
+    ],
+)
+def test_gcp_environment_warns_of_what_is_not_ours(standing, path, told):
+    for name in (path, path.rpartition("/")[0] + "/byoc-3f9a1c2e-cell"):
+        standing.google.control("POST", "resources", {"project": PROJECT, "path": name, "body": {}})
+
+    finding = found(standing, "own_project")
+
+    assert (finding.verdict, finding.evidence, finding.params) == (Verdict.WARN, told, {"count": "1", "names": told})
+
+
+def test_gcp_environment_reads_limits_and_no_metadata(standing):
+    """The permission would show the project's metadata, where some keep secrets."""
+    standing.google.control("DELETE", "journal")
+
+    assert found(standing, "quota_networks").verdict == Verdict.PASS
+
+    asked = [entry for entry in standing.google.control("GET", "journal") if entry["method"] == "compute.projects.get"]
+    assert asked
+    assert all("hunter2" not in json.dumps(entry) for entry in asked)
 
 
 def test_gcp_environment_check_whose_call_is_refused_is_a_finding(standing):
@@ -504,7 +601,7 @@ def test_gcp_environment_words_fit_every_finding(standing):
     google.control(
         "POST", "org-policies", {"project": PROJECT, "constraint": "gcp.resourceLocations", "spec": {"rules": [{"denyAll": True}]}}
     )
-    google.done("POST", f"/serviceusage/v1/projects/{PROJECT}/services/container.googleapis.com:disable", {})
+    google.done("POST", f"/serviceusage/v1/projects/{PROJECT}/services/cloudbuild.googleapis.com:disable", {})
     standing.unbind(standing.role("store"))
     words = {check.name: check for check in standing.kit.environment_checks}
 
@@ -515,3 +612,56 @@ def test_gcp_environment_words_fit_every_finding(standing):
         assert told == str(text) % {"provider": "Fernhill", **finding.params}, finding.check
         assert told
         assert finding.verdict == Verdict.PASS or finding.command or finding.link or finding.check == "permissions", finding.check
+
+
+# --- where it goes ---
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A Google that points away: what it is asked first it answers, or not, and whoever follows it is found out."""
+
+    points: str  # which API answers with a redirection
+    seen: list[str]
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.seen.append(self.path)
+        api = self.path.split("/")[1]
+        body = {"access_token": "a", "token_type": "Bearer", "expires_in": 900, "issued_token_type": ACCESS}
+        if api == "iamcredentials":
+            body = {"accessToken": "b", "expireTime": in_seconds(900)}
+        self.send_response(307 if api == self.points else 200)
+        if api == self.points:
+            self.send_header("Location", f"/elsewhere{self.path}")
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    do_GET = do_POST = answer  # noqa: N815 - as http.server calls them
+
+    def log_message(self, *_more: object) -> None:
+        """Says nothing."""
+
+
+@pytest.mark.parametrize(
+    ("points", "ask"),
+    [
+        ("sts", lambda adapter: adapter.probe_trust()),
+        ("iamcredentials", lambda adapter: adapter.probe_trust()),
+        ("crm", lambda adapter: adapter.probe_trust()),
+        ("iam", lambda adapter: adapter.describe_kit()),
+        ("serviceusage", lambda adapter: adapter._operator.libraries.services(NUMBER)),
+        ("orgpolicy", lambda adapter: adapter._operator.libraries.rules(NUMBER, "gcp.resourceLocations")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_gcp_goes_nowhere_that_an_answer_points_to(played, monkeypatch, points, ask):
+    seen: list[str] = []
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Pointing", (Elsewhere,), {"points": points, "seen": seen})) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("PORTAL_GCP_URL", f"http://127.0.0.1:{server.server_port}")
+
+        refusal(lambda: ask(played.adapter()))
+        server.shutdown()
+
+    assert [path for path in seen if path.startswith(f"/{points}/")]
+    assert not any(path.startswith("/elsewhere") for path in seen)

@@ -82,7 +82,7 @@ class AzureKit:
     @property
     def policies(self) -> tuple[tuple[Role, str], ...]:
         """Every custom role of an identity as a list: the operator has three, each for one scope."""
-        return tuple((role, json.dumps(_written_roles(role), indent=2)) for role in Role)
+        return tuple((role, json.dumps(_written_roles(role), indent=2)) for role in (Role.OPERATOR, Role.SUPPORT))
 
     # --- what the customer runs ---
 

@@ -1,14 +1,33 @@
-"""What the Google Cloud kit never allows, each promise with examples that tests try."""
+"""What the Google Cloud kit never allows, each promise with examples that tests try. How firm they are says `promise_note` in words.py."""
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.kits.gcp.manifest import PROJECT
+from accounts.kits.gcp.manifest import BUILDER, NODE, PROJECT
 from accounts.kits.manifest import Denial, Role
 
 _OPERATOR = "serviceAccounts/byoc-{suffix}-operator@{account_id}.iam.gserviceaccount.com"
 _SUPPORT = "serviceAccounts/byoc-{suffix}-support@{account_id}.iam.gserviceaccount.com"
+_OPENING = (
+    "iam.serviceAccounts.getAccessToken",
+    "iam.serviceAccounts.getOpenIdToken",
+    "iam.serviceAccounts.signBlob",
+    "iam.serviceAccounts.signJwt",
+    "iam.serviceAccounts.implicitDelegation",
+)
+_DATA = (
+    "bigquery.tables.getData",
+    "cloudsql.instances.connect",
+    "compute.disks.create",
+    "compute.snapshots.create",
+    "logging.logEntries.list",
+    "logging.privateLogEntries.list",
+    "pubsub.subscriptions.consume",
+    "secretmanager.versions.access",
+    "storage.buckets.list",
+)
 
-DENIALS: tuple[Denial, ...] = (
+# What every version promised.
+FIRST: tuple[Denial, ...] = (
     Denial(
         _("Never change who may do what in your project: it sets no policy, not even of what it made."),
         (
@@ -28,15 +47,8 @@ DENIALS: tuple[Denial, ...] = (
         PROJECT,
     ),
     Denial(
-        _("Never become another of your service accounts, and never sign anything as one."),
-        (
-            "iam.serviceAccounts.getAccessToken",
-            "iam.serviceAccounts.getOpenIdToken",
-            "iam.serviceAccounts.signBlob",
-            "iam.serviceAccounts.signJwt",
-            "iam.serviceAccounts.implicitDelegation",
-            "iam.serviceAccounts.actAs",
-        ),
+        _("Never become one of your service accounts, and never sign anything as one. Only the builder may be named, for what is built."),
+        (*_OPENING, "iam.serviceAccounts.actAs"),
         Role.OPERATOR,
         PROJECT,
     ),
@@ -87,18 +99,11 @@ DENIALS: tuple[Denial, ...] = (
         PROJECT,
     ),
     Denial(
-        _("Never read your data: no database, secret, message, disk or log."),
-        (
-            "bigquery.tables.getData",
-            "cloudsql.instances.connect",
-            "compute.disks.create",
-            "compute.snapshots.create",
-            "logging.logEntries.list",
-            "logging.privateLogEntries.list",
-            "pubsub.subscriptions.consume",
-            "secretmanager.versions.access",
-            "storage.buckets.list",
+        _(
+            "Never read your data: no database, secret, message, disk, bucket or log. Settings it may read; the project's metadata, where "
+            "some keep secrets, is among them."
         ),
+        _DATA,
         Role.OPERATOR,
         PROJECT,
     ),
@@ -135,3 +140,77 @@ DENIALS: tuple[Denial, ...] = (
         PROJECT,
     ),
 )
+
+# Since 1.1.0, which brought the builder. An account under an earlier kit is not asked for these.
+ADDED: tuple[Denial, ...] = (
+    Denial(
+        _("Never hand itself on: nothing in your project runs as the operator."),
+        ("iam.serviceAccounts.actAs", "iam.serviceAccounts.getAccessToken"),
+        Role.OPERATOR,
+        _OPERATOR,
+    ),
+    Denial(
+        _("Never open the builder account, and never change who may use it: no sign-in from outside of your project ends there."),
+        (*_OPENING, "iam.serviceAccounts.setIamPolicy", "iam.serviceAccountKeys.create", "iam.serviceAccounts.delete"),
+        Role.OPERATOR,
+        BUILDER,
+    ),
+    Denial(
+        _("Never use or open the account of your cells' machines."),
+        (*_OPENING, "iam.serviceAccounts.actAs", "iam.serviceAccounts.setIamPolicy", "iam.serviceAccountKeys.create"),
+        Role.OPERATOR,
+        NODE,
+    ),
+    Denial(
+        _("Never read the state of a deployment, and never build anything itself: it orders, and the builder's rights are the bounds."),
+        (
+            "config.deployments.getState",
+            "config.deployments.updateState",
+            "config.revisions.getState",
+            "compute.networks.create",
+            "compute.networks.updatePolicy",
+            "compute.firewalls.create",
+            "container.clusters.create",
+            "storage.buckets.create",
+            "storage.objects.get",
+        ),
+        Role.OPERATOR,
+        PROJECT,
+    ),
+    Denial(
+        _(
+            "The builder reads no database, secret, message, disk or log either. What Infrastructure Manager keeps about deployments it "
+            "may read, that of others in this project too."
+        ),
+        (*_DATA, "compute.instances.create", "compute.instances.osLogin", "compute.instances.setMetadata"),
+        Role.BUILDER,
+        PROJECT,
+    ),
+    Denial(
+        _("The builder changes no policy, makes no role, account or key, and becomes none of your service accounts."),
+        (
+            *_OPENING,
+            "resourcemanager.projects.setIamPolicy",
+            "iam.roles.create",
+            "iam.roles.update",
+            "iam.serviceAccounts.create",
+            "iam.serviceAccounts.setIamPolicy",
+            "iam.serviceAccounts.actAs",
+            "iam.serviceAccountKeys.create",
+            "iam.workloadIdentityPoolProviders.create",
+            "iam.workloadIdentityPoolProviders.update",
+            "serviceusage.services.enable",
+            "config.deployments.create",
+        ),
+        Role.BUILDER,
+        PROJECT,
+    ),
+    Denial(
+        _("The builder never becomes the operator or support, and never opens either to anybody."),
+        ("iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.actAs", "iam.serviceAccounts.setIamPolicy"),
+        Role.BUILDER,
+        _OPERATOR,
+    ),
+)
+
+DENIALS: tuple[Denial, ...] = FIRST + ADDED

@@ -8,7 +8,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
     EnvironmentCheck(
         "identity",
         title=_("Identity"),
-        why=_("Everything is built by the kit's operator account, in the project that you named."),
+        why=_("Everything is ordered by the kit's operator account, in the project that you named."),
         passed=_("The operator account is in project %(project)s, number %(number)s."),
         blocked=_("The operator account cannot be used: %(code)s."),
         remedy=_("Open the account in this portal: its trust has changed. Run the kit again."),
@@ -17,8 +17,8 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         "permissions",
         title=_("Permissions"),
         why=_("A cell that lacks one permission fails half-way."),
-        passed=_("All %(count)s permissions of the operator account are held."),
-        blocked=_("%(count)s permissions of the operator account are missing."),
+        passed=_("All %(count)s permissions of the operator and the builder account are held."),
+        blocked=_("%(count)s permissions of the operator or the builder account are missing."),
         remedy=_("Run the kit again with the switch for changes on: it puts back what is missing."),
     ),
     EnvironmentCheck(
@@ -91,5 +91,16 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         passed=_("No name that starts with %(prefix)s is taken."),
         blocked=_("These names are taken: %(names)s."),
         remedy=_("They are left over from an earlier cell. Delete them, or let the portal find its own leftovers. This lists them:"),
+    ),
+    EnvironmentCheck(
+        "own_project",
+        title=_("A project of its own"),
+        why=_(
+            "Google Cloud cannot hold the rights that build a cell to single networks and deployments, and lets all clusters of a project "
+            "share one identity pool. In a project of its own, a plan that is wrong reaches nothing else of yours."
+        ),
+        passed=_("Beside the default network, there is no network, cluster or deployment in this project but those of cells."),
+        warned=_("%(count)s networks, clusters or deployments in this project are not those of cells: %(names)s."),
+        remedy=_("Better connect a project in which nothing else runs. Here are its networks:"),
     ),
 )

@@ -14,7 +14,7 @@ from accounts.clouds.base import PermissionProbe, Target
 from accounts.clouds.gcp_shipped import ShippedAccount, ShippedBinding, ShippedKit
 from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
 from accounts.kits.gcp import installer, script, terraform, words
-from accounts.kits.gcp.denials import DENIALS
+from accounts.kits.gcp.denials import DENIALS, FIRST
 from accounts.kits.gcp.environment import ENVIRONMENT_CHECKS
 from accounts.kits.gcp.manifest import GRANTS
 from accounts.kits.gcp.regions import REGIONS
@@ -29,8 +29,9 @@ NODE_ROLE = "roles/container.defaultNodeServiceAccount"
 _BOUND = {
     "verify": ("operator", "", ""),
     "cells": ("operator", "", "AllowChanges"),
-    "clusters": ("operator", "OWN_NAMES", "AllowChanges"),
-    "store": ("operator", "OWN_STORE", "AllowChanges"),
+    "build": ("builder", "", "AllowChanges"),
+    "clusters": ("builder", "OWN_NAMES", "AllowChanges"),
+    "store": ("builder", "OWN_STORE", "AllowChanges"),
     "support": ("support", "", "AllowSupport"),
     "support_clusters": ("support", "OWN_NAMES", "AllowSupport"),
 }
@@ -89,7 +90,8 @@ class GcpKit:
     @property
     def policies(self) -> tuple[tuple[Role, str], ...]:
         """Each role for the portal: its custom roles as gcloud takes them, with the condition of each binding."""
-        return tuple((role, "---\n".join(_role_file(name) for name in _BOUND if _BOUND[name][0] == role.value)) for role in Role)
+        roles = (Role.OPERATOR, Role.BUILDER, Role.SUPPORT)
+        return tuple((role, "---\n".join(_role_file(name) for name in _BOUND if _BOUND[name][0] == role.value)) for role in roles)
 
     # --- what the customer runs ---
 
@@ -114,17 +116,12 @@ class GcpKit:
 
     def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
         """The ways to run this issued kit, with every parameter filled in. No secret is among them."""
-        module_url = publication.url(self._key("terraform.zip"))
-        check = f"echo '{terraform.archive_sha256()}  terraform.zip' | sha256sum --check"
-        if module_url:
-            check = f"curl -fsSLo terraform.zip '{module_url}' && \\\n  {check}"
         return (
             words.shell_route(link=_shell_link(target, publication), command=self.command(target, publication), project=target.external_id),
             words.terraform_route(
-                snippet=terraform.snippet(target, source=module_url or "./byoc-gcp-kit"),
-                check=check,
+                fetch=terraform.fetch(publication.url(self._key("terraform.zip"))),
                 sha256=terraform.archive_sha256(),
-                publication=publication,
+                snippet=terraform.snippet(target),
             ),
         )
 
@@ -178,7 +175,7 @@ class GcpKit:
     def shipped(self, target: Target) -> ShippedKit:
         """What must stand in the customer's project."""
         accounts = _accounts(target)
-        operator = f"serviceAccount:{accounts['operator']}"
+        operator, builder = (f"serviceAccount:{accounts[name]}" for name in ("operator", "builder"))
         subjects = f"principal://iam.googleapis.com/{_pool(target)}/subject"
         enter, use = ("roles/iam.workloadIdentityUser",), ("roles/iam.serviceAccountUser",)
         return ShippedKit(
@@ -190,9 +187,10 @@ class GcpKit:
             mapping={"google.subject": "assertion.sub"},
             condition=f"assertion.sub in ['account:{target.account}:ops', 'account:{target.account}:support']",
             accounts={
-                "operator": ShippedAccount(accounts["operator"], {f"{subjects}/account:{target.account}:ops": enter, operator: use}),
+                "operator": ShippedAccount(accounts["operator"], {f"{subjects}/account:{target.account}:ops": enter}),
+                "builder": ShippedAccount(accounts["builder"], {operator: use}),
                 "support": ShippedAccount(accounts["support"], {f"{subjects}/account:{target.account}:support": enter}),
-                "node": ShippedAccount(accounts["node"], {operator: use}),
+                "node": ShippedAccount(accounts["node"], {builder: use}),
             },
             roles={_role_name(name, target): permissions for name, permissions in script.permissions().items()},
             bindings=(*_bindings(target), ShippedBinding("node", NODE_ROLE)),
@@ -210,8 +208,9 @@ class GcpKit:
         return tuple(_probe(grant.role, action, grant.resource, target) for grant in grants for action in grant.actions)
 
     def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
-        """Every promise of the manifest as questions that the cloud must answer with no."""
-        return tuple(_probe(denial.role, action, denial.resource, target) for denial in DENIALS for action in denial.actions)
+        """Every promise that the target's own version made, as questions that the cloud must answer with no."""
+        denials = DENIALS if self.keeps(target.kit_version) else FIRST
+        return tuple(_probe(denial.role, action, denial.resource, target) for denial in denials for action in denial.actions)
 
     def _key(self, file: str) -> str:
         """Where a file of this version lies in the provider's bucket: named by its content, so it never changes."""
@@ -232,7 +231,8 @@ def _prefix(target: Target) -> str:
 
 
 def _accounts(target: Target) -> dict[str, str]:
-    return {name: f"byoc-{target.suffix}-{name}@{target.external_id}.iam.gserviceaccount.com" for name in ("operator", "support", "node")}
+    names = ("operator", "builder", "support", "node")
+    return {name: f"byoc-{target.suffix}-{name}@{target.external_id}.iam.gserviceaccount.com" for name in names}
 
 
 def _role_name(name: str, target: Target) -> str:
@@ -241,7 +241,8 @@ def _role_name(name: str, target: Target) -> str:
 
 
 def _bindings(target: Target) -> list[ShippedBinding]:
-    limits = {name: text.format(prefix=_prefix(target), number=target.identity["project_number"]) for name, text in _limits().items()}
+    values = {"prefix": _prefix(target), "number": target.identity["project_number"], "region": target.region}
+    limits = {name: text.format(**values) for name, text in _limits().items()}
     return [ShippedBinding(account, _role_name(name, target), limits[limit], switch) for name, (account, limit, switch) in _BOUND.items()]
 
 
@@ -256,7 +257,7 @@ def _bound_roles(target: Target) -> list[tuple[str, str]]:
 
 def _role_file(name: str) -> str:
     account, limit, switch = _BOUND[name]
-    readable = _limits()[limit].format(prefix="byoc-<account>-", number="<project number>")
+    readable = _limits()[limit].format(prefix="byoc-<account>-", number="<project number>", region="<region>")
     notes = [f"# Bound to the {account} account" + (f" while {switch} is yes" if switch else "")]
     notes += [f"# Only where: {readable}"] if readable else []
     lines = [f"title: {json.dumps(script.titles()[name].format(suffix='<suffix>'))}", "stage: GA", "includedPermissions:"]

@@ -1,6 +1,6 @@
 """The Google Cloud kit in words: a reason for every permission of every custom role in kit.sh. A test keeps the two equal.
 
-The `sid` of a grant starts with the custom role that holds its permissions.
+The `sid` of a grant starts with the custom role that holds its permissions; `machines` is a role of Google's own on single accounts.
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -8,14 +8,24 @@ from django.utils.translation import gettext_lazy as _
 from accounts.kits.manifest import Grant, Phase, Role
 
 PROJECT = "projects/{account_id}"
-_NODE = "serviceAccounts/byoc-{suffix}-node@{account_id}.iam.gserviceaccount.com"
+BUILDER = "serviceAccounts/byoc-{suffix}-builder@{account_id}.iam.gserviceaccount.com"
+NODE = "serviceAccounts/byoc-{suffix}-node@{account_id}.iam.gserviceaccount.com"
 
 _READ = _("Reads names and settings in this project, no content. Google Cloud cannot narrow this to single resources.")
 _READ_KIT = _("Reads names and settings of identities and roles in this project. Google Cloud cannot narrow this to the kit's own.")
-_NO_NAMES = _("This project only. Google Cloud cannot narrow this to single networks: the portal changes only what it made.")
+_NO_NAMES = _(
+    "This project only. Google Cloud cannot narrow this to single networks, so a plan that is wrong could change any network of the "
+    "project: give the portal a project of its own."
+)
 _OWN_NAMES = _("Only names that start with byoc-, this account's short code and a dash. Google Cloud refuses any other.")
-_DEPLOYMENTS = _("Deployments of Infrastructure Manager in this project. Google Cloud cannot narrow this to single ones.")
-_STORE = _("Only buckets whose name starts with this project's number and a dash, as Infrastructure Manager names its own.")
+_DEPLOYMENTS = _(
+    "Deployments of Infrastructure Manager in this project, without their state. Google Cloud cannot narrow this to single ones."
+)
+_STATES = _(
+    "Deployments of Infrastructure Manager in this project, their state included. Google Cloud cannot narrow this to single ones, so a "
+    "plan that is wrong could read what others of yours hold: give the portal a project of its own."
+)
+_STORE = _("Only the one bucket that Infrastructure Manager makes for this project's number and the kit's region.")
 
 VERIFY: tuple[Grant, ...] = (
     Grant(
@@ -45,7 +55,10 @@ VERIFY: tuple[Grant, ...] = (
         Phase.SETUP,
         _READ,
         {
-            "compute.projects.get": _("Tell you about a limit of the project that is too low before a cell fails on it."),
+            "compute.projects.get": _(
+                "Tell you about a limit of the project that is too low before a cell fails on it. It would show the project's metadata as "
+                "well: the portal asks for the limits alone."
+            ),
             "compute.regions.get": _("Tell you about a limit of the region that is too low before a cell fails on it."),
             "compute.regions.list": _("Check that the region of a cell exists for this project."),
             "compute.zones.list": _("Choose zones that are open for this project."),
@@ -60,13 +73,13 @@ VERIFY: tuple[Grant, ...] = (
         Phase.RUN,
         _READ,
         {
-            "compute.addresses.list": _("Watch the public address of a cell, and find one left over when a cell is deleted."),
             "compute.firewalls.list": _("Watch the firewall rules of a cell, and find names that are taken."),
             "compute.globalAddresses.list": _("Avoid address ranges that are reserved for peered services."),
             "compute.networks.list": _("Watch the network of a cell, avoid ranges of peered networks, and find names that are taken."),
             "compute.routers.list": _("Watch how a cell reaches the internet, and find a router left over when a cell is deleted."),
             "compute.routes.list": _("Find routes that keep a network from being deleted."),
             "compute.subnetworks.list": _("Watch the subnets of a cell, and avoid address ranges in use."),
+            "config.deployments.list": _("Find the deployments of cells, and tell you about others that a cell should not live beside."),
             "container.clusters.list": _("Watch the cluster of a cell, and find names that are taken."),
         },
         PROJECT,
@@ -75,38 +88,67 @@ VERIFY: tuple[Grant, ...] = (
 
 CELLS: tuple[Grant, ...] = (
     Grant(
-        "cells.network",
+        "cells.order",
         Role.OPERATOR,
+        Phase.RUN,
+        _DEPLOYMENTS,
+        {
+            "config.deployments.create": _("Have a cell built as one deployment, so that it can be taken away whole."),
+            "config.deployments.get": _("Watch a cell being built."),
+            "config.deployments.update": _("Update a cell to a new plan."),
+            "config.operations.get": _("Wait until a build has finished."),
+            "config.resources.list": _("See what a cell consists of."),
+            "config.revisions.get": _("See why a build failed."),
+            "config.revisions.list": _("See the earlier builds of a cell."),
+        },
+        PROJECT,
+    ),
+    Grant(
+        "cells.order_end",
+        Role.OPERATOR,
+        Phase.DELETE,
+        _DEPLOYMENTS,
+        {"config.deployments.delete": _("Take a cell away whole.")},
+        PROJECT,
+    ),
+    Grant(
+        "machines.build",
+        Role.OPERATOR,
+        Phase.RUN,
+        _("Only the kit's own builder account. A plan that the operator orders is built with the builder's rights, and with no others."),
+        {"iam.serviceAccounts.actAs": _("Let Infrastructure Manager build a cell as the builder.")},
+        BUILDER,
+    ),
+)
+
+BUILD: tuple[Grant, ...] = (
+    Grant(
+        "build.network",
+        Role.BUILDER,
         Phase.RUN,
         _NO_NAMES,
         {
-            "compute.addresses.create": _("Give the cell's way out to the internet a public address."),
-            "compute.addresses.get": _("Read the public address of a cell."),
-            "compute.addresses.use": _("Put the public address to use for the cell."),
-            "compute.firewalls.create": _("Give the cell's network its firewall rules."),
             "compute.globalOperations.get": _("Wait until a change of a network has finished."),
             "compute.networks.create": _("Give the cell a network of its own, apart from yours."),
-            "compute.networks.get": _("Watch the network of a cell."),
+            "compute.networks.get": _("Compare the network of a cell with what was installed."),
             "compute.networks.updatePolicy": _("Add subnets, routers and firewall rules to the cell's network."),
             "compute.networks.use": _("Place a cluster in the cell's network."),
             "compute.regionOperations.get": _("Wait until a change of a subnet or a router has finished."),
             "compute.routers.create": _("Let machines without a public address reach the internet."),
-            "compute.routers.get": _("Watch how a cell reaches the internet."),
-            "compute.routers.update": _("Adjust how a cell reaches the internet."),
+            "compute.routers.get": _("Compare the router of a cell with what was installed."),
+            "compute.routers.update": _("Set up the cell's way out to the internet, which Google Cloud keeps as a part of the router."),
             "compute.subnetworks.create": _("Divide the cell's network."),
-            "compute.subnetworks.get": _("Watch the subnets of a cell."),
-            "compute.subnetworks.update": _("Give a subnet more addresses when a cell grows."),
+            "compute.subnetworks.get": _("Compare the subnets of a cell with what was installed."),
             "compute.subnetworks.use": _("Place a cluster in the cell's subnet."),
         },
         PROJECT,
     ),
     Grant(
-        "cells.network_end",
-        Role.OPERATOR,
+        "build.network_end",
+        Role.BUILDER,
         Phase.DELETE,
         _NO_NAMES,
         {
-            "compute.addresses.delete": _("Give the public address back when a cell is deleted."),
             "compute.networks.delete": _("Remove the network with its cell. Google Cloud refuses this for a network in use."),
             "compute.routers.delete": _("Remove the router with its cell."),
             "compute.subnetworks.delete": _("Remove the subnets with their cell. Google Cloud refuses this for a subnet in use."),
@@ -114,42 +156,31 @@ CELLS: tuple[Grant, ...] = (
         PROJECT,
     ),
     Grant(
-        "cells.deployments",
-        Role.OPERATOR,
+        "build.state",
+        Role.BUILDER,
         Phase.RUN,
-        _DEPLOYMENTS,
+        _STATES,
         {
             "config.artifacts.import": _("Let Infrastructure Manager read the plan of a cell."),
-            "config.deployments.create": _("Build a cell as one deployment, so that it can be taken away whole."),
-            "config.deployments.get": _("Watch a cell being built."),
             "config.deployments.getLock": _("Let Infrastructure Manager see that nobody else changes the cell."),
             "config.deployments.getState": _("Let Infrastructure Manager read what it built before."),
-            "config.deployments.list": _("Find the deployments of cells."),
-            "config.deployments.update": _("Update a cell to a new plan."),
             "config.deployments.updateState": _("Let Infrastructure Manager write down what it built."),
-            "config.operations.get": _("Wait until a build has finished."),
-            "config.resources.list": _("See what a cell consists of."),
-            "config.revisions.get": _("See why a build failed."),
             "config.revisions.getState": _("Let Infrastructure Manager go back to an earlier state."),
-            "config.revisions.list": _("See the earlier builds of a cell."),
             "logging.logEntries.create": _("Let Infrastructure Manager write its log into your project. Reading logs is not asked for."),
         },
         PROJECT,
     ),
     Grant(
-        "cells.deployments_end",
-        Role.OPERATOR,
+        "build.state_end",
+        Role.BUILDER,
         Phase.DELETE,
-        _DEPLOYMENTS,
-        {
-            "config.deployments.delete": _("Take a cell away whole."),
-            "config.deployments.deleteState": _("Let Infrastructure Manager forget a cell that is gone."),
-        },
+        _STATES,
+        {"config.deployments.deleteState": _("Let Infrastructure Manager forget a cell that is gone.")},
         PROJECT,
     ),
     Grant(
-        "cells.clusters",
-        Role.OPERATOR,
+        "build.clusters",
+        Role.BUILDER,
         Phase.RUN,
         _("This project only. Changing a cluster is limited by its name, creating one is not."),
         {
@@ -161,20 +192,23 @@ CELLS: tuple[Grant, ...] = (
     ),
     Grant(
         "clusters.change",
-        Role.OPERATOR,
+        Role.BUILDER,
         Phase.RUN,
         _OWN_NAMES,
         {
+            "compute.firewalls.create": _(
+                "Give the cell's network its firewall rules. The limit holds the rule's name, not the network's."
+            ),
             "compute.firewalls.get": _("Compare a firewall rule of a cell with what was installed."),
             "compute.firewalls.update": _("Adjust a firewall rule of a cell."),
-            "container.clusters.get": _("Watch the cluster of a cell."),
+            "container.clusters.get": _("Compare the cluster of a cell with what was installed."),
             "container.clusters.update": _("Keep Kubernetes up to date, and give a cell more or fewer machines."),
         },
         PROJECT,
     ),
     Grant(
         "clusters.end",
-        Role.OPERATOR,
+        Role.BUILDER,
         Phase.DELETE,
         _OWN_NAMES,
         {
@@ -185,7 +219,7 @@ CELLS: tuple[Grant, ...] = (
     ),
     Grant(
         "store.keep",
-        Role.OPERATOR,
+        Role.BUILDER,
         Phase.RUN,
         _STORE,
         {
@@ -201,7 +235,7 @@ CELLS: tuple[Grant, ...] = (
     ),
     Grant(
         "store.end",
-        Role.OPERATOR,
+        Role.BUILDER,
         Phase.DELETE,
         _STORE,
         {
@@ -211,16 +245,12 @@ CELLS: tuple[Grant, ...] = (
         PROJECT,
     ),
     Grant(
-        "machines",
-        Role.OPERATOR,
+        "machines.run",
+        Role.BUILDER,
         Phase.RUN,
-        _("Only the kit's own account for machines, and the operator account itself."),
-        {
-            "iam.serviceAccounts.actAs": _(
-                "Hand the machines of a cell their own account, and let Infrastructure Manager build as the operator."
-            )
-        },
-        _NODE,
+        _("Only the kit's own account for machines."),
+        {"iam.serviceAccounts.actAs": _("Hand the machines of a cell their own account.")},
+        NODE,
     ),
 )
 
@@ -265,4 +295,4 @@ SUPPORT: tuple[Grant, ...] = (
     ),
 )
 
-GRANTS: tuple[Grant, ...] = VERIFY + CELLS + SUPPORT
+GRANTS: tuple[Grant, ...] = VERIFY + CELLS + BUILD + SUPPORT

@@ -33,7 +33,16 @@ RESOURCES: tuple[KitResource, ...] = (
         "operator",
         _ACCOUNT,
         "byoc-{suffix}-operator",
-        _("Creates, updates and deletes deployment cells, and checks this kit. Has no key."),
+        _("Orders, updates and deletes deployment cells, and checks this kit. Has no key."),
+        _NOW,
+        _FREE,
+        "",
+    ),
+    KitResource(
+        "builder",
+        _ACCOUNT,
+        "byoc-{suffix}-builder",
+        _("Is what Infrastructure Manager builds your cells as. Trusts no sign-in from outside of your project. Has no key."),
         _NOW,
         _FREE,
         "",
@@ -68,12 +77,13 @@ RESOURCES: tuple[KitResource, ...] = (
         _FREE,
         "",
     ),
-    KitResource("cells", _ROLE, "BYOC {suffix}: build cells", _("What the operator may do while you allow changes."), _NOW, _FREE, ""),
+    KitResource("cells", _ROLE, "BYOC {suffix}: order cells", _("What the operator may order while you allow changes."), _NOW, _FREE, ""),
+    KitResource("build", _ROLE, "BYOC {suffix}: build cells", _("What the builder may do while you allow changes."), _NOW, _FREE, ""),
     KitResource(
         "clusters",
         _ROLE,
         "BYOC {suffix}: change clusters and firewall rules of cells",
-        _("What the operator may do to clusters and firewall rules of cells, held to their names, while you allow changes."),
+        _("What the builder may do to clusters and firewall rules of cells, held to their names, while you allow changes."),
         _NOW,
         _FREE,
         "",
@@ -82,7 +92,7 @@ RESOURCES: tuple[KitResource, ...] = (
         "store",
         _ROLE,
         "BYOC {suffix}: Infrastructure Manager's own store",
-        _("What Infrastructure Manager needs to keep what it built, held to its own buckets, while you allow changes."),
+        _("What Infrastructure Manager needs to keep what it built, held to its own bucket, while you allow changes."),
         _NOW,
         _FREE,
         "",
@@ -102,11 +112,11 @@ RESOURCES: tuple[KitResource, ...] = (
 SWITCHES: tuple[Switch, ...] = (
     Switch(
         "AllowChanges",
-        _("Changes by the operator account"),
+        _("Changes by the operator and the builder account"),
         _(
-            "Run the kit's command again with --allow-changes no, and every change by the operator account stops within minutes, also "
-            "in open sessions. Cells cannot be created, updated or deleted until you run it with yes. What runs keeps running. Reading "
-            "goes on."
+            "Run the kit's command again with --allow-changes no, and every change by these two accounts stops within minutes, also in "
+            "open sessions. Cells cannot be created, updated or deleted until you run it with yes; without a word on it, it stays no. What "
+            "runs keeps running. Reading goes on. In Terraform, it is what your configuration says."
         ),
     ),
     Switch(
@@ -114,7 +124,7 @@ SWITCHES: tuple[Switch, ...] = (
         _("Support access"),
         _(
             "Run the kit's command again with --allow-support no, and the support account may see nothing within a few minutes, also in "
-            "open sessions and whatever was approved here. Your instances are not affected."
+            "open sessions and whatever was approved here, until you run it with yes. Your instances are not affected."
         ),
     ),
 )

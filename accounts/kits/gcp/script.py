@@ -10,6 +10,7 @@ SCRIPT_PATH = Path(__file__).with_name("kit.sh")
 LISTS = {
     "verify": "VERIFY",
     "cells": "CELLS",
+    "build": "BUILD",
     "clusters": "CLUSTERS",
     "store": "STORE",
     "support": "SUPPORT",
@@ -54,12 +55,13 @@ def titles() -> dict[str, str]:
 
 @cache
 def conditions() -> dict[str, str]:
-    """The two limits by their name in the script, with {prefix} and {number}."""
+    """The two limits by their name in the script, with {prefix}, {number} and {region}."""
     return {
         name: _found(rf'^{name}="(.+)"$')
         .replace("{name}", "{{name}}")
         .replace("$PREFIX", "{prefix}")
         .replace("$PROJECT_NUMBER", "{number}")
+        .replace("$REGION", "{region}")
         for name in ("OWN_NAMES", "OWN_STORE")
     }
 

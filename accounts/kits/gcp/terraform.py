@@ -11,13 +11,14 @@ from accounts.clouds.base import Target
 from accounts.kits.gcp import script
 
 MODULE_PATH = Path(__file__).with_name("terraform")
+FOLDER = "byoc-gcp-kit"
 # A fixed time in the archive: the same files give the same bytes, so the archive has a stable hash.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def generated_files() -> dict[str, str]:
     """What the module takes from the script, by path inside the module. `manage.py write_kit_module`."""
-    values = {"prefix": "${prefix}", "number": "${project_number}"}
+    values = {"prefix": "${prefix}", "number": "${project_number}", "region": "${region}"}
     limits = {name: text.format(**values) for name, text in script.conditions().items()}
     return {
         "VERSION": f"{script.version()}\n",
@@ -57,8 +58,16 @@ def archive_sha256() -> str:
     return hashlib.sha256(archive()).hexdigest()
 
 
-def snippet(target: Target, *, source: str) -> str:
-    """HCL that calls the module for one project."""
+def fetch(url: str) -> str:
+    """Unpacks the module only if it is the reviewed one: Terraform itself compares no hash. Without an address the file must be there."""
+    lines = [f"curl -fsSLo terraform.zip '{url}' &&"] if url else []
+    lines.append(f"echo '{archive_sha256()}  terraform.zip' | sha256sum --check &&")
+    lines.append(f"unzip -o terraform.zip -d {FOLDER}")
+    return " \\\n  ".join(lines)
+
+
+def snippet(target: Target) -> str:
+    """HCL that calls the unpacked module for one project."""
     given = {
         "project_id": target.external_id,
         "project_number": target.identity["project_number"],
@@ -67,9 +76,9 @@ def snippet(target: Target, *, source: str) -> str:
         "suffix": target.suffix,
         "issuer_url": target.issuer,
         "region": target.region,
-        "allow_changes": "yes",
-        "allow_support": "yes",
     }
-    width = max(len(name) for name in given)
-    lines = [f'  {name.ljust(width)} = "{value}"' for name, value in given.items()]
-    return "\n".join(['module "byoc_kit" {', f'  source = "{source}"', "", *lines, "}"])
+    switches = {"allow_changes": "yes", "allow_support": "yes"}
+    width = max(len(name) for name in given | switches)
+    lines, own = ([f'  {name.ljust(width)} = "{value}"' for name, value in values.items()] for values in (given, switches))
+    note = "  # Yours: Terraform sets what stands here. Keep your own values when you paste a newer one of these."
+    return "\n".join(['module "byoc_kit" {', f'  source = "./{FOLDER}"', "", *lines, "", note, *own, "}"])

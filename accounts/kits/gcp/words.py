@@ -5,7 +5,7 @@ import re
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.kits.base import Act, IdentityField, Publication, Route, Words
+from accounts.kits.base import Act, IdentityField, Route, Words
 
 WORDS = Words(
     cloud="Google Cloud",
@@ -13,7 +13,7 @@ WORDS = Words(
     choice=gettext_lazy("Google Cloud project"),
     intro=gettext_lazy(
         "You run one short script in your Google Cloud project. It lets %(provider)s in with short-lived tokens. "
-        "No key or password is handed over, now or later."
+        "No key or password is handed over, now or later. Give it a project of its own, in which nothing else runs."
     ),
     time=gettext_lazy("5 to 10 minutes. The script takes 1 to 2 of them."),
     rights=gettext_lazy("The role Owner on the project, or the exact rights under “This kit”."),
@@ -43,6 +43,14 @@ WORDS = Words(
         gettext_lazy("The identity pool that the kit made must still be there: IAM & Admin, Workload Identity Federation."),
     ),
     policy_title=gettext_lazy("%(name)s: the roles as gcloud reads them"),
+    promise_note=gettext_lazy(
+        "How firm this is: on Google Cloud a rule that denies for ever takes rights in the whole organisation, so the kit makes none. None "
+        "of its roles holds these rights, and none of its accounts can give itself a role. A role that somebody gives one of them on the "
+        "project is found at the next check. One on a folder or the organisation above holds here too: the portal asks Google Cloud at "
+        "every check whether the operator may do any of this, and cannot ask so for the builder and support. A plan of a cell is built "
+        "with the builder's rights. Three things cannot be narrowed to a cell: networks, states of Infrastructure Manager, and the "
+        "identity pool that all clusters of one project share. In a project of its own, there is nothing else for them to reach."
+    ),
 )
 
 
@@ -66,7 +74,10 @@ IDENTITY_FIELDS = (
     IdentityField(
         name="external_id",
         label=gettext_lazy("Project id"),
-        help=gettext_lazy("6 to 30 lower-case letters, digits and dashes. Not the project's name. Cannot be changed later."),
+        help=gettext_lazy(
+            "Name a project of its own, in which nothing else runs: Google Cloud cannot hold the rights that build a cell to single "
+            "networks. 6 to 30 lower-case letters, digits and dashes, not the project's name. Cannot be changed later."
+        ),
         error=gettext_lazy("Enter the project id: 6 to 30 lower-case letters, digits and dashes. You find it in the console, top left."),
         clean=clean_project_id,
     ),
@@ -98,11 +109,10 @@ def shell_route(*, link: str, command: str, project: str) -> Route:
     return Route("shell", _("Cloud Shell"), acts, intro=_("Any other shell where gcloud is signed in does as well."))
 
 
-def terraform_route(*, snippet: str, check: str, sha256: str, publication: Publication) -> Route:
-    acts = [Act("", command=snippet, command_label=_("Terraform configuration"))]
-    if publication.is_published:
-        compare = _("The SHA-256 of terraform.zip is %(sha256)s. This compares the file with it and must end in OK.")
-        acts.append(Act(compare % {"sha256": sha256}, command=check, command_label=_("Command to compare")))
-    return Route(
-        "terraform", _("Terraform"), tuple(acts), intro=_("The same trust as a Terraform module, if that is how you keep your cloud.")
+def terraform_route(*, fetch: str, sha256: str, snippet: str) -> Route:
+    compare = _("Fetch the module where your configuration is. It is unpacked only if the SHA-256 of terraform.zip is %(sha256)s.")
+    acts = (
+        Act(compare % {"sha256": sha256}, command=fetch, command_label=_("Command to fetch and compare")),
+        Act(_("Then call the unpacked module."), command=snippet, command_label=_("Terraform configuration")),
     )
+    return Route("terraform", _("Terraform"), acts, intro=_("The same trust as a Terraform module, if that is how you keep your cloud."))

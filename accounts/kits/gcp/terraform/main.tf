@@ -1,5 +1,6 @@
-# Onboarding kit. Creates one identity pool with one provider, three service accounts and six custom roles in one project, and binds the
-# roles. No network, no machine, no key, no secret.
+# Onboarding kit. Creates one identity pool with one provider, four service accounts and seven custom roles in one project, and binds the
+# roles. No network, no machine, no key, no secret. Give it a project of its own: Google Cloud cannot hold what builds cells to single
+# networks, nor to single deployments of Infrastructure Manager.
 # Destroy it only when the portal says that it is safe: the operator account is what removes deployment cells.
 
 # Checked while planning, so before anything is created.
@@ -7,6 +8,11 @@ data "google_project" "here" {
   project_id = var.project_id
 
   lifecycle {
+    precondition {
+      condition     = var.suffix == "${split("-", var.account_ref)[0]}-g${var.generation}"
+      error_message = "suffix is of another account or generation than account_ref and generation. Copy the whole snippet again. Nothing was created."
+    }
+
     postcondition {
       condition     = self.number == var.project_number
       error_message = "This kit was made for project ${var.project_id} with number ${var.project_number}. The project of this name has number ${self.number}. Nothing was created."
@@ -22,7 +28,7 @@ locals {
   # The same lists as in kit.sh, which they are made from; not edited by hand.
   roles    = jsondecode(file("${path.module}/roles.json"))
   services = jsondecode(file("${path.module}/services.json"))
-  limits   = jsondecode(replace(replace(file("${path.module}/limits.json"), "$${prefix}", local.prefix), "$${project_number}", var.project_number))
+  limits   = jsondecode(replace(replace(replace(file("${path.module}/limits.json"), "$${prefix}", local.prefix), "$${project_number}", var.project_number), "$${region}", var.region))
   titles   = jsondecode(replace(file("${path.module}/titles.json"), "$${suffix}", var.suffix))
 
   # Which custom role is bound to whom: not at all while its switch is "no".
@@ -30,8 +36,9 @@ locals {
     { verify = { member = google_service_account.operator.member, limit = "" } },
     var.allow_changes == "yes" ? {
       cells    = { member = google_service_account.operator.member, limit = "" }
-      clusters = { member = google_service_account.operator.member, limit = local.limits.names }
-      store    = { member = google_service_account.operator.member, limit = local.limits.store }
+      build    = { member = google_service_account.builder.member, limit = "" }
+      clusters = { member = google_service_account.builder.member, limit = local.limits.names }
+      store    = { member = google_service_account.builder.member, limit = local.limits.store }
     } : {},
     var.allow_support == "yes" ? {
       support          = { member = google_service_account.support.member, limit = "" }
@@ -68,6 +75,15 @@ resource "google_service_account" "operator" {
   account_id   = "byoc-${var.suffix}-operator"
   display_name = "BYOC ${var.suffix} operator"
   description  = "byoc kit=${local.kit_version} account=${var.account_ref} generation=${var.generation} allow-changes=${var.allow_changes} allow-support=${var.allow_support} region=${var.region}"
+
+  depends_on = [google_project_service.needed]
+}
+
+# What Infrastructure Manager builds as. Nothing outside of this project opens it.
+resource "google_service_account" "builder" {
+  project      = data.google_project.here.project_id
+  account_id   = "byoc-${var.suffix}-builder"
+  display_name = "BYOC ${var.suffix} builder"
 
   depends_on = [google_project_service.needed]
 }
@@ -111,16 +127,17 @@ resource "google_project_iam_member" "node" {
   member  = google_service_account.node.member
 }
 
-# The operator may use two service accounts: that of the cells' machines, and itself, as which Infrastructure Manager builds.
+# The operator may have Infrastructure Manager build as the builder, and the builder may hand machines their account. No token from
+# outside opens either, and nobody may use the operator but the portal.
 resource "google_service_account_iam_member" "use" {
   for_each = {
-    node     = google_service_account.node.name
-    operator = google_service_account.operator.name
+    builder = { account = google_service_account.builder.name, member = google_service_account.operator.member }
+    node    = { account = google_service_account.node.name, member = google_service_account.builder.member }
   }
 
-  service_account_id = each.value
+  service_account_id = each.value.account
   role               = "roles/iam.serviceAccountUser"
-  member             = google_service_account.operator.member
+  member             = each.value.member
 }
 
 resource "google_iam_workload_identity_pool" "portal" {

@@ -4,8 +4,13 @@ output "kit_version" {
 }
 
 output "operator_account" {
-  description = "The service account that creates, updates and deletes deployment cells."
+  description = "The service account that orders deployment cells and checks this kit."
   value       = google_service_account.operator.email
+}
+
+output "builder_account" {
+  description = "The service account that Infrastructure Manager builds as."
+  value       = google_service_account.builder.email
 }
 
 output "support_account" {

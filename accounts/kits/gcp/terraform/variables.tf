@@ -1,7 +1,8 @@
-# Your switches: you may change these at any time.
+# Your switches: you may change these at any time. Terraform sets what stands in your configuration and remembers nothing else: when you
+# replace it by a newer one of the portal, which says "yes" to both, carry your own values over.
 
 variable "allow_changes" {
-  description = "Set to \"no\" to stop every change by the operator account, also in sessions that are already open. What runs keeps running and reading goes on."
+  description = "Set to \"no\" to stop every change by the operator and the builder account, also in sessions that are already open. What runs keeps running and reading goes on."
   type        = string
   default     = "yes"
 
