@@ -11,7 +11,7 @@ from accounts.forms.people import AddressField, email_widget
 
 class SendStepForm(forms.Form):
     email = AddressField(
-        label=_("Your colleague's e-mail address (optional)"),
+        label=_("Your colleague's e-mail address"),
         required=False,
         help_text=_("Leave it empty to get the link shown once, to send it yourself."),
         widget=email_widget(),

@@ -82,7 +82,7 @@ def _create_stack(console: Page) -> None:
 
 
 def _finds_nothing(page: Page, portal: str, account: CloudAccount) -> None:
-    operation = Operation.objects.get()
+    operation = Operation.objects.get(kind="connect_cloud_account")
     theirs = (
         "accounts/",
         f"accounts/{account.pk}/",

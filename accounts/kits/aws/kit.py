@@ -254,15 +254,18 @@ class AwsKit:
         return version == self.version or (template.HISTORY_PATH / f"{version}.kit.yaml").exists()
 
     def shipped(self, target: Target) -> ShippedKit:
-        """What must stand in the customer's account, document by document."""
+        """What must stand in the customer's account, document by document. Of a version that nobody kept: what is shipped now, which
+        names and addresses are the same in; the version itself is told apart by the step that reads it.
+        """
         parameters = self.parameters_of(target)
+        is_earlier = target.kit_version != self.version and self.keeps(target.kit_version)
         rendered = {
             switch: template.Rendered(
                 parameters | {"AllowChanges": switch, "AllowSupport": switch},
                 account_id=target.external_id,
                 region=target.region,
                 stack=self.stack_name(target.suffix),
-                version="" if target.kit_version in {"", self.version} else target.kit_version,
+                version=target.kit_version if is_earlier else "",
             )
             for switch in ("yes", "no")
         }
