@@ -93,11 +93,18 @@ def _handler(issuer: TestIssuer) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
+class Quiet(ThreadingHTTPServer):
+    """Says nothing of callers that have gone before their answer: a sandbox that is stopped does that."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
 @pytest.fixture(scope="session")
 def issuer() -> Iterator[TestIssuer]:
     made = TestIssuer()
     made.add_key("one")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(made))
+    server = Quiet(("127.0.0.1", 0), _handler(made))
     made.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
