@@ -1,5 +1,6 @@
 """Whether a deployment cell could be built in a subscription: read-only questions, each with the figures it was answered from."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from ipaddress import ip_network
@@ -209,16 +210,18 @@ class Environment:
         return (Verdict.WARN if overlapping else Verdict.PASS), f"{len(networks)} virtual networks", params
 
     def _names(self) -> Answer:
-        """Groups of the cells' names that no kit of this account has made, and anything in the cell's group but the kit's own identity."""
+        """Groups of the cells' names that no kit of this account made, and anything in the cell's group but the kits' identities."""
         with translated("ListGroups"):
             groups = {word(group.name): group.tags or {} for group in every(self._resources.resource_groups.list())}
         alike = [name for name in groups if name.lower().startswith(self.needs.name_prefix.lower())]
         taken = [name for name in alike if groups[name].get("byoc-account") != self.target.account]
         if self._cell_group.lower() in {name.lower() for name in groups}:
-            identity = self.shipped.identities["cell-cluster"].name.lower()
+            # Of earlier kits too: their identity stays until their own removal, and is in nobody's way.
+            identity = re.escape(self.shipped.identities["cell-cluster"].name.lower())
+            own = re.compile(identity.replace(re.escape(f"-g{self.target.generation}-"), "-g[0-9]+-"))
             with translated("ListResources"):
                 inside = every(self._resources.resources.list_by_resource_group(self._cell_group))
-            taken += [name for entry in inside if (name := word(entry.name)).lower() != identity]
+            taken += [name for entry in inside if not own.fullmatch((name := word(entry.name)).lower())]
         evidence = f"{len(groups)} resource groups"
         return (Verdict.BLOCK if taken else Verdict.PASS), evidence, {"prefix": self.needs.name_prefix, "names": _named(taken)}
 

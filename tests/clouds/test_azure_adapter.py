@@ -819,6 +819,15 @@ def test_azure_environment_name_that_is_taken(standing: PlayedAzure) -> None:
     assert (found.verdict, found.params["names"]) == (Verdict.BLOCK, "byoc-3f9a1c2e-cell-theirs, left-over")
 
 
+def test_azure_environment_identity_of_an_earlier_kit_is_in_nobodys_way(standing: PlayedAzure) -> None:
+    identities = f"{standing.cell_group}/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    standing.put(f"{identities}/byoc-3f9a1c2e-g7-cell-cluster", {}, location="westeurope")
+    assert look(standing, "names_free").verdict is Verdict.PASS
+
+    standing.put(f"{identities}/byoc-3f9a1c2e-gx-cell-cluster", {}, location="westeurope")
+    assert look(standing, "names_free").params["names"] == "byoc-3f9a1c2e-gx-cell-cluster"
+
+
 @pytest.mark.parametrize(
     ("scope", "level", "verdict"),
     [
