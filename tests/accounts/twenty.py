@@ -256,7 +256,7 @@ TWENTY = [
     *every(
         ALL, "permission removed", "permission_missing", after_kit("take_permission"), "permissions of the kit are missing, among them",
         "Restore them, or press Run again to get a new kit, then press Retry this step.", mend=hand("restore_permission"),
-        evidence={AWS: "ec2:CreateVpc", AZURE: "Microsoft.Network/virtualNetworks/write", GCP: "compute.networks.create"},
+        evidence={AWS: "ec2:CreateVpc", AZURE: "Microsoft.Network/virtualNetworks/write", GCP: "config.deployments.create"},
     ),
     *every(
         ALL, "permission added", "policy_edited", after_kit("add_permission"),
