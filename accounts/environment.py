@@ -12,14 +12,12 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Assessment, CloudAccount, EnvironmentFinding, Kit, User
 from accounts.needs import needs_of
-from accounts.states import AccountState, KitState
+from accounts.states import WATCHED_STATES, AccountState, KitState
 from portal.audit import Subject
 from portal.operations.engine import OperationInProgress, start
 
 CHECK_ENVIRONMENT = "check_environment"
 SUBJECT_KIND = "environment"
-# Trust stands, so the cloud can be asked.
-CHECKED_STATES = frozenset({AccountState.CONNECTED, AccountState.NEEDS_ATTENTION})
 
 
 def subject_of(account: CloudAccount, region: str) -> Subject:
@@ -133,7 +131,7 @@ def start_by_schedule(account_id: uuid.UUID) -> bool:
 def _start_by_itself(account_id: uuid.UUID, trigger: Assessment.Trigger) -> bool:
     with transaction.atomic():
         account = CloudAccount.objects.select_for_update().get(pk=account_id)
-        if account.state not in CHECKED_STATES or not account.kits.filter(state=KitState.CURRENT).exists():
+        if account.state not in WATCHED_STATES or not account.kits.filter(state=KitState.CURRENT).exists():
             return False
         try:
             start_assessment(account, account.home_region, trigger=trigger)
