@@ -9,7 +9,7 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerGone
 
-from accounts.environment import start_by_schedule
+from accounts.environment.assessments import start_by_schedule
 from accounts.issuer import keys
 from accounts.models import Assessment, CloudAccount
 from accounts.states import WATCHED_STATES

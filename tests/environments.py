@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from accounts.environment import CHECK_ENVIRONMENT, subject_of
+from accounts.environment.assessments import CHECK_ENVIRONMENT, subject_of
 from accounts.kits import load
 from accounts.models import Assessment, CloudAccount, EnvironmentFinding, Organisation, User
 from accounts.states import AccountState

@@ -13,12 +13,12 @@ from accounts import kits
 from accounts.kit_links import report_url
 from accounts.models import CloudAccount, Kit
 from accounts.targets import target_of
-from tests.clouds.azure_account import SECOND as SECOND_SUBSCRIPTION
-from tests.clouds.azure_account import SUBSCRIPTION, TENANT
+from tests.clouds.azure.account import SECOND as SECOND_SUBSCRIPTION
+from tests.clouds.azure.account import SUBSCRIPTION, TENANT
+from tests.clouds.azure.played import AzureStand
 from tests.clouds.conftest import SandboxProcess
-from tests.clouds.google import NUMBER as PROJECT_NUMBER
-from tests.clouds.google import PROJECT
-from tests.clouds.played_azure import AzureStand
+from tests.clouds.gcp.google import NUMBER as PROJECT_NUMBER
+from tests.clouds.gcp.google import PROJECT
 from tests.clouds.stands import GcpStand
 from tests.customer import Customer
 from tests.local_cloud import LocalCloud

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from accounts.availability import why_not_check_environment
-from accounts.environment import start_assessment
+from accounts.environment.assessments import start_assessment
 from accounts.models import Assessment, CloudAccount, User
 from portal.operations.availability import refuse_if
 

@@ -5,9 +5,9 @@ from importlib import import_module
 from accounts.clouds.base import CloudAdapter, Target, TokenSource
 
 ADAPTERS = {
-    "aws": "accounts.clouds.aws:AwsAdapter",
-    "gcp": "accounts.clouds.gcp:GcpAdapter",
-    "azure": "accounts.clouds.azure:AzureAdapter",
+    "aws": "accounts.clouds.aws.adapter:AwsAdapter",
+    "gcp": "accounts.clouds.gcp.adapter:GcpAdapter",
+    "azure": "accounts.clouds.azure.adapter:AzureAdapter",
 }
 
 

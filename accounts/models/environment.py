@@ -46,7 +46,7 @@ class Assessment(models.Model):
     trigger = models.CharField(max_length=20, choices=Trigger.choices)
     requested_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     kit_version = models.CharField(_("kit version"), max_length=20)
-    # The figures that limits were held against (accounts.needs).
+    # The figures that limits were held against (accounts.environment.needs).
     needs = models.JSONField(default=dict)
     started_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -56,7 +56,7 @@ class Assessment(models.Model):
     warned = models.PositiveSmallIntegerField(default=0)
     blocked = models.PositiveSmallIntegerField(default=0)
     unknown = models.PositiveSmallIntegerField(default=0)
-    # The capability profile: what a region of this account offers (accounts.capabilities).
+    # The capability profile: what a region of this account offers (accounts.environment.capabilities).
     facts = models.JSONField(default=dict, blank=True)
 
     objects: ClassVar[AssessmentQuerySet] = AssessmentQuerySet.as_manager()  # type: ignore[assignment]

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import kits
 from accounts.availability import why_not_retry_connecting
 from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, Place, require_current_kit
-from accounts.environment import check_after_connecting
+from accounts.environment.assessments import check_after_connecting
 from accounts.issuer.tokens import KitReplaced
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch

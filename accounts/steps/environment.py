@@ -15,9 +15,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
-from accounts.capabilities import facts_of
 from accounts.clouds.base import CloudAdapter, CloudError, Finding, Needs, Verdict
-from accounts.environment import CHECK_ENVIRONMENT
+from accounts.environment.assessments import CHECK_ENVIRONMENT
+from accounts.environment.capabilities import facts_of
 from accounts.issuer.tokens import KitReplaced
 from accounts.models import Assessment, CloudAccount, EnvironmentFinding, TrustCheck
 from accounts.models.environment import KEPT_ASSESSMENTS

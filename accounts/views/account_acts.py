@@ -33,7 +33,9 @@ def account_rename(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         messages.success(request, _("The name is saved."))
         return redirect(account)
     return render(
-        request, "accounts/account_rename.html", {"account": account, "form": form, "crumbs": account_crumbs(account, _("Rename"))}
+        request,
+        "accounts/cloud_accounts/account_rename.html",
+        {"account": account, "form": form, "crumbs": account_crumbs(account, _("Rename"))},
     )
 
 
@@ -51,7 +53,7 @@ def account_disconnect(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
         messages.success(request, _("%(account)s is disconnected. Nothing signs in there any more.") % {"account": account})
         return redirect(account)
     context = {"account": account, "form": form, "reason": why_not_disconnect(account), "crumbs": account_crumbs(account, _("Disconnect"))}
-    return render(request, "accounts/account_disconnect.html", context)
+    return render(request, "accounts/cloud_accounts/account_disconnect.html", context)
 
 
 @gate
@@ -78,8 +80,8 @@ def account_reconnect(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespon
         "removal_command": kit_links(kit).removal_command if kit else "",
         "crumbs": account_crumbs(account, _("Reconnect")),
     }
-    return render(request, "accounts/account_reconnect.html", context)
+    return render(request, "accounts/cloud_accounts/account_reconnect.html", context)
 
 
 def refused(request: OrganisationRequest, account: CloudAccount, reason: NotAllowed) -> HttpResponse:
-    return render(request, "accounts/connect_refused.html", {"account": account, "reason": reason.reason}, status=409)
+    return render(request, "accounts/connect/connect_refused.html", {"account": account, "reason": reason.reason}, status=409)

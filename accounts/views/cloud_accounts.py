@@ -45,7 +45,9 @@ def account_list(request: OrganisationRequest) -> HttpResponse:
         "is_filtered": bool(words or state),
         "can_connect": request.membership.can(Permission.CONNECT_ACCOUNTS),
     }
-    return render(request, "accounts/_account_table.html" if request.htmx else "accounts/account_list.html", context)
+    return render(
+        request, "accounts/cloud_accounts/_account_table.html" if request.htmx else "accounts/cloud_accounts/account_list.html", context
+    )
 
 
 def _search(accounts: QuerySet[CloudAccount], words: str, state: str) -> QuerySet[CloudAccount]:
@@ -168,7 +170,7 @@ def account_tab(request: OrganisationRequest, account: CloudAccount, name: str, 
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
     context |= {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect}
     context |= {"identity": identity_answers(account), "words": kits.load(account.cloud).words}
-    return render(request, f"accounts/{name}.html", context)
+    return render(request, f"accounts/cloud_accounts/{name}.html", context)
 
 
 def account_crumbs(account: CloudAccount, below: str = "") -> list[dict[str, str]]:

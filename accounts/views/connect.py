@@ -31,13 +31,13 @@ from accounts.actions.connect import (
 )
 from accounts.actions.step_links import open_link
 from accounts.availability import why_not_discard, why_not_stop
+from accounts.environment.preflight import is_blocked, preflight
 from accounts.forms.connect import IdentityForm, PlaceForm, ReportForm, StartForm
 from accounts.kit_links import identity_answers, installer_rights, kit_links, named_resources
 from accounts.kits.base import Route, search_permissions
 from accounts.kits.manifest import grouped
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
-from accounts.preflight import is_blocked, preflight
 from accounts.states import PROVEN_STATES, AccountState, KitState
 from portal.audit import Actor
 from portal.operations.availability import NotAllowed
@@ -242,7 +242,9 @@ def connect_stop(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         except NotAllowed as reason:
             return _refused(request, account, reason)
         return redirect(account if account.was_connected else step_url(account, "account"))
-    return render(request, "accounts/connect_stop.html", {"account": account, "reason": why_not_stop(account), **_left_behind(account)})
+    return render(
+        request, "accounts/connect/connect_stop.html", {"account": account, "reason": why_not_stop(account), **_left_behind(account)}
+    )
 
 
 @gate
@@ -256,7 +258,7 @@ def connect_discard(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
             return _refused(request, account, reason)
         return redirect("accounts:account_list", request.organisation.slug)
     return render(
-        request, "accounts/connect_discard.html", {"account": account, "reason": why_not_discard(account), **_left_behind(account)}
+        request, "accounts/connect/connect_discard.html", {"account": account, "reason": why_not_discard(account), **_left_behind(account)}
     )
 
 
@@ -319,7 +321,7 @@ def route_tabs(routes: Mapping[str, Route], current: Route) -> list[dict[str, An
 
 
 def _refused(request: OrganisationRequest, account: CloudAccount, reason: NotAllowed) -> HttpResponse:
-    return render(request, "accounts/connect_refused.html", {"account": account, "reason": reason.reason}, status=409)
+    return render(request, "accounts/connect/connect_refused.html", {"account": account, "reason": reason.reason}, status=409)
 
 
 def _page(request: OrganisationRequest, step: str, account: CloudAccount | None, **context: Any) -> HttpResponse:
@@ -340,4 +342,4 @@ def _page(request: OrganisationRequest, step: str, account: CloudAccount | None,
     ]
     if account and 0 < index <= names.index("preflight"):
         context["back_url"] = step_url(account, names[index - 1]) if index > 1 else ""
-    return render(request, f"accounts/connect_{step}.html", context)
+    return render(request, f"accounts/connect/connect_{step}.html", context)

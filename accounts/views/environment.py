@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.actions.environment import request_assessment
-from accounts.environment_page import EnvironmentPage, build_page
+from accounts.environment.page import EnvironmentPage, build_page
 from accounts.forms.environment import EnvironmentForm
 from accounts.models import Assessment, CloudAccount
 from accounts.views.cloud_accounts import account_tab, find_account

@@ -129,4 +129,4 @@ def _page(request: OrganisationRequest, account: CloudAccount, name: str, **cont
     offer: KitOffer | None = context.get("offer") or kit_offer(account)
     title = _("Restore the trust") if offer and offer.restores else _("Update the kit")
     context |= {"account": account, "words": kits.load(account.cloud).words, "title": title, "crumbs": account_crumbs(account, title)}
-    return render(request, f"accounts/{name}.html", context)
+    return render(request, f"accounts/kits/{name}.html", context)

@@ -31,7 +31,7 @@ def account_trust_status(request: OrganisationRequest, pk: uuid.UUID) -> HttpRes
     account = find_account(request, pk)
     panel = trust_panel(account, can_act=request.membership.can(Permission.RUN_OPERATIONS))
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
-    return render(request, "accounts/_trust_panel.html", {"panel": panel, "account": account, "can_connect": can_connect})
+    return render(request, "accounts/trust/_trust_panel.html", {"panel": panel, "account": account, "can_connect": can_connect})
 
 
 @requires(Permission.RUN_OPERATIONS)

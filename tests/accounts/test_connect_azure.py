@@ -20,8 +20,8 @@ from portal.operations.models import Operation
 from portal.operations.names import named
 from portal.operations.states import OperationState, Party
 from portal.operations.tasks import advance
-from tests.clouds.azure_account import SECOND, SUBSCRIPTION, TENANT
-from tests.clouds.azure_browser import Browser
+from tests.clouds.azure.account import SECOND, SUBSCRIPTION, TENANT
+from tests.clouds.azure.browser import Browser
 from tests.factories import make_cloud_account, make_contact
 
 pytestmark = pytest.mark.django_db(transaction=True)

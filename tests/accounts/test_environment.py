@@ -8,14 +8,14 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import kits
-from accounts.capabilities import FACT_WORDS, facts_of
 from accounts.clouds.base import Finding, Verdict
-from accounts.environment import why_not_build
+from accounts.environment.assessments import why_not_build
+from accounts.environment.capabilities import FACT_WORDS, facts_of
+from accounts.environment.needs import needs_of
+from accounts.environment.profiles import Need, certified, match, read
 from accounts.models import Assessment, EnvironmentFinding
 from accounts.models.cloud_accounts import Cloud
 from accounts.models.environment import FRESH_FOR
-from accounts.needs import needs_of
-from accounts.profiles import Need, certified, match, read
 from accounts.states import AccountState
 from portal.operations.states import OperationState
 from tests.environments import make_assessment, make_connected_account

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.actions.connect import issue_kit
 from accounts.actions.environment import request_assessment
-from accounts.environment import start_by_schedule, why_not_build
+from accounts.environment.assessments import start_by_schedule, why_not_build
 from accounts.models import Assessment, CloudAccount, EnvironmentFinding, Kit, TrustCheck
 from accounts.states import AccountState, KitState
 from accounts.steps.environment import PATIENCE

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import kits
 from accounts.access import Role
-from accounts.environment_page import build_page
+from accounts.environment.page import build_page
 from accounts.models import Assessment, CloudAccount, EnvironmentFinding
 from accounts.models.cloud_accounts import Cloud
 from accounts.states import AccountState

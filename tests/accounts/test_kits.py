@@ -15,7 +15,7 @@ from cfnlint.api import lint
 from django.core.management import CommandError, call_command
 
 from accounts import kits
-from accounts.clouds.aws import CONTEXT_TYPES
+from accounts.clouds.aws.adapter import CONTEXT_TYPES
 from accounts.clouds.base import Target
 from accounts.kits.aws import template
 from accounts.kits.aws.kit import AUDIENCE, AwsKit

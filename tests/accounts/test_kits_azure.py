@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.clouds.azure_environment import NAMESPACES
-from accounts.clouds.azure_errors import ROWS
+from accounts.clouds.azure.environment import NAMESPACES
+from accounts.clouds.azure.errors import ROWS
 from accounts.clouds.base import Target
 from accounts.failures import FAILURES as SHARED
 from accounts.failures import WAITS as SHARED_WAITS
@@ -27,7 +27,7 @@ from accounts.kits.azure.manifest import SUBSCRIPTION as SUBSCRIPTION_SCOPE
 from accounts.kits.base import Publication, search_permissions
 from accounts.kits.manifest import Role
 from portal.operations.catalogue import fill
-from tests.clouds.azure_account import SUBSCRIPTION, TENANT
+from tests.clouds.azure.account import SUBSCRIPTION, TENANT
 
 KIT = AzureKit()
 TARGET = Target(

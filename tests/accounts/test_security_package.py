@@ -14,7 +14,9 @@ from django.urls import reverse
 
 from accounts import kits
 from accounts.access import Role
-from accounts.clouds import aws, azure_clients, gcp_clients
+from accounts.clouds.aws import adapter as aws
+from accounts.clouds.azure import clients as azure_clients
+from accounts.clouds.gcp import clients as gcp_clients
 from accounts.issuer.tokens import LIFETIME_S
 from accounts.security.hosts import CLOUD_HOSTS, connections
 from accounts.security.package import CLOUD_SESSIONS, in_words
@@ -110,7 +112,7 @@ def test_connections_follow_where_the_adapters_are_led(cloud, variable, monkeypa
 
 
 def test_hosts_of_aws_are_those_the_adapter_calls():
-    code = "\n".join(path.read_text() for path in CLOUD_CODE.glob("aws*.py") if path.name != "aws_publish.py")
+    code = "\n".join(path.read_text() for path in (CLOUD_CODE / "aws").glob("*.py") if path.name != "publish.py")
     services = set(re.findall(r"client\(\"([a-z0-9-]+)\"", code))
 
     assert services == {"sts", "iam", "cloudformation", "ec2", "service-quotas", "eks"}

@@ -13,7 +13,7 @@ from django.db.models import F
 
 from accounts.models import CloudAccount, Kit
 from accounts.states import AccountState
-from tests.clouds.played_azure import PlayedAzure
+from tests.clouds.azure.played import PlayedAzure
 from tests.factories import make_contact
 from tests.hands import make_account
 

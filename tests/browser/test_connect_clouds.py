@@ -18,7 +18,7 @@ from portal.operations.driver import advance
 from portal.operations.models import Operation
 from tests.browser.steps import answer_until_kit, read_command, run_in_shell, sign_in, start_connecting
 from tests.browser.test_accessibility import examine, look_at_all
-from tests.clouds.azure_account import SUBSCRIPTION, TENANT
+from tests.clouds.azure.account import SUBSCRIPTION, TENANT
 from tests.hands import HANDS, make_account
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -181,7 +181,7 @@ def sandbox(sandbox_process: SandboxProcess, issuer: TestIssuer) -> Iterator[San
     yield sandbox_process
     assert sandbox_process.control("GET", "violations") == []
     if asked := sandbox_process.control("GET", "azure/journal"):
-        from tests.clouds.azure_models import problems  # these packages load slowly, and most tests ask nothing of Azure
+        from tests.clouds.azure.models import problems  # these packages load slowly, and most tests ask nothing of Azure
 
         assert problems(asked) == []
 

@@ -9,12 +9,12 @@ from typing import Any, Protocol
 
 from accounts.clouds.base import CloudAdapter, Place, Subject, Target
 from accounts.kits.base import CloudKit
+from tests.clouds.aws.test_adapter import PlayedAws
+from tests.clouds.azure.played import AzureStand
+from tests.clouds.azure.played import addresses as azure_addresses
 from tests.clouds.conftest import Cloud, SandboxProcess, TestIssuer
-from tests.clouds.google import PROJECT
-from tests.clouds.played_azure import AzureStand
-from tests.clouds.played_azure import addresses as azure_addresses
-from tests.clouds.played_gcp import STRANGER, SUFFIX, PlayedGcp
-from tests.clouds.test_aws_adapter import PlayedAws
+from tests.clouds.gcp.google import PROJECT
+from tests.clouds.gcp.played import STRANGER, SUFFIX, PlayedGcp
 
 
 class Stand(Protocol):

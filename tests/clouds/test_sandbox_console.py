@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from accounts.kits.aws.regions import REGIONS
-from tests.clouds import kit
+from tests.clouds.aws import kit
 from tests.clouds.conftest import Cloud, SandboxProcess
 
 ACCOUNT = "111122223333"

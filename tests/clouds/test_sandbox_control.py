@@ -16,8 +16,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 from botocore.parsers import ResponseParserError
 
-from accounts.clouds.aws_publish import publish
-from tests.clouds import kit
+from accounts.clouds.aws.publish import publish
+from tests.clouds.aws import kit
 from tests.clouds.conftest import ISSUER_HOST, Cloud, SandboxProcess, TestIssuer, start_sandbox
 
 ACCOUNT = "111122223333"
@@ -317,7 +317,7 @@ BITES = {
 def test_every_patch_has_a_test_that_it_still_bites(sandbox: SandboxProcess) -> None:
     here = Path(__file__).parent
     tests = "".join(
-        (here / name).read_text() for name in ("test_sandbox_aws_fidelity.py", "test_sandbox_control.py", "test_aws_environment.py")
+        (here / name).read_text() for name in ("aws/test_sandbox_fidelity.py", "test_sandbox_control.py", "aws/test_environment.py")
     )
 
     assert {patch["name"] for patch in sandbox.control("GET", "patches")} == set(BITES)

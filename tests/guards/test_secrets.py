@@ -20,7 +20,7 @@ from django.core import mail
 from django.db import connection
 from django.urls import reverse
 
-from accounts.clouds import aws_clients
+from accounts.clouds.aws import clients
 from accounts.issuer.seal import unseal
 from accounts.models import CloudAccount, Contact, Invitation, Kit, Organisation, OutgoingMail, SigningKey, User
 from accounts.states import AccountState
@@ -77,7 +77,7 @@ def caught(monkeypatch) -> Iterator[Catch]:
             self.register("provide-client-params.sts.AssumeRoleWithWebIdentity", caught.sent)
             self.register("after-call.sts.AssumeRoleWithWebIdentity", caught.answered)
 
-    monkeypatch.setattr(aws_clients, "Session", WatchedSession)
+    monkeypatch.setattr(clients, "Session", WatchedSession)
     return caught
 
 

@@ -14,9 +14,9 @@ FRAMEWORKS = ("account/", "allauth/", "mfa/", "usersessions/", "admin/", "regist
 ERROR_PAGES = {"400.html", "403.html", "403_csrf.html", "404.html", "429.html", "500.html", "503.html"}
 # Names put together at run time, as patterns of what they can be; each pattern must match something.
 COMPOSED = {
-    r"accounts/connect_(start|account|place|review|preflight|run|waiting|done)\.html": "one page a step of the wizard",
-    r"accounts/account_(detail|trust|environment|permissions|kit|activity)\.html": "one page a tab of a cloud account",
-    r"accounts/kit_(update|run|waiting)\.html": "one page a step of renewing a kit",
+    r"accounts/connect/connect_(start|account|place|review|preflight|run|waiting|done)\.html": "one page a step of the wizard",
+    r"accounts/cloud_accounts/account_(detail|trust|environment|permissions|kit|activity)\.html": "one page a tab of a cloud account",
+    r"accounts/kits/kit_(update|run|waiting)\.html": "one page a step of renewing a kit",
     r"emails/[a-z_]+\.txt": "named without folder and ending in queue_mail(template=...), checked below",
 }
 

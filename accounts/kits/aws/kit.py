@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from django.utils.translation import gettext
 
-from accounts.clouds.aws_shipped import ShippedKit, ShippedRole
+from accounts.clouds.aws.shipped import ShippedKit, ShippedRole
 from accounts.clouds.base import PermissionProbe, Target
 from accounts.kits.aws import template, terraform, words
 from accounts.kits.aws.environment import ENVIRONMENT_CHECKS

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from django.utils.translation import gettext
 
-from accounts.clouds.azure_shipped import ShippedIdentity, ShippedKit, ShippedRole
+from accounts.clouds.azure.shipped import ShippedIdentity, ShippedKit, ShippedRole
 from accounts.clouds.base import PermissionProbe, Subject, Target
 from accounts.kits.azure import report, template, words
 from accounts.kits.azure.environment import ENVIRONMENT_CHECKS

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext
 
 from accounts.clouds.base import PermissionProbe, Target
-from accounts.clouds.gcp_shipped import ShippedAccount, ShippedBinding, ShippedKit
+from accounts.clouds.gcp.shipped import ShippedAccount, ShippedBinding, ShippedKit
 from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
 from accounts.kits.gcp import installer, script, terraform, words
 from accounts.kits.gcp.denials import DENIALS, FIRST

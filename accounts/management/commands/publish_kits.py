@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts import kits
-from accounts.clouds.aws_publish import PublishError, publish
+from accounts.clouds.aws.publish import PublishError, publish
 
 
 class Command(BaseCommand):
