@@ -56,7 +56,7 @@ def written(pattern: str, cloud: str = "") -> set[str]:
 def codes_that_end_an_operation(cloud: str) -> set[str]:
     raised = written(r'(?:CloudError|Fail|Retry)\(\s*"([a-z_]+)"', cloud)
     assert len(raised) > 15
-    table = import_module(f"accounts.clouds.{cloud}_errors")
+    table = import_module(f"accounts.clouds.{cloud}.errors")
     once = getattr(table, "ONCE_TRUSTED", {})
     return (raised | {row.code for row in table.ROWS} | set(once.values()) | {"unknown_cloud_error"}) - ONLY_WAITED_FOR
 
