@@ -46,7 +46,7 @@ def own(cloud: str, table: str) -> dict:
 
 def sources(cloud: str = "") -> list[Path]:
     clouds, steps = ROOT / "accounts/clouds", ROOT / "accounts/steps"
-    return [clouds / "base.py", *clouds.glob(f"{cloud}*.py" if cloud else "*.py"), *steps.glob("*.py")]
+    return [clouds / "base.py", *(clouds / cloud).rglob("*.py"), *steps.glob("*.py")]
 
 
 def written(pattern: str, cloud: str = "") -> set[str]:
