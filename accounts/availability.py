@@ -7,7 +7,7 @@ from uuid import UUID
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import CloudAccount, Kit, StepLink, User
+from accounts.models import CloudAccount, Kit, Organisation, StepLink, User
 from accounts.states import CONNECTING_STATES, WATCHED_STATES, AccountState, KitState
 from portal.audit.models import Event
 from portal.operations.models import Operation
@@ -40,6 +40,18 @@ def why_not_decide(account: CloudAccount) -> str:
     if account.is_awaiting_terms:
         return ""
     return _("There is nothing to decide here any more: the prepared connection was accepted or declined.")
+
+
+def why_not_name(organisation: Organisation, name: str, *, but: CloudAccount | None = None) -> str:
+    """Empty when no other account of the organisation has this name: it is what somebody types to end the access to one of them."""
+    others = organisation.cloud_accounts.live().filter(name__iexact=name)
+    existing = (others.exclude(pk=but.pk) if but else others).first()
+    if existing is None:
+        return ""
+    words = {"name": existing.name, "number": existing.external_id}
+    if existing.external_id:
+        return _("Your organisation has an account named “%(name)s” already (%(number)s). Give this one another name.") % words
+    return _("Your organisation has an account named “%(name)s” already. Give this one another name.") % words
 
 
 def why_not_edit(account: CloudAccount) -> str:

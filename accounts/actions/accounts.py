@@ -1,8 +1,8 @@
 """What a person does with an account that is there: give it another name, end our access to it."""
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from accounts.availability import why_not_disconnect
+from accounts.availability import why_not_disconnect, why_not_name
 from accounts.models import CloudAccount, TrustChange, TrustWatch, User
 from accounts.states import AccountState
 from accounts.transitions import move_account, renewal_of, retire_kits, subject_of
@@ -12,20 +12,24 @@ from portal.operations.availability import refuse_if
 
 
 def rename_account(account: CloudAccount, *, name: str, by: User) -> None:
-    """The name is the customer's own; nothing in the cloud carries it. The same name again changes nothing."""
-    with transaction.atomic():
-        locked = CloudAccount.objects.select_for_update().get(pk=account.pk)
-        if locked.name == name:
-            return
-        was, locked.name = locked.name, name
-        locked.save(update_fields=["name"])
-        record(
-            organisation_id=locked.organisation_id,
-            action="cloud_account.renamed",
-            actor=Actor.user(by),
-            subject=subject_of(locked),
-            details={"name": [was, name]},
-        )
+    """The name is the customer's own; nothing in the cloud carries it. The same name again changes nothing. Raises NotAllowed."""
+    try:
+        with transaction.atomic():
+            locked = CloudAccount.objects.select_for_update().get(pk=account.pk)
+            if locked.name == name:
+                return
+            was, locked.name = locked.name, name
+            locked.save(update_fields=["name"])
+            record(
+                organisation_id=locked.organisation_id,
+                action="cloud_account.renamed",
+                actor=Actor.user(by),
+                subject=subject_of(locked),
+                details={"name": [was, name]},
+            )
+    except IntegrityError:
+        refuse_if(why_not_name(account.organisation, name, but=account))
+        raise
 
 
 def disconnect_account(account: CloudAccount, *, by: User) -> None:

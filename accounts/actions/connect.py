@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import kits
-from accounts.availability import why_not_as_staff, why_not_discard, why_not_edit, why_not_issue_kit, why_not_stop
+from accounts.availability import why_not_as_staff, why_not_discard, why_not_edit, why_not_issue_kit, why_not_name, why_not_stop
 from accounts.kits.base import Report
 from accounts.models import CloudAccount, Kit, Organisation, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
@@ -53,6 +53,7 @@ def save_identity(account: CloudAccount, *, name: str, external_id: str, identit
             account.organisation.cloud_accounts.live().filter(cloud=account.cloud, external_id=external_id).exclude(pk=account.pk).first()
         )
         if existing is None:
+            refuse_if(why_not_name(account.organisation, name, but=account))
             raise
         raise DuplicateAccount(existing) from error
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actions.connect import DuplicateAccount
-from accounts.availability import why_not_as_staff, why_not_decide, why_not_prepare
+from accounts.availability import why_not_as_staff, why_not_decide, why_not_name, why_not_prepare
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Organisation, Preparation, User
 from accounts.models.cloud_accounts import Cloud
@@ -33,7 +33,7 @@ def prepare_connection(
             _record(account, "prepared", by, {"cloud": cloud.value, "note": note, **values})
             _tell_owners(preparation, account)
     except IntegrityError as error:
-        raise _duplicate(organisation, cloud, external_id, error) from error
+        raise _duplicate(organisation, cloud, external_id, name, error) from error
     return preparation
 
 
@@ -59,7 +59,7 @@ def accept_terms(
             preparation.save(update_fields=["accepted_at", "accepted_by", "terms", "terms_hash"])
             _record(locked, "terms_accepted", by, {"terms_hash": terms.sha256, **changed})
     except IntegrityError as error:
-        raise _duplicate(account.organisation, account.cloud, external_id, error, but=account) from error
+        raise _duplicate(account.organisation, account.cloud, external_id, name, error, but=account) from error
 
 
 def decline_preparation(account: CloudAccount, *, reason: str, by: User) -> None:
@@ -80,11 +80,15 @@ def _lock(account: CloudAccount) -> tuple[CloudAccount, Preparation]:
 
 
 def _duplicate(
-    organisation: Organisation, cloud: str, external_id: str, error: IntegrityError, *, but: CloudAccount | None = None
+    organisation: Organisation, cloud: str, external_id: str, name: str, error: IntegrityError, *, but: CloudAccount | None = None
 ) -> Exception:
+    """What the database refused, in words: the account, else its name, is there already."""
     others = organisation.cloud_accounts.live().filter(cloud=cloud, external_id=external_id)
     existing = (others.exclude(pk=but.pk) if but else others).first()
-    return DuplicateAccount(existing) if existing else error
+    if existing:
+        return DuplicateAccount(existing)
+    reason = why_not_name(organisation, name, but=but)
+    return NotAllowed(reason) if reason else error
 
 
 def _record(account: CloudAccount, what: str, by: User, details: Mapping[str, object]) -> None:

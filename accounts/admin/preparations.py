@@ -19,6 +19,7 @@ from accounts.forms.preparations import PrepareForm
 from accounts.models import CloudAccount, Organisation, Preparation
 from accounts.models.cloud_accounts import Cloud
 from portal.audit.admin import ReadOnlyAdmin
+from portal.operations.availability import NotAllowed
 
 
 class DecisionFilter(admin.SimpleListFilter):
@@ -61,12 +62,14 @@ def start_connection(request: HttpRequest, object_id: str) -> HttpResponse:
         offered = [(code, kits.load(code).words.choice) for code in kits.KITS]
         return render(request, "accounts/preparations/admin_choose.html", context | {"offered": offered})
     kit = kits.load(cloud)
-    form = PrepareForm(request.POST or None, initial={"region": kit.default_region}, account=CloudAccount(cloud=cloud))
+    form = PrepareForm(request.POST or None, initial={"region": kit.default_region}, account=CloudAccount(cloud=cloud, organisation=organisation))
     if request.method == "POST" and form.is_valid():
         try:
             prepare_connection(organisation=organisation, cloud=Cloud(cloud), note=form.cleaned_data["note"], by=user, **form.filled)
         except DuplicateAccount as duplicate:
             form.add_error("external_id", _("The customer has this account already, as “%(name)s”.") % {"name": duplicate.existing})
+        except NotAllowed as refused:
+            form.add_error("name", refused.reason)
         else:
             owners = organisation.memberships.owners().count()
             told = _("The draft waits for the customer. Owners told by e-mail: %(count)s.") % {"count": owners}

@@ -3,11 +3,17 @@
 from importlib import import_module
 
 from accounts.clouds.base import CloudAdapter, Target, TokenSource
+from accounts.clouds.stacks import StackCloud
 
 ADAPTERS = {
     "aws": "accounts.clouds.aws.adapter:AwsAdapter",
     "gcp": "accounts.clouds.gcp.adapter:GcpAdapter",
     "azure": "accounts.clouds.azure.adapter:AzureAdapter",
+}
+STACKS = {
+    "aws": "accounts.clouds.aws.stacks:AwsStacks",
+    "gcp": "accounts.clouds.gcp.stacks:GcpStacks",
+    "azure": "accounts.clouds.azure.stacks:AzureStacks",
 }
 
 
@@ -16,3 +22,10 @@ def open_account(cloud: str, target: Target, tokens: TokenSource, shipped: objec
     module, name = ADAPTERS[cloud].split(":")
     adapter: CloudAdapter = getattr(import_module(module), name)(target, tokens, shipped)
     return adapter
+
+
+def open_stacks(cloud: str, target: Target, tokens: TokenSource, shipped: object) -> StackCloud:
+    """The stacks of one account, under the operator identity. Nothing is asked of the cloud yet."""
+    module, name = STACKS[cloud].split(":")
+    stacks: StackCloud = getattr(import_module(module), name)(target, tokens, shipped)
+    return stacks

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
+from accounts.availability import why_not_name
 from accounts.kits.base import IdentityField as IdentityQuestion
 from accounts.kits.base import Report
 from accounts.models import CloudAccount
@@ -29,6 +30,13 @@ class StartForm(forms.Form):
         self.fields["cloud"].choices = choices  # type: ignore[attr-defined]
 
 
+def unused_name(account: CloudAccount, name: str) -> str:
+    """The name, unless another account of the organisation has it. Raises ValidationError."""
+    if reason := why_not_name(account.organisation, name, but=account):
+        raise forms.ValidationError(reason, code="name_taken")
+    return name
+
+
 class IdentityForm(forms.Form):
     """The name, and what this cloud asks to know one account from another."""
 
@@ -40,8 +48,12 @@ class IdentityForm(forms.Form):
 
     def __init__(self, *args: Any, account: CloudAccount, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.account = account
         for question in kits.load(account.cloud).identity_fields:
             self.fields[question.name] = IdentityField(question)
+
+    def clean_name(self) -> str:
+        return unused_name(self.account, str(self.cleaned_data["name"]))
 
     @property
     def external_id(self) -> str:

@@ -6,7 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
-from accounts.forms.connect import IdentityField
+from accounts.forms.connect import IdentityField, unused_name
 from accounts.models import CloudAccount
 
 
@@ -14,6 +14,13 @@ class RenameForm(forms.Form):
     name = forms.CharField(
         label=_("Name"), max_length=80, help_text=_("How your team calls this account. Nothing in the cloud carries this name.")
     )
+
+    def __init__(self, *args: Any, account: CloudAccount, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.account = account
+
+    def clean_name(self) -> str:
+        return unused_name(self.account, str(self.cleaned_data["name"]))
 
 
 class DisconnectForm(forms.Form):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from django.db import models
+from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _now
@@ -97,6 +98,13 @@ class CloudAccount(models.Model):
                 fields=["organisation", "cloud", "external_id"],
                 condition=~models.Q(state__in=sorted(TERMINAL_STATES)) & ~models.Q(external_id=""),
                 name="cloud_account_live_once_per_organisation",
+            ),
+            # The name is what is typed to end access: it must mean one account.
+            models.UniqueConstraint(
+                models.F("organisation"),
+                Lower("name"),
+                condition=~models.Q(state__in=sorted(TERMINAL_STATES)) & ~models.Q(name=""),
+                name="cloud_account_name_once_per_organisation",
             ),
             models.CheckConstraint(condition=models.Q(state__in=AccountState.values), name="cloud_account_state_known"),
         ]

@@ -27,9 +27,12 @@ gate = requires(Permission.CONNECT_ACCOUNTS)
 @require_http_methods(["GET", "HEAD", "POST"])
 def account_rename(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = find_account(request, pk)
-    form = RenameForm(request.POST or None, initial={"name": account.name})
+    form = RenameForm(request.POST or None, initial={"name": account.name}, account=account)
     if request.method == "POST" and form.is_valid():
-        rename_account(account, name=form.cleaned_data["name"], by=request.user)
+        try:
+            rename_account(account, name=form.cleaned_data["name"], by=request.user)
+        except NotAllowed as reason:
+            return refused(request, account, reason)
         messages.success(request, _("The name is saved."))
         return redirect(account)
     return render(
