@@ -62,7 +62,9 @@ def start_connection(request: HttpRequest, object_id: str) -> HttpResponse:
         offered = [(code, kits.load(code).words.choice) for code in kits.KITS]
         return render(request, "accounts/preparations/admin_choose.html", context | {"offered": offered})
     kit = kits.load(cloud)
-    form = PrepareForm(request.POST or None, initial={"region": kit.default_region}, account=CloudAccount(cloud=cloud, organisation=organisation))
+    form = PrepareForm(
+        request.POST or None, initial={"region": kit.default_region}, account=CloudAccount(cloud=cloud, organisation=organisation)
+    )
     if request.method == "POST" and form.is_valid():
         try:
             prepare_connection(organisation=organisation, cloud=Cloud(cloud), note=form.cleaned_data["note"], by=user, **form.filled)
