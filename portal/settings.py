@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "portal.apps.PortalConfig",
     "portal.apps.PortalAdminConfig",
     "accounts.apps.AccountsConfig",
+    "cells.apps.CellsConfig",
     "portal.operations.apps.OperationsConfig",
     "portal.audit.apps.AuditConfig",
     "django.contrib.auth",
