@@ -57,6 +57,11 @@ LOST = {
         means=STOPPED,
         act=_("Show the text below to whoever manages your organisation in %(cloud)s. When it is allowed, press Check now."),
     ),
+    "lost_identity_disabled": FailureText(
+        happened=_("The operator identity of the kit was disabled in %(cloud)s."),
+        means=STOPPED,
+        act=_("Enable it again in %(cloud)s and press Check now. To leave it so, press Disconnect."),
+    ),
     "lost_key_found": FailureText(
         happened=_("Somebody made a key for an identity of the kit: %(account)s."),
         means=_("What runs there keeps running. A key that does not end could let somebody else in, so nothing new is started there."),
@@ -102,7 +107,7 @@ LOST = {
         happened=_("The identity provider of the kit was deleted in %(cloud)s."), means=STOPPED, act=FRESH
     ),
     "lost_provider_not_registered": FailureText(
-        happened=_("A service of %(cloud)s that the kit had registered is no longer registered: %(service)s."),
+        happened=_("A service of %(cloud)s that the kit had registered is no longer registered: %(namespace)s."),
         means=STOPPED,
         act=_("Register it again in %(cloud)s, then press Check now."),
     ),

@@ -54,10 +54,10 @@ MAX_EVIDENCE = 10_000
 # The customer's cloud answered, and the answer is that the trust is not what was verified. Any other code is nobody's loss.
 LOSSES = frozenset({
     "access_denied", "account_deleted", "account_disabled", "account_recreated", "api_disabled", "boundary_removed", "conditional_access",
-    "denied_by_organisation", "key_found", "kit_deleting", "kit_failed", "kit_generation_wrong", "kit_not_found", "kit_not_finished",
-    "kit_of_another_account", "kit_version_wrong", "perimeter_denied", "permission_missing", "policy_edited", "provider_deleted",
-    "provider_not_registered", "region_disabled", "role_deleted", "token_refused", "too_much_granted", "trust_policy_edited",
-    "trust_refused", "trust_too_wide", "wrong_account", "wrong_region", "wrong_tenant",
+    "denied_by_organisation", "identity_disabled", "key_found", "kit_deleting", "kit_failed", "kit_generation_wrong", "kit_not_finished",
+    "kit_not_found", "kit_of_another_account", "kit_version_wrong", "perimeter_denied", "permission_missing", "policy_edited",
+    "provider_deleted", "provider_not_registered", "region_disabled", "role_deleted", "token_refused", "too_much_granted",
+    "trust_policy_edited", "trust_refused", "trust_too_wide", "wrong_account", "wrong_region", "wrong_tenant",
 })  # fmt: skip
 # What only the slower part of a look finds: looked for at every look while it is so.
 TOO_WIDE = frozenset({"too_much_granted", "trust_too_wide"})

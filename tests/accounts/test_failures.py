@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts import failures, kits
+from accounts import failures, failures_trust, kits
 from portal.operations.catalogue import failure_text, wait_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,8 +57,8 @@ def codes_that_end_an_operation(cloud: str) -> set[str]:
     raised = written(r'(?:CloudError|Fail|Retry)\(\s*"([a-z_]+)"', cloud)
     assert len(raised) > 15
     table = import_module(f"accounts.clouds.{cloud}.errors")
-    once = getattr(table, "ONCE_TRUSTED", {})
-    return (raised | {row.code for row in table.ROWS} | set(once.values()) | {"unknown_cloud_error"}) - ONLY_WAITED_FOR
+    once = {*getattr(table, "ONCE_TRUSTED", {}).values(), *(row.once for row in table.ROWS if getattr(row, "once", ""))}
+    return (raised | {row.code for row in table.ROWS} | once | {"unknown_cloud_error"}) - ONLY_WAITED_FOR
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
@@ -108,6 +108,48 @@ def test_failures_use_only_params_that_exist(cloud, code):
     used = {name for part in (text.happened, text.means, text.act) for name in re.findall(r"%\((\w+)\)s", str(part))}
 
     assert used - {"provider"} <= set(PARAMS)
+
+
+def everything_said_of_trust() -> list[tuple[str, str]]:
+    """What each cloud can say of a trust that stood: in its own words, or in the general ones."""
+    general = {code: code.removeprefix("lost_") for code in failures_trust.LOST}
+    said = [(cloud, lost) for cloud in CLOUDS for lost, code in general.items() if code in codes_that_end_an_operation(cloud)]
+    return [*said, *((cloud, off) for cloud in CLOUDS for off in failures_trust.OFF)]
+
+
+@pytest.mark.parametrize(("cloud", "code"), everything_said_of_trust())
+def test_failures_of_trust_are_whole_sentences_about_this_cloud(cloud, code):
+    text = failure_text(code, params_for(cloud))
+
+    for part in (text.happened, text.means, text.act):
+        assert part.endswith(".")
+        assert "%" not in part
+        assert "  " not in part
+        others = {kits.load(other).words.cloud for other in CLOUDS} - {kits.load(cloud).words.cloud}
+        assert not any(re.search(rf"\b{other}\b", part) for other in others)
+    # "Press Retry" and "Run again" are buttons of connecting; a connected account has others.
+    assert not re.search(r"Retry this step|Run again", text.act)
+
+
+@pytest.mark.parametrize(("cloud", "code"), everything_said_of_trust())
+def test_failures_of_trust_name_what_the_same_code_names_while_connecting(cloud, code):
+    """An adapter gives one set of params with a code, whoever asks."""
+    words = own(cloud, "TRUST").get(code) or (failures_trust.LOST | failures_trust.OFF)[code]
+    before = code.removeprefix("lost_")
+    connecting = own(cloud, "FAILURES").get(before) or failures.FAILURES.get(before)
+
+    known = named_in(connecting) if connecting else set()
+    assert named_in(words) - {"provider", "cloud", "kind"} <= known | {"permissions", "count"}
+
+
+def named_in(text) -> set[str]:
+    return {name for part in (text.happened, text.means, text.act) for name in re.findall(r"%\((\w+)\)s", str(part))}
+
+
+def test_failures_of_trust_word_no_code_that_their_cloud_never_gives():
+    for cloud in CLOUDS:
+        known = {f"lost_{code}" for code in codes_that_end_an_operation(cloud)} | set(failures_trust.OFF)
+        assert set(own(cloud, "TRUST")) - known == set()
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

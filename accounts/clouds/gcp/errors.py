@@ -80,6 +80,7 @@ ROWS = (
     Row("denied_by_organisation", status="400|403", text=r"organi[sz]ation policy|constraints/|orgpolicy"),
     Row("denied_by_organisation", status="403", text="deny policy"),
     # --- opening the service account ---
+    Row("identity_disabled", IMPERSONATION, status="400|403", text="service account .* is disabled"),
     Row("trust_not_ready", IMPERSONATION, status="403|404"),
     # --- with a session ---
     Row("trust_refused", status="401", reason="ACCOUNT_STATE_INVALID"),

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from accounts.failures import NOT_CONNECTED, RUN_AGAIN, UNTOUCHED
+from accounts.failures_trust import NOT_USED, RENEW, STOPPED, UNDO_OR_RENEW
 from portal.operations.catalogue import FailureText, WaitText
 
 _RETRY = _("Press Retry this step.")
@@ -140,5 +141,105 @@ WAITS = {
     "kit_finishing": WaitText(sentence=_("Azure is finishing the kit's deployment. Usually 1 to 3 minutes.")),
     "permissions_spreading": WaitText(
         sentence=_("%(count)s permissions have not spread inside Azure yet. Usually under five minutes, at most ten.")
+    ),
+}
+
+# Once connected: accounts/failures_trust.py.
+TRUST = {
+    "lost_account_deleted": FailureText(
+        happened=_("Azure no longer knows subscription %(expected)s, or its tenant: it was deleted."),
+        means=_("Azure ends what runs there. %(provider)s can no longer reach it."),
+        act=_("If that was not intended, have it restored by Azure support and press Check now. If it is to stay so, press Disconnect."),
+    ),
+    "lost_account_disabled": FailureText(
+        happened=_("Azure has disabled the subscription: its state is %(state)s."),
+        means=_("Azure may have stopped what runs there. While it is disabled nothing can be changed in it, by nobody."),
+        act=_("Have it enabled again: in the Azure portal its Overview says what is missing. This portal notices by itself."),
+    ),
+    "lost_conditional_access": FailureText(
+        happened=_("A Conditional Access policy of your tenant now refuses the sign-in of the kit's identity."),
+        means=STOPPED,
+        act=_("Show the text below to whoever manages Microsoft Entra ID. When the identity is left out of it, press Check now."),
+    ),
+    "lost_denied_by_organisation": FailureText(
+        happened=_("An Azure Policy of your organisation, or a deny assignment, now denies what the kit needs."),
+        means=STOPPED,
+        act=_("Show the text below to whoever manages your policies. When it is allowed, press Check now."),
+    ),
+    "lost_kit_deleting": FailureText(happened=_("The kit's resource group is being deleted in Azure."), means=STOPPED, act=RENEW),
+    "lost_kit_failed": FailureText(
+        happened=_("The last deployment of the kit has failed in Azure."),
+        means=STOPPED,
+        act=_("Read the cause below, mend it, and run the kit again; then press Check now. Or press Restore the trust."),
+    ),
+    "lost_kit_not_finished": FailureText(
+        happened=_("A deployment of the kit was begun in Azure and has not finished for hours."),
+        means=STOPPED,
+        act=_(
+            "Look at it in the Azure portal, at Deployments of the kit's resource group, and end it or run it again. Then press Check now."
+        ),
+    ),
+    "lost_kit_not_found": FailureText(
+        happened=_("The trust works, but the kit's resource group is no longer in this subscription."), means=STOPPED, act=RENEW
+    ),
+    "lost_permission_missing": FailureText(
+        happened=_(
+            "%(count)s permissions of the kit are gone, among them %(permissions)s. A role was edited, or its assignment was removed."
+        ),
+        means=STOPPED,
+        act=UNDO_OR_RENEW,
+    ),
+    "lost_policy_edited": FailureText(
+        happened=_("The roles of the kit's identities are not as shipped: a role was edited, or another one was given to an identity."),
+        means=NOT_USED,
+        act=UNDO_OR_RENEW,
+    ),
+    "lost_provider_deleted": FailureText(
+        happened=_("An identity of the kit no longer trusts this portal: its federated credential was deleted, or names another issuer."),
+        means=STOPPED,
+        act=_("Run the kit again to put it back and press Check now, or press Restore the trust and run the new kit."),
+    ),
+    "lost_provider_not_registered": FailureText(
+        happened=_("The subscription is no longer registered to use %(namespace)s."),
+        means=STOPPED,
+        act=_("Run az provider register --namespace %(namespace)s, wait until it says Registered, and press Check now."),
+    ),
+    # Azure keeps an assignment for an identity that is gone, and lets nobody write it anew for another one.
+    "lost_role_deleted": FailureText(
+        happened=_("An identity of the kit, a role or an assignment was deleted in Azure, alone or with its resource group."),
+        means=STOPPED,
+        act=_(
+            "An identity cannot be put back: press Restore the trust and run the new kit. A role or an assignment comes back when the kit "
+            "is run again; then press Check now."
+        ),
+    ),
+    "lost_trust_policy_edited": FailureText(
+        happened=_(
+            "The federated credential of an identity of the kit is not the one that the kit ships: it was edited, or one was added."
+        ),
+        means=_("What runs there keeps running. A wider trust could let somebody else in, so nothing new is started there."),
+        act=UNDO_OR_RENEW,
+    ),
+    "lost_trust_refused": FailureText(
+        happened=_("Azure no longer lets the operator identity in: the subject or the audience of its federated credential was edited."),
+        means=STOPPED,
+        act=UNDO_OR_RENEW,
+    ),
+    "lost_wrong_tenant": FailureText(
+        happened=_("The subscription was moved: it now belongs to tenant %(found)s. Tenant %(expected)s was verified."),
+        means=STOPPED,
+        act=_("Press Disconnect, then Reconnect with the ID of its new tenant, and run the new kit. The record stays."),
+    ),
+    "off_changes": FailureText(
+        happened=_("The kit's own switch allowChanges is set to “no”, so the operator identity may not change anything."),
+        means=_(
+            "This is no fault. What runs there keeps running, and %(provider)s changes nothing there until you switch changes on again."
+        ),
+        act=_("Run the kit again with allowChanges set to “yes” (the script: --allow-changes yes). This portal notices by itself."),
+    ),
+    "off_kit": FailureText(
+        happened=_("The kit's resource group was deleted in Azure, so the access of %(provider)s has ended."),
+        means=_("This is no fault. What the kit did not make is still there and keeps running."),
+        act=_("To go on, press Restore the trust and run a new kit. To leave it so, press Disconnect."),
     ),
 }
