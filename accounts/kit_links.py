@@ -10,11 +10,12 @@ from accounts import kits
 from accounts.issuer.addresses import issuer_url
 from accounts.kits.base import Publication, Route
 from accounts.kits.manifest import KitResource
-from accounts.models import CloudAccount, Kit
+from accounts.models import CloudAccount, Kit, StepLink
 from accounts.targets import target_of
 from portal.operations.catalogue import Text
 
 REPORT_SIGNER = Signer(salt="accounts.kit-report")
+HEX = 32  # digits of an id
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,11 @@ class KitLinks:
     removal_command: str
 
 
-def kit_links(kit: Kit) -> KitLinks:
+def kit_links(kit: Kit, *, link: StepLink | None = None) -> KitLinks:
+    """As its owner sees it, or as the holder of a `link` to it does."""
     shipped = kits.load(kit.account.cloud)
     target = target_of(kit.account, kit)
-    routes = shipped.routes(target, publication(kit.account.cloud, report_url=report_url(kit)))
+    routes = shipped.routes(target, publication(kit.account.cloud, report_url=report_url(kit, link=link)))
     return KitLinks({route.code: route for route in routes}, shipped.made_name(kit.suffix), shipped.removal_command(target))
 
 
@@ -46,6 +48,7 @@ def named_resources(account: CloudAccount, generation: int) -> list[tuple[str, K
     """What this kit creates, each with the name it will have in the customer's cloud."""
     kit = Kit(account=account, generation=generation)
     names = {
+        "account": str(account.pk),
         "suffix": kit.suffix,
         "short": kit.suffix.partition("-")[0],
         "region": account.home_region,
@@ -60,15 +63,27 @@ def identity_answers(account: CloudAccount) -> list[tuple[Text, str]]:
     return [(question.label, answers.get(question.name, "")) for question in kits.load(account.cloud).identity_fields]
 
 
-def report_url(kit: Kit) -> str:
-    """Where a kit says that it has run: an address of its own, so that nobody else's command can speak for it."""
-    return settings.PORTAL_URL + reverse("accounts:kit_report", args=[REPORT_SIGNER.sign(kit.pk.hex)])
+class ReportOver(Exception):
+    """The address was good once: its kit was replaced or has expired, or the link that its command came from was withdrawn or replaced."""
+
+
+def report_url(kit: Kit, *, link: StepLink | None = None) -> str:
+    """Where a kit says that it has run: an address of its own, so that nobody else's command can speak for it.
+
+    What the holder of a link copies has the link's address, which ends with the link.
+    """
+    token = REPORT_SIGNER.sign(kit.pk.hex + (link.pk.hex if link else ""))
+    return settings.PORTAL_URL + reverse("accounts:kit_report", args=[token])
 
 
 def kit_of_report(token: str) -> Kit | None:
-    """The kit, current or being verified, whose address this is; None for any other."""
+    """The kit, current or being verified, whose address this is; None for what is no address. Raises ReportOver."""
     try:
-        pk = REPORT_SIGNER.unsign(token)
+        named = REPORT_SIGNER.unsign(token)
     except BadSignature:
         return None
-    return Kit.objects.trusted().select_related("account__organisation").filter(pk=pk).first()
+    kit = Kit.objects.trusted().select_related("account__organisation").filter(pk=named[:HEX]).first()
+    link = named[HEX:]
+    if kit is None or (link and not StepLink.objects.unended().filter(pk=link, kit=kit).exists()):
+        raise ReportOver
+    return kit

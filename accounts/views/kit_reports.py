@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import kits
 from accounts.actions.connect import report_kit_itself
-from accounts.kit_links import kit_of_report
+from accounts.kit_links import ReportOver, kit_of_report
 
 REPORT_BYTES = 4000
 # By kit: a script sends one, a person who runs it again a few. What floods fills a log that nobody can empty.
@@ -21,9 +21,12 @@ LIMITS = {"kit_report": "20/h/key"}
 @require_POST
 def kit_report(request: HttpRequest, token: str) -> HttpResponse:
     """Keeps what the kit says it made, and has the cloud asked at once. Answers in plain text, for a terminal."""
-    kit = kit_of_report(token)
+    try:
+        kit = kit_of_report(token)
+    except ReportOver:
+        return _told(410, _("This kit is over, or the link that it came from is. Nothing was kept. Ask for a new kit in the portal."))
     if kit is None:
-        return _told(404, _("No current kit reports here. It was replaced, or the address was cut off."))
+        return _told(404, _("No kit reports here. The address was cut off or changed."))
     if not consume(request, app="accounts", action="kit_report", config=LIMITS, key=str(kit.pk)):
         return _told(429, _("This kit has reported often. Paste its last lines into the portal instead, or wait an hour."))
     report = kits.load(kit.account.cloud).read_report(request.body.decode(errors="replace")[:REPORT_BYTES])

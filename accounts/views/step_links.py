@@ -178,7 +178,7 @@ def _step_page(request: HttpRequest, link: StepLink, form: ReportForm) -> HttpRe
     context = _status(link) | {"token": _token(request), "words": kits.load(link.account.cloud).words, "portal_url": settings.PORTAL_URL}
     if link.phase != StepLinkPhase.OPEN:
         return render(request, "accounts/step_links/step_done.html", context)
-    kit, routes = kits.load(link.account.cloud), kit_links(link.kit).routes
+    kit, routes = kits.load(link.account.cloud), kit_links(link.kit, link=link).routes
     route = routes.get(request.GET.get("via", "")) or next(iter(routes.values()))
     context |= {
         "kit": kit,

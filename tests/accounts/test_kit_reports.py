@@ -1,5 +1,6 @@
 """A kit says that it has run: kept as a hint, looked at, believed never."""
 
+import html
 import json
 import re
 import time
@@ -9,16 +10,21 @@ import pytest
 from django.utils import timezone
 
 from accounts import kits
+from accounts.actions.accounts import disconnect_account
 from accounts.actions.connect import issue_kit, report_kit_itself
+from accounts.actions.step_links import send_step, withdraw_step
 from accounts.kit_links import report_url
 from accounts.kits.base import Report
-from accounts.models import Kit
+from accounts.models import CloudAccount, Kit
 from accounts.states import AccountState
 from portal.audit.models import Event
 from portal.operations.models import Operation
-from tests.activity import assert_no_event
+from tests.activity import assert_no_event, assert_one_event
 from tests.factories import make_cloud_account
 
+OVER = "This kit is over, or the link that it came from is. Nothing was kept. Ask for a new kit in the portal.\n"
+GCP = {"external_id": "acme-data-prod", "home_region": "europe-west3", "identity": {"project_number": "123456789012"}}
+POOL = "projects/123456789012/locations/global/workloadIdentityPools/byoc-3f9a1c2e-g1"
 ARN = "arn:aws:cloudformation:us-east-1:111122223333:stack/byoc-x-kit/5d1b0c6e"
 
 
@@ -69,7 +75,47 @@ def test_kit_report_of_a_replaced_kit_changes_nothing(client, kit, alice):
     with assert_no_event():
         answer = report(client, kit)
 
-    assert answer.status_code == 404
+    assert (answer.status_code, answer.text) == (410, OVER)
+    assert list(Kit.objects.values_list("reported", flat=True)) == [{}, {}]
+
+
+@pytest.mark.parametrize("end", ["disconnected", "expired"])
+def test_kit_report_of_a_kit_that_is_over_changes_nothing(client, kit, alice, end):
+    if end == "expired":
+        Kit.objects.update(state="expired")
+    else:
+        CloudAccount.objects.update(state="connected", connected_at=timezone.now())
+        disconnect_account(kit.account, by=alice)
+
+    with assert_no_event():
+        answer = report(client, kit)
+
+    kit.refresh_from_db()
+    assert (answer.status_code, answer.text, kit.reported) == (410, OVER, {})
+
+
+@pytest.mark.parametrize("end", ["withdrawn", "replaced"])
+def test_kit_report_by_a_link_ends_with_the_link_and_that_of_the_owner_does_not(client, acme, alice, end):
+    """What a colleague copied says nothing any more once the link was taken back."""
+    issue_kit(make_cloud_account(organisation=acme, cloud="gcp", **GCP), after_generation=0, by=alice)
+    kit = Kit.objects.select_related("account__organisation").get()
+    _link, address = send_step(kit.account, by=alice)
+    page = html.unescape(client.get(address.removeprefix("http://localhost:8000")).text)
+    (told,) = set(re.findall(r"http://localhost:8000(/kits/report/[^'<\s]+/)", page))
+    with assert_one_event(kit.account.organisation, action="cloud_account.kit_reported"):
+        assert client.post(told, POOL, content_type="application/json").status_code == 200
+    Kit.objects.update(reported={})
+    if end == "withdrawn":
+        withdraw_step(kit.account, by=alice)
+    else:
+        send_step(kit.account, by=alice)
+
+    with assert_no_event():
+        answer = client.post(told, POOL, content_type="application/json")
+
+    kit.refresh_from_db()
+    assert (answer.status_code, answer.text, kit.reported) == (410, OVER, {})
+    assert report(client, kit, POOL).status_code == 200
 
 
 def test_kit_report_to_a_forged_address_is_not_found(client, kit):
@@ -116,7 +162,6 @@ def test_kit_report_keeps_only_what_a_database_can_hold(kit, text):
 # --- What reads a report, for every kit: anybody may send anything ---
 
 CLIENT = "605aaa51-8c1a-4699-a3ba-9ada7b28db45"
-POOL = "projects/123456789012/locations/global/workloadIdentityPools/byoc-3f9a1c2e-g1"
 # No longer than a report may be. The first is what once held a worker for a minute.
 HOSTILE = {
     "a word and a gap": "a" * 1300 + " " * 2600 + "!",
