@@ -251,6 +251,14 @@ class Panel:
         return _("What the finished steps made stays as it is.")
 
     @property
+    def next_act(self) -> tuple[str, str] | None:
+        """Words and address of where the reader goes on when the work is over; a failure has its own way on."""
+        operation = self.operation
+        if operation.is_live or operation.state == OperationState.FAILED or not operation.subject_url:
+            return None
+        return _("Go to %(subject)s") % {"subject": operation.subject_label}, operation.subject_url
+
+    @property
     def help_url(self) -> str:
         """A mail to the provider with the reference in it."""
         subject = _("Help with %(reference)s: %(title)s") % {"reference": self.operation.reference, "title": self.operation.title}

@@ -241,6 +241,29 @@ def test_progress_after_a_change_brings_title_icon_and_announcement_once(client_
     assert "announcer" not in client_of_alice.get(poll_url(changed), headers=HTMX).content.decode()
 
 
+def test_progress_at_the_end_shows_where_to_go_on(client_of_alice: Client, acme: Any) -> None:
+    """Whoever keeps the page open is led on by it: no link to look for, no page to load again."""
+    kind = scripted(only=[ON_YOU, Done()], fields={"subject_url": lambda operation: "/the-thing/"})
+    operation = begin(kind, organisation=acme)
+    advance(operation)
+    html = page(client_of_alice, operation)
+    assert "operation-next" not in html
+
+    advance(operation)
+    fragment = client_of_alice.get(poll_url(html), headers=HTMX).content.decode()
+
+    assert '<a class="button button-primary" id="operation-next" href="/the-thing/">Go to The thing</a>' in fragment
+    assert_same_fragment(page(client_of_alice, operation), fragment)
+
+
+def test_progress_after_a_failure_leads_nowhere_but_to_its_remedy(client_of_alice: Client, acme: Any) -> None:
+    kind = scripted(only=Fail("access_denied"), fields={"subject_url": lambda operation: "/the-thing/"})
+    operation = begin(kind, organisation=acme)
+    advance(operation)
+
+    assert "operation-next" not in page(client_of_alice, operation)
+
+
 def test_progress_inside_another_page_leaves_its_title_alone(client_of_alice: Client, acme: Any) -> None:
     operation = begin(organisation=acme)
     html = client_of_alice.get(url("progress", operation) + "?v=0", headers=HTMX).content.decode()
