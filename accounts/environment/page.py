@@ -41,11 +41,12 @@ NO_ANSWER = gettext_lazy("%(cloud)s gave no answer that the portal understands."
 
 @dataclass(frozen=True)
 class Row:
-    """One check as the page shows it. `finding` is None while it is being asked."""
+    """One check as the page shows it. `finding` is None while it is being asked; `is_past` when nobody can ask any more."""
 
     check: EnvironmentCheck
     finding: EnvironmentFinding | None
     cloud: str
+    is_past: bool = False
 
     @property
     def verdict(self) -> Verdict | None:
@@ -53,7 +54,7 @@ class Row:
 
     @property
     def badge(self) -> str:
-        return BADGES[self.verdict]
+        return "neutral" if self.is_past else BADGES[self.verdict]
 
     @property
     def label(self) -> str:
@@ -124,6 +125,11 @@ class EnvironmentPage:
         return kits.load(self.account.cloud).words.cloud
 
     @property
+    def is_past(self) -> bool:
+        """What was found is history: the account is not connected, so nobody looks."""
+        return self.newest is not None and not self.account.is_watched
+
+    @property
     def shown(self) -> Assessment | None:
         """The look whose checks are listed: the one under way, else the newest that ended."""
         return self.running or self.newest
@@ -135,7 +141,7 @@ class EnvironmentPage:
         found = self.findings.get(self.shown.pk, {})
         # An older look may not have known a check of today's kit, and is no reason to say that it is being asked.
         return [
-            Row(check, found.get(check.name), self.cloud)
+            Row(check, found.get(check.name), self.cloud, self.is_past)
             for check in self._checks
             if check.name in found or (self.running and self._is_asked(check))
         ]
@@ -163,16 +169,16 @@ class EnvironmentPage:
 
     @property
     def kind(self) -> str:
-        """Kind of badge of the verdict sentence."""
+        """Kind of badge of the verdict sentence: the worst of what stands below it."""
         if self.running:
             return "progress"
-        if self.newest is None:
+        if self.newest is None or self.is_past:
             return "neutral"
         if self.newest.blocked:
             return "critical"
-        if not self.newest.is_fresh:
+        if self.newest.warned or self.fits_nothing or not self.newest.is_fresh:
             return "attention"
-        return "unknown" if self.newest.unknown else "ok"
+        return "unknown" if self.newest.unknown or self.is_fit_open else "ok"
 
     @property
     def verdict(self) -> str:
@@ -184,10 +190,12 @@ class EnvironmentPage:
             }
         if self.newest is None:
             return self.why_not or _("%(region)s has not been checked yet.") % {"region": self.region}
-        return " ".join(filter(None, [self._answer(self.newest), self._rest(self.newest)]))
+        return " ".join(filter(None, [self._answer(self.newest), self._fit(), self._rest(self.newest)]))
 
     def _answer(self, newest: Assessment) -> str:
         words = {"region": self.region, "count": newest.blocked}
+        if self.is_past:
+            return _("Not checked any more: this account is not connected. This is what the last look in %(region)s found.") % words
         if newest.blocked:
             text = ngettext("%(count)d thing blocks a cell in %(region)s.", "%(count)d things block a cell in %(region)s.", newest.blocked)
             return text % words
@@ -195,7 +203,20 @@ class EnvironmentPage:
             return _("Nothing blocked a cell in %(region)s, but that was too long ago to rely on.") % words
         if newest.unknown:
             return _("Nothing that was answered blocks a cell in %(region)s.") % words
+        if self.fits_nothing:
+            return _("Nothing blocks a cell in %(region)s.") % words
         return _("Ready for a deployment cell in %(region)s.") % words
+
+    def _fit(self) -> str:
+        """Whether what was tested fits here; nothing where something blocks, which is to be mended first."""
+        assert self.newest
+        if self.is_past or self.newest.blocked or not self.matches:
+            return ""
+        if self.fits_nothing:
+            return _("No certified profile fits: what is missing stands with each.")
+        if self.is_fit_open:
+            return _("Whether a certified profile fits is not known.")
+        return ""
 
     def _rest(self, newest: Assessment) -> str:
         warned = ngettext("%(count)d warning.", "%(count)d warnings.", newest.warned) % {"count": newest.warned}
@@ -222,11 +243,24 @@ class EnvironmentPage:
     @property
     def matches(self) -> list[tuple[Match, list[str]]]:
         """Every certified profile of this cloud, and for one that does not fit, why."""
-        if self.newest is None:
+        if self.newest is None or not self.newest.facts:
             return []
         facts = self.newest.facts
         found = [match(profile, facts) for profile in certified(self.account.cloud)]
         return [(one, [why(miss) for miss in one.misses]) for one in found]
+
+    @property
+    def fits_any(self) -> bool:
+        return any(found.fits for found, _why in self.matches)
+
+    @property
+    def is_fit_open(self) -> bool:
+        """No profile is known to fit, and something that is not known decides about one."""
+        return not self.fits_any and any(found.is_open for found, _why in self.matches)
+
+    @property
+    def fits_nothing(self) -> bool:
+        return bool(self.matches) and not self.fits_any and not self.is_fit_open
 
     # --- history ---
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.people import Organisation, User
-from accounts.states import CONNECTING_STATES, PROVEN_STATES, TERMINAL_STATES, AccountState, KitState
+from accounts.states import CONNECTING_STATES, PROVEN_STATES, TERMINAL_STATES, WATCHED_STATES, AccountState, KitState
 
 KIT_LIFETIME = timedelta(days=7)
 
@@ -24,7 +24,7 @@ BADGES = {
     AccountState.FAILED: "critical",
     AccountState.CONNECTED: "ok",
     AccountState.NEEDS_ATTENTION: "attention",
-    AccountState.DISCONNECTED: "neutral",
+    AccountState.DISCONNECTED: "attention",
     AccountState.OFFBOARDING: "progress",
     AccountState.READY_TO_OFFBOARD: "attention",
     AccountState.OFFBOARDED: "neutral",
@@ -42,6 +42,11 @@ class SwitchedOff(models.TextChoices):
     KIT = "kit", _("The kit is deleted")
 
 
+# What a list of accounts calls some of them instead of their state.
+PREPARED, DISABLED = "prepared", "disabled"
+SHOWN_STATES = [(PREPARED, _("Prepared for you")), *AccountState.choices, (DISABLED, _("Disabled by you"))]
+
+
 class CloudAccountQuerySet(models.QuerySet["CloudAccount"]):
     def connecting(self) -> "CloudAccountQuerySet":
         return self.filter(state__in=CONNECTING_STATES)
@@ -51,6 +56,14 @@ class CloudAccountQuerySet(models.QuerySet["CloudAccount"]):
 
     def live(self) -> "CloudAccountQuerySet":
         return self.exclude(state__in=TERMINAL_STATES)
+
+    def shown_as(self, word: str) -> "CloudAccountQuerySet":
+        """Those whose badge says this (one of SHOWN_STATES): a filter finds what the list calls by its words."""
+        prepared = models.Q(state=AccountState.DRAFT, wizard_step="terms")
+        disabled = models.Q(state=AccountState.CONNECTED) & ~models.Q(switched_off="")
+        if word in {PREPARED, DISABLED}:
+            return self.filter(prepared if word == PREPARED else disabled)
+        return self.filter(state=word).exclude(prepared).exclude(disabled)
 
 
 class CloudAccount(models.Model):
@@ -118,6 +131,11 @@ class CloudAccount(models.Model):
     @property
     def is_connecting(self) -> bool:
         return self.state in CONNECTING_STATES
+
+    @property
+    def is_watched(self) -> bool:
+        """Its trust stands, or stood a moment ago, and is looked at. What was found of any other account is history."""
+        return self.state in WATCHED_STATES
 
     @property
     def is_awaiting_terms(self) -> bool:

@@ -28,7 +28,7 @@ def account_environment(request: OrganisationRequest, pk: uuid.UUID) -> HttpResp
     account = find_account(request, pk)
     region = _region(request, account)
     seen = list(account.assessments.order_by("region").values_list("region", flat=True).distinct())
-    form = EnvironmentForm(initial={"region": region}, kit=kits.load(account.cloud))
+    form = EnvironmentForm(initial={"region": region}, kit=kits.load(account.cloud), home=account.home_region, seen=seen)
     context = _live(request, account, build_page(account, region))
     return account_tab(request, account, "account_environment", form=form, seen=seen, **context)
 

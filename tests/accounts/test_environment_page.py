@@ -1,5 +1,6 @@
 """The Environment page: what it says, who may look again, what the live part polls, what leaves as a file."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -51,7 +52,7 @@ def shown(client, account, **kwargs):
     ("verdicts", "kind", "sentence"),
     [
         ({}, "ok", "Ready for a deployment cell in eu-west-1."),
-        ({"zones": "warn"}, "ok", "Ready for a deployment cell in eu-west-1. 1 warning."),
+        ({"zones": "warn"}, "attention", "Ready for a deployment cell in eu-west-1. 1 warning."),
         ({"quota_vcpus": "block"}, "critical", "1 thing blocks a cell in eu-west-1."),
         ({"quota_vcpus": "block", "permissions": "block", "zones": "warn"}, "critical", "2 things block a cell in eu-west-1. 1 warning."),
         ({"zones": "unknown"}, "unknown", "Nothing that was answered blocks a cell in eu-west-1. 1 check without an answer."),
@@ -71,6 +72,87 @@ def test_environment_that_was_looked_at_too_long_ago_is_not_called_ready(account
     page = build_page(account, REGION)
 
     assert (page.kind, page.verdict) == ("attention", "Nothing blocked a cell in eu-west-1, but that was too long ago to rely on.")
+
+
+FACTS = {
+    "zones": 3, "vcpus_free": 4, "networks_free": 4, "addresses_free": 5, "gateways_free": 5, "permissions_held": True,
+    "region_open": True, "organisation_restricts": False, "range_overlaps": False, "names_taken": False, "own_disk_key": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "sentence", "badges"),
+    [
+        ({}, "ok", "Ready for a deployment cell in eu-west-1.", {"badge-ok": 1, "badge-neutral": 1}),
+        (
+            {"vcpus_free": 2},
+            "attention",
+            "Nothing blocks a cell in eu-west-1. No certified profile fits: what is missing stands with each.",
+            {"badge-attention": 2},
+        ),
+        (
+            {"gateways_free": None},
+            "unknown",
+            "Ready for a deployment cell in eu-west-1. Whether a certified profile fits is not known.",
+            {"badge-unknown": 1, "badge-neutral": 1},
+        ),
+    ],
+)
+def test_environment_verdict_agrees_with_the_profiles_below_it(member, account, facts, kind, sentence, badges):
+    known = {name: value for name, value in (FACTS | facts).items() if value is not None}
+    make_assessment(account=account, facts=known)
+
+    page = build_page(account, REGION)
+    below = shown(member, account).text.split("Certified profiles")[1].split("</section>")[0]
+
+    assert (page.kind, page.verdict) == (kind, sentence)
+    assert {badge: below.count(f'"badge {badge}') for badge in badges} == badges
+
+
+def test_environment_says_what_a_cell_is_where_it_first_speaks_of_one(member, account):
+    make_assessment(account=account)
+
+    assert (
+        "A deployment cell, or cell, is the cluster and network that Fernhill runs in one region of your account."
+        in shown(member, account).text
+    )
+
+
+def test_environment_of_a_disconnected_account_is_history(member, acme, alice):
+    account = make_connected_account(organisation=acme, created_by=alice, state=AccountState.DISCONNECTED)
+    make_assessment(account=account, verdicts={"zones": "warn"}, facts=FACTS)
+
+    page = build_page(account, REGION)
+
+    assert (page.kind, page.verdict) == (
+        "neutral",
+        "Not checked any more: this account is not connected. This is what the last look in eu-west-1 found. 1 warning.",
+    )
+    assert {row.badge for row in page.rows} == {"neutral"}
+    assert "badge-ok" not in shown(member, account).text
+
+
+def test_regions_stand_in_the_order_of_use(member, account):
+    make_assessment(account=account, region="us-east-1")
+    make_assessment(account=account)
+
+    groups = shown(member, account).context["form"].fields["region"].choices
+
+    assert [(title, [code for code, _name in choices]) for title, choices in groups][:2] == [
+        ("Region of the kit", [REGION]),
+        ("Checked before", ["us-east-1"]),
+    ]
+    title, others = groups[2]
+    names = [name for _code, name in others]
+    assert (title, names) == ("Other regions", sorted(names))
+    assert not {REGION, "us-east-1"} & {code for code, _name in others}
+
+
+def test_vcpus_are_called_so_in_every_cloud():
+    for cloud in kits.KITS:
+        check = next(check for check in kits.load(cloud).environment_checks if check.name == "quota_vcpus")
+        for text in (check.title, check.why, check.passed, check.blocked):
+            assert not re.search(r"\bcores?\b", str(text), re.IGNORECASE)
 
 
 def test_environment_never_looked_at(member, account):

@@ -41,10 +41,10 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
     ),
     EnvironmentCheck(
         "quota_vcpus",
-        _("Cores"),
-        _("The machines of a cell count against the number of cores that Azure allows this subscription in a location."),
-        passed=_("%(free)s of %(limit)s cores are free in %(region)s; a cell needs %(needed)s."),
-        blocked=_("%(free)s of %(limit)s cores are free in %(region)s. A cell needs %(needed)s."),
+        _("vCPUs"),
+        _("The machines of a cell count against the number of vCPUs that Azure allows this subscription in a location."),
+        passed=_("%(free)s of %(limit)s vCPUs are free in %(region)s; a cell needs %(needed)s."),
+        blocked=_("%(free)s of %(limit)s vCPUs are free in %(region)s. A cell needs %(needed)s."),
         remedy=_("Ask Azure for a higher quota of Total Regional vCPUs. Small requests are granted within minutes."),
     ),
     EnvironmentCheck(
