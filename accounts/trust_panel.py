@@ -1,9 +1,10 @@
 """What the pages say about an account's trust: the verdict in a sentence, what broke, what has changed. Reads rows, decides nothing."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -78,6 +79,16 @@ class TrustPanel:
         return self.watch is not None and self.is_watched and (self.watch.is_looking or self.is_open)
 
     @property
+    def next_look(self) -> str:
+        """Words for a look that is at hand; empty while it is minutes away and a time says it better."""
+        if self.watch is None or self.watch.next_at is None:
+            return ""
+        left = self.watch.next_at - timezone.now()
+        if left <= timedelta(0):
+            return _("Due now")
+        return _("Within a minute") if left < timedelta(minutes=1) else ""
+
+    @property
     def is_open(self) -> bool:
         return self.watch is not None and self.watch.verdict in {TrustVerdict.DOUBTED, TrustVerdict.RECOVERING}
 
@@ -95,7 +106,7 @@ class TrustPanel:
         if self.watch is None:
             return _("The trust is not watched yet. The first look comes within the hour.")
         if not self.is_watched:
-            return _("The trust is not watched: this account is not connected.")
+            return _("The trust is not checked: this account is not connected.")
         verdict = TrustVerdict(self.watch.verdict)
         if self.failure and verdict in {TrustVerdict.LOST, TrustVerdict.SWITCHED_OFF}:
             return str(self.failure.happened)

@@ -3,6 +3,7 @@
 from django.db import IntegrityError, transaction
 
 from accounts.availability import why_not_disconnect, why_not_name
+from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, TrustChange, TrustWatch, User
 from accounts.states import AccountState
 from accounts.transitions import move_account, renewal_of, retire_kits, subject_of
@@ -46,3 +47,12 @@ def disconnect_account(account: CloudAccount, *, by: User) -> None:
         TrustWatch.objects.stop(account)
         TrustChange.objects.note(account, AccountState.DISCONNECTED)
         move_account(account, AccountState.DISCONNECTED, by=Actor.user(by))
+        _tell_disconnected(account, by)
+
+
+def _tell_disconnected(account: CloudAccount, by: User) -> None:
+    """Mail to the operational contacts and to the one who did it, once each, in the transaction of the act."""
+    contacts = account.organisation.contacts.operational().confirmed().values_list("email", flat=True)
+    url = absolute_url("accounts:account_detail", account.organisation.slug, account.pk)
+    for address in sorted({address.lower() for address in [*contacts, by.email]}):
+        queue_mail(to=address, template="account_disconnected", context={"account": account, "by": by, "url": url})

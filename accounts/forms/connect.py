@@ -10,15 +10,14 @@ from accounts.availability import why_not_name
 from accounts.kits.base import IdentityField as IdentityQuestion
 from accounts.kits.base import Report
 from accounts.models import CloudAccount
-from accounts.models.cloud_accounts import Cloud
-from accounts.states import AccountState
+from accounts.models.cloud_accounts import SHOWN_STATES, Cloud
 
 
 class AccountFilterForm(forms.Form):
     """What the list of cloud accounts takes from its address."""
 
     q = forms.CharField(required=False, max_length=100)
-    state = forms.ChoiceField(required=False, choices=AccountState.choices)
+    state = forms.ChoiceField(required=False, choices=SHOWN_STATES)
 
 
 class StartForm(forms.Form):

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -18,7 +18,8 @@ from accounts.kit_links import identity_answers, kit_links, named_resources
 from accounts.kit_offer import kit_offer
 from accounts.kits.base import search_permissions
 from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
-from accounts.states import AccountState, KitState, TrustVerdict
+from accounts.models.cloud_accounts import SHOWN_STATES, CloudAccountQuerySet
+from accounts.states import KitState, TrustVerdict
 from accounts.transitions import renewal_of, subject_of
 from accounts.trust_panel import trust_panel
 
@@ -41,7 +42,7 @@ def account_list(request: OrganisationRequest) -> HttpResponse:
         "is_cut": len(found) > PAGE_SIZE,
         "q": words,
         "state": state,
-        "states": AccountState.choices,
+        "states": SHOWN_STATES,
         "is_filtered": bool(words or state),
         "can_connect": request.membership.can(Permission.CONNECT_ACCOUNTS),
     }
@@ -50,12 +51,12 @@ def account_list(request: OrganisationRequest) -> HttpResponse:
     )
 
 
-def _search(accounts: QuerySet[CloudAccount], words: str, state: str) -> QuerySet[CloudAccount]:
+def _search(accounts: CloudAccountQuerySet, words: str, state: str) -> CloudAccountQuerySet:
     if words:
         digits = words.replace(" ", "").replace("-", "")
         accounts = accounts.filter(Q(name__icontains=words) | Q(external_id__icontains=digits) | Q(home_region__icontains=words))
     if state:
-        accounts = accounts.filter(state=state)
+        accounts = accounts.shown_as(state)
     return accounts
 
 
@@ -67,7 +68,8 @@ def account_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     about = [subject_of(account).kind, renewal_of(account).kind]
     operations = request.organisation.operations.filter(subject_kind__in=about, subject_id=str(account.pk)).newest_first()[:10]
     held = account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)
-    context = {"refusals": refusals, "operations": operations, "held": sum(check.is_ok for check in held), "wanted": len(held)}
+    context: dict[str, Any] = {"refusals": refusals, "operations": operations, "held": sum(check.is_ok for check in held)}
+    context |= {"wanted": len(held), "verified_at": max((check.checked_at for check in held), default=None)}
     context |= {"trust": trust_panel(account, can_act=False), "offer": kit_offer(account)}
     return account_tab(request, account, "account_detail", **context)
 
@@ -169,6 +171,8 @@ def account_tab(request: OrganisationRequest, account: CloudAccount, name: str, 
     crumbs = account_crumbs(account)
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
     context |= {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect}
+    context["is_past"] = account.was_connected and not account.is_watched
+    context["tab_title"] = next(item["label"] for item in items if item["is_current"])
     context |= {"identity": identity_answers(account), "words": kits.load(account.cloud).words}
     return render(request, f"accounts/cloud_accounts/{name}.html", context)
 

@@ -14,6 +14,8 @@ from accounts.access import OrganisationRequest, Permission, requires
 from accounts.models import CloudAccount, User
 from accounts.states import AccountState
 
+SHOWN_ACCOUNTS = 50
+
 
 @dataclass(frozen=True)
 class Need:
@@ -35,6 +37,10 @@ class Task:
     url: str
     badge: tuple[str, str]
 
+    @property
+    def is_done(self) -> bool:
+        return self.badge[0] == "ok"
+
 
 @require_GET
 def home_redirect(request: HttpRequest) -> HttpResponse:
@@ -52,13 +58,16 @@ def home_redirect(request: HttpRequest) -> HttpResponse:
 @requires(Permission.VIEW)
 @require_GET
 def home(request: OrganisationRequest) -> HttpResponse:
-    accounts = list(request.organisation.cloud_accounts.select_related("organisation").order_by("name", "created_at")[:50])
+    accounts = list(request.organisation.cloud_accounts.select_related("organisation").order_by("name", "created_at")[: SHOWN_ACCOUNTS + 1])
     operations = list(request.organisation.operations.live().newest_first()[:10])
+    tasks = _tasks(request, accounts)
     context = {
-        "accounts": accounts,
+        "accounts": accounts[:SHOWN_ACCOUNTS],
+        "is_cut": len(accounts) > SHOWN_ACCOUNTS,
         "operations": operations,
         "needs": _needs(request, accounts),
-        "tasks": _tasks(request, accounts),
+        "tasks": tasks,
+        "is_set_up": all(task.is_done for task in tasks),
         "can_connect": request.membership.can(Permission.CONNECT_ACCOUNTS),
     }
     return render(request, "accounts/home.html", context)

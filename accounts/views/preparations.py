@@ -5,6 +5,7 @@ import uuid
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -20,6 +21,7 @@ from accounts.terms import terms_of
 from accounts.views.account_acts import refused
 from accounts.views.connect import current_step, step_url
 from portal.operations.availability import NotAllowed
+from portal.templatetags.components import exact
 
 gate = requires(Permission.CONNECT_ACCOUNTS)
 
@@ -31,7 +33,7 @@ def connect_terms(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = _account(request, pk)
     preparation = Preparation.objects.undecided().select_related("prepared_by").filter(account=account).first()
     if preparation is None:
-        return redirect(step_url(account, current_step(account)))
+        return _decided(request, account, _("Nothing was accepted now."))
     terms = terms_of(account.cloud)
     shown = {"name": account.name, "external_id": account.external_id, "region": account.home_region, **account.identity}
     form = TermsForm(request.POST or None, initial=shown | {"terms_hash": terms.sha256}, account=account)
@@ -55,7 +57,7 @@ def connect_terms(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 def connect_decline(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = _account(request, pk)
     if not account.is_awaiting_terms:
-        return redirect(step_url(account, current_step(account)))
+        return _decided(request, account, _("Nothing was declined."))
     form = DeclineForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -65,6 +67,16 @@ def connect_decline(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
         messages.success(request, _("Declined. The draft is gone, and the reason is kept."))
         return redirect("accounts:account_list", request.organisation.slug)
     return render(request, "accounts/preparations/decline.html", {"account": account, "form": form})
+
+
+def _decided(request: OrganisationRequest, account: CloudAccount, told: str) -> HttpResponse:
+    """Somebody accepted before, in another tab or elsewhere: who and when, and `told` to a person whose own answer came too late."""
+    accepted = Preparation.objects.select_related("accepted_by").filter(account=account).exclude(accepted_at=None).first()
+    if accepted is not None and accepted.accepted_at is not None:
+        words = {"person": accepted.accepted_by, "time": exact(timezone.localtime(accepted.accepted_at))}
+        said = _("%(person)s accepted the terms on %(time)s. To give the connection up, stop connecting and discard the draft.") % words
+        messages.warning(request, f"{told} {said}" if request.method == "POST" else said)
+    return redirect(step_url(account, current_step(account)))
 
 
 def _account(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:

@@ -5,15 +5,16 @@ from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import availability
+from accounts import availability, kits
 from accounts.actions.accounts import disconnect_account
 from accounts.actions.connect import issue_kit, stop_connecting
 from accounts.issuer.addresses import issuer_url
 from accounts.issuer.tokens import KitReplaced, token_source
-from accounts.models import CloudAccount, Kit, TrustChange, TrustWatch
+from accounts.models import CloudAccount, Kit, OutgoingMail, TrustChange, TrustCheck, TrustWatch
 from accounts.states import AccountState, KitState
 from accounts.steps.watch import take_due
 from portal.audit.models import Event
@@ -23,7 +24,7 @@ from portal.operations.models import Operation
 from portal.operations.states import OperationState
 from tests.activity import assert_no_event, assert_one_event
 from tests.customer import Customer
-from tests.factories import make_cloud_account, make_contact, make_lost_account, make_watched_account
+from tests.factories import make_cloud_account, make_contact, make_lost_account, make_membership, make_watched_account
 
 pytestmark = pytest.mark.django_db
 NUMBER = "111122223333"
@@ -127,6 +128,71 @@ def test_disconnect_what_is_not_connected_is_refused(alice, state):
         disconnect_account(account, by=alice)
 
     assert CloudAccount.objects.get().state == state
+
+
+@pytest.mark.parametrize(
+    "tab", ["account_detail", "account_environment", "account_trust", "account_permissions", "account_kit", "account_activity"]
+)
+def test_disconnected_account_says_so_on_every_tab_with_one_way_back(owner, disconnected, tab):
+    permission = kits.load("aws").permissions[0]
+    TrustCheck.objects.create(account=disconnected, kind=TrustCheck.Kind.PERMISSION, name=permission.key, is_ok=True)
+    TrustCheck.objects.create(account=disconnected, kind=TrustCheck.Kind.REFUSAL, name="wrong_subject", is_ok=True)
+
+    shown = owner.get(url(tab, disconnected)).content.decode()
+
+    assert "Disconnected. Fernhill has no access to this account." in shown
+    assert "What runs in the account keeps running." in shown
+    assert shown.count(f'href="{url("account_reconnect", disconnected)}"') == 1
+    history = shown.split("What has changed")[0] if tab == "account_trust" else shown
+    assert "badge-ok" not in history
+    assert 'class="badge badge-attention"' in shown
+
+
+def test_disconnected_account_marks_old_results_with_their_date(owner, disconnected):
+    held = TrustCheck.objects.create(account=disconnected, kind=TrustCheck.Kind.PERMISSION, name="ec2:CreateVpc", is_ok=True)
+    TrustCheck.objects.create(account=disconnected, kind=TrustCheck.Kind.REFUSAL, name="wrong_subject", is_ok=True)
+
+    shown = owner.get(disconnected.get_absolute_url()).content.decode()
+
+    assert f'as last verified <time datetime="{held.checked_at:%Y-%m-%dT%H:%M:%SZ}">' in shown
+    assert "Refused when last tried" in shown
+    assert "Refused, as it must be" not in shown
+
+
+def test_disconnected_account_asks_a_reader_for_nothing(client, acme, disconnected):
+    client.force_login(make_membership(organisation=acme, role="auditor").user)
+
+    shown = client.get(disconnected.get_absolute_url()).content.decode()
+
+    assert "An owner or operator of your organisation can reconnect it." in shown
+    assert url("account_reconnect", disconnected) not in shown
+
+
+def test_disconnect_tells_the_contacts_and_who_did_it_once_each(acme, alice, mailbox, django_capture_on_commit_callbacks):
+    account = make_watched_account(organisation=acme, name="Production", external_id=NUMBER)
+    make_contact(organisation=acme, email="night@acme.example", confirmed_at=timezone.now())
+    make_contact(organisation=acme, email=alice.email.upper(), confirmed_at=timezone.now())
+    make_contact(organisation=acme, email="unconfirmed@acme.example")
+
+    with django_capture_on_commit_callbacks(execute=True):
+        disconnect_account(account, by=alice)
+    with pytest.raises(NotAllowed), django_capture_on_commit_callbacks(execute=True):
+        disconnect_account(account, by=alice)
+
+    assert sorted(mail.to[0] for mail in mailbox) == sorted([alice.email, "night@acme.example"])
+    assert {mail.subject for mail in mailbox} == {"Production is disconnected"}
+    assert f"{alice} has disconnected AWS {NUMBER} (Production) of Acme." in mailbox[0].body
+    assert account.get_absolute_url() in mailbox[0].body
+
+
+def test_disconnect_that_is_rolled_back_tells_nobody(acme, alice):
+    account = make_watched_account(organisation=acme)
+
+    with transaction.atomic():
+        disconnect_account(account, by=alice)
+        transaction.set_rollback(True)
+
+    assert not OutgoingMail.objects.exists()
 
 
 # --- Reconnect -------------------------------------------------------------------------------------------------------

@@ -5,8 +5,16 @@ from django.urls import reverse
 
 from accounts import kits
 from accounts.models import TrustCheck
+from accounts.models.cloud_accounts import SHOWN_STATES
 from accounts.states import AccountState
-from tests.factories import make_cloud_account, make_kit
+from tests.factories import (
+    make_cloud_account,
+    make_disabled_account,
+    make_kit,
+    make_membership,
+    make_prepared_account,
+    make_watched_account,
+)
 from tests.fragments import assert_same_fragment
 
 pytestmark = pytest.mark.django_db
@@ -48,6 +56,47 @@ def test_account_list_filters_by_the_url(member, acme, query, found):
     make_cloud_account(name="Somebody else's")
 
     assert names(member.get("/o/acme/accounts/", query)) == found
+
+
+def test_account_list_filters_by_what_its_badges_say(member, acme, alice):
+    make_prepared_account(acme, alice)
+    make_cloud_account(organisation=acme, name="Draft")
+    make_watched_account(organisation=acme, name="Connected")
+    make_disabled_account(organisation=acme, name="Disabled")
+
+    for value, label in SHOWN_STATES:
+        found = member.get("/o/acme/accounts/", {"state": value}).context["accounts"]
+        assert {account.state_words for account in found} <= {str(label)}
+    assert names(member.get("/o/acme/accounts/", {"state": "prepared"})) == ["Prepared"]
+    assert names(member.get("/o/acme/accounts/", {"state": "disabled"})) == ["Disabled"]
+    assert names(member.get("/o/acme/accounts/", {"state": "draft"})) == ["Draft"]
+    assert names(member.get("/o/acme/accounts/", {"state": "connected"})) == ["Connected"]
+
+
+def test_account_list_tells_a_reader_who_connects(client, acme):
+    client.force_login(make_membership(organisation=acme, role="auditor").user)
+
+    shown = client.get("/o/acme/accounts/").content.decode()
+
+    assert "An owner or operator of your organisation connects one." in shown
+    assert reverse("accounts:security_packages", args=["acme"]) in shown
+
+
+@pytest.mark.parametrize(
+    ("tab", "title"),
+    [
+        ("account_detail", "Overview"),
+        ("account_environment", "Environment"),
+        ("account_trust", "Trust"),
+        ("account_permissions", "Permissions"),
+        ("account_kit", "Kit"),
+        ("account_activity", "Activity"),
+    ],
+)
+def test_account_page_title_names_its_tab_first(member, acme, tab, title):
+    account = make_watched_account(organisation=acme, name="Production")
+
+    assert f"<title>{title} – Production – Fernhill</title>" in member.get(reverse(f"accounts:{tab}", args=["acme", account.pk])).text
 
 
 def test_account_list_without_a_match_offers_to_clear(member, acme):

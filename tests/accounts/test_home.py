@@ -3,6 +3,7 @@
 import pytest
 
 from accounts.states import AccountState
+from accounts.views import home
 from tests.factories import make_cloud_account, make_contact, make_membership, make_user
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +46,39 @@ def test_home_set_up_list_follows_the_rows(client, acme, alice):
     make_cloud_account(organisation=acme, state=AccountState.CONNECTED)
 
     assert [task.badge[1] for task in client.get("/o/acme/").context["tasks"]] == ["Completed"] * 3
+
+
+def test_home_puts_the_set_up_list_last_once_it_is_done(client, acme, alice):
+    client.force_login(alice)
+    page = client.get("/o/acme/").content.decode()
+    assert page.index("Get set up") < page.index("No cloud account yet")
+
+    make_membership(organisation=acme)
+    make_contact(organisation=acme)
+    make_cloud_account(organisation=acme, name="Production", state=AccountState.CONNECTED)
+    page = client.get("/o/acme/").content.decode()
+
+    assert page.index("Production") < page.index("<summary>Get set up: all done</summary>")
+
+
+@pytest.mark.parametrize(("role", "way_on"), [("owner", "/o/acme/accounts/connect/"), ("auditor", "/o/acme/settings/security/")])
+def test_home_without_an_account_has_a_next_act(client, acme, role, way_on):
+    client.force_login(make_membership(organisation=acme, role=role).user)
+
+    page = client.get("/o/acme/").content.decode()
+
+    assert f'href="{way_on}"' in page.split("No cloud account yet")[1].split("</section>")[0]
+
+
+def test_home_that_shows_not_all_accounts_leads_to_the_list(client, acme, alice, monkeypatch):
+    for _number in range(2):
+        make_cloud_account(organisation=acme)
+    client.force_login(alice)
+    assert "See all cloud accounts" not in client.get("/o/acme/").content.decode()
+
+    monkeypatch.setattr(home, "SHOWN_ACCOUNTS", 1)
+
+    assert "See all cloud accounts" in client.get("/o/acme/").content.decode()
 
 
 @pytest.mark.parametrize("rows", [1, 3])

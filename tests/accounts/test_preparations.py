@@ -367,3 +367,25 @@ def test_decision_is_one_of_two(account, alice):
     }
     with pytest.raises(IntegrityError, match="preparation_decided_once"), transaction.atomic():
         Preparation.objects.update(**both)
+
+
+# --- Two tabs ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["connect_decline", "connect_terms"])
+def test_answer_that_comes_after_acceptance_is_told_so(client, account, alice, name):
+    client.force_login(alice)
+    accept(account, alice)
+    late = "Nothing was declined." if name == "connect_decline" else "Nothing was accepted now."
+
+    with assert_no_event():
+        response = client.post(url(account, name), {"reason": "Not now"}, follow=True)
+
+    assert response.redirect_chain[-1][0] == url(account, "connect_review")
+    assert f"{late} Alice accepted the terms on " in response.text
+    assert "To give the connection up, stop connecting and discard the draft." in response.text
+    opened = client.get(url(account, name), follow=True).text
+    assert "Alice accepted the terms on " in opened
+    assert late not in opened
+    account.refresh_from_db()
+    assert account.wizard_step == "review"

@@ -96,6 +96,17 @@ def test_trust_page_of_a_trust_that_holds(member, acme):
     assert "hx-trigger" not in shown.split('id="trust-panel"')[1].split(">")[0]
 
 
+@pytest.mark.parametrize(("left", "words"), [(timedelta(seconds=-5), "Due now"), (timedelta(seconds=40), "Within a minute")])
+def test_trust_page_says_when_the_next_look_is_at_hand(member, acme, left, words):
+    account = make_watched_account(organisation=acme)
+    TrustWatch.objects.update(next_at=timezone.now() + left)
+
+    shown = page(member, account).split("Next look")[1].split("</dd>")[0]
+
+    assert words in shown
+    assert "just now" not in shown
+
+
 def test_trust_page_of_a_loss_says_what_since_when_what_it_means_and_what_to_do(member, acme):
     account = make_lost_account(organisation=acme)
 
