@@ -3,3 +3,11 @@ from django.apps import AppConfig
 
 class CellsConfig(AppConfig):
     name = "cells"
+
+    def ready(self) -> None:
+        # The words of the catalogues.
+        from accounts.availability import NEEDS_TRUST  # noqa: PLC0415
+        from cells import activity_words, failures  # noqa: F401, PLC0415
+        from cells.availability import why_not_disconnect  # noqa: PLC0415
+
+        NEEDS_TRUST.append(why_not_disconnect)

@@ -1,0 +1,42 @@
+"""What a person asks of a cell: update it, delete it."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from accounts.models import User
+from cells.availability import why_not_delete_cell, why_not_update_cell
+from cells.models import Cell
+from cells.states import CellState
+from cells.transitions import move_cell, subject_of_cell
+from portal.audit import Actor
+from portal.operations.availability import refuse_if
+from portal.operations.engine import start
+from portal.operations.models import Operation
+
+
+def request_cell_update(cell: Cell, *, by: User) -> Operation:
+    """Bring the cell to the stack that is shipped now. Raises NotAllowed, LostRace."""
+    with transaction.atomic():
+        cell = _locked(cell)
+        refuse_if(why_not_update_cell(cell))
+        move_cell(cell, CellState.UPDATING, by=Actor.user(by), is_recorded=False)
+        return _start(cell, "update_cell", by=by)
+
+
+def request_cell_deletion(cell: Cell, *, by: User, retain: Sequence[str] = ()) -> Operation:
+    """Take the cell away, except the parts that `retain` names. Raises NotAllowed, LostRace."""
+    with transaction.atomic():
+        cell = _locked(cell)
+        refuse_if(why_not_delete_cell(cell))
+        move_cell(cell, CellState.DELETING, by=Actor.user(by), is_recorded=False)
+        return _start(cell, "delete_cell", by=by, retain=list(retain))
+
+
+def _locked(cell: Cell) -> Cell:
+    return Cell.objects.select_for_update(of=("self",)).select_related("account", "organisation").get(pk=cell.pk)
+
+
+def _start(cell: Cell, kind: str, *, by: User, **data: object) -> Operation:
+    about = {"cell": str(cell.pk), "cloud": cell.account.cloud, "region": cell.region}
+    return start(kind=kind, subject=subject_of_cell(cell), organisation_id=cell.organisation_id, by=by, data={**about, **data})

@@ -1,0 +1,247 @@
+"""What a person asks of an instance: create, change, upgrade, stop, start, restart, delete, protect.
+
+Each writes the wish, the state, the operation and one event in one transaction; the agent and the workers follow.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import CloudAccount, Organisation, User
+from cells import hosting
+from cells.availability import REFUSALS, Act, why_not
+from cells.models import Cell, Instance, InstanceRevision, Plan, PlanSize, Release
+from cells.placement import Bootstrap, NoPlace, Placement
+from cells.states import InstanceState
+from cells.transitions import move_instance, subject_of_cell, subject_of_instance, touch_desired
+from portal.audit import Actor, record
+from portal.operations.actions import cancel_live
+from portal.operations.availability import NotAllowed, refuse_if
+from portal.operations.engine import start
+from portal.operations.models import Operation
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an instance shall be. `parameters` fit the plan's schema: the form has seen to it."""
+
+    plan: Plan
+    release: Release
+    size: PlanSize
+    parameters: Mapping[str, Any]
+    cloud: str
+    region: str
+    account: CloudAccount | None = None
+
+
+def find_place(wish: Wish, organisation: Organisation) -> Placement:
+    """Where this wish would go now. The page shows it; the act looks again under a lock."""
+    return hosting.find_place(wish.plan, organisation=organisation, cloud=wish.cloud, region=wish.region, account=wish.account)
+
+
+def create_instance(
+    organisation: Organisation, *, name: str, wish: Wish, by: User, is_protected: bool = False, idempotency_key: str = ""
+) -> Instance:
+    """The instance, and the cell it needs where there is none yet. Raises NotAllowed.
+
+    The same `idempotency_key` gives the instance that is already there.
+    """
+    with transaction.atomic():
+        if idempotency_key and (again := _made_before(organisation, idempotency_key)):
+            return again
+        hosting.lock_places(wish.plan, wish.account, cloud=wish.cloud)
+        placement = find_place(wish, organisation)
+        if isinstance(placement, NoPlace):
+            raise NotAllowed(str(REFUSALS[placement.why]))
+        cell = _bootstrap(placement, wish, by=by) if isinstance(placement, Bootstrap) else Cell.objects.get(pk=placement.cell)
+        instance = _write(organisation, name=name, wish=wish, cell=cell, by=by, is_protected=is_protected)
+        _start(instance, "create_instance", by=by, idempotency_key=idempotency_key)
+        details = {"plan": wish.plan.name, "region": wish.region, "size": wish.size.name, "version": wish.release.version}
+        _record(instance, "instance.created", by, details)
+        return instance
+
+
+def _made_before(organisation: Organisation, key: str) -> Instance | None:
+    operation = Operation.objects.filter(organisation=organisation, idempotency_key=key, kind="create_instance").first()
+    return organisation.instances.get(pk=operation.subject_id) if operation else None
+
+
+def _bootstrap(placement: Bootstrap, wish: Wish, *, by: User) -> Cell:
+    """A new cell, planned, with its operation. The account's row is locked: of two at once the second one finds this cell."""
+    account = CloudAccount.objects.select_related("organisation").get(pk=placement.account)
+    cell = Cell.objects.create(
+        account=account,
+        organisation=account.organisation,
+        region=placement.region,
+        name=_("%(account)s in %(region)s") % {"account": account, "region": placement.region},
+    )
+    start(
+        kind="bootstrap_cell",
+        subject=subject_of_cell(cell),
+        organisation_id=account.organisation_id,
+        by=by if wish.account else None,  # a cell that the provider hosts is not asked for by a customer
+        data={"cell": str(cell.pk), "cloud": account.cloud, "region": cell.region},
+        is_recorded=wish.account is not None,
+    )
+    return cell
+
+
+def _write(organisation: Organisation, *, name: str, wish: Wish, cell: Cell, by: User, is_protected: bool) -> Instance:
+    try:
+        with transaction.atomic():
+            instance = Instance.objects.create(
+                organisation=organisation,
+                plan=wish.plan,
+                name=name,
+                account=wish.account,
+                cloud=wish.cloud,
+                region=wish.region,
+                cell=cell,
+                is_protected=is_protected,
+                created_by=by,
+            )
+    except IntegrityError as error:
+        if "instance_name_once_per_organisation" not in str(error):
+            raise
+        raise NotAllowed(_("Another instance of your organisation has this name.")) from error
+    InstanceRevision.objects.create(
+        instance=instance, number=1, release=wish.release, size=wish.size, parameters=dict(wish.parameters), reason="created", by=by
+    )
+    return instance
+
+
+# --- Changes of one that is there ------------------------------------------------------------------------------------
+
+
+def modify_instance(instance: Instance, *, size: PlanSize, parameters: Mapping[str, Any], by: User) -> Operation:
+    """Another size or other parameters. Raises NotAllowed."""
+    return _change(instance, Act.MODIFY, "modified", by=by, size=size, parameters=dict(parameters))
+
+
+def upgrade_instance(instance: Instance, *, release: Release, by: User) -> Operation:
+    """Another release of the same plan. Raises NotAllowed."""
+    return _change(instance, Act.UPGRADE, "upgraded", by=by, release=release)
+
+
+def stop_instance(instance: Instance, *, by: User) -> Operation:
+    return _change(instance, Act.STOP, "stopped", by=by, is_running=False)
+
+
+def start_instance(instance: Instance, *, by: User) -> Operation:
+    return _change(instance, Act.START, "started", by=by, is_running=True)
+
+
+def restart_instance(instance: Instance, *, by: User) -> Operation:
+    return _change(instance, Act.RESTART, "restarted", by=by)
+
+
+_DOING = {
+    Act.MODIFY: InstanceState.UPDATING,
+    Act.UPGRADE: InstanceState.UPDATING,
+    Act.STOP: InstanceState.STOPPING,
+    Act.START: InstanceState.STARTING,
+    Act.RESTART: InstanceState.STARTING,
+    Act.DELETE: InstanceState.DELETING,
+}
+
+
+def _change(instance: Instance, act: Act, reason: str, *, by: User, **wishes: Any) -> Operation:
+    """The next revision, the state, the operation, the event. Raises NotAllowed, LostRace."""
+    with transaction.atomic():
+        instance = _locked(instance)
+        refuse_if(why_not(act, instance))
+        before = instance.revisions.get(number=instance.revision)
+        after = _next_revision(before, reason, by, wishes)
+        Instance.objects.filter(pk=instance.pk).update(revision=after.number)
+        instance.revision = after.number
+        move_instance(instance, _DOING[act], by=Actor.user(by), is_recorded=False)
+        if instance.cell_id:
+            touch_desired(instance.cell_id)
+        operation = _start(instance, f"{act.value}_instance", by=by)
+        _record(instance, f"instance.{reason}", by, {"revision": after.number, **_changes(before, after)})
+        return operation
+
+
+def _next_revision(before: InstanceRevision, reason: str, by: User, wishes: Mapping[str, Any]) -> InstanceRevision:
+    values = {name: getattr(before, name) for name in ("release", "size", "parameters", "is_running", "restarts")} | dict(wishes)
+    values["restarts"] += reason == "restarted"
+    return InstanceRevision.objects.create(instance_id=before.instance_id, number=before.number + 1, reason=reason, by=by, **values)
+
+
+def _changes(before: InstanceRevision, after: InstanceRevision) -> dict[str, Any]:
+    """What differs, as the log tells it: names of parameters, never their values."""
+    changes: dict[str, Any] = {}
+    if before.release_id != after.release_id:
+        changes["version"] = [before.release.version, after.release.version]
+    if before.size_id != after.size_id:
+        changes["size"] = [before.size.name, after.size.name]
+    names = sorted(name for name in {*before.parameters, *after.parameters} if before.parameters.get(name) != after.parameters.get(name))
+    if names:
+        changes["parameters"] = ", ".join(names)
+    return changes
+
+
+def delete_instance(instance: Instance, *, by: User) -> Operation:
+    """Take it away for good. One that still waits for its cell is given up at once. Raises NotAllowed."""
+    with transaction.atomic():
+        instance = _locked(instance)
+        refuse_if(why_not(Act.DELETE, instance))
+        was_deployed = instance.state not in {InstanceState.CREATING, InstanceState.WAITING_FOR_CELL} and not (
+            instance.state == InstanceState.FAILED and instance.failed_while in {InstanceState.CREATING, InstanceState.WAITING_FOR_CELL}
+        )
+        cancel_live(subject_of_instance(instance), by=by, is_recorded=False)
+        instance.refresh_from_db()
+        move_instance(instance, InstanceState.DELETING, by=Actor.user(by), is_recorded=False)
+        if instance.cell_id:
+            touch_desired(instance.cell_id)
+        operation = _start(instance, "delete_instance", by=by, was_deployed=was_deployed)
+        _record(instance, "instance.deletion_started", by, {})
+        return operation
+
+
+def protect_instance(instance: Instance, *, is_protected: bool, by: User) -> None:
+    """Switch the protection from deletion. The same again changes nothing."""
+    with transaction.atomic():
+        instance = _locked(instance)
+        if instance.is_protected == is_protected or instance.state == InstanceState.DELETED:
+            return
+        instance.is_protected = is_protected
+        instance.save(update_fields=["is_protected"])
+        _record(instance, "instance.protected" if is_protected else "instance.unprotected", by, {})
+
+
+def _locked(instance: Instance) -> Instance:
+    return Instance.objects.select_for_update(of=("self",)).select_related("cell", "organisation").get(pk=instance.pk)
+
+
+def _start(instance: Instance, kind: str, *, by: User, idempotency_key: str = "", **data: Any) -> Operation:
+    revision = instance.revisions.get(number=instance.revision)
+    about = {
+        "instance": str(instance.pk),
+        "cloud": instance.cloud,
+        "region": instance.region,
+        "revision": revision.number,
+        "is_running": revision.is_running,
+    }
+    return start(
+        kind=kind,
+        subject=subject_of_instance(instance),
+        organisation_id=instance.organisation_id,
+        by=by,
+        idempotency_key=idempotency_key,
+        data={**about, **data},
+        is_recorded=False,
+    )
+
+
+def _record(instance: Instance, action: str, by: User, details: Mapping[str, Any]) -> None:
+    record(
+        organisation_id=instance.organisation_id,
+        action=action,
+        actor=Actor.user(by),
+        subject=subject_of_instance(instance),
+        details=details,
+    )

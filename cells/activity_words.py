@@ -1,0 +1,20 @@
+"""Words of the activity log for what happens to plans, cells and instances."""
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.audit import register_actions, register_subjects
+
+register_actions(
+    {
+        "instance.created": _("Created the instance %(subject)s"),
+        "instance.modified": _("Changed the instance %(subject)s"),
+        "instance.upgraded": _("Upgraded the instance %(subject)s"),
+        "instance.stopped": _("Stopped the instance %(subject)s"),
+        "instance.started": _("Started the instance %(subject)s"),
+        "instance.restarted": _("Restarted the instance %(subject)s"),
+        "instance.deletion_started": _("Deleted the instance %(subject)s"),
+        "instance.protected": _("Protected the instance %(subject)s from deletion"),
+        "instance.unprotected": _("Took the protection from the instance %(subject)s"),
+    }
+)
+register_subjects({"cell": _("Deployment cell"), "instance": _("Instance"), "plan": _("Plan")})

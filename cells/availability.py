@@ -1,0 +1,118 @@
+"""May I, and if not, why: one table of what an instance allows in each state, one function per other act.
+
+Button, form and action ask the same one, so a greyed button and a refused request never disagree.
+"""
+
+from enum import StrEnum
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.environment.assessments import why_not_build
+from accounts.models import CloudAccount
+from accounts.states import AccountState
+from cells.models import Cell, Instance
+from cells.placement import Refusal
+from cells.states import CellState, InstanceState
+from portal.operations.models import Operation
+
+
+class Act(StrEnum):
+    """What a person may ask of an instance."""
+
+    MODIFY = "modify"
+    UPGRADE = "upgrade"
+    STOP = "stop"
+    START = "start"
+    RESTART = "restart"
+    DELETE = "delete"
+
+
+_I = InstanceState
+# The one table: in which states each act is allowed.
+ALLOWED: dict[Act, frozenset[InstanceState]] = {
+    Act.MODIFY: frozenset({_I.RUNNING, _I.STOPPED, _I.FAILED}),
+    Act.UPGRADE: frozenset({_I.RUNNING, _I.STOPPED, _I.FAILED}),
+    Act.STOP: frozenset({_I.RUNNING}),
+    Act.START: frozenset({_I.STOPPED}),
+    Act.RESTART: frozenset({_I.RUNNING}),
+    Act.DELETE: frozenset({_I.RUNNING, _I.STOPPED, _I.FAILED, _I.CREATING, _I.WAITING_FOR_CELL}),
+}
+# What failed has to have got this far for a new wish to reach it.
+_REACHABLE_FAILURES = frozenset({_I.DEPLOYING, _I.UPDATING, _I.STARTING, _I.STOPPING})
+
+
+def why_not(act: Act, instance: Instance) -> str:
+    """Empty when this instance may be asked for this act now."""
+    state = InstanceState(instance.state)
+    if state not in ALLOWED[act]:
+        return _of_state(act, state)
+    if state == _I.FAILED and act in {Act.MODIFY, Act.UPGRADE} and instance.failed_while not in _REACHABLE_FAILURES:
+        return _("The instance never reached its cell. Retry what failed, or delete the instance.")
+    if act == Act.DELETE and instance.is_protected:
+        return _("The instance is protected from deletion. Switch the protection off first.")
+    if act != Act.DELETE and instance.cell and instance.cell.state not in {CellState.READY, CellState.UPDATING, CellState.FAILED}:
+        return _("The deployment cell of this instance is being deleted.")
+    return ""
+
+
+def _of_state(act: Act, state: InstanceState) -> str:
+    if state == _I.DELETED:
+        return _("The instance is deleted.")
+    if state == _I.DELETING:
+        return _("The instance is being deleted.")
+    if state == _I.STOPPED and act in {Act.STOP, Act.RESTART}:
+        return _("The instance is stopped.")
+    if state == _I.RUNNING and act == Act.START:
+        return _("The instance is running.")
+    if state == _I.FAILED:
+        return _("The last operation failed. Retry it, change the instance, or delete it.")
+    return _("Another operation on this instance is under way. Wait until it has ended.")
+
+
+def why_not_create_in(account: CloudAccount) -> str:
+    """Empty when an instance may be asked for in this account: the region's own environment is looked at by the operation."""
+    return "" if account.state == AccountState.CONNECTED and not account.switched_off else why_not_build(account, account.home_region)
+
+
+REFUSALS = {
+    Refusal.REGION_NOT_OFFERED: gettext_lazy("This plan is not offered in that region."),
+    Refusal.ACCOUNT_MISSING: gettext_lazy("This plan runs in a cloud account of yours. Choose one, or connect one first."),
+    Refusal.ACCOUNT_NOT_NEEDED: gettext_lazy("This plan runs in an account of the provider. It needs none of yours."),
+    Refusal.ACCOUNT_OF_OTHER_CLOUD: gettext_lazy("The account is in another cloud than the region."),
+    Refusal.ACCOUNT_NOT_USABLE: gettext_lazy("The trust of this account is lost or switched off. Restore it first."),
+    Refusal.NO_HOST: gettext_lazy("There is no room for this plan in that region yet. Ask your provider."),
+    Refusal.CELL_FAILED: gettext_lazy("The deployment cell in this region has failed. Retry or delete it first."),
+    Refusal.CELL_LEAVING: gettext_lazy("The deployment cell in this region is being deleted. Wait until it is gone."),
+    Refusal.CELL_FULL: gettext_lazy("The deployment cell in this region is full. Ask your provider, or choose another region."),
+}
+
+
+def why_not_delete_cell(cell: Cell) -> str:
+    """Empty when a cell may be deleted: nothing runs in it, and nothing else is under way."""
+    if cell.state in {CellState.DELETING, CellState.DELETED}:
+        return _("The cell is being deleted or is gone.")
+    if count := cell.instances.alive().count():
+        return _("%(count)s instances are in this cell. Delete them first.") % {"count": count}
+    if cell.state in {CellState.BOOTSTRAPPING, CellState.UPDATING, CellState.PLANNED}:
+        return _("An operation on this cell is under way. Wait until it has ended, or cancel it.")
+    return ""
+
+
+def why_not_update_cell(cell: Cell) -> str:
+    if cell.state != CellState.READY:
+        return _("Only a cell that is ready can be updated.")
+    return ""
+
+
+def why_not_disconnect(account: CloudAccount) -> str:
+    """Empty when no cell needs the account's trust any more."""
+    if count := Cell.objects.alive().filter(account=account).count():
+        return _("%(count)s deployment cells are in this account. Delete them first, or we could never clean up after ourselves.") % {
+            "count": count
+        }
+    return ""
+
+
+def live_operation(kind: str, pk: object) -> Operation | None:
+    return Operation.objects.live().for_subject(kind, pk).first()

@@ -1,0 +1,149 @@
+"""Words for what can happen to cells and instances: every failure in four parts, every wait with its next act.
+
+Placeholders are the params of the outcome; the reference is the operation's own.
+"""
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.operations.catalogue import FailureText, WaitText, register_failures, register_waits
+
+INSTANCES_GO_ON = _("Instances that run in this cell go on running.")
+KEPT = _("What was built so far stays in your account, and costs what such resources cost. Nothing else of yours was changed.")
+NO_HARM = _("Your data and your other instances are not affected.")
+RETRY = _("Retry this step. If it fails again, contact %(provider)s with the reference.")
+
+FAILURES = {
+    "environment_blocked": FailureText(
+        happened=_("The environment of %(region)s blocks a deployment cell."),
+        means=_("Nothing was built. %(cloud)s was only looked at."),
+        act=_("Open Environment of this account: each check that blocks says what mends it. Then press Retry this step."),
+    ),
+    "access_ended": FailureText(
+        happened=_("Our access to this %(kind)s has ended: it was disconnected, or its kit was replaced."),
+        means=_("What stands in your cloud stays as it is. Nobody looks after it until the access is restored."),
+        act=_("Connect the account again, then press Retry this step."),
+    ),
+    "stack_failed": FailureText(
+        happened=_("%(cloud)s could not build %(part)s (%(made)s)."),
+        means=KEPT,
+        act=_("Read the cause below and mend it, then press Retry this step: what stands is kept."),
+    ),
+    "stack_took_too_long": FailureText(
+        happened=_("%(cloud)s did not finish the cell's infrastructure within an hour."),
+        means=KEPT,
+        act=_("Look at the stack in the console of %(cloud)s. Then press Retry this step: it goes on from what stands."),
+    ),
+    "agent_not_heard": FailureText(
+        happened=_("The infrastructure stands, but its agent has not reported in."),
+        means=KEPT,
+        act=_("Check that the cell's network lets its machine reach the portal over HTTPS. Then press Retry this step."),
+    ),
+    "components_not_installed": FailureText(
+        happened=_("Not all platform components of the cell were installed in time."),
+        means=KEPT,
+        act=RETRY,
+    ),
+    "cell_not_healthy": FailureText(
+        happened=_("The cell stands, but does not report that it is healthy."),
+        means=KEPT,
+        act=RETRY,
+    ),
+    "stopped": FailureText(
+        happened=_("The operation was cancelled before it had ended."),
+        means=KEPT,
+        act=_("Start it again from the page of what was worked on, or delete that."),
+    ),
+    "cell_not_empty": FailureText(
+        happened=_("%(count)s instances are still in this cell."),
+        means=_("Nothing was deleted."),
+        act=_("Delete these instances first, then delete the cell."),
+    ),
+    "stack_delete_failed": FailureText(
+        happened=_("%(cloud)s could not remove %(part)s (%(made)s): something else still uses it."),
+        means=_("What was removed stays removed. The rest goes on costing what such resources cost."),
+        act=_("Remove what uses it, as the cause below says, then press Retry this step. Or delete the cell again and keep that part."),
+    ),
+    "stack_delete_took_too_long": FailureText(
+        happened=_("%(cloud)s did not remove the cell's infrastructure within an hour."),
+        means=_("What was removed stays removed. The rest goes on costing what such resources cost."),
+        act=_("Look at the stack in the console of %(cloud)s. Then press Retry this step."),
+    ),
+    "leftovers_found": FailureText(
+        happened=_("The stack is gone, but %(count)s resources with the cell's tag are left: %(listed)s."),
+        means=_("They go on costing what such resources cost. They were made by what ran in the cell, not by the stack."),
+        act=_("Remove them in the console of %(cloud)s, then press Retry this step. We never delete on a guess."),
+    ),
+    "cell_gone": FailureText(
+        happened=_("The deployment cell of this instance is gone."),
+        means=_("The instance does not run anywhere."),
+        act=_("Delete this instance and create it anew."),
+    ),
+    "cell_failed": FailureText(
+        happened=_("The deployment cell in %(region)s could not be brought up."),
+        means=_("The instance was not deployed. %(provider)s keeps your wish."),
+        act=_("Retry the cell's own operation first. When the cell is ready, press Retry this step."),
+    ),
+    "cell_not_ready": FailureText(
+        happened=_("The deployment cell in %(region)s was not ready in time."),
+        means=_("The instance was not deployed. %(provider)s keeps your wish."),
+        act=_("Look at the cell's own operation. When the cell is ready, press Retry this step."),
+    ),
+    "apply_refused": FailureText(
+        happened=_("The cell's agent could not apply what was asked for."),
+        means=_("The revision before goes on where there was one. Your data is not affected."),
+        act=_("Read the cause below. Change the instance, or press Retry this step."),
+    ),
+    "not_applied": FailureText(
+        happened=_("The cell's agent has not applied what was asked for in time."),
+        means=_("The revision before goes on where there was one. Your data is not affected."),
+        act=_("Look at the agent link of the cell. When the agent is heard again, press Retry this step."),
+    ),
+    "not_healthy": FailureText(
+        happened=_("The instance was applied, but does not report that it is healthy."),
+        means=_("It may serve only in part. Your data is not affected."),
+        act=_("Look at the instance's page for what it reports. Then change it, go back to the version before, or press Retry this step."),
+    ),
+    "not_stopped": FailureText(
+        happened=_("The instance has not stopped in time."),
+        means=_("It may still serve. Your data is not affected."),
+        act=RETRY,
+    ),
+    "not_removed": FailureText(
+        happened=_("The cell's agent has not said that the instance is gone."),
+        means=_("It may still run and cost. Your other instances are not affected."),
+        act=_("Look at the agent link of the cell. When the agent is heard again, press Retry this step."),
+    ),
+    "quota_exceeded": FailureText(
+        happened=_("A limit of your %(kind)s is too low: %(cloud)s refused to build %(part)s."),
+        means=KEPT,
+        act=_("Ask %(cloud)s for a higher limit; Environment of this account has the link. Then press Retry this step."),
+    ),
+}
+
+WAITS = {
+    "account_needs_attention": WaitText(
+        sentence=_("The trust of this account is lost or switched off, so nothing can be built there."),
+        act=_("Restore the trust on the account's Trust page. The operation then goes on by itself."),
+    ),
+    "environment_checking": WaitText(sentence=_("The environment of %(region)s is being checked before anything is built.")),
+    "stack_starting": WaitText(sentence=_("%(cloud)s has taken the order and begins to build.")),
+    "stack_working": WaitText(sentence=_("%(cloud)s is building: %(ready)s of %(total)s resources are ready.")),
+    "stack_clearing": WaitText(sentence=_("%(cloud)s clears what a failed attempt left, before it builds again.")),
+    "stack_busy": WaitText(sentence=_("%(cloud)s is still busy with an earlier order for this cell.")),
+    "stack_deleting": WaitText(sentence=_("%(cloud)s is removing the cell: %(left)s resources are left.")),
+    "leftovers_fading": WaitText(sentence=_("%(cloud)s still lists %(count)s resources of the cell. They usually vanish within minutes.")),
+    "agent_starting": WaitText(sentence=_("The agent's machine is starting. It reports in by itself, usually within five minutes.")),
+    "components_installing": WaitText(sentence=_("The agent installs platform components. Still to come: %(names)s.")),
+    "cell_settling": WaitText(sentence=_("The cell is up and settles. It is ready when it reports that it is healthy.")),
+    "cell_coming": WaitText(sentence=_("The deployment cell in %(region)s is being brought up. The instance follows by itself.")),
+    "agent_applying": WaitText(sentence=_("The cell's agent applies what was asked for.")),
+    "agent_silent": WaitText(
+        sentence=_("The cell's agent has not been heard for some minutes. What runs goes on; this waits until the agent is back.")
+    ),
+    "instance_settling": WaitText(sentence=_("The instance starts and settles. It counts as running when it reports that it is healthy.")),
+    "instance_stopping": WaitText(sentence=_("The instance is stopping.")),
+    "instance_removing": WaitText(sentence=_("The cell's agent removes the instance.")),
+}
+
+register_failures(FAILURES)
+register_waits(WAITS)
