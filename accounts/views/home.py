@@ -76,8 +76,22 @@ def home(request: OrganisationRequest) -> HttpResponse:
 def _needs(request: OrganisationRequest, accounts: list[CloudAccount]) -> list[Need]:
     if not request.membership.can(Permission.CONNECT_ACCOUNTS):
         return []
+    if not accounts:
+        return [_first_need(request)]
     needs = [_account_need(account) for account in accounts]
     return [need for need in needs if need is not None]
+
+
+def _first_need(request: OrganisationRequest) -> Need:
+    return Need(
+        "neutral",
+        _("Connect your first cloud account"),
+        _(
+            "You name the account, run a small kit in it, and this portal verifies the trust. About 10 minutes, and no keys are handed over."
+        ),
+        _("Start connecting"),
+        reverse("accounts:connect_start", args=[request.organisation.slug]),
+    )
 
 
 def _account_need(account: CloudAccount) -> Need | None:

@@ -50,8 +50,9 @@ def test_home_set_up_list_follows_the_rows(client, acme, alice):
 
 def test_home_puts_the_set_up_list_last_once_it_is_done(client, acme, alice):
     client.force_login(alice)
+    make_cloud_account(organisation=acme, name="Staging")
     page = client.get("/o/acme/").content.decode()
-    assert page.index("Get set up") < page.index("No cloud account yet")
+    assert page.index("Get set up") < page.rindex("Staging")
 
     make_membership(organisation=acme)
     make_contact(organisation=acme)
@@ -61,13 +62,20 @@ def test_home_puts_the_set_up_list_last_once_it_is_done(client, acme, alice):
     assert page.index("Production") < page.index("<summary>Get set up: all done</summary>")
 
 
-@pytest.mark.parametrize(("role", "way_on"), [("owner", "/o/acme/accounts/connect/"), ("auditor", "/o/acme/settings/security/")])
-def test_home_without_an_account_has_a_next_act(client, acme, role, way_on):
-    client.force_login(make_membership(organisation=acme, role=role).user)
+def test_home_without_an_account_begins_with_connecting_one(client, acme, alice):
+    client.force_login(alice)
 
-    page = client.get("/o/acme/").content.decode()
+    assert needs(client, acme) == [("neutral", "Connect your first cloud account", "Start connecting")]
+    assert "Nothing waits for you." not in client.get("/o/acme/").content.decode()
 
-    assert f'href="{way_on}"' in page.split("No cloud account yet")[1].split("</section>")[0]
+
+def test_home_without_an_account_tells_a_reader_who_connects_and_what_to_read(client, acme):
+    client.force_login(make_membership(organisation=acme, role="auditor").user)
+
+    page = client.get("/o/acme/").content.decode().split("No cloud account yet")[1].split("</section>")[0]
+
+    assert "An owner or operator of your organisation connects one." in page
+    assert 'href="/o/acme/settings/security/"' in page
 
 
 def test_home_that_shows_not_all_accounts_leads_to_the_list(client, acme, alice, monkeypatch):
