@@ -86,9 +86,7 @@ def _first_need(request: OrganisationRequest) -> Need:
     return Need(
         "neutral",
         _("Connect your first cloud account"),
-        _(
-            "You name the account, run a small kit in it, and this portal verifies the trust. About 10 minutes, and no keys are handed over."
-        ),
+        _("You run a small kit in it, and this portal verifies the trust. About 10 minutes, and no keys are handed over."),
         _("Start connecting"),
         reverse("accounts:connect_start", args=[request.organisation.slug]),
     )
