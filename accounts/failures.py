@@ -185,6 +185,18 @@ WAITS = {
         sentence=_("The kit has not been run in %(kind)s %(account_id)s yet."),
         act=_("Run the kit. This page notices by itself."),
     ),
+    "issuer_unreachable": WaitText(
+        sentence=_(
+            "The kit was run, but %(cloud)s cannot fetch the public keys of this portal. %(provider)s has to mend this. It is tried again "
+            "by itself, and nothing is lost."
+        ),
+    ),
+    "token_expired": WaitText(
+        sentence=_(
+            "The kit was run, but %(cloud)s says that the token of this portal is not valid at this time. %(provider)s has to set the clock "
+            "of this portal. It is tried again by itself, and nothing is lost."
+        ),
+    ),
     "trust_not_ready": WaitText(
         sentence=_("%(cloud)s is creating what the kit makes and spreads it to all its places. This usually takes under two minutes."),
     ),

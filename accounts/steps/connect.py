@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 
+import structlog
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -35,10 +36,13 @@ from portal.operations.registry import Kind, StepSpec, register
 from portal.operations.states import Party
 from portal.operations.transitions import LostRace
 
+log = structlog.get_logger()
 WORKER = Actor.worker("operations")
 # What a kit has just made or switched on is not known everywhere at once: waited out with words, not shown as failure.
 SPREADING = {"access_denied", "api_disabled"}
 REFUSED_BUDGET = timedelta(minutes=10)
+# What only the provider can mend: the kit has days to be run, so it is said and waited out, not tried in silence until it expires.
+OUR_FAULTS = {"issuer_unreachable", "token_expired"}
 # A page moves on within 15 seconds of the stack's end: look, ring, verify and poll together.
 PACES = ((timedelta(minutes=30), 4), (timedelta(hours=2), 10), (timedelta(days=1), 60))
 SLOWEST_PACE = 300
@@ -121,6 +125,9 @@ def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, adapte
         return Wait(5, on=Party.CLOUD, why="trust_not_ready")
     if error.code in {"throttled", "cloud_unavailable"}:
         return Wait(30, on=Party.CLOUD, why=error.code)
+    if error.code in OUR_FAULTS:
+        log.error("portal_holds_up_connecting", account=str(account.pk), code=error.code, evidence=error.raw)
+        return Wait(30, on=Party.PROVIDER, why=error.code)
     return _outcome_of(error)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from portal.operations.models import Operation
 from portal.operations.states import OperationState, Party
 from tests.accounts.test_twenty_failures import Case
 from tests.hands import HANDS
@@ -47,6 +48,35 @@ def test_connect_waits_for_the_kit_then_for_it_to_spread_then_connects(case):
 def spread(case: Case, seconds: int) -> None:
     case.sandbox.control("POST", "knobs", {"propagation_seconds": seconds})
     case.sandbox.control("POST", "gcp/knobs", {"propagation_seconds": seconds})
+
+
+@pytest.mark.parametrize(
+    ("shut", "open_again", "code", "words"),
+    [
+        (Case.shut_issuer, Case.open_issuer, "issuer_unreachable", "cannot fetch the public keys of this portal. Fernhill has to mend this."),
+        (
+            lambda case: case.set_clock(-3600),
+            lambda case: case.set_clock(0),
+            "token_expired",
+            "says that the token of this portal is not valid at this time. Fernhill has to set the clock",
+        ),
+    ],
+    ids=["issuer", "clock"],
+)
+def test_connect_fault_of_the_portal_before_the_first_sign_in_is_said_and_is_the_providers(case, shut, open_again, code, words):
+    """The kit may wait for days: a fault of ours must not hide behind tries that nobody sees."""
+    case.hand.run_kit()
+    shut(case)
+
+    for _look in range(2):
+        waiting = case.look()
+        assert (waiting.state, waiting.waiting_on, waiting.waiting_why) == (OperationState.WAITING, Party.PROVIDER, code)
+    assert words in case.page()
+    staff = [operation.pk for operation in Operation.objects.waiting_for(Party.PROVIDER)]
+    assert staff == [waiting.pk]
+
+    open_again(case)
+    assert case.look().state == OperationState.SUCCEEDED, case.page()
 
 
 @pytest.mark.parametrize("kind", ["throttle", "503", "lost_reply"])

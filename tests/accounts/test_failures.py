@@ -76,8 +76,8 @@ def test_failures_waits_name_every_code_and_no_other():
     named = written(r'why="([a-z_]+)"')
     assert named >= ONLY_WAITED_FOR
 
-    # `why=error.code` for these two: a kit that is not open yet is looked at again.
-    assert set(failures.WAITS) == named | {"throttled", "cloud_unavailable"}
+    # `why=error.code` for these: a kit that is not open yet is looked at again.
+    assert set(failures.WAITS) == named | {"throttled", "cloud_unavailable", "issuer_unreachable", "token_expired"}
     assert set().union(*(own(cloud, "WAITS") for cloud in CLOUDS)) <= set(failures.WAITS)
 
 
