@@ -193,8 +193,8 @@ WAITS = {
     ),
     "token_expired": WaitText(
         sentence=_(
-            "The kit was run, but %(cloud)s says that the token of this portal is not valid at this time. %(provider)s has to set the clock "
-            "of this portal. It is tried again by itself, and nothing is lost."
+            "The kit was run, but %(cloud)s says that the token of this portal is not valid at this time. %(provider)s has to set the "
+            "clock of this portal. It is tried again by itself, and nothing is lost."
         ),
     ),
     "trust_not_ready": WaitText(

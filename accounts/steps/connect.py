@@ -123,12 +123,17 @@ def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, adapte
             code = "trust_refused" if error.code == "trust_not_ready" else error.code
             return Fail(code, params=error.params, evidence=error.raw)
         return Wait(5, on=Party.CLOUD, why="trust_not_ready")
+    return _said(account, error) or _outcome_of(error)
+
+
+def _said(account: CloudAccount, error: CloudError) -> Wait | None:
+    """A fault that passes by itself, or that the provider mends, with words of its own."""
     if error.code in {"throttled", "cloud_unavailable"}:
         return Wait(30, on=Party.CLOUD, why=error.code)
     if error.code in OUR_FAULTS:
         log.error("portal_holds_up_connecting", account=str(account.pk), code=error.code, evidence=error.raw)
         return Wait(30, on=Party.PROVIDER, why=error.code)
-    return _outcome_of(error)
+    return None
 
 
 def _other_accounts(account: CloudAccount) -> list[Place]:
