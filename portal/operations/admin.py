@@ -22,7 +22,8 @@ class StepInline(ReadOnlyInline):
 class OperationAdmin(ReadOnlyAdmin):
     inlines = (StepInline,)
     list_display = (
-        "reference", "title", "subject_label", "organisation", "state", "waiting_on", "waiting_why", "failure_code", "attempt", "created_at",
+        "reference", "title", "subject_label", "organisation", "state", "waiting_on", "waiting_why", "failure_code", "attempt",
+        "created_at",
     )  # fmt: skip
     list_filter = ("state", "waiting_on", "waiting_why", "kind", "failure_code", "created_at")
     list_select_related = ("organisation", "requested_by")
