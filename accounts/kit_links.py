@@ -25,6 +25,7 @@ class KitLinks:
     routes: dict[str, Route]
     made_name: str
     removal_command: str
+    newer_version: str  # what the routes would bring instead of this kit's own version; empty while they are the same
 
 
 def kit_links(kit: Kit, *, link: StepLink | None = None) -> KitLinks:
@@ -32,7 +33,8 @@ def kit_links(kit: Kit, *, link: StepLink | None = None) -> KitLinks:
     shipped = kits.load(kit.account.cloud)
     target = target_of(kit.account, kit)
     routes = shipped.routes(target, publication(kit.account.cloud, report_url=report_url(kit, link=link)))
-    return KitLinks({route.code: route for route in routes}, shipped.made_name(kit.suffix), shipped.removal_command(target))
+    newer = shipped.version if shipped.version != kit.version else ""
+    return KitLinks({route.code: route for route in routes}, shipped.made_name(kit.suffix), shipped.removal_command(target), newer)
 
 
 def publication(cloud: str, *, report_url: str = "") -> Publication:

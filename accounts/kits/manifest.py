@@ -79,7 +79,7 @@ class KitResource:
 
     logical_id: str
     type: str
-    name: str  # with {suffix}, {short}, {region} and {issuer_path}
+    name: str  # with {account}, {suffix}, {short}, {region} and {issuer_path}
     purpose: Text
     phase: Text
     payer: Text

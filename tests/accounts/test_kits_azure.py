@@ -21,8 +21,9 @@ from accounts.failures import FAILURES as SHARED
 from accounts.failures import WAITS as SHARED_WAITS
 from accounts.kits.azure import template
 from accounts.kits.azure.failures import FAILURES, WAITS
-from accounts.kits.azure.kit import AUDIENCE, HOLDERS, AzureKit, permission_key
-from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, CLUSTER, GRANTS, KIT_GROUP
+from accounts.kits.azure.inside import AGENT, CLUSTER, FINDING
+from accounts.kits.azure.kit import AUDIENCE, HOLDERS, AzureKit, permission_key, vault_name
+from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, GRANTS, KIT_GROUP
 from accounts.kits.azure.manifest import SUBSCRIPTION as SUBSCRIPTION_SCOPE
 from accounts.kits.base import Publication, search_permissions
 from accounts.kits.manifest import Role
@@ -77,9 +78,13 @@ def test_azure_kit_every_action_has_a_reason_and_every_reason_an_action() -> Non
     lists = {name: value for name, value in template.parsed()["variables"].items() if isinstance(value, list)}
     by_manifest = {grant.sid: sorted(grant.actions) for grant in GRANTS}
     of_the_cluster = lists["ClusterUsesNetwork"] + lists["ClusterUsesKey"]
+    of_the_agent = lists["AgentFindsCluster"] + lists["AgentUsesCluster"]
 
-    assert by_manifest == {name: sorted(value) for name, value in lists.items() if not name.startswith("Cluster")}
+    assert by_manifest == {name: sorted(value) for name, value in lists.items() if not name.startswith(("Cluster", "Agent"))}
     assert sorted(CLUSTER) == sorted(of_the_cluster)
+    assert sorted(AGENT) == sorted(of_the_agent)
+    assert sorted(FINDING) == sorted(lists["AgentFindsCluster"])
+    assert all(str(reason).endswith(".") for reason in (*CLUSTER.values(), *AGENT.values()))
     assert all(str(reason).endswith(".") and str(grant.limit).endswith(".") for grant in GRANTS for reason in grant.actions.values())
     assert len({action for value in lists.values() for action in value}) > 60
 
@@ -111,7 +116,8 @@ def test_azure_kit_names_single_actions_and_gives_nobody_the_right_to_give_right
 
     assert not any("*" in action for action in actions)
     assert all(action.endswith("/read") for action in actions if action.startswith("Microsoft.Authorization/"))
-    assert all(re.fullmatch(r"Microsoft\.[A-Za-z]+(/[A-Za-z]+)+/(read|write|delete|action)", action) for action in actions)
+    form = r"Microsoft\.[A-Za-z]+(/[A-Za-z0-9.]+)+/(read|write|delete|action)"
+    assert [action for action in actions if not re.fullmatch(form, action)] == []
 
 
 def test_azure_kit_changes_are_held_in_the_cells_group_alone() -> None:
@@ -129,9 +135,29 @@ def test_azure_kit_reads_nobody_elses_deployments() -> None:
 
 
 def test_azure_kit_runs_nothing_in_a_cluster_and_opens_no_vault() -> None:
-    actions = {action for value in template.parsed()["variables"].values() if isinstance(value, list) for action in value}
+    lists = {name: value for name, value in template.parsed()["variables"].items() if isinstance(value, list)}
+    ours = {action for name, value in lists.items() if not name.startswith("Agent") for action in value}
+    inside = {action for name, value in lists.items() if name.startswith("Agent") for action in value}
 
-    assert not [action for action in actions if re.search("(?i)runcommand|credential/action|accesspolicies|vaults/write$", action)]
+    opening = "(?i)runcommand|extensions/|credential/action|accesspolicies|vaults/(write|delete)$|/login"
+    assert not [action for action in ours if re.search(opening, action)]
+    assert [action for action in inside if re.search(opening, action)] == [FINDING[1]]
+
+
+def test_azure_kit_agent_is_kept_to_the_cells_cluster() -> None:
+    """It manages what charts hold; it gives nobody a right in the whole cluster, runs nothing in a pod, and acts as nobody else."""
+    assert all(action.startswith("Microsoft.ContainerService/managedClusters/") for action in AGENT)
+    assert not [action for action in AGENT if re.search("exec|portforward|impersonate|clusterrole|nodes/(write|delete)", action)]
+
+
+def test_azure_kit_vault_opens_to_roles_alone() -> None:
+    (vault,) = of_type("Microsoft.KeyVault/vaults")
+
+    assert vault["properties"]["enableRbacAuthorization"] is True
+    assert "accessPolicies" not in vault["properties"]
+    assert re.fullmatch(r"[a-z](?:-?[a-z0-9]){2,23}", vault_name(TARGET.account))
+    assert template.parsed()["variables"]["vault"] == "[concat('byoc-', substring(parameters('accountRef'), 0, 18))]"
+    assert vault_name(TARGET.account) == f"byoc-{TARGET.account[:18]}" == KIT.shipped(TARGET).vault
 
 
 def test_azure_kit_breaks_none_of_its_promises() -> None:

@@ -30,6 +30,9 @@ TYPES = (
     "Microsoft.Network/networkSecurityGroups",
     "Microsoft.Network/natGateways",
     "Microsoft.Network/publicIPAddresses",
+    "Microsoft.Network/networkInterfaces",
+    "Microsoft.Compute/virtualMachines",
+    "Microsoft.Compute/disks",
     "Microsoft.ContainerService/managedClusters",
     "Microsoft.KeyVault/vaults",
 )
@@ -210,20 +213,24 @@ class Environment:
         return (Verdict.WARN if overlapping else Verdict.PASS), f"{len(networks)} virtual networks", params
 
     def _names(self) -> Answer:
-        """Groups of the cells' names that no kit of this account made, and anything in the cell's group but the kits' identities."""
+        """Groups of the cells' names that no kit of this account made, and what neither a kit nor a cell put into the cell's group."""
         with translated("ListGroups"):
             groups = {word(group.name): group.tags or {} for group in every(self._resources.resource_groups.list())}
         alike = [name for name in groups if name.lower().startswith(self.needs.name_prefix.lower())]
         taken = [name for name in alike if groups[name].get("byoc-account") != self.target.account]
         if self._cell_group.lower() in {name.lower() for name in groups}:
-            # Of earlier kits too: their identity stays until their own removal, and is in nobody's way.
-            identity = re.escape(self.shipped.identities["cell-cluster"].name.lower())
-            own = re.compile(identity.replace(re.escape(f"-g{self.target.generation}-"), "-g[0-9]+-"))
             with translated("ListResources"):
                 inside = every(self._resources.resources.list_by_resource_group(self._cell_group))
-            taken += [name for entry in inside if not own.fullmatch((name := word(entry.name)).lower())]
+            taken += [word(entry.name) for entry in inside if not self._is_ours(word(entry.name).lower(), entry.tags or {})]
         evidence = f"{len(groups)} resource groups"
         return (Verdict.BLOCK if taken else Verdict.PASS), evidence, {"prefix": self.needs.name_prefix, "names": _named(taken)}
+
+    def _is_ours(self, name: str, tags: Mapping[str, str]) -> bool:
+        """Of earlier kits too: their identities stay until their own removal, and are in nobody's way."""
+        own = [re.escape(identity.name.lower()) for identity in self.shipped.identities.values() if not identity.subject]
+        patterns = [text.replace(re.escape(f"-g{self.target.generation}-"), "-g[0-9]+-") for text in own]
+        is_of_a_kit = name == self.shipped.vault.lower() or re.fullmatch("|".join(patterns), name) is not None
+        return is_of_a_kit or (tags.get("byoc-account") == self.target.account and "byoc-cell" in tags)
 
     def _locks(self) -> Answer:
         group = f"{self.scope}/resourceGroups/{self._cell_group}".lower()

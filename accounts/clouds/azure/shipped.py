@@ -34,5 +34,6 @@ class ShippedKit:
     cell_group: str
     issuer: str
     audience: str
-    identities: Mapping[str, ShippedIdentity]  # operator, support, cell-cluster
+    vault: str  # of the cell's group: keeps its key
+    identities: Mapping[str, ShippedIdentity]  # operator, support, cell-cluster, cell-agent
     roles: Mapping[str, ShippedRole]

@@ -30,6 +30,7 @@ HOLDERS = {
     "operator-cells": ("operator", CELL_GROUP),
     "support": ("support", CELL_GROUP),
     "cell-cluster": ("cell-cluster", CELL_GROUP),
+    "cell-agent": ("cell-agent", CELL_GROUP),
 }
 
 
@@ -169,10 +170,13 @@ class AzureKit:
         lines += [f"az role definition delete {here} --name {role} --scope {SUBSCRIPTION.format(**names)}" for role in roles]
         lines += [
             f"az identity delete {here} --resource-group {cell_group} --name byoc-{target.suffix}-cell-cluster",
+            f"az identity delete {here} --resource-group {cell_group} --name byoc-{target.suffix}-cell-agent",
             f"az group delete {here} --name {group} --yes",
             f"az deployment sub delete {here} --name {group}",
             "# The cell's resource group is still there. If you use no cell and no newer kit, delete it too:",
             f"# az group delete {here} --name {cell_group}",
+            "# Azure keeps a deleted vault for 90 days, and with it its name. To connect this subscription again before that:",
+            f"# az keyvault purge {here} --name {vault_name(target.account)}",
         ]
         return "\n".join(lines)
 
@@ -202,7 +206,9 @@ class AzureKit:
                 "operator": ShippedIdentity(f"{own}-operator", group, target.subject(Subject.OPS)),
                 "support": ShippedIdentity(f"{own}-support", group, target.subject(Subject.SUPPORT)),
                 "cell-cluster": ShippedIdentity(f"{own}-cell-cluster", cell_group, ""),
+                "cell-agent": ShippedIdentity(f"{own}-cell-agent", cell_group, ""),
             },
+            vault=vault_name(target.account),
             roles={source.role: _shipped_role(source, names) for source in template.ROLES},
         )
 
@@ -226,6 +232,11 @@ class AzureKit:
             for denial in DENIALS
             for action in denial.actions
         )
+
+
+def vault_name(account: str) -> str:
+    """One vault for each account, whatever the generation: the cell's key outlives a kit. Its name is unique in all of Azure."""
+    return f"byoc-{account:.18}"
 
 
 def permission_key(role: str, action: str) -> str:

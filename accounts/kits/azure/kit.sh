@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# BYOC onboarding kit for Azure, version 1.1.0.
+# BYOC onboarding kit for Azure, version 1.2.0.
 #
 # Deploys kit.json into one subscription: two identities that trust short-lived tokens of the portal, their roles, and one resource
-# group for a deployment cell. Creates no key and no secret, and sends nothing anywhere but two client ids to the portal (--report).
+# group for a deployment cell, with the identities and the empty key vault that the cell will use. Creates no key and no secret, and
+# sends nothing anywhere but two client ids to the portal (--report).
 #
 # Safe to run again: what kit.json makes and is missing or was changed is put back, and your two switches stay as you set them.
 # It takes away nothing that was added beside that: another credential of an identity, another assignment. The portal finds those

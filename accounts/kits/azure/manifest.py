@@ -102,13 +102,16 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.ContainerService/managedClusters/read": _("Watch the state of the cluster."),
             "Microsoft.ContainerService/managedClusters/agentPools/read": _("Watch the state of the machines."),
             "Microsoft.ContainerService/managedClusters/upgradeProfiles/read": _("Know which newer versions of Kubernetes there are."),
+            "Microsoft.Compute/disks/read": _("Know when the disk of the agent's machine is gone."),
+            "Microsoft.Compute/virtualMachines/read": _("Watch the agent's machine. What it was told when it started cannot be read."),
             "Microsoft.KeyVault/vaults/read": _("Watch the vault that keeps the cell's key."),
             "Microsoft.KeyVault/vaults/keys/read": _("Check that the cell's key is usable. It never leaves the vault."),
             "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/read": _(
-                "Check that the cluster's identity trusts nobody outside Azure."
+                "Check that the identities of the cluster and of the agent trust nobody outside Azure."
             ),
-            "Microsoft.ManagedIdentity/userAssignedIdentities/read": _("Find the identity that the kit made for the cluster."),
+            "Microsoft.ManagedIdentity/userAssignedIdentities/read": _("Find the identities that the kit made for the cell."),
             "Microsoft.Network/natGateways/read": _("Watch the NAT gateway of a cell, and know when it is gone."),
+            "Microsoft.Network/networkInterfaces/read": _("Watch the network card of the agent's machine."),
             "Microsoft.Network/networkSecurityGroups/read": _("Compare firewall rules with what was installed."),
             "Microsoft.Network/publicIPAddresses/read": _("Watch the public address of a cell."),
             "Microsoft.Network/virtualNetworks/subnets/read": _("Watch the subnets of a cell."),
@@ -163,8 +166,25 @@ OPERATOR: tuple[Grant, ...] = (
             ),
             "Microsoft.ContainerService/managedClusters/write": _("Create the cell's Kubernetes cluster, and keep it up to date."),
             "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action": _(
-                "Hand the cluster the identity that the kit made for it. The identities of the portal lie in another group."
+                "Hand the cluster and the agent's machine the identities that the kit made for them. The identities of the portal lie in "
+                "another group."
             ),
+        },
+        CELL_GROUP,
+    ),
+    Grant(
+        "BuildAgents",
+        Role.OPERATOR,
+        Phase.RUN,
+        _CELL_GROUP,
+        {
+            "Microsoft.Compute/disks/write": _("Give the agent's machine its disk."),
+            "Microsoft.Compute/virtualMachines/write": _(
+                "Create the machine of the agent, which dials out to the portal. What it is told when it starts decides what it runs, "
+                "and it may use the cell's cluster; nobody can log in to it, and nothing can be run on it from outside."
+            ),
+            "Microsoft.Network/networkInterfaces/join/action": _("Connect the agent's machine with its network card."),
+            "Microsoft.Network/networkInterfaces/write": _("Give the agent's machine a private address in the cell's network."),
         },
         CELL_GROUP,
     ),
@@ -184,10 +204,12 @@ OPERATOR: tuple[Grant, ...] = (
         Phase.DELETE,
         _CELL_GROUP,
         {
+            "Microsoft.Compute/disks/delete": _("Remove the disk of the agent's machine with it."),
+            "Microsoft.Compute/virtualMachines/delete": _("Remove the agent's machine with its cell, or for a newer one."),
             "Microsoft.ContainerService/managedClusters/agentPools/delete": _("Remove machines that are no longer needed."),
             "Microsoft.ContainerService/managedClusters/delete": _("Remove the cluster with its cell."),
-            "Microsoft.KeyVault/vaults/delete": _("Remove the vault with its cell."),
             "Microsoft.Network/natGateways/delete": _("Remove the NAT gateway with its cell, so that it stops costing."),
+            "Microsoft.Network/networkInterfaces/delete": _("Remove the network card of the agent's machine with it."),
             "Microsoft.Network/networkSecurityGroups/delete": _("Remove the firewall rules with their cell."),
             "Microsoft.Network/publicIPAddresses/delete": _("Give the public address back, so that it stops costing."),
             "Microsoft.Network/virtualNetworks/delete": _("Remove the network with its cell."),
@@ -254,18 +276,6 @@ SUPPORT: tuple[Grant, ...] = (
 
 GRANTS: tuple[Grant, ...] = OPERATOR + SUPPORT
 
-# What the cluster of a cell may do; no role of the portal's, so it is on no page of permissions, but a reason it has all the same.
-CLUSTER = {
-    "Microsoft.Network/publicIPAddresses/join/action": _("Put the cluster's load balancer on a public address of the cell."),
-    "Microsoft.Network/publicIPAddresses/read": _("Find the public address of the cell."),
-    "Microsoft.Network/virtualNetworks/read": _("Find the network of the cell."),
-    "Microsoft.Network/virtualNetworks/subnets/join/action": _("Place new machines in the cell's subnets."),
-    "Microsoft.Network/virtualNetworks/subnets/read": _("Find the subnets of the cell."),
-    "Microsoft.KeyVault/vaults/keys/decrypt/action": _("Read the cluster's own secrets, which are encrypted with the cell's key."),
-    "Microsoft.KeyVault/vaults/keys/encrypt/action": _("Encrypt the cluster's own secrets with the cell's key."),
-    "Microsoft.KeyVault/vaults/keys/read": _("Find the cell's key."),
-}
-
 DENIALS: tuple[Denial, ...] = (
     Denial(
         _("Never give anybody a right, itself included, and never take one away."),
@@ -297,7 +307,7 @@ DENIALS: tuple[Denial, ...] = (
         KIT_GROUP,
     ),
     Denial(
-        _("Never change whom the cluster's own identity trusts."),
+        _("Never change whom the identities of the cluster and of the agent trust."),
         (
             "Microsoft.ManagedIdentity/userAssignedIdentities/write",
             "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials/write",
@@ -364,14 +374,33 @@ DENIALS: tuple[Denial, ...] = (
             "Microsoft.ContainerService/managedClusters/listClusterAdminCredential/action",
             "Microsoft.ContainerService/managedClusters/listClusterUserCredential/action",
             "Microsoft.ContainerService/managedClusters/accessProfiles/listCredential/action",
+            "Microsoft.ContainerService/managedClusters/trustedAccessRoleBindings/write",
+            "Microsoft.KubernetesConfiguration/extensions/write",
+            "Microsoft.KubernetesConfiguration/fluxConfigurations/write",
         ),
         Role.OPERATOR,
         CELL_GROUP,
     ),
     Denial(
-        _("Never open a vault to anybody, itself included, not even the cell's own."),
+        _("Never run a command on the agent's machine, never put a program into it as it runs, never log in to it, never copy its disk."),
+        (
+            "Microsoft.Compute/virtualMachines/runCommand/action",
+            "Microsoft.Compute/virtualMachines/runCommands/write",
+            "Microsoft.Compute/virtualMachines/extensions/write",
+            "Microsoft.Compute/virtualMachines/login/action",
+            "Microsoft.Compute/virtualMachines/loginAsAdmin/action",
+            "Microsoft.Compute/virtualMachines/retrieveBootDiagnosticsData/action",
+            "Microsoft.Compute/disks/beginGetAccess/action",
+            "Microsoft.Compute/snapshots/write",
+        ),
+        Role.OPERATOR,
+        CELL_GROUP,
+    ),
+    Denial(
+        _("Never open a vault to anybody, itself included, not even the cell's own, and never delete it."),
         (
             "Microsoft.KeyVault/vaults/write",
+            "Microsoft.KeyVault/vaults/delete",
             "Microsoft.KeyVault/vaults/accessPolicies/write",
         ),
         Role.OPERATOR,
@@ -447,6 +476,22 @@ RESOURCES: tuple[KitResource, ...] = (
         _("Is taken by the cluster of your cell to use the cell's network and key. Trusts nobody outside Azure."),
         _TAG,
     ),
+    _made(
+        "CellAgent",
+        _IDENTITY,
+        "byoc-{suffix}-cell-agent",
+        _("Is taken by the machine of the agent to run instances in the cell's cluster. Trusts nobody outside Azure."),
+        _TAG,
+    ),
+    KitResource(
+        "CellVault",
+        "Microsoft.KeyVault/vaults",
+        "byoc-{account:.18}",
+        _("Keeps the key that the secrets of the cell's cluster are encrypted with. It opens to roles alone; the operator can give none."),
+        _NOW,
+        _("You: Azure charges for each use of a key, some cents a month."),
+        _TAG,
+    ),
     _made("OperatorRole", _ROLE, "byoc-{suffix}-operator", _("Read only, in the whole subscription.")),
     _made("OperatorKitRole", _ROLE, "byoc-{suffix}-operator-kit", _("Read only, in the group of this kit.")),
     _made("OperatorCellsRole", _ROLE, "byoc-{suffix}-operator-cells", _("Builds and deletes, in the group of the cell and nowhere else.")),
@@ -456,6 +501,12 @@ RESOURCES: tuple[KitResource, ...] = (
         _ROLE,
         "byoc-{suffix}-cell-cluster",
         _("What the cluster of the cell may do. A role of its own: Azure's are wider."),
+    ),
+    _made(
+        "CellAgentRole",
+        _ROLE,
+        "byoc-{suffix}-cell-agent",
+        _("What the agent may do inside the cell's cluster: run instances. It sees no other cluster and nothing else of Azure."),
     ),
     _made("OperatorAssignment", _ASSIGNMENT, "byoc-{suffix}-operator", _("Gives the operator identity its role in the subscription.")),
     _made(
@@ -476,6 +527,12 @@ RESOURCES: tuple[KitResource, ...] = (
         _ASSIGNMENT,
         "byoc-{suffix}-cell-cluster",
         _("Gives the cluster's identity its role in the group of the cell."),
+    ),
+    _made(
+        "CellAgentAssignment",
+        _ASSIGNMENT,
+        "byoc-{suffix}-cell-agent",
+        _("Gives the agent's identity its role in the group of the cell."),
     ),
 )
 

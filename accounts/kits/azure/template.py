@@ -31,7 +31,7 @@ ROLES = (
     RoleSource("operator-kit", ("ReadOwnIdentities", "ReadOwnKit")),
     RoleSource(
         "operator-cells",
-        ("SeeCellParts", "DeployCells", "BuildNetworks", "BuildClusters", "CreateKeys", "DeleteCells"),
+        ("SeeCellParts", "DeployCells", "BuildNetworks", "BuildClusters", "BuildAgents", "CreateKeys", "DeleteCells"),
         switch="allowChanges",
         switched_off=("SeeCellParts",),
     ),
@@ -42,6 +42,7 @@ ROLES = (
         switched_off=("SupportSelf",),
     ),
     RoleSource("cell-cluster", ("ClusterUsesNetwork",), data_lists=("ClusterUsesKey",)),
+    RoleSource("cell-agent", ("AgentFindsCluster",), data_lists=("AgentUsesCluster",)),
 )
 
 

@@ -1,24 +1,20 @@
 """The resource types this Azure plays: versions, the members of their bodies, where they live, what a write checks and adds."""
 
 import re
-import secrets
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID, uuid4
 
 from portal.sandbox.azure import rbac
 from portal.sandbox.azure.arm.call import ANY, Body
+from portal.sandbox.azure.arm.kind import Kind, Write
+from portal.sandbox.azure.cell import compute, containers, network, vaults
 from portal.sandbox.azure.entra import CREDENTIAL, IDENTITY
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.world import Resource, World, stamp
-from portal.sandbox.sandbox import Sandbox
 
 LOCK = "Microsoft.Authorization/locks"
 POLICY = "Microsoft.Authorization/policyDefinitions"
 POLICY_SET = "Microsoft.Authorization/policySetDefinitions"
 POLICY_ASSIGNMENT = "Microsoft.Authorization/policyAssignments"
-NETWORK = "Microsoft.Network/virtualNetworks"
 GROUP = "Microsoft.Resources/resourceGroups"
 DEPLOYMENT = "Microsoft.Resources/deployments"
 
@@ -30,65 +26,6 @@ MOST_CREDENTIALS = 20
 ACTION = re.compile(
     r"\*|\*/(?:read|write|delete|action)|[A-Z][A-Za-z]+\.[A-Za-z.]+(?:/[A-Za-z0-9*._-]+)*/(?:read|write|delete|action|\*)", re.IGNORECASE
 )
-
-
-@dataclass
-class Write:
-    """A resource about to be written, by a PUT or by a deployment."""
-
-    world: World
-    sandbox: Sandbox
-    id: str
-    body: Body
-    tenant: str
-    by: str  # object id
-    old: Resource | None
-
-    @property
-    def properties(self) -> Body:
-        found: Body = self.body.setdefault("properties", {})
-        return found
-
-    @property
-    def name(self) -> str:
-        return self.id.rpartition("/")[2]
-
-    @property
-    def scope(self) -> str:
-        """What an extension resource is attached to."""
-        return self.id[: self.id.lower().rindex("/providers/")]
-
-
-def _pass(write: Write) -> None:
-    """Nothing to check, nothing to add."""
-
-
-def _pass_deletion(world: World, resource: Resource) -> None:
-    """Nothing holds it back."""
-
-
-@dataclass(frozen=True)
-class Kind:
-    name: str
-    versions: tuple[str, ...]
-    shape: dict[str, Any]
-    home: str = "group"  # group | subscription: at either of them, or below | any: at any scope
-    complete: Callable[[Write], None] = _pass
-    before_delete: Callable[[World, Resource], None] = _pass_deletion
-    created: int = 201
-    updated: int = 200
-    deleted: int = 200
-    spelling: str = "resourceGroups"  # how this provider writes the word in its ids
-    listed: bool = True  # among a group's resources
-    queries: tuple[str, ...] = field(default=())
-
-    @property
-    def namespace(self) -> str:
-        return self.name.partition("/")[0]
-
-    @property
-    def path(self) -> list[str]:
-        return self.name.split("/")[1:]
 
 
 def _complete_identity(write: Write) -> None:
@@ -279,23 +216,9 @@ def _complete_policy_assignment(write: Write) -> None:
     write.properties.setdefault("enforcementMode", "Default")
 
 
-def _complete_network(write: Write) -> None:
-    if not write.body.get("location"):
-        raise ArmError(400, "LocationRequired", "The location property is required for this definition.")
-    props = write.properties
-    if not (props.get("addressSpace") or {}).get("addressPrefixes"):
-        raise ArmError(400, "InvalidRequestFormat", "Cannot parse the request.")
-    for subnet in props.get("subnets") or []:
-        subnet |= {"id": f"{write.id}/subnets/{subnet['name']}", "type": f"{NETWORK}/subnets"}
-        subnet.setdefault("properties", {})["provisioningState"] = "Succeeded"
-    props |= {"provisioningState": "Succeeded", "resourceGuid": str(uuid4()), "subnets": props.get("subnets") or []}
-    write.body["etag"] = f'W/"{secrets.token_hex(16)}"'
-
-
 TAGS = {"*": str}
 RESOURCE = {"id": str, "name": str, "type": str, "location": str, "tags": TAGS}
 ROLE_ENTRY = {"actions": ANY, "notActions": ANY, "dataActions": ANY, "notDataActions": ANY}
-NETWORK_VERSIONS = ("2022-07-01", "2023-09-01", "2024-01-01", "2024-05-01", "2024-07-01", "2025-01-01", "2025-03-01")
 IDENTITY_VERSIONS = ("2018-11-30", "2022-01-31-preview", "2023-01-31", "2023-07-31-preview", "2024-11-30", "2025-01-31-preview")
 POLICY_VERSIONS = ("2020-09-01", "2021-06-01", "2022-06-01", "2023-04-01", "2024-04-01", "2024-05-01", "2025-01-01", "2025-03-01")
 
@@ -349,13 +272,7 @@ KINDS: dict[str, Kind] = {
                 "enforcementMode": str, "nonComplianceMessages": ANY, "scope": str}},
             home="any", complete=_complete_policy_assignment, updated=201, listed=False, queries=("$filter", "$top"),
         ),
-        Kind(
-            NETWORK, NETWORK_VERSIONS,
-            {**RESOURCE, "properties": {
-                "addressSpace": {"addressPrefixes": [str]}, "enableDdosProtection": bool,
-                "subnets": [{"name": str, "properties": {"addressPrefix": str, "addressPrefixes": [str], "delegations": ANY}}]}},
-            complete=_complete_network, deleted=200,
-        ),
+        *network.KINDS, *vaults.KINDS, *compute.KINDS, *containers.KINDS,
     )
 }  # fmt: skip
 

@@ -8,8 +8,10 @@ from portal.sandbox import wire
 from portal.sandbox.azure import errors, rbac
 from portal.sandbox.azure.arm import policy
 from portal.sandbox.azure.arm.call import Act, Body, Call, answer, listed, nothing
-from portal.sandbox.azure.arm.kinds import GROUP, LOCK, POLICY_ASSIGNMENT, Kind, Write, kind_of
+from portal.sandbox.azure.arm.kind import Kind, Write
+from portal.sandbox.azure.arm.kinds import GROUP, LOCK, POLICY_ASSIGNMENT, kind_of
 from portal.sandbox.azure.arm.place import Place, canonical, canonical_scope, demand_group, demand_parents, locate
+from portal.sandbox.azure.cell.ties import demand_links, demand_unused
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.world import ALWAYS_REGISTERED, Resource, Subscription, World
 
@@ -31,12 +33,25 @@ def write(act: Act, number: str, body: Body, api_version: str) -> tuple[int, Res
     body = {name: value for name, value in body.items() if name not in {"id", "name", "type"}}
     demand_location(act, number, kind, body)
     policy.demand(act.world, number, kind.name, body)
+    demand_links(act, number, body)
+    for action in kind.also:
+        act.demand(action, canonical_scope(act.world, place.scope))
     old = act.world.find(number)
     tenant = act.world.subscriptions[place.sub.lower()].tenant
-    kind.complete(Write(act.world, act.sandbox, number, body, tenant, act.token.object_id, old))
+    made_of = Write(act.world, act.sandbox, number, body, tenant, act.token.object_id, old)
+    kind.complete(made_of)
     created_at = old.created_at if old is not None and old.body.get("properties") == body.get("properties") else act.world.now()
-    made = act.world.put(Resource(number, kind.name, body, tenant, created_at, api_version))
+    made = act.world.put(Resource(number, kind.name, body, tenant, created_at, api_version, made_of.keep))
     return (kind.created if old is None else kind.updated), made
+
+
+def erase(world: World, found: Resource, kind: Kind) -> None:
+    """Deletes one resource with what it had made by itself, unless something holds it. Raises ArmError."""
+    demand_unlocked(world, found.id, "delete")
+    demand_unused(world, found)
+    kind.before_delete(world, found)
+    kind.after_delete(world, found)
+    world.remove(found.id)
 
 
 def demand_registration(world: World, subscription: Subscription, namespace: str) -> None:
@@ -113,9 +128,7 @@ def delete(call: Call) -> wire.Reply:
     _place, kind = _placed(call)
     if found is None:
         return nothing(204)
-    demand_unlocked(call.world, found.id, "delete")
-    kind.before_delete(call.world, found)
-    call.world.remove(found.id)
+    erase(call.world, found, kind)
     returns_it = kind.name in {rbac.DEFINITION, rbac.ASSIGNMENT, POLICY_ASSIGNMENT}
     return answer(kind.deleted, found.answer()) if returns_it else nothing(kind.deleted)
 

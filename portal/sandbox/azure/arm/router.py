@@ -8,9 +8,11 @@ from portal.sandbox import wire
 from portal.sandbox.azure import errors
 from portal.sandbox.azure.arm import groups, resources, subscriptions
 from portal.sandbox.azure.arm.call import Call
-from portal.sandbox.azure.arm.kinds import KINDS, NETWORK_VERSIONS, POLICY_VERSIONS, Kind
+from portal.sandbox.azure.arm.kind import Kind
+from portal.sandbox.azure.arm.kinds import KINDS, POLICY_VERSIONS
 from portal.sandbox.azure.arm.links import SIGNED
 from portal.sandbox.azure.arm.place import locate
+from portal.sandbox.azure.cell.network import NETWORK_VERSIONS
 from portal.sandbox.azure.deployments import engine
 from portal.sandbox.azure.deployments import requests as deployments
 from portal.sandbox.azure.deployments.plan import DEPLOYMENT_VERSIONS
@@ -79,9 +81,10 @@ def _resource_routes(kind: Kind) -> list[Route]:
     routes = [
         _route("GET", one, f"{kind.name}/read", resources.get, kind.versions, kind.name),
         _route("PUT", one, f"{kind.name}/write", resources.put, kind.versions, kind.name),
-        _route("DELETE", one, f"{kind.name}/delete", resources.delete, kind.versions, kind.name),
         _route("GET", every, f"{kind.name}/read", resources.collection, kind.versions, kind.name, *kind.queries),
     ]
+    if kind.is_deletable:
+        routes.append(_route("DELETE", one, f"{kind.name}/delete", resources.delete, kind.versions, kind.name))
     if kind.home != "any" and len(kind.path) == 1:
         routes.append(_route("GET", wide, f"{kind.name}/read", resources.collection, kind.versions, kind.name, *kind.queries))
     return routes

@@ -1,0 +1,1 @@
+"""The resource types that a deployment cell is made of, and what they do when they stand."""
