@@ -44,6 +44,7 @@ def account_list(request: OrganisationRequest) -> HttpResponse:
         "state": state,
         "states": SHOWN_STATES,
         "is_filtered": bool(words or state),
+        "has_any": bool(found or words or state),
         "can_connect": request.membership.can(Permission.CONNECT_ACCOUNTS),
     }
     return render(

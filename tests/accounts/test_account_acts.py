@@ -97,6 +97,8 @@ def test_disconnect_asks_for_the_name_and_for_a_fresh_proof_of_identity(owner, a
     page = owner.get(url("account_disconnect", account)).content.decode()
     assert "Type Production to confirm" in page
     assert "This is not offboarding" in page
+    assert "What runs in the account keeps running, and Fernhill cannot repair, update or delete it." in page
+    assert "You and the operational contacts get a mail." in page
 
     with assert_no_event():
         assert "This is not the name" in owner.post(url("account_disconnect", account), {"name": "Staging"}).content.decode()

@@ -34,7 +34,8 @@ def test_account_list_is_empty_with_a_way_on(member, acme):
     shown = member.get("/o/acme/accounts/").content.decode()
 
     assert "No cloud account yet" in shown
-    assert 'href="/o/acme/accounts/connect/"' in shown
+    assert shown.count('href="/o/acme/accounts/connect/"') == 1
+    assert 'name="q"' not in shown
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,12 @@ def test_account_page_title_names_its_tab_first(member, acme, tab, title):
 def test_account_list_without_a_match_offers_to_clear(member, acme):
     make_cloud_account(organisation=acme)
 
-    assert "No account matches" in member.get("/o/acme/accounts/?q=zzz").content.decode()
+    shown = member.get("/o/acme/accounts/?q=zzz").content.decode()
+
+    assert "No account matches" in shown
+    assert "No cloud account of your organisation has these words or this state." in shown
+    assert '<a class="button button-quiet" href="/o/acme/accounts/">Clear the filters</a>' in shown
+    assert 'value="zzz"' in shown
 
 
 def test_account_list_fragment_is_its_piece_of_the_page(member, acme):

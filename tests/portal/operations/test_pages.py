@@ -526,7 +526,19 @@ def test_list_filters_by_state_and_kind(client_of_alice: Client, acme: Any) -> N
 
 
 def test_list_without_any_says_what_starts_one(client_of_alice: Client, acme: Any) -> None:
-    assert "No operation yet" in client_of_alice.get(list_url(acme)).content.decode()
+    html = client_of_alice.get("/o/acme/operations/").content.decode()
+
+    assert "Connecting a cloud account starts the first one." in html
+    assert '<a class="button button-quiet" href="/o/acme/accounts/">See the cloud accounts</a>' in html
+    assert 'name="state"' not in html
+
+
+def test_list_without_a_match_says_so_and_clears(client_of_alice: Client, acme: Any) -> None:
+    html = client_of_alice.get("/o/acme/operations/?state=failed").content.decode()
+
+    assert "No operation of your organisation is of this state and kind." in html
+    assert '<a class="button button-quiet" href="/o/acme/operations/">Clear the filters</a>' in html
+    assert 'name="state"' in html
 
 
 def test_list_pages_by_place(client_of_alice: Client, acme: Any, monkeypatch: pytest.MonkeyPatch) -> None:
