@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from accounts.environment.assessments import CHECK_ENVIRONMENT, subject_of
+from accounts.environment.assessments import CHECK_ENVIRONMENT, environment_of
 from accounts.kits import load
 from accounts.models import Assessment, CloudAccount, EnvironmentFinding, Organisation, User
 from accounts.states import AccountState
@@ -60,7 +60,7 @@ def make_assessment(
 
 
 def _make_operation(account: CloudAccount, region: str, state: OperationState) -> Operation:
-    subject, has_ended = subject_of(account, region), state in {OperationState.SUCCEEDED, OperationState.FAILED}
+    subject, has_ended = environment_of(account, region), state in {OperationState.SUCCEEDED, OperationState.FAILED}
     operation = Operation.objects.create(
         kind=CHECK_ENVIRONMENT,
         subject_kind=subject.kind,

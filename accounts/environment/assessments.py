@@ -20,7 +20,7 @@ CHECK_ENVIRONMENT = "check_environment"
 SUBJECT_KIND = "environment"
 
 
-def subject_of(account: CloudAccount, region: str) -> Subject:
+def environment_of(account: CloudAccount, region: str) -> Subject:
     """One region of one account: apart from the account itself, whose own operations go on meanwhile."""
     return Subject(kind=SUBJECT_KIND, id=subject_id(account, region), label=f"{account}, {region}")
 
@@ -79,7 +79,7 @@ def start_assessment(
     fresh.needs = asdict(needs_of(account))
     operation = start(
         kind=CHECK_ENVIRONMENT,
-        subject=subject_of(account, region),
+        subject=environment_of(account, region),
         organisation_id=account.organisation_id,
         by=by,
         idempotency_key=idempotency_key,

@@ -52,9 +52,6 @@ class OperationQuerySet(models.QuerySet["Operation"]):
     def for_subject(self, kind: str, subject_id: object) -> "OperationQuerySet":
         return self.filter(subject_kind=kind, subject_id=str(subject_id))
 
-    def waiting_for(self, party: Party) -> "OperationQuerySet":
-        return self.filter(state=OperationState.WAITING, waiting_on=party)
-
     def newest_first(self) -> "OperationQuerySet":
         return self.order_by("-created_at", "-id")
 

@@ -104,12 +104,6 @@ class AwsKit:
                     found[key] = Permission(key, action, grant.role, grant.phase, reason, grant.limit, (grant.sid,))
         return tuple(found.values())
 
-    def operator_permissions(self) -> tuple[Permission, ...]:
-        return tuple(permission for permission in self.permissions if permission.role == Role.OPERATOR)
-
-    def support_permissions(self) -> tuple[Permission, ...]:
-        return tuple(permission for permission in self.permissions if permission.role == Role.SUPPORT)
-
     def policy_json(self, role: str) -> str:
         """What the template grants to one role, as AWS would show it, for an account that is not named yet."""
         document = {"Version": "2012-10-17", "Statement": [_statements()[grant.sid] for grant in GRANTS if grant.role == role]}

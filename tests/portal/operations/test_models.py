@@ -134,8 +134,6 @@ def test_querysets_read_as_sentences() -> None:
     waiting, ended = begin(scripted(only=Wait(9, on=Party.YOU, why="x"))), begin()
     advance(waiting)
     advance(ended)
-    assert list(Operation.objects.waiting_for(Party.YOU)) == [waiting]
-    assert list(Operation.objects.waiting_for(Party.CLOUD)) == []
     assert list(Operation.objects.ended()) == [ended]
     assert list(Operation.objects.for_subject("thing", waiting.subject_id).live()) == [waiting]
     assert list(Operation.objects.newest_first()) == [ended, waiting]
