@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.availability import why_not_look
+from accounts.clouds.base import ALLOW_SUPPORT, is_off
 from accounts.models import CloudAccount, TrustChange, TrustWatch
 from accounts.states import AccountState, TrustVerdict
 from accounts.targets import cloud_names
@@ -134,7 +135,7 @@ class TrustPanel:
 
     @property
     def is_support_off(self) -> bool:
-        return self.watch is not None and self.watch.switches.get("AllowSupport") == "no"
+        return self.watch is not None and is_off(self.watch.switches, ALLOW_SUPPORT)
 
     @property
     def why_not_look(self) -> str:

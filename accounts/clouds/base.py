@@ -62,6 +62,15 @@ class CloudError(Exception):
         self.params = dict(params or {})
 
 
+# The customer's own switches, by the names that every kit's report gives them.
+ALLOW_CHANGES, ALLOW_SUPPORT = "AllowChanges", "AllowSupport"
+
+
+def is_off(switches: Mapping[str, str] | None, name: str) -> bool:
+    """Whether the kit said that the customer has set a switch to no. Where it said nothing, it is on."""
+    return (switches or {}).get(name) == "no"
+
+
 class KitStatus(StrEnum):
     CREATING = "creating"
     COMPLETE = "complete"
@@ -80,7 +89,7 @@ class KitReport:
     region: str
     made: str  # the cloud's own id of what the kit made
     detail: str = ""
-    # The customer's own switches as the kit states them: {"AllowChanges": "yes", "AllowSupport": "yes"}.
+    # As the kit states them: {ALLOW_CHANGES: "yes", ALLOW_SUPPORT: "yes"}.
     switches: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -208,5 +217,5 @@ def require_current_kit(report: KitReport, target: Target) -> None:
         raise CloudError("kit_version_wrong", params=found)
     if report.region != target.region:
         raise CloudError("wrong_region", params={"found": report.region, "expected": target.region})
-    if report.switches.get("AllowChanges") == "no":
+    if is_off(report.switches, ALLOW_CHANGES):
         raise CloudError("changes_switched_off", params=found)

@@ -139,6 +139,15 @@ class EnvironmentCheck:
     remedy: Text = ""  # what to do about a warning or a block; the finding brings the command or the link
 
 
+@dataclass(frozen=True)
+class Traffic:
+    """What the portal calls in this cloud. Kept with the kit, as the adapters load three SDKs; a test holds it against what they call."""
+
+    hosts: Sequence[str]  # "sts.<region>.amazonaws.com"
+    moved_by: Sequence[str]  # variables of the environment that lead the adapter somewhere else
+    session: timedelta | None = None  # how long a session lasts that the portal asks for; None where the cloud sets it
+
+
 class CloudKit(Protocol):
     """The kit of one cloud, in the version that is shipped now."""
 
@@ -153,6 +162,7 @@ class CloudKit(Protocol):
     denials: Sequence[Denial]
     switches: Sequence[Switch]
     environment_checks: Sequence[EnvironmentCheck]
+    traffic: Traffic
 
     @property
     def version(self) -> str: ...

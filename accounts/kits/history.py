@@ -14,7 +14,7 @@ from typing import Any
 
 from django.utils import translation
 
-from accounts.clouds.base import PermissionProbe, Target
+from accounts.clouds.base import ALLOW_SUPPORT, PermissionProbe, Target, is_off
 from accounts.kits import load
 from accounts.kits.base import CloudKit
 
@@ -130,7 +130,7 @@ def probes(cloud: str, target: Target, switches: Mapping[str, str] | None = None
     kept = snapshot(cloud, target.kit_version)
     if kept is None:
         raise KeyError(target.kit_version)
-    is_support_off = (switches or {}).get("AllowSupport") == "no"
+    is_support_off = is_off(switches, ALLOW_SUPPORT)
     return tuple(_filled(probe, target) for probe in kept.probes if not (is_support_off and probe.role == "support"))
 
 

@@ -1,4 +1,4 @@
-"""Which hosts talk to which: from the settings, the kits' own links and the addresses that the adapters use. Tests hold them together."""
+"""Which hosts talk to which: from the settings, and what each cloud's kit says of links and calls."""
 
 import os
 from collections.abc import Iterator
@@ -12,31 +12,6 @@ from accounts import kits
 from accounts.clouds.base import Target
 from accounts.kit_links import publication
 
-# What the adapters call. One test compares AWS's with the code, another Google's and Azure's with the clients' own tables.
-CLOUD_HOSTS: dict[str, tuple[str, ...]] = {
-    "aws": (
-        "sts.<region>.amazonaws.com",
-        "iam.amazonaws.com",
-        "cloudformation.<region>.amazonaws.com",
-        "ec2.<region>.amazonaws.com",
-        "servicequotas.<region>.amazonaws.com",
-        "eks.<region>.amazonaws.com",
-    ),
-    "gcp": (
-        "sts.googleapis.com",
-        "iamcredentials.googleapis.com",
-        "iam.googleapis.com",
-        "cloudresourcemanager.googleapis.com",
-        "serviceusage.googleapis.com",
-        "compute.googleapis.com",
-        "orgpolicy.googleapis.com",
-        "container.googleapis.com",
-        "config.googleapis.com",
-    ),
-    "azure": ("login.microsoftonline.com", "management.azure.com"),
-}
-# The variables that lead the adapters somewhere else.
-MOVED_BY = {"aws": ("AWS_ENDPOINT_URL",), "gcp": ("PORTAL_GCP_URL",), "azure": ("PORTAL_AZURE_AUTHORITY_URL", "PORTAL_AZURE_ARM_URL")}
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -72,10 +47,11 @@ def connections(cloud: str) -> list[Connection]:
 
 
 def _cloud_hosts(cloud: str) -> list[tuple[str, int]]:
-    moved = [os.environ[name] for name in MOVED_BY[cloud] if os.environ.get(name)]
+    traffic = kits.load(cloud).traffic
+    moved = [os.environ[name] for name in traffic.moved_by if os.environ.get(name)]
     if moved:
         return [_host_and_port(url) for url in moved]
-    return [(host, 443) for host in CLOUD_HOSTS[cloud]]
+    return [(host, 443) for host in traffic.hosts]
 
 
 def _console_links(cloud: str) -> Iterator[str]:

@@ -24,9 +24,6 @@ from accounts.security.responsibilities import PART_WORDS, TASKS
 from accounts.sign_in import STEP_UP_MAX_AGE
 from accounts.steps.trust_history import KEPT_FOR
 
-# What the portal asks the clouds for; Entra sets the life of its tokens itself. A test compares with the adapters.
-CLOUD_SESSIONS = {"aws": timedelta(minutes=15), "gcp": timedelta(minutes=15)}
-
 
 def security_package(organisation: Organisation, cloud: str) -> dict[str, Any]:
     """Raises KeyError for a cloud without a kit."""
@@ -45,7 +42,7 @@ def security_package(organisation: Organisation, cloud: str) -> dict[str, Any]:
         "never_allowed": [_denial(denial) for denial in kit.denials],
         "creates": [_resource(resource) for resource in kit.resources],
         "switches_of_the_customer": [{"title": switch.title, "effect": switch.effect} for switch in kit.switches],
-        "lifetimes": _lifetimes(cloud),
+        "lifetimes": _lifetimes(kit),
         "retention": _retention(),
         "contacts": [
             {
@@ -131,10 +128,10 @@ def _resource(resource: Any) -> dict[str, Any]:
     return {name: getattr(resource, name) for name in names}
 
 
-def _lifetimes(cloud: str) -> list[dict[str, str]]:
+def _lifetimes(kit: CloudKit) -> list[dict[str, str]]:
     rows = [
         (_("A token that the portal signs"), timedelta(seconds=LIFETIME_S)),
-        (_("A session in the cloud that it opens"), CLOUD_SESSIONS.get(cloud)),
+        (_("A session in the cloud that it opens"), kit.traffic.session),
         (_("A signing key, until another takes over"), ROTATE_AFTER),
         (_("A new signing key is published before it signs"), PUBLISH_BEFORE),
         (_("A kit that is not run"), KIT_LIFETIME),

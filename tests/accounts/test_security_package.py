@@ -18,8 +18,8 @@ from accounts.clouds.aws import adapter as aws
 from accounts.clouds.azure import clients as azure_clients
 from accounts.clouds.gcp import clients as gcp_clients
 from accounts.issuer.tokens import LIFETIME_S
-from accounts.security.hosts import CLOUD_HOSTS, connections
-from accounts.security.package import CLOUD_SESSIONS, in_words
+from accounts.security.hosts import connections
+from accounts.security.package import in_words
 from accounts.security.responsibilities import TASKS, Part
 from tests.factories import make_contact, make_membership
 
@@ -87,7 +87,7 @@ def test_package_names_every_host_of_the_settings(cloud, pages, settings):
     hosts = {(row["host"], row["port"]) for row in file["connections"]}
     named = {("portal", 443), ("issuer", 8443), ("kits", 443), ("console", 443)}
     assert {(f"{name}.acme-test.example", port) for name, port in named} <= hosts
-    assert {(host, 443) for host in CLOUD_HOSTS[cloud]} <= hosts
+    assert {(host, 443) for host in kits.load(cloud).traffic.hosts} <= hosts
     assert [host for host, _ in hosts if host not in text] == []
 
 
@@ -116,12 +116,14 @@ def test_hosts_of_aws_are_those_the_adapter_calls():
     services = set(re.findall(r"client\(\"([a-z0-9-]+)\"", code))
 
     assert services == {"sts", "iam", "cloudformation", "ec2", "service-quotas", "eks"}
-    assert {HOST_OF_SERVICE.get(service, service) for service in services} == {host.partition(".")[0] for host in CLOUD_HOSTS["aws"]}
+    assert {HOST_OF_SERVICE.get(service, service) for service in services} == {
+        host.partition(".")[0] for host in kits.load("aws").traffic.hosts
+    }
 
 
 def test_hosts_of_google_and_azure_are_those_of_the_clients():
-    assert {urlsplit(url).hostname for url in gcp_clients.HOSTS.values()} == set(CLOUD_HOSTS["gcp"])
-    assert {urlsplit(url).hostname for url in (azure_clients.AUTHORITY, azure_clients.ARM)} == set(CLOUD_HOSTS["azure"])
+    assert {urlsplit(url).hostname for url in gcp_clients.HOSTS.values()} == set(kits.load("gcp").traffic.hosts)
+    assert {urlsplit(url).hostname for url in (azure_clients.AUTHORITY, azure_clients.ARM)} == set(kits.load("azure").traffic.hosts)
 
 
 def test_lifetimes_are_those_of_the_code(pages):
@@ -129,8 +131,8 @@ def test_lifetimes_are_those_of_the_code(pages):
 
     lifetimes = {row["what"]: row["how_long"] for row in file["lifetimes"]}
     assert lifetimes["A token that the portal signs"] == in_words(timedelta(seconds=LIFETIME_S)) == "5 minutes"
-    assert CLOUD_SESSIONS["aws"].total_seconds() == aws.SESSION_SECONDS
-    assert CLOUD_SESSIONS["gcp"].total_seconds() == gcp_clients.SESSION_SECONDS
+    assert kits.load("aws").traffic.session.total_seconds() == aws.SESSION_SECONDS
+    assert kits.load("gcp").traffic.session.total_seconds() == gcp_clients.SESSION_SECONDS
     assert {row["what"]: row["how_long"] for row in file["retention"]}["History of an account's trust"] == "400 days"
 
 

@@ -20,6 +20,8 @@ from accounts.clouds.aws.environment import Surroundings
 from accounts.clouds.aws.errors import SIGN_IN, classify, translated
 from accounts.clouds.aws.shipped import ShippedKit, ShippedRole
 from accounts.clouds.base import (
+    ALLOW_CHANGES,
+    ALLOW_SUPPORT,
     CloudError,
     Finding,
     Identity,
@@ -66,8 +68,8 @@ REPORT_TAGS = {
     "Generation": "byoc:generation",
     "AccountRef": "byoc:account",
     "Region": "byoc:kit-region",
-    "AllowChanges": "byoc:allow-changes",
-    "AllowSupport": "byoc:allow-support",
+    ALLOW_CHANGES: "byoc:allow-changes",
+    ALLOW_SUPPORT: "byoc:allow-support",
 }
 STACK_TAG = "byoc:kit-stack"
 TERRAFORM = "terraform"

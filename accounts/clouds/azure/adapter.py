@@ -18,6 +18,8 @@ from accounts.clouds.azure.errors import OTHER_AUDIENCE, OTHER_SUBJECT, SIGN_IN,
 from accounts.clouds.azure.rights import covers, is_as_shipped
 from accounts.clouds.azure.shipped import ShippedIdentity, ShippedKit
 from accounts.clouds.base import (
+    ALLOW_CHANGES,
+    ALLOW_SUPPORT,
     CloudError,
     Finding,
     Identity,
@@ -46,7 +48,7 @@ STATUSES = {
     "Deleted": KitStatus.DELETING,
 }
 # What the kit says of itself, as tags of its resource group.
-SWITCHES = {"AllowChanges": "byoc-allow-changes", "AllowSupport": "byoc-allow-support"}
+SWITCHES = {ALLOW_CHANGES: "byoc-allow-changes", ALLOW_SUPPORT: "byoc-allow-support"}
 
 Answer = TypeVar("Answer")
 

@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from accounts.clouds.base import (
+    ALLOW_CHANGES,
+    ALLOW_SUPPORT,
     CloudError,
     Finding,
     Identity,
@@ -43,7 +45,7 @@ REFUSED = {
     "ops_as_support": "trust_refused",
 }
 SAID = re.compile(r"([a-z-]+)=(\S+)")
-SWITCHES = {"AllowChanges": "allow-changes", "AllowSupport": "allow-support"}
+SWITCHES = {ALLOW_CHANGES: "allow-changes", ALLOW_SUPPORT: "allow-support"}
 
 
 class GcpAdapter:

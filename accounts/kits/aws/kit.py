@@ -12,12 +12,13 @@ from urllib.parse import quote, urlencode
 from django.utils.translation import gettext
 
 from accounts.clouds.aws.shipped import ShippedKit, ShippedRole
-from accounts.clouds.base import PermissionProbe, Target
+from accounts.clouds.base import ALLOW_SUPPORT, PermissionProbe, Target, is_off
 from accounts.kits.aws import template, terraform, words
 from accounts.kits.aws.environment import ENVIRONMENT_CHECKS
 from accounts.kits.aws.installer import installer_policy
 from accounts.kits.aws.manifest import DENIALS, GRANTS, RESOURCES, SWITCHES
 from accounts.kits.aws.regions import REGIONS
+from accounts.kits.aws.traffic import TRAFFIC
 from accounts.kits.aws.words import IDENTITY_FIELDS, WORDS
 from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
@@ -60,6 +61,7 @@ class AwsKit:
     denials: tuple[Denial, ...] = DENIALS
     switches: tuple[Switch, ...] = SWITCHES
     environment_checks: tuple[EnvironmentCheck, ...] = ENVIRONMENT_CHECKS
+    traffic = TRAFFIC
 
     @property
     def version(self) -> str:
@@ -285,7 +287,7 @@ class AwsKit:
 
         `switches` as the kit reports them: support that the customer has switched off is not asked about.
         """
-        is_support_off = (switches or {}).get("AllowSupport") == "no"
+        is_support_off = is_off(switches, ALLOW_SUPPORT)
         grants = [grant for grant in GRANTS if not (is_support_off and grant.role == Role.SUPPORT)]
         return tuple(_probe(grant.role, action, grant.resource, grant.context, target) for grant in grants for action in grant.actions)
 

@@ -11,11 +11,12 @@ from urllib.parse import quote
 from django.utils.translation import gettext
 
 from accounts.clouds.azure.shipped import ShippedIdentity, ShippedKit, ShippedRole
-from accounts.clouds.base import PermissionProbe, Subject, Target
+from accounts.clouds.base import ALLOW_SUPPORT, PermissionProbe, Subject, Target, is_off
 from accounts.kits.azure import report, template, words
 from accounts.kits.azure.environment import ENVIRONMENT_CHECKS
 from accounts.kits.azure.locations import REGIONS
 from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, DENIALS, GRANTS, KIT_GROUP, RESOURCES, SUBSCRIPTION, SWITCHES
+from accounts.kits.azure.traffic import TRAFFIC
 from accounts.kits.azure.words import IDENTITY_FIELDS, WORDS
 from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Published, Report, Route, Words
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
@@ -48,6 +49,7 @@ class AzureKit:
     denials: tuple[Denial, ...] = DENIALS
     switches: tuple[Switch, ...] = SWITCHES
     environment_checks: tuple[EnvironmentCheck, ...] = ENVIRONMENT_CHECKS
+    traffic = TRAFFIC
 
     @property
     def version(self) -> str:
@@ -216,7 +218,7 @@ class AzureKit:
         return version == self.version
 
     def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
-        is_support_off = (switches or {}).get("AllowSupport") == "no"
+        is_support_off = is_off(switches, ALLOW_SUPPORT)
         names = _names(target)
         return tuple(
             PermissionProbe(permission_key(grant.role, action), grant.role.value, action, grant.resource.format(**names))

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.utils.translation import gettext
 
-from accounts.clouds.base import PermissionProbe, Target
+from accounts.clouds.base import ALLOW_SUPPORT, PermissionProbe, Target, is_off
 from accounts.clouds.gcp.shipped import ShippedAccount, ShippedBinding, ShippedKit
 from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
 from accounts.kits.gcp import installer, script, terraform, words
@@ -19,6 +19,7 @@ from accounts.kits.gcp.environment import ENVIRONMENT_CHECKS
 from accounts.kits.gcp.manifest import GRANTS
 from accounts.kits.gcp.regions import REGIONS
 from accounts.kits.gcp.resources import RESOURCES, SWITCHES
+from accounts.kits.gcp.traffic import TRAFFIC
 from accounts.kits.gcp.words import IDENTITY_FIELDS, WORDS
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 
@@ -62,6 +63,7 @@ class GcpKit:
     denials: tuple[Denial, ...] = DENIALS
     switches: tuple[Switch, ...] = SWITCHES
     environment_checks: tuple[EnvironmentCheck, ...] = ENVIRONMENT_CHECKS
+    traffic = TRAFFIC
 
     @property
     def version(self) -> str:
@@ -203,7 +205,7 @@ class GcpKit:
 
     def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
         """Every permission of the manifest as a question that the cloud must answer with yes."""
-        is_support_off = (switches or {}).get("AllowSupport") == "no"
+        is_support_off = is_off(switches, ALLOW_SUPPORT)
         grants = [grant for grant in GRANTS if not (is_support_off and grant.role == Role.SUPPORT)]
         return tuple(_probe(grant.role, action, grant.resource, target) for grant in grants for action in grant.actions)
 

@@ -1,0 +1,18 @@
+"""What the portal calls in AWS."""
+
+from datetime import timedelta
+
+from accounts.kits.base import Traffic
+
+TRAFFIC = Traffic(
+    hosts=(
+        "sts.<region>.amazonaws.com",
+        "iam.amazonaws.com",
+        "cloudformation.<region>.amazonaws.com",
+        "ec2.<region>.amazonaws.com",
+        "servicequotas.<region>.amazonaws.com",
+        "eks.<region>.amazonaws.com",
+    ),
+    moved_by=("AWS_ENDPOINT_URL",),
+    session=timedelta(minutes=15),
+)
