@@ -43,6 +43,7 @@ class PreparationAdmin(ReadOnlyAdmin):
     search_fields = ("organisation__name", "organisation__slug", "values__icontains", "prepared_by__email", "note", "decline_reason")
     search_help_text = gettext_lazy("Organisation, account name or number, e-mail address of who prepared it, note or reason")
     date_hierarchy = "prepared_at"
+    change_list_template = "accounts/preparations/admin_list.html"
 
 
 @require_http_methods(["GET", "POST"])
@@ -56,7 +57,9 @@ def start_connection(request: HttpRequest, object_id: str) -> HttpResponse:
     context = admin.site.each_context(request) | {
         "organisation": organisation,
         "opts": Organisation._meta,
-        "title": _("Start a connection"),
+        "title": _("Start a connection for %(organisation)s") % {"organisation": organisation},
+        "owners": [owner.user.email for owner in organisation.memberships.owners().select_related("user")],
+        "undecided": organisation.preparations.undecided(),
     }
     if cloud not in kits.KITS:
         offered = [(code, kits.load(code).words.choice) for code in kits.KITS]
@@ -73,8 +76,7 @@ def start_connection(request: HttpRequest, object_id: str) -> HttpResponse:
         except NotAllowed as refused:
             form.add_error("name", refused.reason)
         else:
-            owners = organisation.memberships.owners().count()
-            told = _("The draft waits for the customer. Owners told by e-mail: %(count)s.") % {"count": owners}
+            told = _("The draft waits for the customer. Owners told by e-mail: %(count)s.") % {"count": len(context["owners"])}
             messages.success(request, told)
             return redirect("admin:accounts_preparation_changelist")
     return render(request, "accounts/preparations/admin_start.html", context | {"form": form, "words": kit.words})

@@ -6,6 +6,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
+from accounts.availability import why_not_name
 from accounts.forms.connect import IdentityForm
 from accounts.models import CloudAccount
 
@@ -44,6 +45,19 @@ class PrepareForm(AccountForm):
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text=_("The customer reads it with the terms, in the mail and in the activity."),
     )
+
+    def __init__(self, *args: Any, account: CloudAccount, **kwargs: Any) -> None:
+        super().__init__(*args, account=account, **kwargs)
+        name = self.fields["name"]
+        name.label, name.help_text = _("Name"), _("How the customer's team calls this account. They can change it.")
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        if why_not_name(self.account.organisation, name):
+            raise forms.ValidationError(
+                _("The customer has an account of this name already. Give this one another name."), code="name_taken"
+            )
+        return name
 
 
 class TermsForm(AccountForm):

@@ -64,7 +64,8 @@ def test_account_name_taken_is_said_to_staff_who_prepare(client, acme, productio
 
     response = client.post(f"{page}?cloud=aws", {"name": "Production", "external_id": OTHER, "region": "eu-west-1"})
 
-    assert response.context["form"].errors["name"] == [TAKEN]
+    told = "The customer has an account of this name already. Give this one another name."
+    assert response.context["form"].errors["name"] == [told]
 
 
 def test_account_keeps_its_own_name_and_may_change_its_case(client, acme, alice, production):

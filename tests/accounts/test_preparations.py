@@ -88,7 +88,11 @@ def test_staff_start_a_connection_from_the_organisations_page(office, acme, alic
     page = office.get(reverse("admin:accounts_organisation_change", args=[acme.pk]))
     start = reverse("admin:accounts_organisation_start_connection", args=[acme.pk])
     assert f'href="{start}"' in page.text
-    assert "?cloud=gcp" in office.get(start).text
+    choice = office.get(start)
+    assert "?cloud=gcp" in choice.text
+    assert "<title>Start a connection for Acme – " in choice.text
+    assert page.wsgi_request.path in choice.text.split('class="breadcrumbs"')[1].split("</div>")[0]
+    assert f"Told by e-mail: {alice.email}." in office.get(f"{start}?cloud=azure").text
 
     sent = {"name": "Prod", "external_id": SUBSCRIPTION, "tenant_id": TENANT, "region": "westeurope", "note": "Hello"}
     with assert_one_event(acme, action="cloud_account.prepared"):
@@ -98,6 +102,25 @@ def test_staff_start_a_connection_from_the_organisations_page(office, acme, alic
     assert (account.cloud, account.external_id, account.identity) == ("azure", SUBSCRIPTION, {"tenant_id": TENANT})
     assert "Owners told by e-mail: 1." in answer.text
     assert "Prod" in answer.text
+    assert SUBSCRIPTION in office.get(start).text.split("Waiting for the customer's decision")[1]
+
+
+def test_start_connection_of_an_organisation_without_an_owner_says_that_nobody_is_told(office, acme):  # noqa: F811
+    start = reverse("admin:accounts_organisation_start_connection", args=[acme.pk])
+
+    for page in (start, f"{start}?cloud=aws"):
+        assert "This organisation has no owner yet" in office.get(page).text
+    assert "Told by e-mail" not in office.get(f"{start}?cloud=aws").text
+
+
+def test_list_of_prepared_connections_says_where_one_is_started(office, acme, alice):  # noqa: F811
+    address = reverse("admin:accounts_preparation_changelist")
+    assert "Nobody has prepared a connection yet." in office.get(address).text
+    assert "No prepared connection matches." in office.get(f"{address}?q=zzz").text
+
+    make_prepared_account(acme, alice)
+
+    assert "Nobody has prepared a connection yet." not in office.get(address).text
 
 
 def test_start_connection_says_what_is_wrong(office, acme):  # noqa: F811
@@ -108,7 +131,8 @@ def test_start_connection_says_what_is_wrong(office, acme):  # noqa: F811
         short = office.post(start, {"name": "P", "external_id": "1", "region": "eu-west-1"})
         double = office.post(start, {"name": "P", "external_id": "111122223333", "region": "eu-west-1"})
 
-    assert "Enter the 12 digits" in short.text
+    assert short.text.count("Enter the 12 digits") == 2  # above the form and at the field
+    assert "<title>Error: Start a connection for Acme" in short.text
     assert "The customer has this account already, as “There”." in double.text
 
 
