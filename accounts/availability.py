@@ -54,6 +54,12 @@ def why_not_name(organisation: Organisation, name: str, *, but: CloudAccount | N
     return _("Your organisation has an account named “%(name)s” already. Give this one another name.") % words
 
 
+def same_account(account: CloudAccount, external_id: str) -> CloudAccount | None:
+    """The other one of this organisation that stands for the same account of the cloud."""
+    live = account.organisation.cloud_accounts.live().select_related("organisation")
+    return live.filter(cloud=account.cloud, external_id=external_id).exclude(pk=account.pk).first()
+
+
 def why_not_edit(account: CloudAccount) -> str:
     """Empty when the account's number, name and region may still change."""
     if account.is_awaiting_terms:

@@ -78,6 +78,11 @@ FAILURES = {
         means=NOT_CONNECTED,
         act=_("Check that the kit has finished and that nobody has changed its trust. Then press Retry this step."),
     ),
+    "client_id_unknown": FailureText(
+        happened=_("%(cloud)s does not know client ID %(client_id)s, which was pasted for the operator identity."),
+        means=NOT_CONNECTED,
+        act=_("Compare both client IDs with what the kit printed, and paste them again. They may be swapped, or those of another kit."),
+    ),
     "token_refused": FailureText(
         happened=_("%(cloud)s did not accept the token of this portal."),
         means=NOT_CONNECTED,
@@ -184,6 +189,24 @@ WAITS = {
     "kit_not_run": WaitText(
         sentence=_("The kit has not been run in %(kind)s %(account_id)s yet."),
         act=_("Run the kit. This page notices by itself."),
+    ),
+    "client_id_unknown": WaitText(
+        sentence=_(
+            "%(cloud)s does not know these client IDs. You pasted %(client_id)s for the operator and %(support_client_id)s for support. "
+            "They may be those of another kit, or swapped."
+        ),
+        act=_("Compare both with what the kit printed, and paste them again. If the kit ran a minute ago, wait: new IDs take a moment."),
+    ),
+    "client_id_refused": WaitText(
+        sentence=_(
+            "%(cloud)s knows client ID %(client_id)s, which you pasted for the operator, but it is not the operator's. You pasted "
+            "%(support_client_id)s for support. They may be swapped."
+        ),
+        act=_("Paste both again, the operator's first."),
+    ),
+    "project_number_differs": WaitText(
+        sentence=_("The kit stopped: project %(account_id)s has number %(found)s. You entered %(expected)s. Nothing was made."),
+        act=_("Stop connecting, correct the project number under Account, and make the kit again."),
     ),
     "issuer_unreachable": WaitText(
         sentence=_(

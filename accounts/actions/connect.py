@@ -1,23 +1,33 @@
 """What a person asks for on the way to a connected account. Each: check, write rows and one event, queue after commit."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import kits
-from accounts.availability import why_not_as_staff, why_not_discard, why_not_edit, why_not_issue_kit, why_not_name, why_not_stop
+from accounts.availability import (
+    same_account,
+    why_not_as_staff,
+    why_not_discard,
+    why_not_edit,
+    why_not_issue_kit,
+    why_not_name,
+    why_not_stop,
+)
 from accounts.kits.base import Report
 from accounts.models import CloudAccount, Kit, Organisation, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
 from accounts.states import TRUSTED_KIT_STATES, AccountState, KitState
 from accounts.transitions import move_account, renewal_of, retire_kits, subject_of
-from portal.audit import Actor, record
-from portal.operations.actions import cancel_live, request_check
-from portal.operations.availability import NotAllowed, refuse_if, why_not_check
+from portal.audit import Actor, Subject, record
+from portal.operations.actions import cancel_live, request_check, request_retry
+from portal.operations.availability import NotAllowed, refuse_if, why_not_check, why_not_retry
 from portal.operations.engine import start
 from portal.operations.models import Operation
+from portal.operations.transitions import LostRace
 
 CONNECT = "connect_cloud_account"
 REPORTED_CHARACTERS = 300
@@ -38,6 +48,19 @@ def start_draft(*, organisation: Organisation, cloud: Cloud, by: User) -> CloudA
     return account
 
 
+def choose_cloud(account: CloudAccount, *, cloud: Cloud, by: User) -> None:
+    """Another cloud for a draft. What was said of the account belongs to the cloud of before; its name stays. Raises NotAllowed."""
+    with transaction.atomic():
+        locked = _lock(account, why_not_edit)
+        if locked.cloud == cloud:
+            return
+        changes = {"cloud": [locked.cloud, cloud.value], "account_number": [locked.external_id, ""], "region": [locked.home_region, ""]}
+        locked.cloud, locked.external_id, locked.identity, locked.home_region = cloud, "", {}, ""
+        locked.wizard_step = "account"
+        locked.save(update_fields=["cloud", "external_id", "identity", "home_region", "wizard_step"])
+        _record(locked, "details_saved", by=by, **changes)
+
+
 def save_identity(account: CloudAccount, *, name: str, external_id: str, identity: Mapping[str, str] | None = None, by: User) -> None:
     """Name and id of the account, and what else tells it apart. Raises NotAllowed, DuplicateAccount."""
     try:
@@ -49,9 +72,7 @@ def save_identity(account: CloudAccount, *, name: str, external_id: str, identit
             _save_draft(locked, "place", "name", "external_id", "identity")
             _record(locked, "details_saved", by=by, **changes)
     except IntegrityError as error:
-        existing = (
-            account.organisation.cloud_accounts.live().filter(cloud=account.cloud, external_id=external_id).exclude(pk=account.pk).first()
-        )
+        existing = same_account(account, external_id)
         if existing is None:
             refuse_if(why_not_name(account.organisation, name, but=account))
             raise
@@ -115,6 +136,14 @@ def report_kit(account: CloudAccount, *, report: Report, by: Actor) -> None:
     if kit is None:
         raise NotAllowed(_("This account is not waiting for a kit."))
     _keep_report(kit, {**report.values, "external_id": report.external_id, "region": report.region}, by=by)
+
+
+def take_up(subject: Subject, *, by: User) -> None:
+    """What was pasted for an attempt that has failed is looked at now: the failed step is tried again with it."""
+    operation = Operation.objects.for_subject(subject.kind, subject.id).newest_first().first()
+    if operation and not why_not_retry(operation):
+        with suppress(LostRace):  # somebody else has just pressed Retry, which does the same
+            request_retry(operation, by=by)
 
 
 def report_kit_itself(kit: Kit, *, report: Report) -> bool:

@@ -1,16 +1,18 @@
 """Forms of the connect wizard: check input, no effects."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
-from accounts.availability import why_not_name
+from accounts.availability import same_account, why_not_name
 from accounts.kits.base import IdentityField as IdentityQuestion
-from accounts.kits.base import Report
-from accounts.models import CloudAccount
+from accounts.kits.base import Report, WrongAnswer
+from accounts.models import CloudAccount, Kit
 from accounts.models.cloud_accounts import SHOWN_STATES, Cloud
+from accounts.targets import target_of
 
 
 class AccountFilterForm(forms.Form):
@@ -40,19 +42,43 @@ class IdentityForm(forms.Form):
     """The name, and what this cloud asks to know one account from another."""
 
     name = forms.CharField(
-        label=_("Name"),
+        label=_("What does your team call this account?"),
         max_length=80,
-        help_text=_("How your team calls this account, for example “Production”."),
+        help_text=_("For example “Production”. You can change it later."),
+        error_messages={
+            "required": _("Enter the name that your team uses for this account."),
+            "max_length": _("Enter a name of at most 80 characters."),
+        },
     )
 
     def __init__(self, *args: Any, account: CloudAccount, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.account = account
+        self.existing: CloudAccount | None = None  # the same account, connected or being connected already
         for question in kits.load(account.cloud).identity_fields:
             self.fields[question.name] = IdentityField(question)
 
     def clean_name(self) -> str:
         return unused_name(self.account, str(self.cleaned_data["name"]))
+
+    def clean(self) -> None:
+        answers = {name: value for name, value in self.cleaned_data.items() if name != "name"}
+        self._refuse_same(answers)
+        if number := answers.get("external_id"):
+            self.existing = same_account(self.account, number)
+        if self.existing:
+            here = _("This account is already in your organisation as “%(name)s”.")
+            self.add_error("external_id", forms.ValidationError(here, code="duplicate", params={"name": self.existing.name}))
+
+    def _refuse_same(self, answers: Mapping[str, str]) -> None:
+        """One value as the answer to two questions: one of them was pasted into the wrong field."""
+        asked: dict[str, str] = {}
+        for name, value in answers.items():
+            label = str(self.fields[name].label)
+            if other := asked.get(value):
+                same = _("You entered the same value as “%(other)s”. Enter the value of “%(label)s” here.")
+                self.add_error(name, forms.ValidationError(same, code="same", params={"other": other, "label": label}))
+            asked.setdefault(value, label)
 
     @property
     def external_id(self) -> str:
@@ -68,19 +94,23 @@ class IdentityForm(forms.Form):
 class IdentityField(forms.CharField):
     def __init__(self, question: IdentityQuestion) -> None:
         attrs = {"autocomplete": "off", "spellcheck": "false"} | ({"inputmode": "numeric"} if question.is_numeric else {})
-        super().__init__(label=question.label, help_text=question.help, max_length=64, widget=forms.TextInput(attrs=attrs))
+        wanted = {"required": question.error, "max_length": question.error}
+        widget = forms.TextInput(attrs=attrs)
+        super().__init__(label=question.label, help_text=question.help, max_length=100, widget=widget, error_messages=wanted)
         self.question = question
 
     def clean(self, value: Any) -> str:
         text: str = super().clean(value)
         try:
             return self.question.clean(text)
+        except WrongAnswer as error:
+            raise forms.ValidationError(error.sentence, code="identity") from error
         except ValueError as error:
             raise forms.ValidationError(self.question.error, code="identity") from error
 
 
 class PlaceForm(forms.Form):
-    region = forms.ChoiceField()
+    region = forms.ChoiceField(error_messages={"required": _("Choose a region."), "invalid_choice": _("Choose a region from the list.")})
 
     def __init__(self, *args: Any, account: CloudAccount, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -94,14 +124,17 @@ class ReportForm(forms.Form):
 
     evidence = forms.CharField(max_length=4000, widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off", "spellcheck": "false"}))
 
-    def __init__(self, *args: Any, account: CloudAccount, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, account: CloudAccount, issued: Kit | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.kit = kits.load(account.cloud)
-        self.fields["evidence"].label = self.kit.words.report_label
-        self.fields["evidence"].help_text = self.kit.words.report_help
+        self.kit, self.account, self.issued = kits.load(account.cloud), account, issued
+        field, words = self.fields["evidence"], self.kit.words
+        field.label, field.help_text = words.report_label, words.report_help
+        field.error_messages |= {"required": words.report_error, "max_length": words.report_error}
 
     def clean_evidence(self) -> Report:
         report = self.kit.read_report(self.cleaned_data["evidence"])
         if report is None:
             raise forms.ValidationError(self.kit.words.report_error, code="evidence")
+        if self.issued and (reason := self.kit.why_not_report(report, target_of(self.account, self.issued))):
+            raise forms.ValidationError(reason, code="evidence")
         return report

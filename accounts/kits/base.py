@@ -52,6 +52,7 @@ class Route:
     title: Text
     acts: Sequence[Act]
     intro: Text = ""
+    is_silent: bool = False  # nothing of this way tells the portal what was made: a person does, on the next page
 
     @property
     def has_link(self) -> bool:
@@ -72,11 +73,19 @@ class Document:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
+class WrongAnswer(ValueError):
+    """`sentence` tells the customer what is wrong with this very answer."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
 @dataclass(frozen=True)
 class IdentityField:
     """One question of the Account step. The first of a kit is the cloud's own id of the account, the others tell where it belongs.
 
-    `clean` takes what was pasted and gives what is kept; it raises ValueError, and `error` says what is wanted.
+    `clean` takes what was pasted and gives what is kept; it raises ValueError, and `error` says what is wanted. A WrongAnswer says more.
     """
 
     name: str
@@ -218,6 +227,10 @@ class CloudKit(Protocol):
 
     def read_report(self, text: str) -> Report | None:
         """What was pasted or sent about a kit that was run; None if it says nothing we know."""
+        ...
+
+    def why_not_report(self, report: Report, target: Target) -> str:
+        """What is plainly wrong with a report that a person pasted for this kit; empty where only the cloud can tell."""
         ...
 
     def shipped(self, target: Target) -> object:

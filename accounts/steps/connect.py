@@ -18,19 +18,17 @@ from accounts.availability import why_not_retry_connecting
 from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, Place, require_current_kit
 from accounts.environment.assessments import check_after_connecting
 from accounts.issuer.tokens import KitReplaced
-from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
 from accounts.states import AccountState, KitState
 from accounts.steps.adapters import adapter_for
+from accounts.steps.endings import forget_reported_place, tell
 from accounts.steps.promises import require_promises
 from accounts.steps.trust_checks import keep_checks
 from accounts.targets import cloud_names, probes_of, target_of
 from accounts.transitions import move_account, move_kit, retire_kits
 from portal.audit import Actor
-from portal.operations.catalogue import FailureText, failure_text
 from portal.operations.engine import StepContext
 from portal.operations.models import Operation
-from portal.operations.names import named
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
 from portal.operations.registry import Kind, StepSpec, register
 from portal.operations.states import Party
@@ -105,8 +103,14 @@ def _ran_elsewhere(account: CloudAccount, kit: Kit) -> Fail | None:
     if external_id and external_id != account.external_id:
         return Fail("wrong_account", params={"found": external_id, "expected": account.external_id})
     if region and region != kit.region:
-        return Fail("wrong_region", params={"found": region, "expected": kit.region}, evidence=kit.reported.get("stack", ""))
+        return Fail("wrong_region", params={"found": region, "expected": kit.region}, evidence=_made(kit))
     return None
+
+
+def _made(kit: Kit) -> str:
+    """What was said that the kit made, by whatever names its cloud has for it."""
+    said = (text for name, text in kit.reported.items() if name not in {"external_id", "region"})
+    return "\n".join(filter(None, said))
 
 
 def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAdapter, error: CloudError) -> Outcome:
@@ -116,13 +120,9 @@ def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, adapte
             found = adapter.find_kit_elsewhere(_other_accounts(account))
             if found:
                 return Fail("wrong_account", params={"found": found, "expected": account.external_id}, evidence=error.raw)
-        params = {"account_id": account.external_id}
-        return Wait(_pace(kit), on=Party.YOU, why="kit_not_run", params=params, data={"looks": looks})
+        return _not_run(account, kit, looks)
     if error.code in {"trust_not_ready", "api_disabled"}:
-        if ctx.waited_for("trust_not_ready") > REFUSED_BUDGET:
-            code = "trust_refused" if error.code == "trust_not_ready" else error.code
-            return Fail(code, params=error.params, evidence=error.raw)
-        return Wait(5, on=Party.CLOUD, why="trust_not_ready")
+        return _pasted_wrongly(ctx, kit, error) or _not_ready(ctx, error)
     return _said(account, error) or _outcome_of(error)
 
 
@@ -133,6 +133,41 @@ def _said(account: CloudAccount, error: CloudError) -> Wait | None:
     if error.code in OUR_FAULTS:
         log.error("portal_holds_up_connecting", account=str(account.pk), code=error.code, evidence=error.raw)
         return Wait(30, on=Party.PROVIDER, why=error.code)
+    return None
+
+
+def _not_ready(ctx: StepContext, error: CloudError) -> Outcome:
+    if ctx.waited_for("trust_not_ready") > REFUSED_BUDGET:
+        code = "trust_refused" if error.code == "trust_not_ready" else error.code
+        return Fail(code, params=error.params, evidence=error.raw)
+    return Wait(5, on=Party.CLOUD, why="trust_not_ready")
+
+
+def _not_run(account: CloudAccount, kit: Kit, looks: int) -> Wait:
+    """A kit that stopped before it made anything may have said why: the number of this project is another one."""
+    told, given = kit.reported.get("project_number", ""), account.identity.get("project_number", "")
+    params = {"account_id": account.external_id, "found": told, "expected": given}
+    if told and told != given:
+        return Wait(_pace(kit), on=Party.YOU, why="project_number_differs", params=params, data={"looks": looks})
+    return Wait(_pace(kit), on=Party.YOU, why="kit_not_run", params=params, data={"looks": looks})
+
+
+def _pasted_wrongly(ctx: StepContext, kit: Kit, error: CloudError) -> Outcome | None:
+    """The cloud does not know, or does not trust us under, the client id that a person pasted: said at once, as no wait mends it.
+
+    What the kit itself told is right, and only new: it is waited for as anything that spreads.
+    """
+    is_pasted = "external_id" in kit.reported
+    params = {"client_id": kit.reported.get("client_id", ""), "support_client_id": kit.reported.get("support_client_id", "")}
+    match error.params.get("client_id_is", "") if is_pasted else "":
+        case "unknown":
+            if ctx.waited_for("client_id_unknown") > REFUSED_BUDGET:
+                return Fail("client_id_unknown", params=params, evidence=error.raw)
+            return Wait(5, on=Party.YOU, why="client_id_unknown", params=params)
+        case "refused":
+            if ctx.waited_for("client_id_refused") > REFUSED_BUDGET:
+                return Fail("trust_refused", params=params, evidence=error.raw)
+            return Wait(5, on=Party.YOU, why="client_id_refused", params=params)
     return None
 
 
@@ -247,27 +282,13 @@ def _failed(operation: Operation) -> None:
         for kit in account.kits.filter(state=KitState.CURRENT):
             move_kit(kit, KitState.EXPIRED)
 
-    _tell(account, operation, "account_failed", "accounts:operation_detail", operation.pk)
+    tell(account, operation, "account_failed", "accounts:operation_detail", operation.pk)
 
 
 def _succeeded(operation: Operation) -> None:
     account = CloudAccount.objects.select_related("organisation").get(pk=operation.subject_id)
-    _tell(account, operation, "account_connected", "accounts:connect_done", account.pk)
+    tell(account, operation, "account_connected", "accounts:connect_done", account.pk)
     check_after_connecting(account)
-
-
-def _tell(account: CloudAccount, operation: Operation, template: str, page: str, pk: object) -> None:
-    """Mail to the one who asked and to the operational contacts, once each, written in the transaction of the ending."""
-    contacts = account.organisation.contacts.operational().confirmed().values_list("email", flat=True)
-    asked_by = [operation.requested_by.email] if operation.requested_by else []
-    url = absolute_url(page, account.organisation.slug, pk)
-    context = {"account": account, "reference": operation.reference, "url": url, "failure": _failure(operation)}
-    for address in sorted({address.lower() for address in [*contacts, *asked_by]}):
-        queue_mail(to=address, template=template, context=context)
-
-
-def _failure(operation: Operation) -> FailureText | None:
-    return failure_text(operation.failure_code, named(operation, operation.failure_params)) if operation.failure_code else None
 
 
 def _cancelled(operation: Operation) -> None:
@@ -285,10 +306,8 @@ def _retried(operation: Operation) -> None:
         raise LostRace(operation.reference)
     to = AccountState.VERIFYING if "principal" in operation.data else AccountState.WAITING_FOR_KIT
     move_account(account, to, by=WORKER, is_recorded=False)
-    # What was said about where the kit stands has been answered; the next look is at the cloud itself.
     for kit in account.kits.filter(state=KitState.CURRENT):
-        kit.reported = {**kit.reported, "external_id": "", "region": ""}
-        kit.save(update_fields=["reported"])
+        forget_reported_place(kit)
 
 
 def account_url(operation: Operation) -> str:
@@ -297,7 +316,7 @@ def account_url(operation: Operation) -> str:
 
 def names(operation: Operation) -> dict[str, object]:
     """What the sentences about connecting may name."""
-    return cloud_names(operation.data.get("cloud", "aws"))
+    return cloud_names(operation.data["cloud"])
 
 
 def way_on_url(operation: Operation) -> str:
@@ -305,12 +324,47 @@ def way_on_url(operation: Operation) -> str:
     return reverse("accounts:connect_resume", args=[operation.organisation.slug, operation.subject_id])
 
 
-def your_part_url(operation: Operation) -> str:
-    slug = operation.organisation.slug
-    if operation.waiting_why == "contact_missing":
-        return reverse("accounts:contacts", args=[slug])
-    return reverse("accounts:connect_run", args=[slug, operation.subject_id])
+# What the customer does where it is not the kit that is to be run: the words of the button, and the page behind it.
+PARTS = {
+    "contact_missing": (_("Add a contact"), "contacts"),
+    "client_id_unknown": (_("Paste the client IDs again"), "connect_waiting"),
+    "client_id_refused": (_("Paste the client IDs again"), "connect_waiting"),
+    "project_number_differs": (_("Stop connecting and change the number"), "connect_stop"),
+}
 
+
+def your_part(operation: Operation) -> str:
+    return str(PARTS[operation.waiting_why][0] if operation.waiting_why in PARTS else _("Open the kit"))
+
+
+def your_part_url(operation: Operation) -> str:
+    slug, page = operation.organisation.slug, PARTS.get(operation.waiting_why, ("", "connect_run"))[1]
+    if page == "contacts":
+        return reverse("accounts:contacts", args=[slug])
+    anchor = "#report" if page == "connect_waiting" else ""
+    return reverse(f"accounts:{page}", args=[slug, operation.subject_id]) + anchor
+
+
+def contact_is_named(operation: Operation) -> str:
+    """Why the step has nothing to wait for; empty while nobody is named."""
+    is_named = operation.organisation.contacts.operational().exists()
+    return str(_("Done already")) if is_named else ""
+
+
+# What is verified of a kit that has been run, the first or a newer one.
+VERIFYING_STEPS = (
+    StepSpec(
+        "check_kit",
+        _("The cloud finishes the kit"),
+        check_kit,
+        actor=Party.CLOUD,
+        budget=timedelta(minutes=20),
+        late_code="kit_not_finished",
+    ),
+    StepSpec("check_permissions", _("Each permission is held"), check_permissions, retry_from="check_kit"),
+    StepSpec("check_trust", _("Trust is as shipped"), check_trust, retry_from="check_kit"),
+    StepSpec("check_refusals", _("Wrong sign-ins are refused"), check_refusals, retry_from="check_kit"),
+)
 
 register(
     Kind(
@@ -319,18 +373,8 @@ register(
         steps=(
             # A kit lives seven days; the step fails by itself when it expires, so patience only has to outlast that.
             StepSpec("run_kit", _("You run the kit"), run_kit, actor=Party.YOU, budget=timedelta(days=8), patience=timedelta(days=8)),
-            StepSpec("name_contact", _("You name a contact"), name_contact, actor=Party.YOU),
-            StepSpec(
-                "check_kit",
-                _("The cloud finishes the kit"),
-                check_kit,
-                actor=Party.CLOUD,
-                budget=timedelta(minutes=20),
-                late_code="kit_not_finished",
-            ),
-            StepSpec("check_permissions", _("Each permission is held"), check_permissions, retry_from="check_kit"),
-            StepSpec("check_trust", _("Trust is as shipped"), check_trust, retry_from="check_kit"),
-            StepSpec("check_refusals", _("Wrong sign-ins are refused"), check_refusals, retry_from="check_kit"),
+            StepSpec("name_contact", _("You name a contact"), name_contact, actor=Party.YOU, met_already=contact_is_named),
+            *VERIFYING_STEPS,
             StepSpec("finish", _("Account is connected"), finish, retry_from="check_kit"),
         ),
         on_failed=_failed,
@@ -339,6 +383,7 @@ register(
         on_retried=_retried,
         why_not_retry=why_not_retry_connecting,
         subject_url=account_url,
+        your_part=your_part,
         your_part_url=your_part_url,
         way_on_url=way_on_url,
         way_on=_("Run again with a new kit, or stop connecting"),

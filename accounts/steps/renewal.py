@@ -13,33 +13,32 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.availability import why_not_retry_renewing
 from accounts.clouds.base import CloudAdapter
-from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
 from accounts.states import WATCHED_STATES, AccountState, KitState
 from accounts.steps.connect import (
+    PARTS,
+    VERIFYING_STEPS,
     WORKER,
     account_url,
-    check_kit,
-    check_permissions,
-    check_refusals,
-    check_trust,
     names,
     on_account,
     run_kit,
+    your_part,
 )
+from accounts.steps.endings import forget_reported_place, tell
 from accounts.steps.trust_checks import keep_checks
 from accounts.targets import probes_of
 from accounts.transitions import move_account, move_kit, subject_of
 from portal.audit import record
-from portal.operations.catalogue import failure_text
 from portal.operations.engine import StepContext
 from portal.operations.models import Operation
-from portal.operations.names import named
 from portal.operations.outcomes import Done, Fail, Outcome
 from portal.operations.registry import Kind, StepSpec, register
 from portal.operations.states import Party
 
 RENEWED = "cloud_account.kit_renewed"
+# The pages of renewing that stand for those of connecting.
+PAGES = {"connect_waiting": "account_kit_waiting"}
 
 
 @on_account
@@ -108,25 +107,13 @@ def _cancelled(operation: Operation) -> None:
 
 
 def _retried(operation: Operation) -> None:
-    """What was said about where the kit stands has been answered; the next look is at the cloud itself."""
     for kit in Kit.objects.filter(pk=operation.data["kit"], state=KitState.CANDIDATE):
-        kit.reported = {**kit.reported, "external_id": "", "region": ""}
-        kit.save(update_fields=["reported"])
+        forget_reported_place(kit)
 
 
 def _tell(account: CloudAccount, operation: Operation, template: str) -> None:
-    """Mail to the one who asked and to the operational contacts, once each, written in the transaction of the ending."""
-    contacts = account.organisation.contacts.operational().confirmed().values_list("email", flat=True)
-    asked_by = [operation.requested_by.email] if operation.requested_by else []
-    context = {
-        "account": account,
-        "kit": account.kits.get(pk=operation.data["kit"]),
-        "reference": operation.reference,
-        "url": absolute_url("accounts:account_kit_waiting", account.organisation.slug, account.pk),
-        "failure": failure_text(operation.failure_code, named(operation, operation.failure_params)) if operation.failure_code else None,
-    }
-    for address in sorted({address.lower() for address in [*contacts, *asked_by]}):
-        queue_mail(to=address, template=template, context=context)
+    kit = account.kits.get(pk=operation.data["kit"])
+    tell(account, operation, template, "accounts:account_kit_waiting", account.pk, kit=kit)
 
 
 def renewal_names(operation: Operation) -> dict[str, object]:
@@ -136,7 +123,10 @@ def renewal_names(operation: Operation) -> dict[str, object]:
 
 
 def your_part_url(operation: Operation) -> str:
-    return reverse("accounts:account_kit_run", args=[operation.organisation.slug, operation.subject_id])
+    """The page of the new kit, or where its client ids are pasted again. Its number of a project is the account's and stands."""
+    page = PARTS.get(operation.waiting_why, ("", "connect_run"))[1]
+    url = reverse(f"accounts:{PAGES.get(page, 'account_kit_run')}", args=[operation.organisation.slug, operation.subject_id])
+    return f"{url}#report" if page == "connect_waiting" else url
 
 
 register(
@@ -145,17 +135,7 @@ register(
         title=_("Renew the kit"),
         steps=(
             StepSpec("run_kit", _("You run the new kit"), run_kit, actor=Party.YOU, budget=timedelta(days=8), patience=timedelta(days=8)),
-            StepSpec(
-                "check_kit",
-                _("The cloud finishes the kit"),
-                check_kit,
-                actor=Party.CLOUD,
-                budget=timedelta(minutes=20),
-                late_code="kit_not_finished",
-            ),
-            StepSpec("check_permissions", _("Each permission is held"), check_permissions, retry_from="check_kit"),
-            StepSpec("check_trust", _("Trust is as shipped"), check_trust, retry_from="check_kit"),
-            StepSpec("check_refusals", _("Wrong sign-ins are refused"), check_refusals, retry_from="check_kit"),
+            *VERIFYING_STEPS,
             StepSpec("take_over", _("The new kit takes over"), take_over, retry_from="check_kit"),
         ),
         on_failed=_failed,
@@ -164,6 +144,7 @@ register(
         on_retried=_retried,
         why_not_retry=why_not_retry_renewing,
         subject_url=account_url,
+        your_part=your_part,
         your_part_url=your_part_url,
         names=renewal_names,
         retry_note=_("The new kit is kept, and so is the one in use. Every check is made again."),

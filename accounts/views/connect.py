@@ -20,6 +20,7 @@ from accounts.actions.connect import (
     STEPS,
     DuplicateAccount,
     accept_review,
+    choose_cloud,
     discard_draft,
     issue_kit,
     newest_generation,
@@ -28,6 +29,7 @@ from accounts.actions.connect import (
     save_place,
     start_draft,
     stop_connecting,
+    take_up,
 )
 from accounts.actions.step_links import open_link
 from accounts.availability import why_not_discard, why_not_stop
@@ -39,10 +41,12 @@ from accounts.kits.manifest import grouped
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
 from accounts.states import PROVEN_STATES, AccountState, KitState
+from accounts.transitions import subject_of
 from portal.audit import Actor
 from portal.operations.availability import NotAllowed
 from portal.operations.catalogue import fill
 from portal.operations.models import Operation
+from portal.rejected_forms import reject, sent_data
 
 TITLES = (
     ("start", gettext_lazy("Start")),
@@ -63,10 +67,20 @@ gate = requires(Permission.CONNECT_ACCOUNTS)
 @gate
 @require_http_methods(["GET", "HEAD", "POST"])
 def connect_start(request: OrganisationRequest) -> HttpResponse:
-    form = StartForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        account = start_draft(organisation=request.organisation, cloud=Cloud(form.cleaned_data["cloud"]), by=request.user)
-        return redirect("accounts:connect_account", request.organisation.slug, account.pk)
+    """With `?draft=` it is the first page of a draft that stands: another answer changes its cloud."""
+    draft = _draft(request)
+    form = StartForm(sent_data(request), initial={"cloud": draft.cloud if draft else None})
+    if request.method == "POST":
+        if not form.is_valid():
+            return reject(request, form)
+        cloud = Cloud(form.cleaned_data["cloud"])
+        if draft is None:
+            draft = start_draft(organisation=request.organisation, cloud=cloud, by=request.user)
+        try:
+            choose_cloud(draft, cloud=cloud, by=request.user)
+        except NotAllowed as reason:
+            return _refused(request, draft, reason)
+        return redirect(step_url(draft, "account"))
     offered = [(kits.load(cloud), installer_rights(cloud)) for cloud in kits.KITS]
     return _page(request, "start", None, form=form, offered=offered)
 
@@ -86,16 +100,15 @@ def connect_account(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
     if moved := _elsewhere(account, "account"):
         return moved
     initial = {"name": account.name, "external_id": account.external_id, **account.identity}
-    form = IdentityForm(request.POST or None, initial=initial, account=account)
-    if request.method == "POST" and form.is_valid():
+    form = IdentityForm(sent_data(request), initial=initial, account=account)
+    if request.method == "POST":
+        if not form.is_valid():
+            return reject(request, form)
         try:
             name = form.cleaned_data["name"]
             save_identity(account, name=name, external_id=form.external_id, identity=form.identity, by=request.user)
-        except DuplicateAccount as duplicate:
-            form.add_error(
-                "external_id", _("This account is already in your organisation as “%(name)s”.") % {"name": duplicate.existing.name}
-            )
-            return _page(request, "account", account, form=form, existing=duplicate.existing)
+        except DuplicateAccount:  # made since the form looked: its page finds it too
+            return reject(request, form)
         except NotAllowed as reason:
             return _refused(request, account, reason)
         return redirect(step_url(account, "place"))
@@ -109,8 +122,10 @@ def connect_place(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     if moved := _elsewhere(account, "place"):
         return moved
     initial = {"region": account.home_region or kits.load(account.cloud).default_region}
-    form = PlaceForm(request.POST or None, initial=initial, account=account)
-    if request.method == "POST" and form.is_valid():
+    form = PlaceForm(sent_data(request), initial=initial, account=account)
+    if request.method == "POST":
+        if not form.is_valid():
+            return reject(request, form)
         try:
             save_place(account, region=form.cleaned_data["region"], by=request.user)
         except NotAllowed as reason:
@@ -146,13 +161,15 @@ def connect_preflight(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespon
     if moved := _elsewhere(account, "preflight"):
         return moved
     checks = preflight(account)
-    if request.method == "POST" and not is_blocked(checks):
+    if request.method == "POST":
+        if is_blocked(checks):
+            return reject(request)
         try:
             issue_kit(account, after_generation=shown_generation(request), by=request.user)
         except NotAllowed as reason:
             return _refused(request, account, reason)
         return redirect(step_url(account, "run"))
-    is_refused = request.method == "POST"
+    is_refused = sent_data(request) is not None and is_blocked(checks)
     return _page(request, "preflight", account, checks=checks, is_refused=is_refused, generation=newest_generation(account))
 
 
@@ -181,18 +198,22 @@ def connect_waiting(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
     account = _account(request, pk)
     if moved := _elsewhere(account, "waiting"):
         return moved
-    return _waiting_page(request, account, ReportForm(account=account))
+    return _waiting_page(request, account)
 
 
 @gate
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def connect_report(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """Takes what was pasted on the waiting page. Opened by itself, as after signing in again, it leads there."""
     account = _account(request, pk)
-    form = ReportForm(request.POST, account=account)
+    if request.method != "POST":
+        return redirect(step_url(account, "waiting"))
+    form = ReportForm(request.POST, account=account, issued=account.kits.first())
     if not form.is_valid():
-        return _waiting_page(request, account, form)
+        return reject(request, form, to=step_url(account, "waiting"))
     try:
         report_kit(account, report=form.cleaned_data["evidence"], by=Actor.user(request.user))
+        take_up(subject_of(account), by=request.user)
     except NotAllowed as reason:
         return _refused(request, account, reason)
     return redirect(step_url(account, "waiting"))
@@ -266,6 +287,10 @@ def step_url(account: CloudAccount, step: str) -> str:
     return reverse(f"accounts:connect_{step}", args=[account.organisation.slug, account.pk])
 
 
+def _start_url(account: CloudAccount) -> str:
+    return f"{reverse('accounts:connect_start', args=[account.organisation.slug])}?draft={account.pk}"
+
+
 def current_step(account: CloudAccount) -> str:
     """The step to continue at: as far as the draft got, the kit while it has not run, else the waiting page."""
     if account.state in PROVEN_STATES:
@@ -306,9 +331,10 @@ def shown_generation(request: OrganisationRequest) -> int:
     return int(shown) if shown.isdecimal() and len(shown) <= GENERATION_DIGITS else -1
 
 
-def _waiting_page(request: OrganisationRequest, account: CloudAccount, form: ReportForm) -> HttpResponse:
+def _waiting_page(request: OrganisationRequest, account: CloudAccount) -> HttpResponse:
     kit = account.kits.first()
-    context: dict[str, Any] = {"operation": _operation(account), "kit": kit, "generation": newest_generation(account), "report": form}
+    context: dict[str, Any] = {"operation": _operation(account), "kit": kit, "generation": newest_generation(account)}
+    context["report"] = ReportForm(sent_data(request), account=account, issued=kit)
     if kit:
         names = {"number": account.external_id, "region": kit.region}
         words = kits.load(account.cloud).words
@@ -318,6 +344,15 @@ def _waiting_page(request: OrganisationRequest, account: CloudAccount, form: Rep
 
 def route_tabs(routes: Mapping[str, Route], current: Route) -> list[dict[str, Any]]:
     return [{"label": route.title, "url": f"?via={code}", "is_current": route is current} for code, route in routes.items()]
+
+
+def _draft(request: OrganisationRequest) -> CloudAccount | None:
+    """The draft that the first page was opened for."""
+    try:
+        pk = uuid.UUID(request.GET.get("draft", ""))
+    except ValueError:
+        return None
+    return request.organisation.cloud_accounts.select_related("organisation").filter(pk=pk, state=AccountState.DRAFT).first()
 
 
 def _refused(request: OrganisationRequest, account: CloudAccount, reason: NotAllowed) -> HttpResponse:
@@ -341,5 +376,5 @@ def _page(request: OrganisationRequest, step: str, account: CloudAccount | None,
         {"label": account.name if account and account.name else _("Connect a cloud account")},
     ]
     if account and 0 < index <= names.index("preflight"):
-        context["back_url"] = step_url(account, names[index - 1]) if index > 1 else ""
+        context["back_url"] = step_url(account, names[index - 1]) if index > 1 else _start_url(account)
     return render(request, f"accounts/connect/connect_{step}.html", context)

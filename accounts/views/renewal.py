@@ -14,13 +14,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
-from accounts.actions.connect import newest_generation, report_kit
+from accounts.actions.connect import newest_generation, report_kit, take_up
 from accounts.actions.renewal import start_renewal, stay_on_kit, stop_renewal
 from accounts.availability import why_not_renew
 from accounts.forms.connect import ReportForm
 from accounts.kit_links import kit_links
 from accounts.kit_offer import KitOffer, kit_offer
-from accounts.models import CloudAccount
+from accounts.models import CloudAccount, Kit
 from accounts.states import KitState
 from accounts.transitions import renewal_of
 from accounts.views.account_acts import refused
@@ -29,6 +29,7 @@ from accounts.views.connect import ROUTE_COOKIE, route_tabs, shown_generation
 from portal.audit import Actor
 from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation
+from portal.rejected_forms import reject, sent_data
 
 gate = requires(Permission.CONNECT_ACCOUNTS)
 
@@ -63,7 +64,7 @@ def account_kit_stay(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
 @require_GET
 def account_kit_run(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = find_account(request, pk)
-    kit = account.kits.select_related("account").filter(state=KitState.CANDIDATE).first()
+    kit = _candidate(account)
     if kit is None:
         return redirect(page_url(account, "waiting" if _operation(account) else "update"))
     links = kit_links(kit)
@@ -80,18 +81,22 @@ def account_kit_waiting(request: OrganisationRequest, pk: uuid.UUID) -> HttpResp
     account = find_account(request, pk)
     if _operation(account) is None:
         return redirect(page_url(account, "update"))
-    return _waiting(request, account, ReportForm(account=account))
+    return _waiting(request, account)
 
 
 @gate
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def account_kit_report(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """Takes what was pasted on the waiting page. Opened by itself, as after signing in again, it leads there."""
     account = find_account(request, pk)
-    form = ReportForm(request.POST, account=account)
+    if request.method != "POST":
+        return redirect(page_url(account, "waiting"))
+    form = ReportForm(request.POST, account=account, issued=_candidate(account))
     if not form.is_valid():
-        return _waiting(request, account, form)
+        return reject(request, form, to=page_url(account, "waiting"))
     try:
         report_kit(account, report=form.cleaned_data["evidence"], by=Actor.user(request.user))
+        take_up(renewal_of(account), by=request.user)
     except NotAllowed as reason:
         return refused(request, account, reason)
     return redirect(page_url(account, "waiting"))
@@ -115,8 +120,13 @@ def _operation(account: CloudAccount) -> Operation | None:
     return account.organisation.operations.for_subject(subject.kind, subject.id).newest_first().first()
 
 
-def _waiting(request: OrganisationRequest, account: CloudAccount, form: ReportForm) -> HttpResponse:
+def _candidate(account: CloudAccount) -> Kit | None:
+    return account.kits.select_related("account").filter(state=KitState.CANDIDATE).first()
+
+
+def _waiting(request: OrganisationRequest, account: CloudAccount) -> HttpResponse:
     operation = _operation(account)
+    form = ReportForm(sent_data(request), account=account, issued=_candidate(account))
     replaced = account.kits.select_related("account").filter(state=KitState.OUTDATED).first()
     context: dict[str, Any] = {"operation": operation, "report": form, "offer": kit_offer(account)}
     context["generation"] = newest_generation(account)

@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -31,9 +32,13 @@ from accounts.states import AccountState, KitState
 from accounts.views.connect import current_step, route_tabs, step_url
 from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation
+from portal.rejected_forms import reject, sent_data
 
 # A link is 256 random bits: this is not against guessing, it keeps one machine from asking without end.
 LIMITS = {"step_link": "120/m/ip", "step_link_report": "10/10m/key"}
+
+SENT_COOKIE = "sent_step"
+SENT_SECONDS = 60
 
 gate = requires(Permission.CONNECT_ACCOUNTS)
 
@@ -44,22 +49,37 @@ gate = requires(Permission.CONNECT_ACCOUNTS)
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def connect_send(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    """Ask for a link; its address is on the answer to the POST, once, or in a mail."""
+    """Ask for a link; its address is shown once, or is in a mail."""
     account = _account(request, pk)
-    form = SendStepForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            link, url = send_step(account, by=request.user, **form.sending)
-        except NotAllowed as refusal:
-            form.add_error(None, refusal.reason)
-        else:
-            if not link.email:
-                return render(request, "accounts/step_links/step_sent.html", {"account": account, "link": link, "url": url})
-            messages.success(request, _("The link is on its way to %(email)s.") % {"email": link.email})
-            return redirect(step_url(account, "run"))
+    if request.method == "POST":
+        return _send(request, account)
     kit = account.kits.filter(state=KitState.CURRENT).first()
-    context = {"account": account, "form": form, "kit": kit, "link": open_link(kit) if kit else None, "reason": why_not_send_step(account)}
+    link = open_link(kit) if kit else None
+    if link and (url := request.get_signed_cookie(SENT_COOKIE, default="", max_age=SENT_SECONDS)):
+        response = render(request, "accounts/step_links/step_sent.html", {"account": account, "link": link, "url": url})
+        response.delete_cookie(SENT_COOKIE, path=request.path)
+        return response
+    context = {"account": account, "form": SendStepForm(sent_data(request)), "kit": kit, "link": link, "reason": why_not_send_step(account)}
     return render(request, "accounts/step_links/step_send.html", context)
+
+
+def _send(request: OrganisationRequest, account: CloudAccount) -> HttpResponse:
+    form = SendStepForm(request.POST)
+    if not form.is_valid():
+        return reject(request, form)
+    try:
+        link, url = send_step(account, by=request.user, **form.sending)
+    except NotAllowed:
+        return redirect(request.path)  # which says why not
+    if link.email:
+        messages.success(request, _("The link is on its way to %(email)s.") % {"email": link.email})
+        return redirect(step_url(account, "run"))
+    response = redirect(request.path)
+    # The secret is kept nowhere here: the one browser that may show it carries it to the next page.
+    response.set_signed_cookie(
+        SENT_COOKIE, url, max_age=SENT_SECONDS, path=request.path, samesite="Strict", httponly=True, secure=request.is_secure()
+    )
+    return response
 
 
 @gate
@@ -120,7 +140,7 @@ def step_link(request: HttpRequest, link: StepLink) -> HttpResponse:
     """The step. The first look is written down: the sender wants to know whether the mail arrived."""
     if link.opened_at is None:
         open_step(link)
-    return _step_page(request, link, ReportForm(account=link.account))
+    return _step_page(request, link)
 
 
 @login_not_required  # as the page it belongs to
@@ -146,15 +166,18 @@ def step_link_file(request: HttpRequest, link: StepLink, file: str) -> HttpRespo
 
 
 @login_not_required  # as the page it belongs to
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @by_link
 def step_link_report(request: HttpRequest, link: StepLink) -> HttpResponse:
     """What the kit printed, pasted by whoever ran it. Kept as a hint, as everywhere, and believed never."""
+    page = reverse("accounts:step_link", args=[_token(request)])
+    if request.method != "POST":
+        return redirect(page)
     if not consume(request, app="accounts", action="step_link_report", config=LIMITS, key=str(link.pk)):
         return cast(HttpResponse, respond_429(request))
-    form = ReportForm(request.POST, account=link.account)
+    form = ReportForm(request.POST, account=link.account, issued=link.kit)
     if link.phase == StepLinkPhase.OPEN and not form.is_valid():
-        return _step_page(request, link, form)
+        return reject(request, form, to=page)
     if link.phase == StepLinkPhase.OPEN:
         try:
             report_step(link, report=form.cleaned_data["evidence"])
@@ -162,7 +185,7 @@ def step_link_report(request: HttpRequest, link: StepLink) -> HttpResponse:
             pass  # it ended between two lines; the page tells
         else:
             messages.success(request, _("Thank you. The portal looks now."))
-    return redirect("accounts:step_link", _token(request))
+    return redirect(page)
 
 
 def _by_token(token: str) -> StepLink | None:
@@ -174,7 +197,7 @@ def _token(request: HttpRequest) -> str:
     return str(request.resolver_match.kwargs["token"]) if request.resolver_match else ""
 
 
-def _step_page(request: HttpRequest, link: StepLink, form: ReportForm) -> HttpResponse:
+def _step_page(request: HttpRequest, link: StepLink) -> HttpResponse:
     context = _status(link) | {"token": _token(request), "words": kits.load(link.account.cloud).words, "portal_url": settings.PORTAL_URL}
     if link.phase != StepLinkPhase.OPEN:
         return render(request, "accounts/step_links/step_done.html", context)
@@ -187,7 +210,7 @@ def _step_page(request: HttpRequest, link: StepLink, form: ReportForm) -> HttpRe
         "made_name": kit.made_name(link.kit.suffix),
         "groups": grouped(kit.permissions),
         "total": len(kit.permissions),
-        "report": form,
+        "report": ReportForm(sent_data(request), account=link.account, issued=link.kit),
         "issuer_url": settings.ISSUER_URL,
     }
     return render(request, "accounts/step_links/step_link.html", context)

@@ -43,6 +43,7 @@ class Ball:
     act: str
     since: datetime
     url: str = ""
+    button: str = ""
 
 
 @dataclass
@@ -67,6 +68,8 @@ class StepRow:
     @property
     def status(self) -> str:
         """Kind of badge: shape and colour beside the word."""
+        if self.met_already:
+            return "ok"
         if self.step.state == StepState.WAITING and self.step.waiting_on == Party.YOU:
             return "attention"
         return STEP_STATUS[StepState(self.step.state)]
@@ -77,13 +80,19 @@ class StepRow:
 
     @property
     def css(self) -> str:
-        return "is-next" if self.step.state == StepState.PENDING else f"is-{self.status}"
+        return "is-next" if self.step.state == StepState.PENDING and not self.met_already else f"is-{self.status}"
+
+    @cached_property
+    def met_already(self) -> str:
+        """Words for a step of a live operation that will have nothing to do."""
+        is_ahead = self.step.state == StepState.PENDING and self.operation.is_live
+        return self.spec.met_already(self.operation) if is_ahead and self.spec else ""
 
     @property
     def word(self) -> str:
         if self.step.state == StepState.WAITING:
             return _("Waiting for %(party)s") % {"party": party_name(self.operation, self.step.waiting_on)}
-        return str(StepState(self.step.state).label)
+        return self.met_already or str(StepState(self.step.state).label)
 
     @property
     def actor(self) -> str:
@@ -196,9 +205,10 @@ class Panel:
             return None
         text = wait_text(operation.waiting_why, named(operation, operation.waiting_params))
         kind = KINDS.get(operation.kind)
-        url = kind.your_part_url(operation) if kind and operation.waiting_on == Party.YOU else ""
+        is_yours = kind is not None and operation.waiting_on == Party.YOU
+        url, button = (kind.your_part_url(operation), kind.your_part(operation)) if kind and is_yours else ("", "")
         since = current.step.waiting_since or operation.state_at
-        return Ball(operation.waiting_on, self._ball_title(operation.waiting_on), str(text.sentence), str(text.act), since, url)
+        return Ball(operation.waiting_on, self._ball_title(operation.waiting_on), str(text.sentence), str(text.act), since, url, button)
 
     def _ball_title(self, party: str) -> str:
         return _("Waiting for %(party)s") % {"party": self._party(party)}
@@ -243,20 +253,20 @@ class Panel:
         return (str(kind.way_on), kind.way_on_url(self.operation)) if kind and kind.way_on else None
 
     @property
-    def cancel_note(self) -> str:
-        """What cancelling leaves behind."""
-        kind = KINDS.get(self.operation.kind)
-        if kind and kind.cancel_note:
-            return fill(kind.cancel_note, named(self.operation, {}))
-        return _("What the finished steps made stays as it is.")
-
-    @property
     def next_act(self) -> tuple[str, str] | None:
         """Words and address of where the reader goes on when the work is over; a failure has its own way on."""
         operation = self.operation
         if operation.is_live or operation.state == OperationState.FAILED or not operation.subject_url:
             return None
         return _("Go to %(subject)s") % {"subject": operation.subject_label}, operation.subject_url
+
+    @property
+    def cancel_note(self) -> str:
+        """What cancelling leaves behind."""
+        kind = KINDS.get(self.operation.kind)
+        if kind and kind.cancel_note:
+            return fill(kind.cancel_note, named(self.operation, {}))
+        return _("What the finished steps made stays as it is.")
 
     @property
     def help_url(self) -> str:

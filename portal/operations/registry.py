@@ -6,6 +6,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext_lazy as _
+
 from portal.operations.catalogue import Text
 from portal.operations.outcomes import Outcome
 from portal.operations.states import Party
@@ -13,6 +15,9 @@ from portal.operations.states import Party
 if TYPE_CHECKING:
     from portal.operations.driver import StepContext
     from portal.operations.models import Operation
+
+
+YOUR_PART = _("Do my part")
 
 
 def nothing(operation: "Operation") -> None:
@@ -36,6 +41,8 @@ class StepSpec:
     late_code: str = "step_took_too_long"
     patience: timedelta = timedelta(days=30)
     retry_from: str = ""
+    # Words for a step that has not started and has nothing left to do, as things stand now; empty when it has.
+    met_already: "Callable[[Operation], str]" = field(default=lambda _operation: "")
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Kind:
     subject_url: "Callable[[Operation], str]" = field(default=lambda _operation: "")
     # Where the person who holds the ball does their part (an absolute path), and the words of that button.
     your_part_url: "Callable[[Operation], str]" = field(default=lambda _operation: "")
+    your_part: "Callable[[Operation], str]" = field(default=lambda _operation: str(YOUR_PART))
     # Where a failed attempt can be taken up in another way than by retrying its step (an absolute path), and the words of that link.
     way_on_url: "Callable[[Operation], str]" = field(default=lambda _operation: "")
     way_on: Text = ""

@@ -3,6 +3,7 @@
 import json
 import ssl
 import urllib.request
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
@@ -26,6 +27,7 @@ from tests.factories import make_cloud_account, make_contact
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OWNER = "owner@acme.onmicrosoft.example"
+ELSE = "99999999-9999-4999-8999-999999999999"  # an id that no tenant knows
 
 
 class Played:
@@ -165,3 +167,53 @@ def test_connect_azure_report_from_another_subscription_is_named(account, sandbo
     assert failed.failure_code == "wrong_account"
     told = failure_text(failed.failure_code, named(failed, failed.failure_params))
     assert told.happened == f"The kit was run in subscription {SECOND}. It was made for subscription {SUBSCRIPTION}."
+
+
+def stand(account, sandbox, client, alice) -> dict[str, str]:
+    """The kit stands, and nobody has told the portal. The two client ids."""
+    run_in_shell(sandbox, shell_command(account).partition(" \\\n    --report")[0])
+    name = f"byoc-{account.kits.get().suffix}"
+    scope = f"/resourceGroups/{name}-kit/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    found = {which: owner(sandbox, "GET", f"{scope}/{name}-{which}?api-version=2023-01-31") for which in ("operator", "support")}
+    return {which: identity["properties"]["clientId"] for which, identity in found.items()}
+
+
+def test_connect_azure_client_ids_that_azure_does_not_know_are_said_at_once_and_pasted_again(account, sandbox, client, alice):
+    right = stand(account, sandbox, client, alice)
+    _paste(client, alice, account, f"{ELSE}\n{right['support']}")
+
+    waiting = look()
+
+    told = wait_text(waiting.waiting_why, named(waiting, waiting.waiting_params))
+    assert (waiting.state, waiting.waiting_on) == (OperationState.WAITING, Party.YOU)
+    assert told.sentence.startswith(f"Azure does not know these client IDs. You pasted {ELSE} for the operator and {right['support']}")
+    page = client.get(reverse("accounts:connect_waiting", args=["acme", account.pk])).text
+    assert ELSE in page
+    assert 'name="evidence"' in page
+
+    _paste(client, alice, account, f"{right['operator']}\n{right['support']}")
+    assert look().state == OperationState.SUCCEEDED
+
+
+def test_connect_azure_swapped_client_ids_are_said_at_once(account, sandbox, client, alice):
+    right = stand(account, sandbox, client, alice)
+    _paste(client, alice, account, f"{right['support']}\n{right['operator']}")
+
+    waiting = look()
+
+    told = wait_text(waiting.waiting_why, named(waiting, waiting.waiting_params))
+    assert (waiting.waiting_on, waiting.waiting_why) == (Party.YOU, "client_id_refused")
+    assert told.sentence.endswith("They may be swapped.")
+
+
+def test_connect_azure_client_ids_pasted_after_a_failure_are_looked_at_at_once(account, sandbox, client, alice):
+    right = stand(account, sandbox, client, alice)
+    _paste(client, alice, account, f"{ELSE}\n{right['support']}")
+    look()
+    Operation.objects.get().steps.filter(state="waiting").update(waiting_since=timezone.now() - timedelta(hours=1))
+    failed = look()
+    assert (failed.state, failed.failure_code) == (OperationState.FAILED, "client_id_unknown")
+
+    _paste(client, alice, account, f"{right['operator']}\n{right['support']}")
+
+    assert look().state == OperationState.SUCCEEDED

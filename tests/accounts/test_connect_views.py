@@ -63,9 +63,9 @@ def test_connect_from_start_to_run_kit_by_forms_alone(owner, acme):
 def test_connect_account_with_a_wrong_number_explains_and_keeps_the_input(owner, acme, number):
     account = make_cloud_account(organisation=acme, external_id="", wizard_step="account")
 
-    response = owner.post(page(account, "account"), {"name": "Production", "external_id": number})
+    response = owner.post(page(account, "account"), {"name": "Production", "external_id": number}, follow=True)
 
-    assert response.status_code == 200
+    assert response.redirect_chain == [(page(account, "account"), 302)]
     assert "<title>Error: Account" in text_of(response)
     assert response.context["form"].errors["external_id"]
     assert 'value="Production"' in text_of(response)
@@ -77,7 +77,7 @@ def test_connect_account_that_is_here_already_links_to_it(owner, acme):
     existing = make_cloud_account(organisation=acme, external_id="111122223333", state=AccountState.CONNECTED, name="Old one")
     account = make_cloud_account(organisation=acme, external_id="", wizard_step="account")
 
-    response = owner.post(page(account, "account"), {"name": "Again", "external_id": "111122223333"})
+    response = owner.post(page(account, "account"), {"name": "Again", "external_id": "111122223333"}, follow=True)
 
     assert "This account is already in your organisation as “Old one”." in text_of(response)
     assert f'href="{existing.get_absolute_url()}"' in text_of(response)
@@ -219,9 +219,10 @@ def test_connect_report_of_nonsense_is_explained(owner, acme, alice):
     account = make_cloud_account(organisation=acme)
     issue_kit(account, after_generation=0, by=alice)
 
-    response = owner.post(page(account, "report"), {"evidence": "my-stack"})
+    response = owner.post(page(account, "report"), {"evidence": "my-stack"}, follow=True)
 
-    assert response.status_code == 200
+    assert response.redirect_chain == [(page(account, "waiting"), 302)]
+    assert "my-stack" in text_of(response)
     assert "Paste the whole stack ID" in text_of(response)
 
 

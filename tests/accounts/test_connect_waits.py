@@ -16,7 +16,7 @@ NOT_RUN = {
 # On Google Cloud a new pool looks for a while as if it were not there.
 SPREADING = {
     "aws": "AWS is creating what the kit makes and spreads it to all its places. This usually takes under two minutes.",
-    "azure": "Azure is creating the identities and roles of the kit and spreads them to all its places.",
+    "azure": "If the kit ran a minute ago, wait: new IDs take a moment.",
     "gcp": NOT_RUN["gcp"],
 }
 

@@ -16,6 +16,7 @@ ONLY_WAITED_FOR = {"kit_not_run", "trust_not_ready"}
 PARAMS = {
     "account": "portal-operator@acme.example",
     "account_id": "111122223333",
+    "client_id": "605aaa51-8c1a-4699-a3ba-9ada7b28db45",
     "cloud": "AWS",
     "count": "3",
     "days": "7",
@@ -30,6 +31,7 @@ PARAMS = {
     "permissions": "ec2:CreateVpc",
     "service": "compute.googleapis.com",
     "state": "Disabled",
+    "support_client_id": "705aaa51-8c1a-4699-a3ba-9ada7b28db45",
     "version": "1.1.0",
 }
 

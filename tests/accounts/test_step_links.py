@@ -123,12 +123,14 @@ def test_send_step_has_a_limit_a_day(account, alice, monkeypatch):
 def test_connect_send_shows_the_link_once(client, account, alice):
     client.force_login(alice)
 
-    answer = client.post(own(account, "connect_send"), {"days": "1"})
+    answer = client.post(own(account, "connect_send"), {"days": "1"}, follow=True)
 
     shown = StepLink.objects.get()
+    assert answer.redirect_chain == [(own(account, "connect_send"), HTTPStatus.FOUND)]  # Back asks for no POST
     assert "http://localhost:8000/handover/" in answer.text
     assert "no-store" in answer["Cache-Control"]
     assert abs(shown.expires_at - timezone.now() - timedelta(days=1)) < timedelta(minutes=1)
+    assert "/handover/" not in str(dict(client.session.items()))
     for name in ("connect_send", "connect_run"):
         assert "/handover/" not in client.get(own(account, name)).text
 
@@ -335,7 +337,11 @@ def test_step_link_report_is_kept_as_the_guests_word(client, account, token):
 def test_step_link_report_has_a_limit(client, account, token):
     codes = [client.post(page(token, "step_link_report"), {"evidence": "nonsense"}).status_code for _ in range(11)]
 
-    assert codes == [HTTPStatus.OK] * 10 + [HTTPStatus.TOO_MANY_REQUESTS]
+    assert codes == [HTTPStatus.FOUND] * 10 + [HTTPStatus.TOO_MANY_REQUESTS]
+
+
+def test_step_link_report_opened_by_itself_leads_to_its_page(client, account, token):
+    assert client.get(page(token, "step_link_report")).headers["Location"] == page(token)
 
 
 def test_step_link_asked_without_end_is_paused(client, account, token):
@@ -349,7 +355,7 @@ def test_form_of_the_report_is_there_for_a_cloud_that_needs_it(client, acme, ali
     make_step_link(kit=make_kit(account=account), sent_by=alice, token="azure")
 
     shown = client.get(page("azure"))
-    refused = client.post(page("azure", "step_link_report"), {"evidence": "nonsense"})
+    refused = client.post(page("azure", "step_link_report"), {"evidence": "nonsense"}, follow=True)
 
     assert 'name="evidence"' in shown.text
     assert "Error:" in refused.text

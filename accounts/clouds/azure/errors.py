@@ -159,7 +159,11 @@ def _inside(error: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _params(code: str, text: str) -> dict[str, str]:
-    """What the sentences of a failure name: a tenant, a namespace."""
+    """What the sentences of a failure name: a tenant, a namespace. And what is the matter with a client id that was reported."""
+    if re.fullmatch("700016|7000229", code):
+        return {"client_id_is": "unknown"}
+    if code == "700213":
+        return {"client_id_is": "refused"}
     if code == "InvalidAuthenticationTokenTenant" and (match := _TENANT.search(text)):
         return {"found": match["found"].lower()}
     if code == "MissingSubscriptionRegistration":

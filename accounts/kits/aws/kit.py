@@ -53,7 +53,7 @@ class AwsKit:
     cloud = "aws"
     words: Words = WORDS
     identity_fields: tuple[IdentityField, ...] = IDENTITY_FIELDS
-    identity_command = "aws sts get-caller-identity"
+    identity_command = "aws sts get-caller-identity --query Account --output text"
     default_region = "us-east-1"
     spreads_within = timedelta(minutes=3)
     regions: tuple[Region, ...] = REGIONS
@@ -243,6 +243,10 @@ class AwsKit:
         """The ARN alone is kept, not what was pasted around it."""
         found = _ARN.search(text)
         return Report({"stack": found[0]}, found["account"], found["region"]) if found else None
+
+    def why_not_report(self, report: Report, target: Target) -> str:
+        """An ARN of another account or region is no slip of the pen: the kit was run there, which the next look tells at length."""
+        return ""
 
     # --- for the adapter ---
 

@@ -5,7 +5,9 @@ import re
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.kits.base import Act, IdentityField, Publication, Route, Words
+from accounts.kits.base import Act, IdentityField, Publication, Route, Words, WrongAnswer
+
+DIGITS = 12  # of an AWS account number
 
 WORDS = Words(
     cloud="AWS",
@@ -42,6 +44,8 @@ WORDS = Words(
 def clean_account_id(text: str) -> str:
     """The 12 digits in a pasted account number; spaces and dashes are fine. Raises ValueError."""
     digits = re.sub(r"[\s\u00a0\u2010-\u2015-]", "", text)
+    if re.fullmatch(r"[0-9]+", digits) and len(digits) != DIGITS:
+        raise WrongAnswer(_("An AWS account number has 12 digits. You entered %(count)s.") % {"count": len(digits)})
     if not re.fullmatch(r"[0-9]{12}", digits) or not digits.strip("0"):
         raise ValueError("an AWS account number has 12 digits, not all of them zero")
     return digits

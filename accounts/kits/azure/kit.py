@@ -16,6 +16,7 @@ from accounts.kits.azure import report, template, words
 from accounts.kits.azure.environment import ENVIRONMENT_CHECKS
 from accounts.kits.azure.locations import REGIONS
 from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, DENIALS, GRANTS, KIT_GROUP, RESOURCES, SUBSCRIPTION, SWITCHES
+from accounts.kits.azure.report import why_not_report
 from accounts.kits.azure.traffic import TRAFFIC
 from accounts.kits.azure.words import IDENTITY_FIELDS, WORDS
 from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Published, Report, Route, Words
@@ -190,6 +191,9 @@ class AzureKit:
 
     def read_report(self, text: str) -> Report | None:
         return report.read(text)
+
+    def why_not_report(self, report: Report, target: Target) -> str:
+        return why_not_report(report, target)
 
     # --- for the adapter ---
 

@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from accounts.clouds.base import Target
+from accounts.kits.azure import words
 from accounts.kits.azure.words import GUID
 from accounts.kits.base import Report
 
@@ -33,6 +35,18 @@ def read(text: str) -> Report | None:
     if "client_id" not in values:
         return None
     return Report(values, found.get("subscription_id", ""), found.get("region", ""))
+
+
+def why_not_report(report: Report, target: Target) -> str:
+    """What no pair of client ids of this kit can be. Whether Azure knows them, only Azure can tell."""
+    client_id, support = report.values["client_id"], report.values.get("support_client_id", "")
+    if target.external_id in {client_id, support}:
+        return words.is_subscription(target.external_id)
+    if target.identity["tenant_id"] in {client_id, support}:
+        return words.is_tenant(target.identity["tenant_id"])
+    if not support:
+        return words.one_client_id()
+    return words.same_client_id(client_id) if client_id == support else ""
 
 
 def _from_json(text: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ import re
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.kits.base import Act, IdentityField, Route, Words
+from accounts.kits.base import Act, IdentityField, Route, Words, WrongAnswer
 
 GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 NO_GUID = "00000000-0000-0000-0000-000000000000"
@@ -56,7 +56,9 @@ WORDS = Words(
 def clean_guid(text: str) -> str:
     """The one id in what was pasted, in lower case. Raises ValueError."""
     found: set[str] = {match[0].lower() for match in GUID.finditer(text)} - {NO_GUID}
-    if len(found) != 1:
+    if len(found) > 1:
+        raise WrongAnswer(_("This holds %(count)s IDs. Enter the one that is asked for.") % {"count": len(found)})
+    if not found:
         raise ValueError("an id of Azure has 32 hexadecimal digits in five groups")
     return found.pop()
 
@@ -77,6 +79,24 @@ IDENTITY_FIELDS = (
         clean=clean_guid,
     ),
 )
+
+
+def one_client_id() -> str:
+    return _(
+        "The kit has two client IDs, and this names only one. Paste both: clientId, which is the operator's, and below it supportClientId."
+    )
+
+
+def same_client_id(client_id: str) -> str:
+    return _("Both client IDs are %(id)s. The kit makes two identities: paste the ID of each, the operator's first.") % {"id": client_id}
+
+
+def is_subscription(found: str) -> str:
+    return _("%(id)s is the ID of your subscription. Paste the two client IDs that the kit made.") % {"id": found}
+
+
+def is_tenant(found: str) -> str:
+    return _("%(id)s is the ID of your tenant. Paste the two client IDs that the kit made.") % {"id": found}
 
 
 def shell_route(*, command: str, link: str) -> Route:
@@ -116,4 +136,5 @@ def portal_route(*, subscription: str, region: str, link: str, parameters: str) 
         Act(_("Press Review + create, then Create. Azure needs 1 to 3 minutes.")),
         Act(_("When it is complete, press Outputs, and copy clientId and supportClientId. The next page here asks for both.")),
     )
-    return Route("portal", _("Azure portal"), acts, intro=_("Without a command line. The portal cannot tell us by itself that it is done."))
+    intro = _("Without a command line. Azure's portal tells this page nothing: when it is done, you copy two IDs from there.")
+    return Route("portal", _("Azure portal"), acts, intro=intro, is_silent=True)

@@ -172,6 +172,10 @@ class GcpKit:
         said = {name: _cleaned(told, name, pattern) for name, pattern in _REPORTED.items()}
         return Report({name: said[name] for name in _KEPT}, said["project_id"], said["region"])
 
+    def why_not_report(self, report: Report, target: Target) -> str:
+        told, given = report.values.get("project_number", ""), target.identity["project_number"]
+        return "" if told in {"", given} else words.other_number(told=told, given=given, project=target.external_id)
+
     # --- for the adapter ---
 
     def shipped(self, target: Target) -> ShippedKit:

@@ -5,7 +5,9 @@ import re
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.kits.base import Act, IdentityField, Route, Words
+from accounts.kits.base import Act, IdentityField, Route, Words, WrongAnswer
+
+LONGEST_NUMBER = 19
 
 WORDS = Words(
     cloud="Google Cloud",
@@ -57,6 +59,8 @@ WORDS = Words(
 def clean_project_id(text: str) -> str:
     """A project id as Google writes it. Raises ValueError."""
     found = text.strip().strip("'\"").removeprefix("projects/").lower()
+    if re.fullmatch(r"[0-9]+", found):
+        raise WrongAnswer(_("This is a number, as a project's number is. Enter the project id here: it starts with a letter."))
     if not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", found):
         raise ValueError("a project id has 6 to 30 lower-case letters, digits and dashes, and starts with a letter")
     return found
@@ -65,6 +69,9 @@ def clean_project_id(text: str) -> str:
 def clean_project_number(text: str) -> str:
     """The digits of a pasted project number. Raises ValueError."""
     digits = re.sub(r"[\s\u00a0]", "", text).removeprefix("projects/")
+    if re.fullmatch(r"[0-9]+", digits) and len(digits) > LONGEST_NUMBER:
+        counts = {"count": len(digits), "most": LONGEST_NUMBER}
+        raise WrongAnswer(_("A project number has at most %(most)s digits. You entered %(count)s.") % counts)
     if not re.fullmatch(r"[1-9][0-9]{5,18}", digits):
         raise ValueError("a project number has 6 to 19 digits")
     return digits
@@ -90,6 +97,14 @@ IDENTITY_FIELDS = (
         is_numeric=True,
     ),
 )
+
+
+def other_number(*, told: str, given: str, project: str) -> str:
+    """Two numbers for one project: which is whose."""
+    return _(
+        "This names project number %(told)s. You entered %(given)s as the number of project %(project)s. If %(told)s is right, stop "
+        "connecting and correct the project number; if not, paste what the script printed for this project."
+    ) % {"told": told, "given": given, "project": project}
 
 
 def shell_route(*, link: str, command: str, project: str) -> Route:
