@@ -39,6 +39,14 @@ def pytest_configure(config: pytest.Config) -> None:
         _separate_valkey(settings, int(worker["workerid"].removeprefix("gw")) + 1)
     settings.TEMPLATES[0]["OPTIONS"]["string_if_invalid"] = UndefinedVariable()
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    _answer_at_once()
+
+
+def _answer_at_once() -> None:
+    """The live server sends the body of an answer without the 40 ms that the kernel else waits after its head."""
+    from django.core.servers.basehttp import WSGIRequestHandler
+
+    WSGIRequestHandler.disable_nagle_algorithm = True
 
 
 def _separate_valkey(settings: Any, number: int) -> None:
@@ -187,10 +195,16 @@ def mailbox(mailoutbox):
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """The database refuses to empty the activity log; in a test database, and only there, transactional tests may."""
+    from django.test import TransactionTestCase
+
     from tests.activity import let_tests_empty_the_log
+    from tests.emptying import empty_quickly
 
     with django_db_blocker.unblock():
         let_tests_empty_the_log()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_quickly)
+        yield
 
 
 # --- The local AWS -----------------------------------------------------------------------------------------------------
