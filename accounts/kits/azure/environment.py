@@ -34,7 +34,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         "services_enabled",
         _("Resource providers"),
         _("A subscription has to register each service of Azure once before anything of it can be created. It costs nothing."),
-        passed=_("All that a cell is made of are registered."),
+        passed=_("Everything that a cell is made of is registered."),
         warned=_("Azure is still registering %(names)s."),
         blocked=_("Not registered yet: %(names)s."),
         remedy=_("Register them. Azure takes a few minutes."),
