@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from accounts import kits
+from accounts.kits.aws import template
 from accounts.models import Kit
 from accounts.targets import target_of
 from tests.customer import Customer
@@ -68,6 +69,10 @@ class AwsHand:
 
     def allow_changes(self) -> None:
         self.update()
+
+    def run_earlier(self, version: str) -> None:
+        """The kit of an earlier version, which the issued kit is of."""
+        self.customer.run_kit(self.kit, template=template.text(version))
 
     def update(self, **switches: str) -> None:
         """The stack with its own template; what is not named is as the portal gave it."""

@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from accounts.kit_links import report_url
+from accounts.kits import history
 from accounts.models import CloudAccount, Kit
 from accounts.targets import target_of
 from portal.embedded.process import wait_until
@@ -81,6 +82,11 @@ class GcpHand(GcpStand):
     def allow_changes(self) -> None:
         self.run_kit()
         self.say("allow-changes=no", "allow-changes=yes")
+
+    def run_earlier(self, version: str) -> None:
+        """The kit of an earlier version, which the issued kit is of."""
+        self.run_kit()
+        self.say(f"kit={self.kit.version}", f"kit={version}")
 
     def say(self, word: str, instead: str) -> None:
         """What stands in the operator account's description, edited."""
@@ -197,6 +203,12 @@ class AzureHand(AzureStand):
 
     def allow_changes(self) -> None:
         self.run_kit()
+
+    def run_earlier(self, version: str) -> None:
+        """The kit of an earlier version, which the issued kit is of."""
+        self.template_text = (history.folder("azure") / f"{version}.kit.json").read_text(encoding="utf-8")
+        self.run_kit()
+        self.template_text = ""
 
     def tag(self, name: str, value: str) -> None:
         """What stands on the kit's group, edited."""

@@ -47,6 +47,14 @@ class Standing:
         self.hand.run_kit()
         return self.told_of
 
+    def run_earlier(self, generation: int, version: str) -> Kit:
+        """The same for a kit that was issued when this version was the newest."""
+        self.account.kits.filter(generation=generation).update(version=version)
+        self.told_of = self.account.kits.get(generation=generation)
+        self.hand.take(self.told_of)
+        self.hand.run_earlier(version)
+        return self.told_of
+
     # --- the portal ---
 
     @property

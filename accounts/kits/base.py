@@ -172,6 +172,8 @@ class CloudKit(Protocol):
     switches: Sequence[Switch]
     environment_checks: Sequence[EnvironmentCheck]
     traffic: Traffic
+    # Of what `shipped` gives, where each version's is kept as data (`accounts/kits/kept.py`); None where its document says it all.
+    shipped_type: type[object] | None
 
     @property
     def version(self) -> str: ...

@@ -154,7 +154,7 @@ def _ask(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> Look:
 
 
 def _compare(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> None:
-    """The trust is as its own version shipped it, as far as that version is still known."""
+    """The trust is as its own version shipped it. Of a version that nobody kept only the permissions are compared."""
     if kits.load(watch.account.cloud).keeps(kit.version):
         adapter.check_trust_unedited()
 

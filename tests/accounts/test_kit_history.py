@@ -1,13 +1,15 @@
 """Every shipped version is kept: what it asked for, and what changes from one to the next."""
 
 import json
+import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from accounts import kits
 from accounts.clouds.base import PermissionProbe, Target
-from accounts.kits import history
+from accounts.kits import history, kept
 from accounts.kits.history import Difference, Line, difference, is_outdated, number, snapshot, supported_until
 
 CLOUDS = sorted(kits.KITS)
@@ -71,6 +73,54 @@ def test_earlier_aws_kit_is_still_known_document_by_document():
     old, new = kit.shipped(of("1.2.0")), kit.shipped(of(kit.version))
     assert old.provider == new.provider
     assert old.roles["operator"].policies != new.roles["operator"].policies
+
+
+@pytest.mark.parametrize("cloud", [cloud for cloud in CLOUDS if kits.load(cloud).shipped_type])
+def test_shipped_trust_is_kept_and_reads_back_as_it_was(cloud):
+    kit = kits.load(cloud)
+    target = replace(of(kit.version), audience=kit.audience(of(kit.version)))
+    place = kept.path(cloud, kit.version)
+    assert place.exists(), f"Run `manage.py write_kit_history`: the trust of {cloud} {kit.version} is not kept."
+
+    now = json.loads(json.dumps(kept.taken(kit.shipped(kept.sample_of(kit)))))
+    assert json.loads(place.read_text()) == now, f"The trust of {cloud} {kit.version} was changed without a new version."
+    assert kept.shipped(kit.shipped_type, cloud, target) == normal(kit.shipped(target))
+    assert not kept.keeps(cloud, "../../aws/history/1.2.0")
+
+
+def normal(shipped):
+    """Lists and tuples are one to the comparison: what was written down has no tuples."""
+    plain = kept._plain(shipped)
+    return kept._restored(type(shipped), plain)
+
+
+@pytest.mark.parametrize("cloud", [cloud for cloud in CLOUDS if kits.load(cloud).shipped_type])
+def test_every_kept_version_is_compared_with_its_own_trust(cloud):
+    kit = kits.load(cloud)
+    for version in history.versions(cloud):
+        assert kit.keeps(version)
+        text = str(kit.shipped(replace(of(version), audience=kit.audience(of(version)))))
+        assert TARGET.suffix in text
+        assert not re.search("<[a-z_0-9]+>", text)
+    assert not kit.keeps("0.0.1")
+
+
+def test_earlier_google_kit_had_no_builder_and_built_as_the_operator():
+    old, new = (kits.load("gcp").shipped(of(version)) for version in ("1.0.0", kits.load("gcp").version))
+
+    assert set(new.accounts) - set(old.accounts) == {"builder"}
+    assert {bound.account for bound in old.bindings if bound.role.endswith("_g2_clusters")} == {"operator"}
+
+
+def test_earlier_google_kit_is_asked_for_no_account_that_it_did_not_make():
+    kit = kits.load("gcp")
+    asked = {version: kit.forbidden_probes(of(version)) for version in ("0.0.1", "1.0.0", "1.1.0")}
+
+    assert asked["0.0.1"] == asked["1.0.0"]
+    assert {probe.role for probe in asked["1.0.0"]} == {"operator", "support"}
+    assert not any("-builder@" in probe.resource for probe in asked["1.0.0"])
+    assert {probe.role for probe in asked["1.1.0"]} == {"operator", "support", "builder"}
+    assert any("-builder@" in probe.resource for probe in asked["1.1.0"])
 
 
 def test_difference_from_one_version_to_the_next():

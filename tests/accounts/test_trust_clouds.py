@@ -11,6 +11,9 @@ from django.core import mail
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.actions.accounts import disconnect_account
+from accounts.actions.connect import issue_kit
+from accounts.kits import history
 from accounts.models import TrustCheck, TrustWatch
 from accounts.steps.watch import LOSSES
 from tests.activity import assert_no_event, assert_one_event
@@ -336,6 +339,30 @@ def test_watch_an_edit_behind_the_switch_is_still_found(stand, cloud):
     seen = standing.lose()
 
     assert (seen.state, seen.switched_off, seen.failure_code) == ("needs_attention", "", "lost_policy_edited")
+
+
+def earlier_versions() -> list[tuple[str, str]]:
+    return [(cloud, version) for cloud in ALL for version in history.versions(cloud)[:-1]]
+
+
+@pytest.mark.parametrize(("cloud", "version"), earlier_versions())
+def test_watch_of_an_account_on_an_earlier_kit_compares_its_trust_with_that_kits_own(stand, cloud, version):
+    standing = stand(cloud)
+    disconnect_account(standing.account, by=standing.alice)
+    issue_kit(standing.account, after_generation=1, by=standing.alice)
+    standing.run_earlier(2, version)
+    operation = standing.drive()
+    assert (operation.state, operation.failure_evidence) == ("succeeded", "")
+    seen = standing.look()
+    assert (seen.watch.verdict, seen.watch.code, seen.watch.unclear_code) == ("holds", "", "")
+
+    # No permission is missing by it: only the comparison finds it.
+    standing.hand.add_permission()
+
+    assert standing.lose().failure_code == "lost_policy_edited"
+    standing.hand.take_permission_back()
+    standing.look()
+    assert standing.look(later=SECOND).state == "connected"
 
 
 @pytest.mark.parametrize("cloud", [AWS, AZURE])

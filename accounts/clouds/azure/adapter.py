@@ -192,7 +192,8 @@ class AzureAdapter:
         if group.properties and group.properties.provisioning_state == "Deleting":
             return KitStatus.DELETING, "the resource group is being deleted"
         inside = ((self.shipped.group, self.shipped.deployment), (self.shipped.cell_group, self.shipped.cell_deployment))
-        found = [told for told in (self._deployment(*place) for place in inside) if told]
+        # An earlier kit had one deployment, of the subscription: of that one there is nothing to read here.
+        found = [told for told in (self._deployment(*place) for place in inside if place[1]) if told]
         unfinished = [(status, detail) for status, detail in found if status is not KitStatus.COMPLETE]
         return (unfinished or found or [(KitStatus.COMPLETE, "no record of the deployment")])[0]
 

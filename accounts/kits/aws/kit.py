@@ -62,6 +62,7 @@ class AwsKit:
     switches: tuple[Switch, ...] = SWITCHES
     environment_checks: tuple[EnvironmentCheck, ...] = ENVIRONMENT_CHECKS
     traffic = TRAFFIC
+    shipped_type = None
 
     @property
     def version(self) -> str:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 
 from accounts.clouds.azure.shipped import ShippedIdentity, ShippedKit, ShippedRole
 from accounts.clouds.base import ALLOW_SUPPORT, PermissionProbe, Subject, Target, is_off
+from accounts.kits import kept
 from accounts.kits.azure import report, template, words
 from accounts.kits.azure.environment import ENVIRONMENT_CHECKS
 from accounts.kits.azure.locations import REGIONS
@@ -51,6 +52,7 @@ class AzureKit:
     switches: tuple[Switch, ...] = SWITCHES
     environment_checks: tuple[EnvironmentCheck, ...] = ENVIRONMENT_CHECKS
     traffic = TRAFFIC
+    shipped_type: type[object] = ShippedKit
 
     @property
     def version(self) -> str:
@@ -198,6 +200,8 @@ class AzureKit:
     # --- for the adapter ---
 
     def shipped(self, target: Target) -> ShippedKit:
+        if target.kit_version != self.version and self.keeps(target.kit_version):
+            return kept.shipped(ShippedKit, self.cloud, target)
         names = _names(target)
         group, cell_group = self.made_name(target.suffix), _group_name(CELL_GROUP, names)
         own = f"byoc-{target.suffix}"
@@ -219,7 +223,7 @@ class AzureKit:
         )
 
     def keeps(self, version: str) -> bool:
-        return version == self.version
+        return version == self.version or kept.keeps(self.cloud, version)
 
     def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
         is_support_off = is_off(switches, ALLOW_SUPPORT)

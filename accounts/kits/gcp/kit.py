@@ -3,7 +3,7 @@
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 
 from accounts.clouds.base import ALLOW_SUPPORT, PermissionProbe, Target, is_off
 from accounts.clouds.gcp.shipped import ShippedAccount, ShippedBinding, ShippedKit
+from accounts.kits import kept
 from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
 from accounts.kits.gcp import installer, script, terraform, words
 from accounts.kits.gcp.denials import DENIALS, FIRST
@@ -64,6 +65,7 @@ class GcpKit:
     switches: tuple[Switch, ...] = SWITCHES
     environment_checks: tuple[EnvironmentCheck, ...] = ENVIRONMENT_CHECKS
     traffic = TRAFFIC
+    shipped_type: type[object] = ShippedKit
 
     @property
     def version(self) -> str:
@@ -179,7 +181,9 @@ class GcpKit:
     # --- for the adapter ---
 
     def shipped(self, target: Target) -> ShippedKit:
-        """What must stand in the customer's project."""
+        """What must stand in the customer's project, under an earlier version what that one made."""
+        if target.kit_version != self.version and self.keeps(target.kit_version):
+            return kept.shipped(ShippedKit, self.cloud, target)
         accounts = _accounts(target)
         operator, builder = (f"serviceAccount:{accounts[name]}" for name in ("operator", "builder"))
         subjects = f"principal://iam.googleapis.com/{_pool(target)}/subject"
@@ -205,7 +209,7 @@ class GcpKit:
         )
 
     def keeps(self, version: str) -> bool:
-        return version == self.version
+        return version == self.version or kept.keeps(self.cloud, version)
 
     def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
         """Every permission of the manifest as a question that the cloud must answer with yes."""
@@ -214,13 +218,26 @@ class GcpKit:
         return tuple(_probe(grant.role, action, grant.resource, target) for grant in grants for action in grant.actions)
 
     def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
-        """Every promise that the target's own version made, as questions that the cloud must answer with no."""
-        denials = DENIALS if self.keeps(target.kit_version) else FIRST
-        return tuple(_probe(denial.role, action, denial.resource, target) for denial in denials for action in denial.actions)
+        """Every promise that the target's own version made, as questions that the cloud must answer with no.
+
+        The builder came with promises about all accounts, and a version has none about an account that it does not make.
+        """
+        if not self.keeps(target.kit_version):
+            return tuple(_denied(FIRST, target))
+        accounts = self.shipped(target).accounts
+        made = {f"serviceAccounts/{account.email}" for account in accounts.values()}
+        probes = _denied(DENIALS if "builder" in accounts else FIRST, target)
+        return tuple(
+            probe for probe in probes if probe.role in accounts and (probe.resource in made or probe.resource.startswith("projects/"))
+        )
 
     def _key(self, file: str) -> str:
         """Where a file of this version lies in the provider's bucket: named by its content, so it never changes."""
         return f"kits/gcp/{self.version}/{self.content_hash}/{file}"
+
+
+def _denied(denials: Sequence[Denial], target: Target) -> Iterator[PermissionProbe]:
+    return (_probe(denial.role, action, denial.resource, target) for denial in denials for action in denial.actions)
 
 
 def permission_key(role: str, action: str) -> str:
