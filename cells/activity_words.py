@@ -6,6 +6,8 @@ from portal.audit import register_actions, register_subjects
 
 register_actions(
     {
+        "cell.agent_enrolled": _("Enrolled the agent of %(subject)s"),
+        "cell.agent_key_added": _("Gave the agent of %(subject)s a new key"),
         "instance.created": _("Created the instance %(subject)s"),
         "instance.modified": _("Changed the instance %(subject)s"),
         "instance.upgraded": _("Upgraded the instance %(subject)s"),

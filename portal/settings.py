@@ -31,7 +31,9 @@ def required(name: str) -> str:
 PORTAL_URL = required("PORTAL_URL").rstrip("/")
 # Clouds reach the issuer under its own name; it may differ from the one people use.
 ISSUER_URL = env.str("PORTAL_ISSUER_URL", default=PORTAL_URL).rstrip("/")
-ALLOWED_HOSTS = [urlsplit(PORTAL_URL).hostname or "", urlsplit(ISSUER_URL).hostname or "", *env.list("PORTAL_HOSTS", default=[])]
+# Agents in the cells dial this one.
+AGENT_URL = env.str("PORTAL_AGENT_URL", default=PORTAL_URL).rstrip("/")
+ALLOWED_HOSTS = [urlsplit(url).hostname or "" for url in (PORTAL_URL, ISSUER_URL, AGENT_URL)] + env.list("PORTAL_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -229,6 +231,14 @@ TRUST_CONFIRM_AFTER = timedelta(minutes=env.float("PORTAL_TRUST_CONFIRM_MINUTES"
 
 # A kit that a newer one has followed is supported for this long.
 KIT_SUPPORT = timedelta(days=env.int("PORTAL_KIT_SUPPORT_DAYS", default=180))
+
+# --- Cells and their agents ------------------------------------------------------------------------------------------
+
+# Of each web process: agents that wait in line for news, and reports that are being stored. More are told to come again.
+AGENT_HELD_LINES = env.int("PORTAL_AGENT_HELD_LINES", default=2)
+AGENT_STORING = env.int("PORTAL_AGENT_STORING", default=4)
+# What the agent installs in every cell before any instance: [{"name", "chart", "chart_version", "digest"}].
+PLATFORM_COMPONENTS = env.json("PORTAL_PLATFORM_COMPONENTS", default=[])
 
 # --- Language and time -----------------------------------------------------------------------------------------------
 

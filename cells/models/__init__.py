@@ -1,5 +1,20 @@
+from cells.models.agents import AgentKey, Enrolment, SeenAssertion
 from cells.models.cells import Cell
 from cells.models.instances import Instance, InstanceRevision
 from cells.models.plans import HostingAccount, Plan, PlanSize, Release
+from cells.models.telemetry import CellStatus, InstanceStatus
 
-__all__ = ["Cell", "HostingAccount", "Instance", "InstanceRevision", "Plan", "PlanSize", "Release"]
+__all__ = [
+    "AgentKey",
+    "Cell",
+    "CellStatus",
+    "Enrolment",
+    "HostingAccount",
+    "Instance",
+    "InstanceRevision",
+    "InstanceStatus",
+    "Plan",
+    "PlanSize",
+    "Release",
+    "SeenAssertion",
+]

@@ -209,6 +209,9 @@ OTHER_ONE_EVENT = {
     "account_change_password",
     "account_signup",
     "usersessions_list",
+    # tests/cells/test_agent_protocol.py enrols an agent and has it change its key:
+    "cells:agent_enrolment",
+    "cells:agent_key",
     # tests/accounts/test_sign_in.py plays these with their mails, codes and keys, and reads their one event:
     "account_confirm_email",
     "account_email",
@@ -232,6 +235,11 @@ OTHER_NO_EVENT = {
     "portal:brand": "only reads",
     "portal:gallery": "only reads",
     "portal:healthz": "only reads",
+    "cells:agent_openapi": "only reads",
+    "cells:agent_package": "only reads",
+    "cells:agent_token": "the enrolled key is on record; a token of ten minutes follows from it",
+    "cells:agent_desired": "only reads",
+    "cells:agent_reports": "what agents see, thousands of times a minute: telemetry is kept beside the log, decisions stand in it",
     "issuer_jwks": "only reads",
     "issuer_discovery": "only reads",
     "account_inactive": "only reads",

@@ -40,6 +40,13 @@ PUBLIC = {
     "portal:theme": "a person may prefer dark before signing in",
     "portal:brand": "the sign-in page wears the brand too",
     "portal:healthz": "asked by load balancers",
+    "cells:agent_openapi": "the description of the agent protocol holds no secret",
+    "cells:agent_package": "the agent's program is the same for everybody; machines check its hash",
+    "cells:agent_enrolment": "agents have no session: a signed token, used once, is the proof",
+    "cells:agent_token": "agents have no session: a statement signed with the agent's own key is the proof",
+    "cells:agent_key": "agents have no session: the access token is the proof",
+    "cells:agent_desired": "agents have no session: the access token is the proof",
+    "cells:agent_reports": "agents have no session: the access token is the proof",
     "issuer_jwks": "customers' clouds fetch the keys",
     "issuer_discovery": "customers' clouds fetch the issuer's address",
 }

@@ -1,0 +1,205 @@
+"""The agent's three loops: fetch what is wanted, make it so and look, send what was seen. Each goes on when another cannot."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cells.agent import VERSION, changes, files
+from cells.agent.buffer import BATCH, Buffer
+from cells.agent.identity import Config, Identity
+from cells.agent.runtime import Document, Runtime, RuntimeAwayError
+from cells.agent.wire import Portal, PortalAwayError, RefusedError
+
+logger = logging.getLogger("byoc-agent")
+HOLD_SECONDS = 30
+AFTER_REFUSAL_SECONDS = 60.0
+APPLY_AGAIN_SECONDS = 60.0
+MOST_EVENTS = 20
+# The portal takes no such report, today or tomorrow: to send it again would only keep back those behind it.
+NEVER = {"malformed", "unknown_field", "too_large"}
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often, in seconds."""
+
+    look_every: float = 1.0
+    report_every: float = 30.0
+    longest_wait: float = 120.0
+    rotate_every: float = 30 * 86400.0
+
+
+class Agent:
+    """One agent of one cell."""
+
+    def __init__(self, config: Config, state: Path, runtime: Runtime, pace: Pace) -> None:
+        self.config = config
+        self.runtime = runtime
+        self.pace = pace
+        self.state = state
+        self.identity = Identity(config, state, rotate_every=pace.rotate_every)
+        self.buffer = Buffer(state / "reports")
+        self.stopping = threading.Event()
+        self.is_wanted = threading.Event()  # something new is wanted
+        self.is_enrolled = threading.Event()  # and knows from which number to count
+        self.has_report = threading.Event()
+
+    def run(self) -> None:
+        """Until `stop`."""
+        threads = [threading.Thread(target=loop, name=loop.__name__, daemon=True) for loop in (self.fetch, self.send)]
+        for thread in threads:
+            thread.start()
+        self.look()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.is_wanted.set()
+        self.has_report.set()
+
+    # --- What is wanted ---
+
+    def fetch(self) -> None:
+        portal, tries = Portal(self.config.portal_url), 0
+        while not self.stopping.is_set():
+            try:
+                pause = self._fetch_once(portal)
+                tries = 0
+            except (PortalAwayError, RefusedError) as problem:
+                pause = self._patience(problem, tries)
+                tries += 1
+                logger.warning("fetch_failed seconds=%.1f problem=%s", pause, problem)
+            self.stopping.wait(pause)
+
+    def _fetch_once(self, portal: Portal) -> float:
+        """Hold the line until something new is wanted; the seconds until the next call."""
+        known = files.read(self.state / "desired.json") or {}
+        headers = {"If-None-Match": known["etag"]} if known else {}
+        self.identity.access_token(portal)
+        self.is_enrolled.set()
+        answer = self.identity.call(portal, "GET", f"/agent/v1/desired?wait={HOLD_SECONDS}", headers=headers, timeout=HOLD_SECONDS + 15)
+        if answer.status == 200:  # noqa: PLR2004
+            files.write(self.state / "desired.json", {"etag": answer.headers["etag"], "desired": answer.body})
+            logger.info("desired_state_fetched version=%s instances=%d", answer.body["version"], len(answer.body["instances"]))
+            self.is_wanted.set()
+        # A portal that has no line free to hold answers at once, and says when to come again.
+        return float(answer.headers.get("retry-after") or 0)
+
+    # --- Making it so, and looking ---
+
+    def look(self) -> None:
+        last: Document | None = None
+        told: Any = None
+        reported_at = applied_at = -1e9
+        news: list[Document] = [self._event("agent_started")]
+        while not self.stopping.is_set():
+            if self.is_wanted.is_set() or time.monotonic() >= applied_at + APPLY_AGAIN_SECONDS:
+                self.is_wanted.clear()
+                applied_at = time.monotonic()
+                news += self._apply()
+            seen, problems = self._observe(last)
+            news = (news + problems + changes.events(last, seen, self._at()))[-MOST_EVENTS:]
+            is_due = time.monotonic() >= reported_at + self.pace.report_every
+            if self.is_enrolled.is_set() and (is_due or changes.signature(seen) != told):
+                self.buffer.start_at(self.identity.first_seq)
+                self.buffer.add({"at": self._at(), "agent": {"version": VERSION}, **seen, "events": news})
+                self.has_report.set()
+                told, news, reported_at = changes.signature(seen), [], time.monotonic()
+            last = seen
+            self.is_wanted.wait(self.pace.look_every)
+
+    def _apply(self) -> list[Document]:
+        """What was wanted last; known also while the portal is away."""
+        known = files.read(self.state / "desired.json")
+        if known is None:
+            return []
+        try:
+            self.runtime.apply(known["desired"])
+        except RuntimeAwayError as problem:
+            logger.warning("apply_failed problem=%s", problem)
+            return [self._event(problem.code)]
+        return []
+
+    def _observe(self, last: Document | None) -> tuple[Document, list[Document]]:
+        try:
+            return self.runtime.observe(), []
+        except RuntimeAwayError as problem:
+            logger.warning("observe_failed problem=%s", problem)
+            return _unseen(last), [self._event(problem.code)]
+
+    def _event(self, code: str) -> Document:
+        return {"at": self._at(), "code": code}
+
+    def _at(self) -> str:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.identity.now()))
+
+    # --- Telling ---
+
+    def send(self) -> None:
+        portal, tries, most = Portal(self.config.portal_url), 0, BATCH
+        while not self.stopping.is_set():
+            self.has_report.wait(self.pace.report_every)
+            self.has_report.clear()
+            try:
+                while not self.stopping.is_set() and self._send_once(portal, most):
+                    tries, most = 0, BATCH
+                continue
+            except RefusedError as refused:
+                # One bad report must not keep back the others: ever smaller batches find it.
+                if refused.code in NEVER:
+                    most = self._narrow(most, refused)
+                    self.has_report.set()
+                    continue
+                pause = self._patience(refused, tries)
+            except PortalAwayError as problem:
+                pause = self._patience(problem, tries)
+                logger.warning("send_failed seconds=%.1f waiting=%d problem=%s", pause, len(self.buffer), problem)
+            tries += 1
+            self.stopping.wait(pause)
+            self.has_report.set()
+
+    def _send_once(self, portal: Portal, most: int) -> bool:
+        """False once the portal has everything."""
+        batch = self.buffer.batch(most)
+        if not batch:
+            return False
+        body = json.dumps({"cell": self.config.cell, "reports": batch}, separators=(",", ":")).encode()
+        self.identity.call(portal, "POST", "/agent/v1/reports", body)
+        self.buffer.done(batch[-1]["seq"])
+        return True
+
+    def _narrow(self, most: int, refused: RefusedError) -> int:
+        if most > 1:
+            return max(1, most // 4)
+        batch = self.buffer.batch(1)
+        if batch:
+            logger.error("report_dropped seq=%d problem=%s", batch[0]["seq"], refused)
+            self.buffer.drop(batch[0]["seq"])
+        return BATCH
+
+    def _patience(self, problem: PortalAwayError | RefusedError, tries: int) -> float:
+        """Ever longer, up to a limit, and never all agents at the same moment. A refusal does not go away by itself soon."""
+        if isinstance(problem, PortalAwayError) and problem.retry_after:
+            return problem.retry_after * random.uniform(1.0, 1.5)  # noqa: S311
+        longest = self.pace.longest_wait
+        base = min(longest, AFTER_REFUSAL_SECONDS) if _is_final(problem) else min(longest, 2.0 ** min(tries, 16))
+        return base * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+def _is_final(problem: Exception) -> bool:
+    return isinstance(problem, RefusedError) and problem.code not in {"clock_skew", "token_expired", "replay"}
+
+
+def _unseen(last: Document | None) -> Document:
+    """Nothing can be said while the cluster does not answer, but for what was there."""
+    if last is None:
+        cluster = {"version": "", "nodes_ready": 0, "nodes": 0, "cpu_used": 0, "cpu": 0, "memory_used": 0, "memory": 0}
+        return {"cluster": cluster, "components": [], "instances": []}
+    instances = [{**instance, "health": "unknown"} for instance in last["instances"]]
+    return {**last, "cluster": {**last["cluster"], "nodes_ready": 0}, "instances": instances}

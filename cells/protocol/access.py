@@ -1,0 +1,90 @@
+"""Access tokens: who the agent is, for ten minutes, checked without a query. A small set of those thrown out meanwhile is kept beside."""
+
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from cells.models import AgentKey
+from cells.protocol.problems import Problem
+from cells.protocol.secrets import sign, unsign
+from cells.states import SERVED_CELLS
+
+LIFETIME_S = 600
+REFRESH_S = 5.0
+_FORM = struct.Struct(">B16s16sI")
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Grant:
+    """What a valid token says."""
+
+    cell: UUID
+    key: UUID
+
+
+def issue(grant: Grant, now: float) -> str:
+    return sign("access", _FORM.pack(_VERSION, grant.cell.bytes, grant.key.bytes, int(now) + LIFETIME_S))
+
+
+def verify(token: str, now: float) -> Grant:
+    """Raises Problem. No query, but one every few seconds for all."""
+    payload = unsign("access", token)
+    if payload is None or len(payload) != _FORM.size:
+        raise Problem("token_invalid", "Ask for another one at /agent/v1/token.")
+    version, cell, key, until = _FORM.unpack(payload)
+    if version != _VERSION:
+        raise Problem("token_invalid", "Ask for another one at /agent/v1/token.")
+    if now >= until:
+        raise Problem("token_expired", "Ask for another one at /agent/v1/token.")
+    grant = Grant(UUID(bytes=cell), UUID(bytes=key))
+    if grant.key in denied:
+        raise Problem("agent_revoked", "This agent's access was ended in the portal. What it has deployed goes on.")
+    return grant
+
+
+def bearer(header: str) -> str:
+    """The token of an Authorization header. Raises Problem."""
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Problem("token_missing", "Send `Authorization: Bearer` with a token of /agent/v1/token.")
+    return token.strip()
+
+
+class Denied:
+    """Keys that lost their right while a token of theirs may still be about. Read anew every few seconds, by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keys: frozenset[UUID] = frozenset()
+        self._read_at = float("-inf")
+
+    def __contains__(self, key: UUID) -> bool:
+        return key in self._current()
+
+    def _current(self) -> frozenset[UUID]:
+        if time.monotonic() >= self._read_at + REFRESH_S and self._lock.acquire(blocking=False):
+            try:
+                self._keys, self._read_at = self._read(), time.monotonic()
+            finally:
+                self._lock.release()
+        return self._keys
+
+    def forget(self) -> None:
+        """Read anew at the next question."""
+        self._read_at = float("-inf")
+
+    def _read(self) -> frozenset[UUID]:
+        since = timezone.now() - timedelta(seconds=2 * LIFETIME_S)
+        left = ~Q(cell__state__in=sorted(SERVED_CELLS)) & Q(cell__state_at__gte=since)
+        gone = AgentKey.objects.filter(Q(revoked_at__gte=since) | Q(revoked_at=None, cell__is_agent_disabled=True) | left)
+        return frozenset(gone.values_list("pk", flat=True))
+
+
+denied = Denied()

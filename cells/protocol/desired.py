@@ -1,0 +1,52 @@
+"""What the agent of a cell shall bring about. No secret, and no name of a customer: an agent knows instances by their ids alone."""
+
+import hashlib
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+from django.db.models import F
+
+from cells.models import Cell, InstanceRevision
+from cells.protocol.documents import ChartRelease, Desired, DesiredComponent, DesiredInstance, Resources, Values
+from cells.states import DEPLOYED_INSTANCES, CellState, InstanceState
+
+
+def version_of(cell_id: UUID) -> int | None:
+    """One small query; None where there is no such cell."""
+    return Cell.objects.filter(pk=cell_id).values_list("desired_version", flat=True).first()
+
+
+def etag(version: int) -> str:
+    """The platform's components are the provider's setting, the same for all cells: a change of it is a change of what is wanted too."""
+    platform = hashlib.sha256(msgspec.json.encode(settings.PLATFORM_COMPONENTS)).hexdigest()[:8]
+    return f'"{version}-{platform}"'
+
+
+def desired_state(cell_id: UUID) -> Desired:
+    """Raises Cell.DoesNotExist."""
+    # Read before the instances: a change between the two is fetched once more, never missed.
+    cell = Cell.objects.only("desired_version", "state").get(pk=cell_id)
+    newest = InstanceRevision.objects.filter(
+        instance__cell=cell_id, instance__state__in=sorted(DEPLOYED_INSTANCES), number=F("instance__revision")
+    )
+    rows = newest.select_related("instance", "release", "size").order_by("instance_id")
+    is_staying = cell.state != CellState.DELETING
+    return Desired(
+        cell=cell_id,
+        version=cell.desired_version,
+        components=[DesiredComponent(is_present=is_staying, **component) for component in settings.PLATFORM_COMPONENTS],
+        instances=[_instance(row) for row in rows],
+    )
+
+
+def _instance(row: InstanceRevision) -> DesiredInstance:
+    return DesiredInstance(
+        id=row.instance_id,
+        is_present=row.instance.state != InstanceState.DELETING,
+        revision=row.number,
+        release=ChartRelease(chart=row.release.chart, chart_version=row.release.chart_version, digest=row.release.digest),
+        values=Values(parameters=row.parameters, resources=Resources(cpu=row.size.cpu, memory=row.size.memory, storage=row.size.storage)),
+        is_running=row.is_running,
+        restarts=row.restarts,
+    )

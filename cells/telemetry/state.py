@@ -1,0 +1,59 @@
+"""What was reported last, as operations and pages ask for it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from cells.models import CellStatus, InstanceStatus
+from cells.states import Health
+
+
+@dataclass(frozen=True)
+class InstanceReport:
+    """What the agent said of one instance."""
+
+    revision: int  # the one that was applied last, or tried
+    state: str
+    health: Health
+    problem: str  # a code: why that revision could not be applied
+
+    @property
+    def is_running(self) -> bool:
+        """Meant to run, and not gone: whether it does well is its health."""
+        return self.state not in {"stopped", "absent"}
+
+    @property
+    def is_removed(self) -> bool:
+        return self.state == "absent"
+
+
+def cell_health(cell_id: UUID) -> Health | None:
+    """From its machines and the platform's components; None until its agent has been heard for the first time."""
+    status = CellStatus.objects.filter(cell=cell_id).first()
+    if status is None:
+        return None
+    if not status.nodes_ready:
+        return Health.UNHEALTHY
+    if status.nodes_ready < status.nodes or any(component["state"] != "ready" for component in status.components):
+        return Health.DEGRADED
+    return Health.HEALTHY
+
+
+def missing_components(cell_id: UUID) -> list[str]:
+    """Names of the platform's components that are not ready in this cell, in the version that is wanted."""
+    components = CellStatus.objects.filter(cell=cell_id).values_list("components", flat=True).first() or []
+    ready = {(component["name"], component["version"]) for component in components if component["state"] == "ready"}
+    wanted = [(component["name"], component["chart_version"]) for component in settings.PLATFORM_COMPONENTS]
+    return [name for name, version in wanted if (name, version) not in ready]
+
+
+def instance_report(instance_id: UUID) -> InstanceReport | None:
+    status = InstanceStatus.objects.filter(instance=instance_id).only("revision", "state", "health", "problem").first()
+    return InstanceReport(status.revision, status.state, Health(status.health), status.problem) if status else None
+
+
+def cell_is_heard(cell_id: UUID, *, within: timedelta) -> bool:
+    return CellStatus.objects.filter(cell=cell_id, seen_at__gte=timezone.now() - within).exists()
