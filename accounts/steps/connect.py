@@ -120,7 +120,7 @@ def _trust_is_not_open(ctx: StepContext, account: CloudAccount, kit: Kit, adapte
             found = adapter.find_kit_elsewhere(_other_accounts(account))
             if found:
                 return Fail("wrong_account", params={"found": found, "expected": account.external_id}, evidence=error.raw)
-        return _not_run(account, kit, looks)
+        return not_run(account, kit, looks)
     if error.code in {"trust_not_ready", "api_disabled"}:
         return _pasted_wrongly(ctx, kit, error) or _not_ready(ctx, error)
     return _said(account, error) or _outcome_of(error)
@@ -143,7 +143,7 @@ def _not_ready(ctx: StepContext, error: CloudError) -> Outcome:
     return Wait(5, on=Party.CLOUD, why="trust_not_ready")
 
 
-def _not_run(account: CloudAccount, kit: Kit, looks: int) -> Wait:
+def not_run(account: CloudAccount, kit: Kit, looks: int) -> Wait:
     """A kit that stopped before it made anything may have said why: the number of this project is another one."""
     told, given = kit.reported.get("project_number", ""), account.identity.get("project_number", "")
     params = {"account_id": account.external_id, "found": told, "expected": given}

@@ -17,6 +17,7 @@ from accounts.forms.connect import AccountFilterForm
 from accounts.kit_links import identity_answers, kit_links, named_resources
 from accounts.kit_offer import kit_offer
 from accounts.kits.base import search_permissions
+from accounts.kits.manifest import PermissionGroup, grouped
 from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
 from accounts.models.cloud_accounts import SHOWN_STATES, CloudAccountQuerySet
 from accounts.states import KitState, TrustVerdict
@@ -82,8 +83,15 @@ def account_permissions(request: OrganisationRequest, pk: uuid.UUID) -> HttpResp
     words = request.GET.get("q", "").strip()
     kit = kits.load(account.cloud)
     checks = _permission_checks(account)
-    rows = [(permission, checks.get(permission.key)) for permission in search_permissions(kit, words)]
-    return account_tab(request, account, "account_permissions", rows=rows, q=words, kit=kit, total=len(kit.permissions))
+    found = search_permissions(kit, words)
+    rows = [(permission, checks.get(permission.key)) for permission in found]
+    groups = [(group, _missing(group, checks), [(each, checks.get(each.key)) for each in group.permissions]) for group in grouped(found)]
+    return account_tab(request, account, "account_permissions", rows=rows, groups=groups, q=words, kit=kit, total=len(kit.permissions))
+
+
+def _missing(group: PermissionGroup, checks: dict[str, TrustCheck]) -> int:
+    """How many of a group were looked for and not found."""
+    return sum(not checks[permission.key].is_ok for permission in group.permissions if permission.key in checks)
 
 
 def _permission_checks(account: CloudAccount) -> dict[str, TrustCheck]:

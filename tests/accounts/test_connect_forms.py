@@ -3,11 +3,16 @@
 import pytest
 from django.urls import reverse
 
-from accounts.actions.connect import issue_kit
-from accounts.models import CloudAccount
+from accounts import kits
+from accounts.actions.connect import issue_kit, report_kit_itself
+from accounts.kits.base import Report
+from accounts.models import CloudAccount, TrustCheck
 from accounts.states import AccountState
+from accounts.steps.connect import not_run
+from portal.operations.catalogue import wait_text
+from portal.operations.models import Operation
 from tests.clouds.azure.account import SUBSCRIPTION, TENANT
-from tests.factories import make_cloud_account, make_kit
+from tests.factories import make_cloud_account, make_contact, make_kit
 
 pytestmark = pytest.mark.django_db
 CLIENT, SUPPORT = "605aaa51-8c1a-4699-a3ba-9ada7b28db45", "705aaa51-8c1a-4699-a3ba-9ada7b28db46"
@@ -72,7 +77,7 @@ def test_connect_account_of_google_tells_number_and_id_apart(owner, acme):
     found = errors_of(owner, draft_of(acme, "gcp"), external_id="123456789012", project_number="1" * 30)
 
     assert found == {
-        "external_id": ["This is a number, as a project's number is. Enter the project id here: it starts with a letter."],
+        "external_id": ["This looks like the project number. Enter the project id here: it starts with a letter."],
         "project_number": ["A project number has at most 19 digits. You entered 30."],
     }
 
@@ -220,3 +225,116 @@ def test_connect_start_of_what_is_no_draft_begins_a_new_one(owner, acme):
     waiting.refresh_from_db()
     assert waiting.cloud == "aws"
     assert CloudAccount.objects.count() == 2
+
+
+# --- The kit, in the version that would really be run ---
+
+
+def waiting_with(acme, alice, cloud="aws", **identity):
+    account = make_cloud_account(organisation=acme, cloud=cloud, external_id=identity.pop("external_id", "111122223333"), identity=identity)
+    issue_kit(account, after_generation=0, by=alice)
+    account.refresh_from_db()
+    return account
+
+
+def test_connect_run_of_a_kit_that_was_overtaken_offers_to_make_it_again(owner, acme, alice):
+    account = waiting_with(acme, alice)
+    account.kits.update(version="0.9.0")
+
+    shown = owner.get(page(account, "run")).text
+
+    newest = kits.load("aws").version
+    assert f"Version {newest} has been shipped since" in shown
+    assert "This kit was made as version 0.9.0" in shown
+    assert "Launch stack in AWS" not in shown
+    again = owner.post(page(account, "run_again"), {"generation": "1"}, follow=True).text
+    assert f"Version {newest} has been shipped since" not in again
+    assert "Launch stack in AWS" in again
+
+
+def test_connect_run_of_azure_says_of_what_each_hash_is(owner, azure):
+    shown = owner.get(page(azure, "run")).text.partition("This kit</h2>")[2]
+
+    for document in kits.load("azure").documents:
+        assert shown.count(document.sha256) == 1
+        assert f"<dt>{document.title}</dt>" in shown
+
+
+@pytest.mark.parametrize(
+    ("via", "says", "never"),
+    [
+        ("shell", "The kit tells this portal what it made.", "nothing tells this portal"),
+        ("portal", "On this way nothing tells this portal what the kit made", "The kit tells this portal"),
+    ],
+)
+def test_connect_run_of_azure_says_once_who_tells(owner, azure, via, says, never):
+    shown = owner.get(page(azure, "run"), {"via": via}).text
+
+    assert says in shown
+    assert never not in shown
+
+
+# --- The waiting page speaks with one voice ---
+
+
+def test_connect_waiting_names_one_act_and_what_is_done(owner, acme, alice):
+    account = waiting_with(acme, alice)
+    make_contact(organisation=acme)
+    Operation.objects.update(state="waiting", waiting_on="you", waiting_why="kit_not_run")
+
+    shown = owner.get(page(account, "waiting")).text
+
+    assert shown.count("button-primary") == 1
+    assert ">Open the kit</a>" in shown
+    for gone in ("Do my part", "Show the kit again", "Cancel operation"):
+        assert gone not in shown
+    assert shown.count("Stop connecting") == 1
+    assert "Done already" in shown
+
+
+def test_connect_waiting_without_a_contact_leaves_the_step_open(owner, acme, alice):
+    account = waiting_with(acme, alice)
+
+    assert "Done already" not in owner.get(page(account, "waiting")).text
+
+
+def test_connect_done_begins_with_the_next_act_and_folds_the_raw_words(owner, acme):
+    account = make_cloud_account(organisation=acme, state=AccountState.CONNECTED)
+    make_kit(account=account)
+    TrustCheck.objects.create(account=account, kind=TrustCheck.Kind.REFUSAL, name="wrong_subject", is_ok=True, detail="AccessDenied: raw")
+
+    shown = owner.get(page(account, "done")).text
+
+    assert shown.index("Open the account") < shown.index("<details>") < shown.index("AccessDenied: raw")
+
+
+def test_connect_review_folds_what_is_long(owner, acme):
+    account = make_cloud_account(organisation=acme, wizard_step="review")
+
+    shown = owner.get(page(account, "review")).text
+
+    folded = shown.partition("What the kit creates</h2>")[2]
+    assert folded.index("<details>") < folded.index("<table")
+
+
+def test_account_list_lets_a_draft_be_discarded(owner, acme):
+    draft = make_cloud_account(organisation=acme, name="Draft")
+    connected = make_cloud_account(organisation=acme, state=AccountState.CONNECTED, name="Up", external_id="999900001111")
+
+    shown = owner.get(reverse("accounts:account_list", args=[acme.slug])).text
+
+    assert f'href="{page(draft, "discard")}"' in shown
+    assert page(connected, "discard") not in shown
+
+
+@pytest.mark.parametrize("told", ["123456789012", ""])
+def test_connect_google_says_which_number_the_kit_found(owner, acme, alice, told):
+    account = waiting_with(acme, alice, "gcp", external_id="acme-data-prod", project_number="123456789013")
+    kit = account.kits.get()
+    report_kit_itself(kit, report=Report({"project_number": told}))
+
+    waits = not_run(account, account.kits.get(), 1)
+
+    words = wait_text(waits.why, {"variant": "gcp", "kind": "Google Cloud project", **waits.params})
+    wanted = "The kit stopped: project acme-data-prod has number 123456789012. You entered 123456789013. Nothing was made."
+    assert (words.sentence == wanted) == bool(told)

@@ -40,7 +40,7 @@ NOBODYS = {
     "unknown_cloud_error",
 }
 # Of connecting, of the environment: a look at the trust cannot end with them.
-ELSEWHERE = {"changes_switched_off", "duplicate_account", "environment_not_asked", "kit_expired", "kit_replaced"}
+ELSEWHERE = {"client_id_unknown", "changes_switched_off", "duplicate_account", "environment_not_asked", "kit_expired", "kit_replaced"}
 
 
 def page(client, account, name="account_trust") -> str:

@@ -29,14 +29,14 @@ def test_owner_connects_an_account_and_a_stranger_sees_nothing_of_it(portal, wor
     start_connecting(page)
 
     # A wrong number: said at the top, with focus there, and at the field; nothing that was typed is lost.
-    page.get_by_label("Name").fill("Production")
+    page.get_by_label("What does your team call this account?").fill("Production")
     page.get_by_label("AWS account number", exact=True).fill("1111-2222")
     page.get_by_role("button", name="Continue").click()
     summary = page.get_by_role("alert")
     expect(summary).to_be_focused()
     expect(summary).to_contain_text("Enter the 12 digits of the AWS account number.")
     expect(page).to_have_title(re.compile("^Error:"))
-    expect(page.get_by_label("Name")).to_have_value("Production")
+    expect(page.get_by_label("What does your team call this account?")).to_have_value("Production")
     expect(page.get_by_label("AWS account number", exact=True)).to_have_value("1111-2222")
     page.get_by_label("AWS account number", exact=True).fill("1111-2222-3333")
     page.get_by_role("button", name="Continue").click()
@@ -102,7 +102,7 @@ def _finds_nothing(page: Page, portal: str, account: CloudAccount) -> None:
 def test_connecting_goes_on_on_another_device_without_scripts(portal, page, visit):
     sign_in(page, portal, "owner@acme.example")
     start_connecting(page)
-    page.get_by_label("Name").fill("Production")
+    page.get_by_label("What does your team call this account?").fill("Production")
     page.get_by_label("AWS account number", exact=True).fill(NUMBER)
     page.get_by_role("button", name="Continue").click()
     page.get_by_label("Region for the kit").select_option("eu-central-1")
@@ -119,7 +119,7 @@ def test_connecting_goes_on_on_another_device_without_scripts(portal, page, visi
 
     # Back to a page behind, a wrong answer there, and on again: what was answered later is kept.
     plain.get_by_role("link", name="Change AWS account number").click()
-    expect(plain.get_by_label("Name")).to_have_value("Production")
+    expect(plain.get_by_label("What does your team call this account?")).to_have_value("Production")
     plain.get_by_label("AWS account number", exact=True).fill("wrong")
     plain.get_by_role("button", name="Continue").click()
     expect(plain.get_by_role("alert")).to_contain_text("Enter the 12 digits of the AWS account number.")

@@ -39,7 +39,7 @@ def clouds(portal, sandbox, live_server, settings, monkeypatch):
 def answer(page: Page, cloud: str, **answers: str) -> None:
     """From Home to the kit."""
     start_connecting(page, cloud)
-    page.get_by_label("Name", exact=True).fill("Data")
+    page.get_by_label("What does your team call this account?").fill("Data")
     for label, text in answers.items():
         page.get_by_label(label.replace("_", " "), exact=True).fill(text)
     page.get_by_role("button", name="Continue").click()

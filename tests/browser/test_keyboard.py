@@ -99,12 +99,12 @@ def test_connecting_by_keyboard(portal, page):
     assert_step(page, 7)
     # A swap takes away what has focus: it goes to what took its place.
     operation = Operation.objects.get()
-    cancel = page.get_by_role("link", name="Cancel operation")
-    tab_to(page, cancel)
+    refresh = page.get_by_role("link", name="Refresh")
+    tab_to(page, refresh)
     advance(operation.pk)
     expect(page.get_by_role("button", name="Check again")).to_be_visible(timeout=10_000)
     assert not page.evaluate(ON_NOTHING)
-    expect(cancel).to_be_focused()
+    expect(refresh).to_be_focused()
     check = page.get_by_role("button", name="Check again")
     page.keyboard.press("Shift+Tab")
     while not check.evaluate(HAS_FOCUS):

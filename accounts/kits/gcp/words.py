@@ -60,7 +60,7 @@ def clean_project_id(text: str) -> str:
     """A project id as Google writes it. Raises ValueError."""
     found = text.strip().strip("'\"").removeprefix("projects/").lower()
     if re.fullmatch(r"[0-9]+", found):
-        raise WrongAnswer(_("This is a number, as a project's number is. Enter the project id here: it starts with a letter."))
+        raise WrongAnswer(_("This looks like the project number. Enter the project id here: it starts with a letter."))
     if not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", found):
         raise ValueError("a project id has 6 to 30 lower-case letters, digits and dashes, and starts with a letter")
     return found
