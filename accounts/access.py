@@ -27,6 +27,7 @@ class Permission(StrEnum):
     MANAGE_CONTACTS = "manage_contacts"
     CONNECT_ACCOUNTS = "connect_accounts"  # drafts, kits, verification, retry
     RUN_OPERATIONS = "run_operations"  # retry, cancel, check now
+    MANAGE_INSTANCES = "manage_instances"  # create, change, stop, delete; update and delete cells
     DECIDE_SUPPORT_ACCESS = "decide_support_access"
     EXPORT_ACTIVITY = "export_activity"
 
@@ -38,6 +39,7 @@ PERMISSION_WORDS: dict[Permission, str | Promise] = {
     Permission.MANAGE_CONTACTS: _("Add and remove contacts"),
     Permission.CONNECT_ACCOUNTS: _("Connect cloud accounts and run kits"),
     Permission.RUN_OPERATIONS: _("Retry, cancel and check operations"),
+    Permission.MANAGE_INSTANCES: _("Create, change and delete instances and deployment cells"),
     Permission.DECIDE_SUPPORT_ACCESS: _("Approve or decline support access requests"),
     Permission.EXPORT_ACTIVITY: _("Export the activity record"),
 }
@@ -52,7 +54,13 @@ class Role(TextChoices):
 
 ROLE_PERMISSIONS: dict[Role, tuple[Permission, ...]] = {
     Role.OWNER: tuple(Permission),
-    Role.OPERATOR: (Permission.VIEW, Permission.MANAGE_CONTACTS, Permission.CONNECT_ACCOUNTS, Permission.RUN_OPERATIONS),
+    Role.OPERATOR: (
+        Permission.VIEW,
+        Permission.MANAGE_CONTACTS,
+        Permission.CONNECT_ACCOUNTS,
+        Permission.RUN_OPERATIONS,
+        Permission.MANAGE_INSTANCES,
+    ),
     Role.APPROVER: (Permission.VIEW, Permission.DECIDE_SUPPORT_ACCESS),
     Role.AUDITOR: (Permission.VIEW, Permission.EXPORT_ACTIVITY),
 }

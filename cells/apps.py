@@ -9,5 +9,6 @@ class CellsConfig(AppConfig):
         from accounts.availability import NEEDS_TRUST  # noqa: PLC0415
         from cells import activity_words, failures  # noqa: F401, PLC0415
         from cells.availability import why_not_disconnect  # noqa: PLC0415
+        from cells.steps import bootstrap, instances, teardown  # noqa: F401, PLC0415  registers the kinds of operation
 
         NEEDS_TRUST.append(why_not_disconnect)

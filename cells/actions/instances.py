@@ -161,7 +161,7 @@ def _change(instance: Instance, act: Act, reason: str, *, by: User, **wishes: An
         if instance.cell_id:
             touch_desired(instance.cell_id)
         operation = _start(instance, f"{act.value}_instance", by=by)
-        _record(instance, f"instance.{reason}", by, {"revision": after.number, **_changes(before, after)})
+        _record(instance, f"instance.{reason}", by, {"revision": after.number, **after.changes_since(before)})
         return operation
 
 
@@ -169,19 +169,6 @@ def _next_revision(before: InstanceRevision, reason: str, by: User, wishes: Mapp
     values = {name: getattr(before, name) for name in ("release", "size", "parameters", "is_running", "restarts")} | dict(wishes)
     values["restarts"] += reason == "restarted"
     return InstanceRevision.objects.create(instance_id=before.instance_id, number=before.number + 1, reason=reason, by=by, **values)
-
-
-def _changes(before: InstanceRevision, after: InstanceRevision) -> dict[str, Any]:
-    """What differs, as the log tells it: names of parameters, never their values."""
-    changes: dict[str, Any] = {}
-    if before.release_id != after.release_id:
-        changes["version"] = [before.release.version, after.release.version]
-    if before.size_id != after.size_id:
-        changes["size"] = [before.size.name, after.size.name]
-    names = sorted(name for name in {*before.parameters, *after.parameters} if before.parameters.get(name) != after.parameters.get(name))
-    if names:
-        changes["parameters"] = ", ".join(names)
-    return changes
 
 
 def delete_instance(instance: Instance, *, by: User) -> Operation:

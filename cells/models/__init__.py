@@ -1,5 +1,6 @@
 from cells.models.agents import AgentKey, Enrolment, SeenAssertion
 from cells.models.cells import Cell
+from cells.models.drafts import InstanceDraft
 from cells.models.instances import Instance, InstanceRevision
 from cells.models.plans import HostingAccount, Plan, PlanSize, Release
 from cells.models.telemetry import CellStatus, InstanceStatus
@@ -11,6 +12,7 @@ __all__ = [
     "Enrolment",
     "HostingAccount",
     "Instance",
+    "InstanceDraft",
     "InstanceRevision",
     "InstanceStatus",
     "Plan",

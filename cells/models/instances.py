@@ -1,7 +1,7 @@
 """Instances: what a customer runs, and every revision of what was asked for."""
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -9,6 +9,7 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import CloudAccount, Organisation, User
 from cells.models.cells import Cell
@@ -103,6 +104,14 @@ class Instance(models.Model):
 class InstanceRevision(models.Model):
     """One state of wishes: who asked for what, and when. Never changed, only followed."""
 
+    class Reason(models.TextChoices):
+        CREATED = "created", pgettext_lazy("what a revision is for", "Created")
+        MODIFIED = "modified", pgettext_lazy("what a revision is for", "Changed")
+        UPGRADED = "upgraded", pgettext_lazy("what a revision is for", "Upgraded")
+        STOPPED = "stopped", pgettext_lazy("what a revision is for", "Stopped")
+        STARTED = "started", pgettext_lazy("what a revision is for", "Started")
+        RESTARTED = "restarted", pgettext_lazy("what a revision is for", "Restarted")
+
     id = models.BigAutoField(primary_key=True)
     instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField(_("revision"))
@@ -112,7 +121,7 @@ class InstanceRevision(models.Model):
     is_running = models.BooleanField(_("shall run"), default=True)
     # Grows with every restart: the agent starts the processes anew when it changes.
     restarts = models.PositiveIntegerField(default=0)
-    reason = models.CharField(_("what for"), max_length=40)  # created | modified | upgraded | stopped | started | restarted
+    reason = models.CharField(_("what for"), max_length=20, choices=Reason.choices)
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -124,3 +133,17 @@ class InstanceRevision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instance_id} r{self.number}"
+
+    def changes_since(self, before: "InstanceRevision | None") -> dict[str, Any]:
+        """What differs: version and size as before and after, of parameters the names alone."""
+        changes: dict[str, Any] = {}
+        if before is None:
+            return changes
+        if before.release_id != self.release_id:
+            changes["version"] = [before.release.version, self.release.version]
+        if before.size_id != self.size_id:
+            changes["size"] = [before.size.name, self.size.name]
+        names = {*before.parameters, *self.parameters}
+        if changed := sorted(name for name in names if before.parameters.get(name) != self.parameters.get(name)):
+            changes["parameters"] = ", ".join(changed)
+        return changes

@@ -44,7 +44,7 @@ def revoke_agent(cell: Cell) -> None:
 
 def renew_enrolment(cell: Cell) -> bool:
     """Count on, where the token of this generation was used: a machine that is built anew has a key of its own. False: nothing changed."""
-    if not cell.enrolments.filter(generation=cell.generation, used_at__isnull=False).exists():
+    if not Enrolment.objects.filter(cell=cell, generation=cell.generation, used_at__isnull=False).exists():
         return False
     Cell.objects.filter(pk=cell.pk, generation=cell.generation).update(generation=cell.generation + 1)
     cell.refresh_from_db(fields=["generation"])

@@ -7,8 +7,12 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from cells.models import CellStatus, InstanceStatus
-from cells.states import Health
+from cells.models import Cell, CellStatus, InstanceStatus
+from cells.states import AgentLink, CellState, Health
+
+# The agent reports every 30 seconds. Two missed reports may be the network; ten are a silence that somebody should know of.
+STALE_AFTER = timedelta(seconds=75)
+OFFLINE_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,11 @@ class InstanceReport:
 def cell_health(cell_id: UUID) -> Health | None:
     """From its machines and the platform's components; None until its agent has been heard for the first time."""
     status = CellStatus.objects.filter(cell=cell_id).first()
-    if status is None:
-        return None
+    return health_of(status) if status else None
+
+
+def health_of(status: CellStatus) -> Health:
+    """As last reported. How old that is, is the link's to say."""
     if not status.nodes_ready:
         return Health.UNHEALTHY
     if status.nodes_ready < status.nodes or any(component["state"] != "ready" for component in status.components):
@@ -57,3 +64,16 @@ def instance_report(instance_id: UUID) -> InstanceReport | None:
 
 def cell_is_heard(cell_id: UUID, *, within: timedelta) -> bool:
     return CellStatus.objects.filter(cell=cell_id, seen_at__gte=timezone.now() - within).exists()
+
+
+def link_of(cell: Cell) -> AgentLink:
+    """From the time of the last report alone: nothing has to run for a silent agent to look silent."""
+    if cell.is_agent_disabled:
+        return AgentLink.DISABLED
+    status: CellStatus | None = getattr(cell, "status", None)
+    if status is None or cell.state == CellState.DELETED:
+        return AgentLink.NEVER
+    silent = timezone.now() - status.seen_at
+    if silent < STALE_AFTER:
+        return AgentLink.CONNECTED
+    return AgentLink.STALE if silent < OFFLINE_AFTER else AgentLink.OFFLINE

@@ -22,6 +22,7 @@ TENANCY_PATHS = {
     "accounts.EnvironmentFinding": "assessment__account__organisation",
     "accounts.TrustWatch": "account__organisation",
     "cells.Cell": "organisation",
+    "cells.InstanceDraft": "organisation",
     "cells.Instance": "organisation",
     "cells.InstanceRevision": "instance__organisation",
     "cells.HostingAccount": "account__organisation",

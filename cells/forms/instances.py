@@ -1,0 +1,161 @@
+"""Forms of instances: check input, no effects."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts import kits
+from accounts.models import CloudAccount, Organisation
+from accounts.states import AccountState
+from cells.forms.parameters import ParametersForm
+from cells.models import Instance, Plan, PlanSize, Release
+from cells.states import InstanceState
+
+NAME_HELP = _("Letters, digits and dashes. Your endpoints carry this name. Cannot be changed later.")
+
+
+class PlanForm(forms.Form):
+    plan = forms.ModelChoiceField(
+        Plan.objects.none(), to_field_name="code", error_messages={"required": _("Choose a plan."), "invalid_choice": _("Choose a plan.")}
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["plan"].queryset = Plan.objects.published()  # type: ignore[attr-defined]
+
+
+class PlaceForm(forms.Form):
+    """In which account and region. Where the provider hosts, only the region is asked."""
+
+    account = forms.ModelChoiceField(
+        CloudAccount.objects.none(),
+        label=_("In which cloud account?"),
+        empty_label=None,
+        help_text=_("Cannot be changed later."),
+        error_messages={"required": _("Choose a cloud account.")},
+    )
+    region = forms.ChoiceField(
+        label=_("In which region?"), help_text=_("Cannot be changed later."), error_messages={"required": _("Choose a region.")}
+    )
+
+    def __init__(self, *args: Any, organisation: Organisation, plan: Plan, account: CloudAccount | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.plan = plan
+        accounts = organisation.cloud_accounts.filter(state=AccountState.CONNECTED, cloud__in=list(plan.regions))
+        if plan.needs_account:
+            self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
+        else:
+            del self.fields["account"]
+        clouds = ([account.cloud] if account else sorted({one.cloud for one in accounts})) if plan.needs_account else list(plan.regions)
+        self.fields["region"].choices = region_choices(plan, clouds)  # type: ignore[attr-defined]
+
+    def clean(self) -> None:
+        account, place = self.cleaned_data.get("account"), self.cleaned_data.get("region", "")
+        if account and place and place.partition(":")[0] != account.cloud:
+            self.add_error("region", forms.ValidationError(_("This region is of another cloud than the account."), code="other_cloud"))
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Cloud and region."""
+        cloud, _colon, region = str(self.cleaned_data["region"]).partition(":")
+        return cloud, region
+
+
+def region_choices(plan: Plan, clouds: Iterable[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """By cloud, `cloud:region` with the region's name: those that the plan is offered in."""
+    choices = []
+    for cloud in clouds:
+        offered = plan.regions.get(cloud)
+        if offered is None or cloud not in kits.KITS:
+            continue
+        regions = [region for region in kits.load(cloud).regions if not offered or region.code in offered]
+        choices.append(
+            (str(kits.load(cloud).words.cloud), [(f"{cloud}:{region.code}", f"{region.code} · {region.name}") for region in regions])
+        )
+    return choices
+
+
+class SettingsForm(ParametersForm):
+    """Name, version, size, and the plan's own parameters."""
+
+    name = forms.RegexField(
+        r"^[a-z][a-z0-9-]{1,58}[a-z0-9]$",
+        label=_("What shall the instance be called?"),
+        help_text=NAME_HELP,
+        error_messages={
+            "required": _("Enter a name for the instance."),
+            "invalid": _("Start with a small letter; then 2 to 59 small letters, digits or dashes, and no dash at the end."),
+        },
+    )
+    size = forms.ModelChoiceField(PlanSize.objects.none(), label=_("Which size?"), empty_label=None, widget=forms.RadioSelect)
+    release = forms.ModelChoiceField(Release.objects.none(), label=_("Which version?"), empty_label=None)
+
+    def __init__(self, *args: Any, plan: Plan, organisation: Organisation, **kwargs: Any) -> None:
+        super().__init__(*args, schema=plan.parameters, **kwargs)
+        self.organisation = organisation
+        self.fields["size"].queryset = plan.sizes.all()  # type: ignore[attr-defined]
+        self.fields["size"].label_from_instance = size_words  # type: ignore[attr-defined]
+        self.fields["release"].queryset = plan.releases.filter(is_offered=True)  # type: ignore[attr-defined]
+        self.fields["is_protected"] = forms.BooleanField(
+            label=_("Protect it from deletion"), required=False, help_text=_("Nobody can delete it until the protection is switched off.")
+        )
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        if self.organisation.instances.exclude(state=InstanceState.DELETED).filter(name__iexact=name).exists():
+            raise forms.ValidationError(_("Another instance of your organisation has this name."), code="taken")
+        return name
+
+
+def size_words(size: PlanSize) -> str:
+    """`Small: 0.5 vCPU, 512 MiB; 40 to 60 USD a month`."""
+    return str(
+        _("%(name)s: %(cpu)s vCPU, %(memory)s MiB. About %(low)s to %(high)s %(currency)s a month.")
+        % {
+            "name": size.name,
+            "cpu": f"{size.cpu / 1000:g}",
+            "memory": size.memory,
+            "low": f"{size.cost_from:.0f}",
+            "high": f"{size.cost_to:.0f}",
+            "currency": size.currency,
+        }
+    )
+
+
+class ModifyForm(ParametersForm):
+    """Another size, other parameters."""
+
+    size = forms.ModelChoiceField(PlanSize.objects.none(), label=_("Which size?"), empty_label=None, widget=forms.RadioSelect)
+
+    def __init__(self, *args: Any, instance: Instance, **kwargs: Any) -> None:
+        super().__init__(*args, schema=instance.plan.parameters, **kwargs)
+        self.fields["size"].queryset = instance.plan.sizes.all()  # type: ignore[attr-defined]
+        self.fields["size"].label_from_instance = size_words  # type: ignore[attr-defined]
+
+
+class UpgradeForm(forms.Form):
+    release = forms.ModelChoiceField(Release.objects.none(), label=_("To which version?"), empty_label=None)
+
+    def __init__(self, *args: Any, instance: Instance, current: Release, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["release"].queryset = instance.plan.releases.filter(is_offered=True).exclude(pk=current.pk)  # type: ignore[attr-defined]
+
+
+class TypedNameForm(forms.Form):
+    """The name, typed: what cannot be undone is done on purpose."""
+
+    name = forms.CharField(max_length=120, widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}))
+
+    def __init__(self, *args: Any, expected: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.expected = expected
+        self.fields["name"].label = _("Type %(name)s to confirm") % {"name": expected}
+        self.fields["name"].error_messages["required"] = _("Type the name %(name)s.") % {"name": expected}
+
+    def clean_name(self) -> str:
+        typed = str(self.cleaned_data["name"]).strip()
+        if typed != self.expected:
+            raise forms.ValidationError(_("This is not the name. Nothing was changed."), code="name")
+        return typed

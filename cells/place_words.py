@@ -1,0 +1,59 @@
+"""A placement in words: what is reused, or what is made first, how long that takes and who pays."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from accounts import kits
+from accounts.models import CloudAccount
+from cells import stacks
+from cells.availability import REFUSALS
+from cells.models import Cell
+from cells.placement import Bootstrap, NoPlace, Placement, Reuse
+from cells.stacks.base import PlannedPart
+from portal.operations.durations import usual_durations
+
+MINUTES = 30  # until there is a history of our own
+
+
+@dataclass(frozen=True)
+class PlaceWords:
+    """What the pages of creating an instance say of its place. `parts` only where a cell is made first."""
+
+    kind: str  # of the notice: ok | progress | attention
+    sentence: str
+    parts: Sequence[PlannedPart] = ()
+
+
+def place_words(placement: Placement, cloud: str, region: str, account: CloudAccount | None) -> PlaceWords:
+    """Where the provider hosts, nothing is said of its cells: they are nobody's to see."""
+    if isinstance(placement, NoPlace):
+        return PlaceWords("attention", str(REFUSALS[placement.why]))
+    if account is None:
+        return PlaceWords("ok", _("Runs in an account of the provider in %(region)s.") % {"region": region})
+    if isinstance(placement, Bootstrap):
+        made = {"account": account, "region": region, "minutes": usual_minutes()}
+        sentence = _(
+            "Creates a new deployment cell in %(account)s, %(region)s, first. This adds about %(minutes)s minutes and the resources below. "
+            "Later instances there reuse it."
+        )
+        return PlaceWords("progress", sentence % made, stacks.load(cloud).parts())
+    cell = Cell.objects.get(pk=placement.cell)
+    if isinstance(placement, Reuse):
+        return PlaceWords("ok", _("Reuses the deployment cell %(cell)s.") % {"cell": cell})
+    return PlaceWords(
+        "progress", _("Waits for the deployment cell %(cell)s, which is being brought up, and then reuses it.") % {"cell": cell}
+    )
+
+
+def usual_minutes() -> int:
+    """How long a cell takes: from our own history where there is enough of it."""
+    seconds = sum(usual.high for usual in usual_durations("bootstrap_cell").values())
+    return round(seconds / 60) or MINUTES
+
+
+def region_name(cloud: str, region: str) -> str:
+    """The region's own name beside its code, where the kit knows it."""
+    found = next((one for one in kits.load(cloud).regions if one.code == region), None) if cloud in kits.KITS else None
+    return f"{region} · {found.name}" if found else region

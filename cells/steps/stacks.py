@@ -1,0 +1,149 @@
+"""Steps on the stack of a cell: have it stand, have it gone, find what is left of it."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from functools import wraps
+
+from accounts.clouds.base import CloudError
+from accounts.clouds.stacks import StackLook, StackPart, StackState
+from accounts.issuer.tokens import KitReplaced
+from accounts.models import Kit
+from cells import stacks
+from cells.models import Cell
+from cells.orders import order_of, stacks_of, target_of_cell
+from cells.protocol.enrolment import renew_enrolment
+from portal.operations.engine import StepContext
+from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
+from portal.operations.states import Party
+from portal.redaction import without_secrets
+
+LOOK_EVERY_SECONDS = 10
+BUSY = "stack_busy"
+# Our access to the account has ended while the operation was under way.
+ACCESS_ENDED = (KitReplaced, Kit.DoesNotExist)
+MOST_EVIDENCE = 4000
+
+
+def cell_of(ctx: StepContext) -> Cell:
+    return Cell.objects.select_related("account__organisation", "organisation").get(pk=ctx.data["cell"])
+
+
+def asks_the_cloud(step: Callable[[StepContext], Outcome]) -> Callable[[StepContext], Outcome]:
+    """A step whose refusals by the cloud, and the end of our access to it, are answers."""
+
+    @wraps(step)
+    def ask(ctx: StepContext) -> Outcome:
+        try:
+            return step(ctx)
+        except CloudError as error:
+            return outcome_of(error)
+        except ACCESS_ENDED:
+            return Fail("access_ended")
+
+    return ask
+
+
+@asks_the_cloud
+def raise_stack(ctx: StepContext) -> Outcome:
+    """Order the stack, then watch it until it stands as ordered. What stands already is gone on from."""
+    cell = cell_of(ctx)
+    order, cloud = order_of(cell), stacks_of(cell.account)
+    look = cloud.look(order.name, cell.region)
+    keep_parts(cell, look)
+    if look.state == StackState.READY and look.token == order.token:
+        Cell.objects.filter(pk=cell.pk).update(outputs=dict(look.outputs))
+        return Done()
+    if look.state == StackState.FAILED and ctx.data.get("ordered") == _attempt(ctx):
+        return Fail(look.code or "stack_failed", params=_failed_part(look), evidence=without_secrets(look.raw)[:MOST_EVIDENCE])
+    if look.state in {StackState.WORKING, StackState.DELETING}:
+        return _working(look)
+    if look.state != StackState.READY and renew_enrolment(cell):
+        order = order_of(cell)
+    _remember_order(cell, order.name, order.token)
+    cloud.apply(order)
+    ctx.log(f"Ordered {order.name}")
+    return _working(look, ordered=_attempt(ctx))
+
+
+def _attempt(ctx: StepContext) -> str:
+    """A stack that had failed before this attempt began is ordered once more; one that fails in it ends it."""
+    return f"{ctx.operation.pk.hex}-{ctx.attempt}"
+
+
+def _working(look: StackLook, *, ordered: str = "") -> Wait:
+    ready = sum(part.state == "ready" for part in look.parts)
+    params = {"ready": str(ready), "total": str(len(look.parts))}
+    why = "stack_clearing" if look.state == StackState.DELETING else "stack_working" if look.parts else "stack_starting"
+    return Wait(LOOK_EVERY_SECONDS, on=Party.CLOUD, why=why, params=params, data={"ordered": ordered} if ordered else {})
+
+
+def _remember_order(cell: Cell, name: str, token: str) -> None:
+    """Before the cloud is asked: whatever dies after this, the name of what may stand is known."""
+    version = stacks.load(cell.account.cloud).version
+    if (cell.stack_name, cell.stack_token, cell.stack_version) != (name, token, version):
+        Cell.objects.filter(pk=cell.pk).update(stack_name=name, stack_token=token, stack_version=version)
+
+
+def keep_parts(cell: Cell, look: StackLook) -> None:
+    """What stands, for the page. Written only when it changed."""
+    parts = [asdict(part) for part in look.parts]
+    if parts != cell.parts:
+        Cell.objects.filter(pk=cell.pk).update(parts=parts)
+
+
+def _failed_part(look: StackLook) -> dict[str, str]:
+    failed = next((part for part in look.parts if part.state == "failed"), StackPart("", ""))
+    ready = sum(part.state == "ready" for part in look.parts)
+    return {"part": failed.name, "kind": failed.kind, "made": failed.made, "ready": str(ready)}
+
+
+@asks_the_cloud
+def clear_stack(ctx: StepContext) -> Outcome:
+    """Have the stack taken away whole, but for the parts that somebody decided to keep."""
+    cell = cell_of(ctx)
+    if not cell.stack_name:
+        return Done()  # nothing was ever ordered
+    cloud = stacks_of(cell.account)
+    look = cloud.look(cell.stack_name, cell.region)
+    keep_parts(cell, look)
+    if look.state == StackState.ABSENT:
+        return Done()
+    if look.state == StackState.DELETE_FAILED and ctx.data.get("cleared") == _attempt(ctx):
+        return Fail("stack_delete_failed", params=_failed_part(look), evidence=without_secrets(look.raw)[:MOST_EVIDENCE])
+    if look.state == StackState.DELETING:
+        return _clearing(look)
+    cloud.delete(cell.stack_name, cell.region, retain=ctx.data.get("retain", ()))
+    ctx.log(f"Asked for {cell.stack_name} to be deleted")
+    return _clearing(look, cleared=_attempt(ctx))
+
+
+def _clearing(look: StackLook, *, cleared: str = "") -> Wait:
+    left = sum(part.state != "deleted" for part in look.parts)
+    data = {"cleared": cleared} if cleared else {}
+    return Wait(LOOK_EVERY_SECONDS, on=Party.CLOUD, why="stack_deleting", params={"left": str(left)}, data=data)
+
+
+@asks_the_cloud
+def sweep(ctx: StepContext) -> Outcome:
+    """Look by tag for what the stack's deletion left behind. What is found is listed and never deleted on a guess."""
+    cell = cell_of(ctx)
+    tags = stacks.load(cell.account.cloud).tags(target_of_cell(cell), str(cell.pk))
+    kept = set(ctx.data.get("retain", ()))
+    left = [part for part in stacks_of(cell.account).find_leftovers(cell.region, tags) if part.name not in kept and part.made not in kept]
+    Cell.objects.filter(pk=cell.pk).update(parts=[asdict(part) for part in left])
+    if not left:
+        return Done()
+    if ctx.waited_for("leftovers_fading") < timedelta(minutes=3):
+        return Wait(15, on=Party.CLOUD, why="leftovers_fading", params={"count": str(len(left))})
+    listed = ", ".join(f"{part.kind} {part.made or part.name}" for part in left[:10])
+    return Fail("leftovers_found", params={"count": str(len(left)), "listed": listed})
+
+
+def outcome_of(error: CloudError) -> Outcome:
+    """A refusal of the cloud as the answer of a step: a passing one is tried again."""
+    evidence = without_secrets(error.raw)[:MOST_EVIDENCE]
+    if error.code == BUSY:
+        return Wait(LOOK_EVERY_SECONDS, on=Party.CLOUD, why="stack_busy")
+    answer = Retry if error.retryable else Fail
+    return answer(error.code, params=error.params, evidence=evidence)

@@ -1,0 +1,166 @@
+"""Creating an instance: plan, place, settings, check answers. Each page saves; nothing is asked for before the last one."""
+
+import uuid
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import OrganisationRequest, Permission, requires
+from cells.actions.instances import Wish, create_instance, find_place
+from cells.availability import REFUSALS
+from cells.forms.instances import PlaceForm, PlanForm, SettingsForm, size_words
+from cells.models import Instance, InstanceDraft, Plan
+from cells.place_words import PlaceWords, place_words
+from cells.placement import NoPlace
+from portal.operations.availability import NotAllowed
+
+gate = requires(Permission.MANAGE_INSTANCES)
+READS_AND_POSTS = ["GET", "HEAD", "POST"]
+
+
+def steps(slug: str, draft: InstanceDraft | None) -> list[dict[str, str]]:
+    """The pages in order; those that are answered are links."""
+    names = (("plan", _("Plan")), ("place", _("Place")), ("settings", _("Settings")), ("check", _("Check answers")))
+    done = {"plan": bool(draft), "place": bool(draft and draft.is_placed), "settings": bool(draft and draft.is_complete), "check": False}
+    return [{"label": label, "url": _url(slug, name, draft) if draft and done[name] else ""} for name, label in names]
+
+
+def _url(slug: str, name: str, draft: InstanceDraft) -> str:
+    return reverse(f"cells:instance_new_{name}", args=[slug, draft.pk])
+
+
+@gate
+@require_http_methods(READS_AND_POSTS)
+def instance_new(request: OrganisationRequest) -> HttpResponse:
+    """Which plan. A draft begins with the answer."""
+    form = PlanForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        draft = InstanceDraft.objects.create(organisation=request.organisation, plan=form.cleaned_data["plan"], created_by=request.user)
+        return redirect(_url(request.organisation.slug, "place", draft))
+    return _plan_page(request, form, None)
+
+
+@gate
+@require_http_methods(READS_AND_POSTS)
+def instance_new_plan(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """Another plan: what was answered for the one before is forgotten where it need not fit."""
+    draft = _draft(request, pk)
+    form = PlanForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        if form.cleaned_data["plan"] != draft.plan:
+            draft.plan, draft.cloud, draft.region, draft.account = form.cleaned_data["plan"], "", "", None
+            draft.size, draft.release, draft.parameters = None, None, {}
+            draft.save()
+        return redirect(_url(request.organisation.slug, "place", draft))
+    return _plan_page(request, form, draft)
+
+
+def _plan_page(request: OrganisationRequest, form: PlanForm, draft: InstanceDraft | None) -> HttpResponse:
+    plans = [(plan, [size_words(size) for size in plan.sizes.all()]) for plan in Plan.objects.published().prefetch_related("sizes")]
+    context = {"form": form, "plans": plans, "chosen": draft.plan.code if draft else ""}
+    return _page(request, "instance_new", 1, draft, **context)
+
+
+@gate
+@require_http_methods(READS_AND_POSTS)
+def instance_new_place(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """Which account and region; the page says whether a cell is there or comes first."""
+    draft = _draft(request, pk)
+    initial = {"account": draft.account, "region": f"{draft.cloud}:{draft.region}" if draft.is_placed else ""}
+    form = PlaceForm(request.POST or None, initial=initial, organisation=request.organisation, plan=draft.plan)
+    if request.method == "POST" and form.is_valid():
+        draft.account = form.cleaned_data.get("account")
+        draft.cloud, draft.region = form.place
+        placement = find_place(_wish(draft), request.organisation)
+        if not isinstance(placement, NoPlace):
+            draft.save(update_fields=["account", "cloud", "region"])
+            return redirect(_url(request.organisation.slug, "settings", draft))
+        form.add_error(None, str(REFUSALS[placement.why]))
+    return _page(request, "instance_new_place", 2, draft, form=form)
+
+
+@gate
+@require_http_methods(READS_AND_POSTS)
+def instance_new_settings(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    draft = _draft(request, pk)
+    if not draft.is_placed:
+        return redirect(_url(request.organisation.slug, "place", draft))
+    releases = draft.plan.releases.filter(is_offered=True)
+    initial = {
+        "name": draft.name,
+        "size": draft.size or draft.plan.sizes.first(),
+        "release": draft.release or releases.first(),
+        "is_protected": draft.is_protected,
+    }
+    form = SettingsForm(
+        request.POST or None, plan=draft.plan, organisation=request.organisation, initial=initial, parameters=draft.parameters
+    )
+    if request.method == "POST" and form.is_valid():
+        for name in ("name", "size", "release", "is_protected"):
+            setattr(draft, name, form.cleaned_data[name])
+        draft.parameters = form.parameters
+        draft.save()
+        return redirect(_url(request.organisation.slug, "check", draft))
+    return _page(request, "instance_new_settings", 3, draft, form=form, place=_place(draft, request))
+
+
+@gate
+@require_http_methods(READS_AND_POSTS)
+def instance_new_check(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """All answers on one page, with what will be made and what it costs; then the instance is asked for, once."""
+    if made := _made(request, pk):
+        return redirect(made)
+    draft = _draft(request, pk)
+    if not draft.is_complete:
+        return redirect(_url(request.organisation.slug, "settings", draft))
+    reason = ""
+    if request.method == "POST":
+        try:
+            instance = create_instance(
+                request.organisation,
+                name=draft.name,
+                wish=_wish(draft),
+                by=request.user,
+                is_protected=draft.is_protected,
+                idempotency_key=str(draft.pk),
+            )
+        except NotAllowed as refused:
+            reason = refused.reason
+        else:
+            draft.delete()
+            return redirect(instance)
+    context = {"place": _place(draft, request), "reason": reason, "size": size_words(draft.size) if draft.size else ""}
+    return _page(request, "instance_new_check", 4, draft, **context)
+
+
+def _made(request: OrganisationRequest, pk: uuid.UUID) -> Instance | None:
+    """The instance that this draft has become, where the page is asked for again."""
+    made = request.organisation.operations.filter(idempotency_key=str(pk), kind="create_instance").first()
+    return request.organisation.instances.filter(pk=made.subject_id).first() if made else None
+
+
+def _draft(request: OrganisationRequest, pk: uuid.UUID) -> InstanceDraft:
+    drafts = request.organisation.instance_drafts.select_related("plan", "account", "size", "release", "organisation")
+    return get_object_or_404(drafts, pk=pk)
+
+
+def _wish(draft: InstanceDraft) -> Wish:
+    release = draft.release or draft.plan.releases.filter(is_offered=True).first()
+    size = draft.size or draft.plan.sizes.first()
+    if release is None or size is None:
+        raise NotAllowed(_("This plan has nothing to offer yet. Choose another one."))
+    return Wish(draft.plan, release, size, draft.parameters, draft.cloud, draft.region, draft.account)
+
+
+def _place(draft: InstanceDraft, request: OrganisationRequest) -> PlaceWords:
+    return place_words(find_place(_wish(draft), request.organisation), draft.cloud, draft.region, draft.account)
+
+
+def _page(request: OrganisationRequest, name: str, at: int, draft: InstanceDraft | None, **context: object) -> HttpResponse:
+    slug = request.organisation.slug
+    crumbs = [{"label": _("Instances"), "url": reverse("cells:instance_list", args=[slug])}, {"label": _("Create instance")}]
+    context |= {"steps": steps(slug, draft), "at": at, "crumbs": crumbs, "draft": draft}
+    return render(request, f"cells/create/{name}.html", context)

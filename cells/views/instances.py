@@ -1,0 +1,146 @@
+"""Instances: the list, and one instance with its tabs."""
+
+import uuid
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from accounts.access import OrganisationRequest, Permission, requires
+from cells.availability import Act, live_operation, why_not
+from cells.models import Cell, Instance, InstanceStatus
+from cells.place_words import region_name
+from cells.states import AgentLink, Health
+from cells.telemetry.state import link_of
+
+gate = requires(Permission.VIEW)
+HEALTH_BADGES = {Health.HEALTHY: "ok", Health.DEGRADED: "attention", Health.UNHEALTHY: "critical", Health.UNKNOWN: "unknown"}
+LINK_BADGES = {
+    AgentLink.NEVER: "neutral",
+    AgentLink.CONNECTED: "ok",
+    AgentLink.STALE: "attention",
+    AgentLink.OFFLINE: "unknown",
+    AgentLink.DISABLED: "neutral",
+}
+OPERATIONS_SHOWN = 10
+
+
+def find_instance(request: OrganisationRequest, pk: uuid.UUID) -> Instance:
+    """Every look-up starts from the tenant."""
+    instances = request.organisation.instances.select_related("organisation", "plan", "account", "cell", "cell__status", "created_by")
+    return get_object_or_404(instances, pk=pk)
+
+
+def own_cell(instance: Instance) -> Cell | None:
+    """The cell, where it is the customer's to see: not where the provider hosts."""
+    return instance.cell if instance.cell and instance.account_id else None
+
+
+@gate
+@require_GET
+def instance_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    instance = find_instance(request, pk)
+    operations = request.organisation.operations.for_subject("instance", instance.pk).newest_first()[:OPERATIONS_SHOWN]
+    context = _live(instance) | {
+        "operations": operations,
+        "revision": instance.revisions.select_related("release", "size").get(number=instance.revision),
+        "acts": _acts(request, instance),
+    }
+    return instance_tab(request, instance, "instance_detail", **context)
+
+
+@gate
+@require_GET
+def instance_live(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """The live fragment of the overview, polled."""
+    instance = find_instance(request, pk)
+    return render(request, "cells/instances/_instance_live.html", _live(instance))
+
+
+def _live(instance: Instance) -> dict[str, Any]:
+    link = link_of(instance.cell) if instance.cell else AgentLink.NEVER
+    health = Health(instance.health)
+    return {
+        "instance": instance,
+        "status": InstanceStatus.objects.filter(pk=instance.pk).first(),
+        "live": live_operation("instance", instance.pk),
+        "health": {"kind": HEALTH_BADGES[health], "label": health.label},
+        "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in {AgentLink.STALE, AgentLink.OFFLINE}},
+    }
+
+
+@gate
+@require_GET
+def instance_configuration(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """What was asked for, now and before: who, when, what changed."""
+    instance = find_instance(request, pk)
+    revisions = list(instance.revisions.select_related("release", "size", "by"))
+    rows = [
+        {"revision": revision, "changes": revision.changes_since(before)}
+        for revision, before in zip(revisions, [*revisions[1:], None], strict=True)
+    ]
+    schema = instance.plan.parameters.get("properties", {})
+    parameters = [(schema.get(name, {}).get("title") or name, value) for name, value in revisions[0].parameters.items()]
+    return instance_tab(request, instance, "instance_configuration", rows=rows, parameters=parameters, current=revisions[0])
+
+
+@gate
+@require_GET
+def instance_activity(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    instance = find_instance(request, pk)
+    return instance_tab(request, instance, "instance_activity")
+
+
+def _acts(request: OrganisationRequest, instance: Instance) -> list[dict[str, str]]:
+    """Every act with the reason why not, the same that the request behind it is refused with."""
+    if not request.membership.can(Permission.MANAGE_INSTANCES):
+        return []
+    labels = {
+        Act.MODIFY: _("Change"),
+        Act.UPGRADE: _("Upgrade"),
+        Act.RESTART: _("Restart"),
+        Act.STOP: _("Stop"),
+        Act.START: _("Start"),
+        Act.DELETE: _("Delete instance"),
+    }
+    args = [request.organisation.slug, instance.pk]
+    return [
+        {
+            "name": act.value,
+            "label": label,
+            "url": reverse(f"cells:instance_{act.value}", args=args),
+            "reason": why_not(act, instance),
+        }
+        for act, label in labels.items()
+    ]
+
+
+def instance_tab(request: OrganisationRequest, instance: Instance, name: str, **context: Any) -> HttpResponse:
+    tabs = (
+        ("instance_detail", _("Overview")),
+        ("instance_configuration", _("Configuration")),
+        ("instance_metrics", _("Metrics")),
+        ("instance_activity", _("Activity")),
+    )
+    args = [request.organisation.slug, instance.pk]
+    items = [{"label": label, "url": reverse(f"cells:{tab}", args=args), "is_current": tab == name} for tab, label in tabs]
+    context |= {
+        "instance": instance,
+        "cell": own_cell(instance),
+        "region": region_name(instance.cloud, instance.region),
+        "tabs": items,
+        "tab_title": next(item["label"] for item in items if item["is_current"]),
+        "crumbs": instance_crumbs(instance),
+        "can_manage": request.membership.can(Permission.MANAGE_INSTANCES),
+    }
+    return render(request, f"cells/instances/{name}.html", context)
+
+
+def instance_crumbs(instance: Instance, below: str = "") -> list[dict[str, str]]:
+    crumbs = [{"label": _("Instances"), "url": reverse("cells:instance_list", args=[instance.organisation.slug])}]
+    if below:
+        return [*crumbs, {"label": instance.name, "url": instance.get_absolute_url()}, {"label": below}]
+    return [*crumbs, {"label": instance.name}]
