@@ -494,7 +494,7 @@ def test_azure_kit_has_words_for_every_code() -> None:
     codes = {row.code for row in ROWS} | {row.once for row in ROWS if row.once} | {"wrong_account", "kit_not_run"}
     words = {**SHARED, **FAILURES}
 
-    assert codes - set(words) - set(SHARED_WAITS) - set(WAITS) == set()
+    assert codes - set(words) - set(SHARED_WAITS) - set(WAITS) - {"stack_busy"} == set()  # its words are the cells'
     params = dict.fromkeys(("found", "expected", "state", "namespace", "names", "account_id", "count", "cloud", "kind"), "x")
     for text in FAILURES.values():
         for sentence in (text.happened, text.means, text.act):

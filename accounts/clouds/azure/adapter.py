@@ -4,14 +4,14 @@ No stored credential takes part: a token of ours is exchanged at Entra for one o
 have made (its client ids) is only where the sign-in begins; everything else is read from Azure.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cached_property, partial
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeVar
 
 from azure.core.exceptions import AzureError
 from azure.mgmt.resource.resources.models import ResourceGroup
 
+from accounts.clouds.azure.access import asking, client_id_of, session_of, sign_in
 from accounts.clouds.azure.clients import Session, every, word
 from accounts.clouds.azure.environment import Environment
 from accounts.clouds.azure.errors import OTHER_AUDIENCE, OTHER_SUBJECT, SIGN_IN, arm_code, classify, is_refusal, translated
@@ -100,7 +100,7 @@ class AzureAdapter:
         """Without a client id there is nothing to sign in with, so there is nowhere to look."""
         client_id = self.target.reported.get("client_id", "")
         for other in others if client_id else ():
-            session = self._session(client_id, Subject.OPS, tenant=other.identity.get("tenant_id", self._tenant))
+            session = session_of(self.target, self.tokens, client_id, Subject.OPS, tenant=other.identity.get("tenant_id", self._tenant))
             try:
                 with translated("GetSubscription"):
                     session.tenant.subscriptions.get(other.external_id)
@@ -111,10 +111,7 @@ class AzureAdapter:
 
     @property
     def _client_id(self) -> str:
-        client_id = self.target.reported.get("client_id", "")
-        if not client_id:
-            raise CloudError("kit_not_run", raw="nobody has told the client id of the kit's operator identity")
-        return client_id
+        return client_id_of(self.target)
 
     @property
     def _tenant(self) -> str:
@@ -129,35 +126,15 @@ class AzureAdapter:
         return self._sign_in(self._client_id, Subject.OPS, was_trusted=self.target.was_trusted)
 
     def _sign_in(self, client_id: str, subject: Subject, *, was_trusted: bool) -> Session:
-        session = self._session(client_id, subject)
-        with self._translated(SIGN_IN, was_trusted=was_trusted):
-            session.sign_in()
-        return session
-
-    def _session(self, client_id: str, subject: Subject, *, tenant: str = "") -> Session:
-        """A fresh token of ours at each sign-in. It must not lead back to this adapter: a session would then never be closed."""
-        assertion = partial(self.tokens, subject=self.target.subject(subject), audience=self.target.audience)
-        return Session(tenant=tenant or self._tenant, client_id=client_id, assertion=assertion)
+        return sign_in(self.target, self.tokens, client_id, subject, was_trusted=was_trusted)
 
     def _token(self, subject: Subject) -> str:
         return self.tokens(subject=self.target.subject(subject), audience=self.target.audience)
 
-    @contextmanager
-    def _translated(self, operation: str, *, was_trusted: bool = False) -> Iterator[None]:
-        """As `translated`, and says of a tenant or subscription that is not there which one was expected."""
-        try:
-            with translated(operation, was_trusted=was_trusted):
-                yield
-        except CloudError as error:
-            expected = {"wrong_tenant": self._tenant, "account_deleted": self.target.external_id}
-            if error.code in expected:
-                error.params.setdefault("expected", expected[error.code])
-            raise
-
     def _ask(self, operation: str, call: Callable[[Session], Answer], *, was_trusted: bool = False) -> Answer:
         """What the operator is answered. Raises CloudError."""
         session = self._operator
-        with self._translated(operation, was_trusted=was_trusted):
+        with asking(self.target, operation, was_trusted=was_trusted):
             return call(session)
 
     def _get(self, operation: str, path: str, kind: str) -> Mapping[str, Any]:
@@ -286,7 +263,7 @@ class AzureAdapter:
 
     def _held(self, role: str, scope: str) -> Sequence[Mapping[str, Any]]:
         session = self._operator if role == "operator" else self._support
-        with self._translated("ListPermissions"):
+        with asking(self.target, "ListPermissions"):
             return list(session.list(f"{scope}/providers/Microsoft.Authorization/permissions", "authorization"))
 
     @cached_property

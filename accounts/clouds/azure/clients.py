@@ -1,7 +1,8 @@
 """Azure by Microsoft's own packages: one session for each identity, signed in with an assertion of ours.
 
-Subscriptions, resource groups, providers, resources and deployments have small packages, whose clients are made here. Roles, identities,
-policies, locks and usages have none that is small: they are read through a client's `send_request`, each under a version named here.
+Subscriptions, resource groups, providers, resources, deployments and deployment stacks have small packages, whose clients are made
+here. Roles, identities, policies, locks and usages have none that is small: they are read through a client's `send_request`, each under
+a version named here.
 
 All clients of a session share one pipeline, which is ours. Microsoft's would register resource providers on its own, retry ten times and
 sleep for as long as a `Retry-After` says. The engine retries, with words on the page: a call here answers or fails within seconds.
@@ -30,6 +31,7 @@ from azure.core.rest import HttpRequest
 from azure.identity import ClientAssertionCredential
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 from azure.mgmt.resource.deployments import DeploymentsMgmtClient
+from azure.mgmt.resource.deploymentstacks import DeploymentStacksClient
 from azure.mgmt.resource.resources import ResourceManagementClient
 from azure.mgmt.resource.subscriptions import SubscriptionClient
 
@@ -43,6 +45,8 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 20
 MOST_PAGES = 40
 HTTPS = 443
+ACCEPTED = 202
+SILENT = {ACCEPTED, 204}  # taken note of; gone
 # One version for each kind of thing that is read without a package; the packages bring their own.
 VERSIONS = {
     "identities": "2023-01-31",
@@ -51,6 +55,7 @@ VERSIONS = {
     "policies": "2022-06-01",
     "compute": "2024-07-01",
     "network": "2024-05-01",
+    "what_if": "2025-04-01",  # by hand, as the package's poller would wait for the answer in a thread
 }
 
 Entry = TypeVar("Entry")
@@ -79,7 +84,8 @@ def endpoints() -> Endpoints:
 class _OnlyObjectsFromArm(SansIOHTTPPolicy[Any, Any]):
     """No request leaves for another host: the next page's address is Azure's to name, and it would be handed the token.
 
-    What is answered is a JSON object. Microsoft's models would take anything else as it is, and fail wherever they are read.
+    What is answered is a JSON object, or nothing where Azure has only taken note. Microsoft's models would take anything else as it is,
+    and fail wherever they are read.
     """
 
     def __init__(self, arm: str) -> None:
@@ -92,6 +98,11 @@ class _OnlyObjectsFromArm(SansIOHTTPPolicy[Any, Any]):
     def on_response(self, request: PipelineRequest[Any], response: PipelineResponse[Any, Any]) -> None:
         answer = response.http_response
         if not _is_success(answer):
+            return
+        read = getattr(answer, "read", None)
+        if read is not None:
+            read()  # a long operation's first answer is a stream
+        if int(answer.status_code) in SILENT and not answer.text():
             return
         try:
             told = answer.json()
@@ -148,6 +159,9 @@ class Session:
     def deployments(self, subscription: str) -> DeploymentsMgmtClient:
         return DeploymentsMgmtClient(self._credential, subscription, **self._options)
 
+    def stacks(self, subscription: str) -> DeploymentStacksClient:
+        return DeploymentStacksClient(self._credential, subscription, **self._options)
+
     # --- what no small package reads ---
 
     def get(self, path: str, kind: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -166,12 +180,29 @@ class Session:
             _demand_end(number)
             page = self._read(following)
 
+    def begin(self, path: str, kind: str, body: Mapping[str, Any]) -> str:
+        """Has something done that takes its time. The address at which Azure tells what came of it."""
+        request = HttpRequest("POST", f"{self._arm}{quote(path)}?{urlencode({'api-version': VERSIONS[kind]})}", json=dict(body))
+        response = self.tenant.send_request(request)
+        if not _is_success(response):
+            raise HttpResponseError(response=response)
+        return str(response.headers.get("Location", ""))
+
+    def follow(self, address: str) -> dict[str, Any] | None:
+        """What has come of something that takes its time, by the address that Azure named for it. None: not yet."""
+        response = self._send(address)
+        told: dict[str, Any] = response.json() if int(response.status_code) not in SILENT else {}
+        return told if int(response.status_code) != ACCEPTED else None
+
     def _read(self, address: str) -> dict[str, Any]:
+        told: dict[str, Any] = self._send(address).json()
+        return told
+
+    def _send(self, address: str) -> Any:
         response = self.tenant.send_request(HttpRequest("GET", address))
         if not _is_success(response):
             raise HttpResponseError(response=response)
-        told: dict[str, Any] = response.json()
-        return told
+        return response
 
 
 def every(found: ItemPaged[Entry]) -> list[Entry]:
@@ -186,6 +217,15 @@ def every(found: ItemPaged[Entry]) -> list[Entry]:
 def word(said: str | Enum | None) -> str:
     """A word of Azure's, known to Microsoft's models or not: `str` of a known one would name its class too."""
     return str(said.value if isinstance(said, Enum) else said or "")
+
+
+def kind_and_name(number: str) -> tuple[str, str]:
+    """What an id leads to: its type, and its own name without those of its parents."""
+    _before, found, after = number.rpartition("/providers/")
+    if not found:
+        return "Microsoft.Resources/resourceGroups", number.rpartition("/")[2]
+    parts = after.split("/")
+    return "/".join([parts[0], *parts[1::2]]), parts[-1]
 
 
 def _origin(address: str) -> tuple[str, str, int] | None:

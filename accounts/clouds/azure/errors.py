@@ -69,6 +69,8 @@ ROWS = (
     Row("trust_not_ready", ARM, "AuthorizationFailed", "GetSubscription", once="role_deleted"),
     Row("access_denied", ARM, "AuthorizationFailed|LinkedAuthorizationFailed|Forbidden|403"),
     Row("kit_not_found", ARM, "ResourceGroupNotFound|DeploymentNotFound", "GetGroup|GetDeployment"),
+    Row("kit_not_found", ARM, "ResourceGroupNotFound|(Parent)?ResourceNotFound|DeploymentStackNotFound", ".*Stack"),
+    Row("stack_busy", ARM, "DeploymentStackInNonTerminalState|DeploymentActive", ".*Stack", is_retryable=True),
     Row("role_deleted", ARM, "ResourceGroupNotFound|(Parent)?ResourceNotFound", "GetIdentity|ListCredentials|ListPermissions"),
     Row("cloud_unavailable", ARM, "Internal.*|Server.*|Service.*|Gateway.*|BadGateway|5[0-9][0-9]", is_retryable=True),
 )
@@ -170,3 +172,23 @@ def _params(code: str, text: str) -> dict[str, str]:
         named = re.search(r"namespace '([A-Za-z.]+)'", text)
         return {"namespace": named[1]} if named else {}
     return {}
+
+
+# Why a resource of a stack failed, by its provider's code.
+REASONS = (
+    ("denied_by_organisation", "RequestDisallowedByPolicy|DenyAssignmentAuthorizationFailed"),
+    ("access_denied", "AuthorizationFailed|LinkedAuthorizationFailed|Forbidden|403"),
+    ("quota_exceeded", ".*QuotaExceeded.*|.*Insufficient[A-Za-z]*Quota|.*Limit(Reached|Exceeded)"),
+    ("no_capacity", "SkuNotAvailable|.*AllocationFailed|OverconstrainedAllocationRequest|.*NotAvailableForSubscription"),
+    ("provider_not_registered", "MissingSubscriptionRegistration"),
+    ("delete_blocked", "InUse.*|NicInUse|.*CannotBeDeleted|.*HasActive.*|ScopeLocked"),
+    ("name_taken", ".*AlreadyExists|.*AlreadyTaken"),
+    ("throttled", ".*Throttled|TooManyRequests"),
+)
+
+
+def reason_of(error: Mapping[str, Any]) -> tuple[str, str]:
+    """The stable code of what went wrong with a stack, and Azure's own words for it."""
+    code, text = arm_code(error)
+    known = next((stable for stable, pattern in REASONS if re.fullmatch(pattern, code)), "resource_failed")
+    return known, f"{code}: {text}"

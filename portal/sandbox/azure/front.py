@@ -11,7 +11,7 @@ from portal.sandbox import wire
 from portal.sandbox.azure import entra, errors
 from portal.sandbox.azure.arm import router
 from portal.sandbox.azure.arm.call import Call
-from portal.sandbox.azure.deployments import engine, requests
+from portal.sandbox.azure.deployments import requests
 from portal.sandbox.azure.entra import EntraError
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.world import World
@@ -47,7 +47,7 @@ class AzureFront:
         host = request.headers.get("host", "")
         if not LOCAL_HOST.fullmatch(host):
             return wire.text(421, "This is the local Azure of a demo. It answers to localhost only.")
-        engine.tick(self.world, self.sandbox)
+        router.tick(self.world, self.sandbox)
         service, reply, is_lost = await self._answer(request, f"https://{host}")
         headers = (("x-ms-request-id", str(time.time_ns())), ("cache-control", "no-cache"), *reply.headers)
         reply = wire.Reply(reply.status, reply.content_type, reply.body, headers)

@@ -88,6 +88,8 @@ class World:
     resources: dict[str, Resource] = field(default_factory=dict)  # by lower-case id
     tokens: dict[str, Token] = field(default_factory=dict)
     group_deletions: dict[str, Body] = field(default_factory=dict)  # job -> {"group", "done_at"}
+    jobs: dict[str, Body] = field(default_factory=dict)  # other operations with an address, by number
+    started: set[str] = field(default_factory=set)  # machines that run in this process
     seal: str = field(default_factory=lambda: secrets.token_hex(16))  # signs the addresses of operations
     faults: Faults = field(default_factory=lambda: Faults(frozenset(Kind)))
     page_size: int = 0  # entries of a list in one answer; 0: all
@@ -144,6 +146,7 @@ class World:
             "resources",
             "tokens",
             "group_deletions",
+            "jobs",
             "seal",
             "faults",
             "journal",
@@ -155,13 +158,14 @@ class World:
 
     def as_json(self) -> Body:
         tables = {name: {key: asdict(row) for key, row in getattr(self, name).items()} for name in ROWS}
-        return {"clock_offset": self.clock_offset, "seal": self.seal, "group_deletions": self.group_deletions, **tables}
+        return {"clock_offset": self.clock_offset, "seal": self.seal, "group_deletions": self.group_deletions, "jobs": self.jobs, **tables}
 
     def restore(self, saved: Body) -> None:
         self.clear()
         for name, row in ROWS.items():
             setattr(self, name, {key: row(**values) for key, values in saved[name].items()})
         self.clock_offset, self.seal, self.group_deletions = saved["clock_offset"], saved["seal"], saved["group_deletions"]
+        self.jobs = saved.get("jobs", {})
 
 
 ROWS: dict[str, Any] = {"tenants": Tenant, "subscriptions": Subscription, "resources": Resource, "tokens": Token}

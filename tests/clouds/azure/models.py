@@ -18,12 +18,39 @@ from typing import Any
 RESOURCES, DEPLOYMENTS = "azure.mgmt.resource.resources.models", "azure.mgmt.resource.deployments.models"
 SUBSCRIPTIONS, IDENTITIES = "azure.mgmt.resource.subscriptions.models", "azure.mgmt.msi.v2024_11_30.models"
 ROLES = "azure.mgmt.authorization.v2022_04_01.models"
+STACKS, NETWORKS, COMPUTE = "azure.mgmt.resource.deploymentstacks.models", "azure.mgmt.network.models", "azure.mgmt.compute.models"
+CLUSTERS, VAULTS = "azure.mgmt.containerservice.models", "azure.mgmt.keyvault.models"
 SUB, GROUP = r"/subscriptions/[^/]+", r"/subscriptions/[^/]+/resourcegroups/[^/]+"
 DEPLOYMENT = rf"(?:{SUB}|{GROUP})(?:/providers/microsoft\.resources)?/deployments"
 ROLE_ASSIGNMENTS, ROLE_DEFINITIONS = (
     rf"{SUB}.*/providers/microsoft\.authorization/{name}" for name in ("roleassignments", "roledefinitions")
 )
 IDENTITY = r"/providers/microsoft\.managedidentity/userassignedidentities"
+
+# Every type that a cell is made of -> (module, model).
+CELL = {
+    "microsoft.network/virtualnetworks": (NETWORKS, "VirtualNetwork"),
+    "microsoft.network/networksecuritygroups": (NETWORKS, "NetworkSecurityGroup"),
+    "microsoft.network/natgateways": (NETWORKS, "NatGateway"),
+    "microsoft.network/publicipaddresses": (NETWORKS, "PublicIPAddress"),
+    "microsoft.network/networkinterfaces": (NETWORKS, "NetworkInterface"),
+    "microsoft.compute/virtualmachines": (COMPUTE, "VirtualMachine"),
+    "microsoft.compute/disks": (COMPUTE, "Disk"),
+    "microsoft.containerservice/managedclusters": (CLUSTERS, "ManagedCluster"),
+    "microsoft.containerservice/managedclusters/agentpools": (CLUSTERS, "AgentPool"),
+    "microsoft.keyvault/vaults": (VAULTS, "Vault"),
+    "microsoft.keyvault/vaults/keys": (VAULTS, "Key"),
+}
+
+
+def _cell_rows() -> list[tuple[str, str, str, str]]:
+    rows = []
+    for kind, (module, name) in CELL.items():
+        namespace, *types = kind.split("/")
+        path = rf"/providers/{re.escape(namespace)}/" + "/[^/]+/".join(types)
+        rows += [(rf"(?:{SUB}|{GROUP}){path}", module, f"*{name}", ""), (rf"{GROUP}{path}/[^/]+", module, name, name)]
+    return rows
+
 
 # Path -> (module, model of the answer, model of the request). A list is answered by its model as well.
 TABLE: tuple[tuple[str, str, str, str], ...] = (
@@ -55,11 +82,15 @@ TABLE: tuple[tuple[str, str, str, str], ...] = (
     (ROLE_DEFINITIONS, ROLES, "*RoleDefinition", ""),
     (rf"{ROLE_DEFINITIONS}/[^/]+", ROLES, "RoleDefinition", "RoleDefinition"),
     (rf"(?:{SUB}|{GROUP})/providers/microsoft\.authorization/permissions", ROLES, "*Permission", ""),
+    (rf"{GROUP}/providers/microsoft\.resources/deploymentstacks", STACKS, "*DeploymentStack", ""),
+    (rf"{GROUP}/providers/microsoft\.resources/deploymentstacks/[^/]+", STACKS, "DeploymentStack", "DeploymentStack"),
+    (rf"{DEPLOYMENT}/[^/]+/whatif", DEPLOYMENTS, "WhatIfOperationResult", "DeploymentWhatIf"),
+    *_cell_rows(),
 )
 # What no installed package of the SDK describes.
 UNDESCRIBED = (
     r".*/operationstatuses/.*", r".*/operationresults/.*", r".*/usages", r".*/locks(?:/.*)?", r".*/policy\w+(?:/.*)?",
-    r".*/virtualnetworks(?:/.*)?", r".*/exporttemplate", r".*/cancel",
+    r".*/deploymentstackoperationstatus/.*", r".*/exporttemplate", r".*/cancel",
 )  # fmt: skip
 # Azure's own recordings have these, its models do not.
 BEYOND = {("DeploymentOperationProperties", "trackingId")}

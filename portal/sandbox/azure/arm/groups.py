@@ -6,7 +6,8 @@ from uuid import uuid4
 from portal.sandbox import wire
 from portal.sandbox.azure import errors
 from portal.sandbox.azure.arm.call import Act, Body, Call, answer, listed, nothing
-from portal.sandbox.azure.arm.kinds import GROUP, Kind
+from portal.sandbox.azure.arm.kind import Kind
+from portal.sandbox.azure.arm.kinds import GROUP
 from portal.sandbox.azure.arm.links import check, signed
 from portal.sandbox.azure.arm.resources import FILTER, demand_location, demand_unlocked
 from portal.sandbox.azure.errors import ArmError

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from portal.sandbox.azure import errors
-from portal.sandbox.azure.arm.kinds import GROUP, Kind, kind_of
+from portal.sandbox.azure.arm.kind import Kind
+from portal.sandbox.azure.arm.kinds import GROUP, kind_of
 from portal.sandbox.azure.world import World
 
 

@@ -6,17 +6,21 @@ from dataclasses import dataclass
 
 from portal.sandbox import wire
 from portal.sandbox.azure import errors
-from portal.sandbox.azure.arm import groups, resources, subscriptions
+from portal.sandbox.azure.arm import groups, jobs, resources, subscriptions
 from portal.sandbox.azure.arm.call import Call
 from portal.sandbox.azure.arm.kind import Kind
 from portal.sandbox.azure.arm.kinds import KINDS, POLICY_VERSIONS
 from portal.sandbox.azure.arm.links import SIGNED
 from portal.sandbox.azure.arm.place import locate
+from portal.sandbox.azure.cell import machines
 from portal.sandbox.azure.cell.network import NETWORK_VERSIONS
 from portal.sandbox.azure.deployments import engine
 from portal.sandbox.azure.deployments import requests as deployments
 from portal.sandbox.azure.deployments.plan import DEPLOYMENT_VERSIONS
+from portal.sandbox.azure.deployments.whatif import what_if
 from portal.sandbox.azure.errors import ArmError
+from portal.sandbox.azure.stacks import engine as stack_engine
+from portal.sandbox.azure.stacks import requests as stacks
 from portal.sandbox.azure.world import Token, World
 from portal.sandbox.request import Request
 from portal.sandbox.sandbox import Sandbox
@@ -26,6 +30,7 @@ SUB = r"/subscriptions/(?P<sub>[^/]+)"
 GROUP = rf"{SUB}/resourcegroups/(?P<rg>[^/]+)"
 PLAIN = "plain"  # an action that everybody who is signed in may take
 READING = {"GET", "HEAD"}
+RESULT_VERSIONS = tuple(dict.fromkeys((*groups.VERSIONS, *DEPLOYMENT_VERSIONS, *stacks.VERSIONS)))
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ def _deployment_routes(scope: str) -> list[Route]:
         ("HEAD", one, "read", deployments.head, ()),
         ("DELETE", one, "delete", deployments.delete, ()),
         ("POST", f"{one}/validate", "validate/action", deployments.validate, ()),
+        ("POST", f"{one}/whatif", "whatIf/action", what_if, ()),
         ("POST", f"{one}/cancel", "cancel/action", deployments.cancel, ()),
         ("POST", f"{one}/exporttemplate", "exportTemplate/action", deployments.export, ()),
         ("GET", f"{one}/operations", "operations/read", deployments.operations, ("$top",)),
@@ -88,6 +94,20 @@ def _resource_routes(kind: Kind) -> list[Route]:
     if kind.home != "any" and len(kind.path) == 1:
         routes.append(_route("GET", wide, f"{kind.name}/read", resources.collection, kind.versions, kind.name, *kind.queries))
     return routes
+
+
+def _stack_routes() -> list[Route]:
+    """At a group alone: stacks of a subscription are not played."""
+    base, kind = rf"{GROUP}/providers/microsoft\.resources/deploymentstacks", stack_engine.STACK
+    one, versions = rf"{base}/(?P<name>[^/]+)", stacks.VERSIONS
+    status = rf"{SUB}/providers/microsoft\.resources/locations/(?P<location>[^/]+)/deploymentstackoperationstatus/(?P<job>[^/]+)"
+    return [
+        _route("GET", base, f"{kind}/read", stacks.collection, versions, kind),
+        _route("PUT", one, f"{kind}/write", stacks.put, versions, kind),
+        _route("GET", one, f"{kind}/read", stacks.get, versions, kind),
+        _route("DELETE", one, f"{kind}/delete", stacks.delete, versions, kind, *stacks.QUERIES),
+        _route("GET", status, PLAIN, jobs.status, versions, kind, *SIGNED),
+    ]
 
 
 def _permission_routes() -> list[Route]:
@@ -144,7 +164,7 @@ def _routes() -> list[Route]:
         _route("PUT", GROUP, f"{group}/write", groups.put, groups.VERSIONS, group),
         _route("PATCH", GROUP, f"{group}/write", groups.patch, groups.VERSIONS, group),
         _route("DELETE", GROUP, f"{group}/delete", groups.delete, groups.VERSIONS, group, "forceDeletionTypes"),
-        _route("GET", rf"{SUB}/operationresults/(?P<job>[^/]+)", PLAIN, groups.deletion, groups.VERSIONS, group, *SIGNED),
+        _route("GET", rf"{SUB}/operationresults/(?P<job>[^/]+)", PLAIN, jobs.result, RESULT_VERSIONS, group, *SIGNED),
         _route(
             "GET",
             r"/providers/microsoft\.authorization/policydefinitions/(?P<name>[^/]+)",
@@ -156,7 +176,7 @@ def _routes() -> list[Route]:
         _usage_route("Microsoft.Compute", subscriptions.COMPUTE_VERSIONS),
         _usage_route("Microsoft.Network", NETWORK_VERSIONS),
     ]
-    table += _permission_routes()
+    table += _permission_routes() + _stack_routes()
     for scope in (SUB, GROUP):
         table += _deployment_routes(scope)
     for known in KINDS.values():
@@ -281,5 +301,13 @@ def run(route: Route, call: Call) -> wire.Reply:
     if call.request.method not in READING:
         call.world.is_dirty = True
     reply = route.handler(call)
-    engine.tick(call.world, call.sandbox)
+    tick(call.world, call.sandbox)
     return reply
+
+
+def tick(world: World, sandbox: Sandbox) -> None:
+    """Whatever it is time for happens: stacks begin deployments and wait for them, machines follow from both."""
+    stack_engine.tick(world, sandbox)
+    engine.tick(world, sandbox)
+    stack_engine.tick(world, sandbox)
+    machines.settle(world, sandbox)

@@ -43,7 +43,7 @@ def advance(world: World, sandbox: Sandbox, deployment: Resource) -> None:
             return
         if not _run(world, sandbox, deployment, planned, ready):
             return  # a nested deployment is at work
-        state["next_at"] += sandbox.knobs.pace_seconds
+        state["next_at"] += sandbox.knobs.seconds_for(ready[-1].type)
 
 
 def _run(world: World, sandbox: Sandbox, deployment: Resource, planned: list[Planned], ready: list[Planned]) -> bool:

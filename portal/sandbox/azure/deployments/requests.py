@@ -45,20 +45,20 @@ def scope_of(call: Call) -> str:
     return group.id
 
 
-def _number(call: Call) -> str:
+def number_of(call: Call) -> str:
     return f"{scope_of(call)}/providers/{DEPLOYMENT}/{call['name']}"
 
 
 def _demand(call: Call) -> Resource:
-    found = call.world.find(_number(call))
+    found = call.world.find(number_of(call))
     if found is None:
         raise errors.no_deployment(call["name"])
     return found
 
 
 def put(call: Call) -> wire.Reply:
-    number = _number(call)
-    body, given = _read(call)
+    number = number_of(call)
+    body, given = read_properties(call)
     location = str(call.body.get("location") or "")
     old = call.world.find(number)
     if "rg" not in call.params:
@@ -92,7 +92,7 @@ def _demand_location(call: Call, location: str, old: Resource | None) -> None:
         )
 
 
-def _read(call: Call) -> tuple[Body, Body]:
+def read_properties(call: Call) -> tuple[Body, Body]:
     """Checked properties with the template in them, and the values given to it."""
     call.check_fields(call.body, SHAPE)
     properties = dict(call.body.get("properties") or {})
@@ -168,8 +168,8 @@ def download(origins: dict[str, str], uri: str) -> bytes:
 
 
 def validate(call: Call) -> wire.Reply:
-    number = _number(call)
-    body, given = _read(call)
+    number = number_of(call)
+    body, given = read_properties(call)
     template = prepare(call.world, number, body["template"], given, location=str(call.body.get("location") or ""))
     planned = preflight(call, template)
     properties = {
@@ -191,7 +191,7 @@ def get(call: Call) -> wire.Reply:
 
 
 def head(call: Call) -> wire.Reply:
-    return nothing(204 if call.world.find(_number(call)) else 404)
+    return nothing(204 if call.world.find(number_of(call)) else 404)
 
 
 def collection(call: Call) -> wire.Reply:
@@ -236,7 +236,7 @@ def cancel(call: Call) -> wire.Reply:
 
 def delete(call: Call) -> wire.Reply:
     """Removes the record only; what it made stays."""
-    found = call.world.find(_number(call))
+    found = call.world.find(number_of(call))
     if found is None:
         return nothing(204)
     call.world.remove(found.id)

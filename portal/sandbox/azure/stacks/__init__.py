@@ -1,0 +1,1 @@
+"""Deployment stacks: a template whose resources stand, change and go as one."""
