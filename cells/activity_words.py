@@ -17,6 +17,8 @@ register_actions(
         "instance.deletion_started": _("Deleted the instance %(subject)s"),
         "instance.protected": _("Protected the instance %(subject)s from deletion"),
         "instance.unprotected": _("Took the protection from the instance %(subject)s"),
+        "cell.drifted": _("Found the cell %(subject)s changed from what was ordered"),
+        "cell.in_sync": _("Found the cell %(subject)s as it was ordered again"),
     }
 )
 register_subjects({"cell": _("Deployment cell"), "instance": _("Instance"), "plan": _("Plan")})

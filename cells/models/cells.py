@@ -65,6 +65,7 @@ class Cell(models.Model):
 
     drift = models.CharField(_("drift"), max_length=20, choices=Drift.choices, default=Drift.UNKNOWN)
     drift_at = models.DateTimeField(_("compared at"), null=True, blank=True)
+    drift_due_at = models.DateTimeField(default=timezone.now)
     differences = models.JSONField(default=list, blank=True)
 
     # Grows with every change of what the agent shall do: the ETag of the desired state.
@@ -89,6 +90,7 @@ class Cell(models.Model):
                 name="cell_failed_says_what",
             ),
         ]
+        indexes = [models.Index(fields=["drift_due_at"], condition=Q(state="ready"), name="cell_drift_due")]
 
     def __str__(self) -> str:
         return self.name
