@@ -98,7 +98,7 @@ def connect_send_withdraw(request: OrganisationRequest, pk: uuid.UUID) -> HttpRe
 @gate
 @require_GET
 def connect_send_status(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    """Polled by the run page while a link is open: leads on once the kit has run."""
+    """Polled by the run page: leads on once the kit has run, and shows until then what became of an open link."""
     account = _account(request, pk)
     if account.state != AccountState.WAITING_FOR_KIT:
         return HttpResponse(headers={"HX-Redirect": step_url(account, current_step(account))})
