@@ -365,6 +365,22 @@ def test_watch_of_an_account_on_an_earlier_kit_compares_its_trust_with_that_kits
     assert standing.look(later=SECOND).state == "connected"
 
 
+@pytest.mark.parametrize("name", ["operator", "support"])
+def test_watch_a_role_given_above_the_project_is_found_by_asking_google(stand, client, name):
+    """In a folder or the organisation, whose policies we cannot read. What the builder is given there nobody can see."""
+    standing = stand(GCP)
+    member = f"serviceAccount:{standing.hand.email(name)}"
+    given = {"project": standing.account.external_id, "role": "roles/editor", "member": member, "above": True}
+    standing.hand.google.control("POST", "grants", given)
+    assert standing.look().watch.verdict == "holds", "Promises are the part of a look that comes once a day"
+    TrustWatch.objects.update(refusals_at=None)
+
+    assert standing.lose().failure_code == "lost_too_much_granted"
+
+    assert f"{name}/compute.networks.create" in standing.watch.evidence.splitlines()
+    assert "in a folder above it or in the organisation. Then press Check now." in read(client, standing)
+
+
 @pytest.mark.parametrize("cloud", [AWS, AZURE])
 def test_watch_the_customers_own_deletion_of_the_kit_is_disabled_by_the_customer(stand, cloud):
     """Where the cloud shows a deletion under way. Google Cloud has nothing that is deleted as one."""

@@ -44,6 +44,7 @@ REFUSED = {
     "support_as_ops": "trust_refused",
     "ops_as_support": "trust_refused",
 }
+CLOSED = {"trust_refused", "identity_disabled"}
 SAID = re.compile(r"([a-z-]+)=(\S+)")
 SWITCHES = {ALLOW_CHANGES: "allow-changes", ALLOW_SUPPORT: "allow-support"}
 
@@ -136,26 +137,46 @@ class GcpAdapter:
     # --- permissions ---
 
     def check_permissions(self, probes: Sequence[PermissionProbe]) -> Sequence[PermissionResult]:
-        """The operator's are asked of Google; the others' are read from their roles, as nobody signs in as them to find out."""
+        """The operator's are asked of Google. The others' are read from their roles, as a limit by name hides them from that question.
+
+        What support holds beyond, from a folder or the organisation above, only Google can tell, and only to support itself. The builder
+        takes no token of ours, so what it is given from above the project cannot be seen.
+        """
         asked: dict[tuple[str, str], dict[str, str]] = {}
         for probe in probes:
             asked.setdefault((probe.role, probe.resource), {})[probe.action] = probe.key
         found: dict[str, PermissionResult] = {}
         bound = Bound(self._operator, self.shipped)
         for (role, resource), actions in asked.items():
-            held = self._held(resource, sorted(actions)) if role == "operator" else bound.permissions(role, resource)
+            is_ours = role == "operator"
+            held = self._held(self._operator, resource, sorted(actions)) if is_ours else set(bound.permissions(role, resource))
+            if role == "support" and (unbound := sorted(set(actions) - held)):
+                held |= self._held_as_support(resource, unbound)
             for action, key in actions.items():
                 if key not in found or found[key].is_granted:
                     found[key] = PermissionResult(key, action in held, "" if action in held else "not held")
         return [found[key] for key in dict.fromkeys(probe.key for probe in probes)]
 
-    def _held(self, resource: str, permissions: Sequence[str]) -> set[str]:
+    def _held_as_support(self, resource: str, permissions: Sequence[str]) -> set[str]:
+        """An account that does not open, as it was deleted or disabled, can use no right."""
+        try:
+            return self._held(self._support, resource, permissions)
+        except CloudError as error:
+            if error.code not in CLOSED:
+                raise
+            return set()
+
+    @cached_property
+    def _support(self) -> Session:
+        return self._session(self.shipped.accounts["support"].email, self.target.subject(Subject.SUPPORT))
+
+    def _held(self, session: Session, resource: str, permissions: Sequence[str]) -> set[str]:
         """Of `projects/<id>` or `serviceAccounts/<email>`."""
         kind, _, name = resource.partition("/")
         if kind == "projects":
-            return self._operator.libraries.held(name, permissions)
+            return session.libraries.held(name, permissions)
         path = f"/v1/projects/{self.shipped.project}/{resource}:testIamPermissions"
-        answer = self._operator.post("iam", path, "testIamPermissions", {"permissions": permissions})
+        answer = session.post("iam", path, "testIamPermissions", {"permissions": permissions})
         return set(answer.get("permissions", []))
 
     # --- refusals ---

@@ -112,7 +112,7 @@ def _words(expression: str) -> str:
 
 
 class Bound:
-    """What the accounts may do that nobody signs in as, read from the roles bound to them. Conditions are check_bindings' business."""
+    """What the accounts but the operator may do, read from their roles in the project. Conditions are check_bindings' business."""
 
     def __init__(self, session: Session, shipped: ShippedKit) -> None:
         self._session = session
