@@ -24,6 +24,7 @@ class Role(TextChoices):
     OPERATOR = "operator", pgettext_lazy("role of the kit", "Operator")
     SUPPORT = "support", pgettext_lazy("role of the kit", "Support")
     BUILDER = "builder", pgettext_lazy("role of the kit", "Builder")
+    AGENT = "agent", pgettext_lazy("role of the kit", "Agent")
 
 
 @dataclass(frozen=True)

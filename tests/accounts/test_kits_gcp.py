@@ -17,7 +17,7 @@ from accounts.clouds.base import Target
 from accounts.kits import history
 from accounts.kits.base import Publication
 from accounts.kits.gcp import installer, script, terraform
-from accounts.kits.gcp.kit import GcpKit
+from accounts.kits.gcp.kit import GcpKit, permission_key
 from accounts.kits.gcp.manifest import GRANTS
 from accounts.kits.gcp.words import clean_project_id, clean_project_number
 from accounts.kits.manifest import Phase, Role
@@ -54,7 +54,7 @@ def test_gcp_every_permission_of_the_script_has_a_reason_and_every_reason_a_perm
         asked.setdefault(grant.sid.partition(".")[0], []).extend(grant.actions)
 
     # Given on single accounts, by a role of Google's own.
-    assert asked.pop("machines") == ["iam.serviceAccounts.actAs"] * 2
+    assert asked.pop("machines") == ["iam.serviceAccounts.actAs"] * 3
     assert {name: sorted(found) for name, found in asked.items()} == {name: sorted(found) for name, found in script.permissions().items()}
     assert all(str(reason).endswith(".") and str(grant.limit).endswith(".") for grant in GRANTS for reason in grant.actions.values())
 
@@ -80,9 +80,14 @@ def test_gcp_script_sorts_its_lists():
 def test_gcp_permissions_have_one_line_each():
     keys = [permission.key for permission in KIT.permissions]
 
-    assert len(keys) == len(set(keys)) == sum(len(grant.actions) for grant in GRANTS)
+    assert len(keys) == len(set(keys))
+    assert set(keys) == {permission_key(grant.role, action) for grant in GRANTS for action in grant.actions}
+    assert {permission.key: permission.sids for permission in KIT.permissions}["builder/iam.serviceAccounts.actAs"] == (
+        "machines.run",
+        "machines.agent",
+    )
     assert {permission.phase for permission in KIT.permissions} == set(Phase)
-    for role in (Role.SUPPORT, Role.BUILDER):
+    for role in (Role.SUPPORT, Role.BUILDER, Role.AGENT):
         assert all(permission.key.startswith(f"{role}/") == (permission.role == role) for permission in KIT.permissions)
 
 
@@ -97,7 +102,10 @@ def test_gcp_operator_reads_no_state_writes_no_bucket_and_builds_nothing_itself(
     assert {"config.deployments.create", "config.deployments.get", "config.deployments.delete"} <= operator
     assert [name for name in operator if "State" in name or "Lock" in name or name.startswith(("storage.", "logging."))] == []
     changing = [name for name in operator if not re.search(r"\.(get|list|getIamPolicy)$", name)]
-    assert sorted(changing) == [f"config.deployments.{verb}" for verb in ("create", "delete", "update")]
+    assert sorted(changing) == [
+        *(f"config.deployments.{verb}" for verb in ("create", "delete", "update")),
+        *(f"config.previews.{verb}" for verb in ("create", "delete")),
+    ]
     assert {"config.deployments.getState", "config.revisions.getState", "storage.objects.get"} <= builder
     assert "config.deployments.create" not in builder
 
@@ -108,10 +116,11 @@ def test_gcp_nobody_acts_as_the_operator_and_no_token_opens_the_builder():
 
     assert list(members["operator"]) == [f"principal://iam.googleapis.com/{SHIPPED.pool}/subject/account:{TARGET.account}:ops"]
     assert members["builder"] == {operator: ("roles/iam.serviceAccountUser",)}
-    assert members["node"] == {builder: ("roles/iam.serviceAccountUser",)}
+    assert members["node"] == members["agent"] == {builder: ("roles/iam.serviceAccountUser",)}
     assert re.findall(r'^let_in "\$(\w+)" "serviceAccount:\$(\w+)@', script.text(), re.MULTILINE) == [
         ("BUILDER", "OPERATOR"),
         ("NODE", "BUILDER"),
+        ("AGENTS", "BUILDER"),
     ]
     refused = {(probe.role, probe.action, probe.resource) for probe in KIT.forbidden_probes(TARGET)}
     assert ("operator", "iam.serviceAccounts.actAs", f"serviceAccounts/{SHIPPED.accounts['operator'].email}") in refused
@@ -167,10 +176,10 @@ def test_gcp_resources_are_those_that_the_script_makes():
     made = {resource.logical_id for resource in KIT.resources}
     names = {resource.logical_id: resource.name for resource in KIT.resources}
 
-    assert made == {"pool", "provider", "operator", "builder", "supporter", "node", *script.LISTS}
+    assert made == {"pool", "provider", "operator", "builder", "supporter", "node", "agent_account", *script.LISTS}
     assert {name: names[name] for name in script.LISTS} == script.titles()
     assert [account.email.partition("@")[0] for account in SHIPPED.accounts.values()] == [
-        names[name].format(suffix=TARGET.suffix) for name in ("operator", "builder", "supporter", "node")
+        names[name].format(suffix=TARGET.suffix) for name in ("operator", "builder", "supporter", "node", "agent_account")
     ]
     assert SHIPPED.pool.endswith("/" + names["pool"].format(suffix=TARGET.suffix))
     assert KIT.made_name(TARGET.suffix) == "byoc-3f9a1c2e-g9999"
@@ -240,7 +249,7 @@ def test_gcp_policies_are_files_that_gcloud_reads():
         shown = {permission for document in found for permission in document["includedPermissions"]}
         asked = {permission.action for permission in KIT.permissions if permission.role == role} - {"iam.serviceAccounts.actAs"}
         assert shown == asked
-    assert [role for role, _text in KIT.policies] == [Role.OPERATOR, Role.BUILDER, Role.SUPPORT]
+    assert [role for role, _text in KIT.policies] == [Role.OPERATOR, Role.BUILDER, Role.SUPPORT, Role.AGENT]
     assert "blueprint-config/" in dict(KIT.policies)[Role.BUILDER]
     assert "# Only where: " not in dict(KIT.policies)[Role.OPERATOR]
 
@@ -300,7 +309,7 @@ def test_gcp_removal_is_lines_that_the_played_shell_takes_and_names_the_30_days(
     assert isinstance(lines, GcloudLines)
     assert "30 days" in text
     assert lines.lines[0][:4] == ("iam", "workload-identity-pools", "delete", "byoc-3f9a1c2e-g9999")
-    assert len(lines.lines) == 1 + 8 + 4 + 7
+    assert len(lines.lines) == 1 + 10 + 5 + 9
 
 
 def test_gcp_rights_of_the_one_who_runs_it_are_single_permissions():

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.kits.gcp.manifest import BUILDER, NODE, PROJECT
+from accounts.kits.gcp.manifest import AGENT_ACCOUNT, BUILDER, NODE, PROJECT
 from accounts.kits.manifest import Denial, Role
 
 _OPERATOR = "serviceAccounts/byoc-{suffix}-operator@{account_id}.iam.gserviceaccount.com"
@@ -14,10 +14,9 @@ _OPENING = (
     "iam.serviceAccounts.signJwt",
     "iam.serviceAccounts.implicitDelegation",
 )
-_DATA = (
+_READING = (
     "bigquery.tables.getData",
     "cloudsql.instances.connect",
-    "compute.disks.create",
     "compute.snapshots.create",
     "logging.logEntries.list",
     "logging.privateLogEntries.list",
@@ -25,6 +24,8 @@ _DATA = (
     "secretmanager.versions.access",
     "storage.buckets.list",
 )
+_DATA = (*_READING, "compute.disks.create")
+_SIGNING_IN = ("compute.instances.osLogin", "compute.instances.osAdminLogin", "compute.projects.setCommonInstanceMetadata")
 
 # What every version promised.
 FIRST: tuple[Denial, ...] = (
@@ -100,8 +101,8 @@ FIRST: tuple[Denial, ...] = (
     ),
     Denial(
         _(
-            "Never read your data: no database, secret, message, disk, bucket or log. Settings it may read; the project's metadata, where "
-            "some keep secrets, is among them."
+            "Never read your data: no database, secret, message, disk, bucket or log. Settings it may read; the metadata of the project "
+            "and of its machines, where some keep secrets, is among them."
         ),
         _DATA,
         Role.OPERATOR,
@@ -162,6 +163,52 @@ ADDED: tuple[Denial, ...] = (
         NODE,
     ),
     Denial(
+        _("Never use or open the account of the agent, and never enter a cluster itself."),
+        (*_OPENING, "iam.serviceAccounts.actAs", "iam.serviceAccounts.setIamPolicy", "iam.serviceAccountKeys.create"),
+        Role.OPERATOR,
+        AGENT_ACCOUNT,
+    ),
+    Denial(
+        _("Nothing of ours enters a cluster but the agent: the operator reads and changes nothing in it."),
+        ("container.pods.list", "container.pods.exec", "container.secrets.get", "container.deployments.create", "container.clusters.get"),
+        Role.OPERATOR,
+        PROJECT,
+    ),
+    Denial(
+        _("The agent gives nobody rights in a cluster, runs no command in your pods, reads no log, and changes no machine."),
+        (
+            "container.clusterRoleBindings.create",
+            "container.clusterRoles.bind",
+            "container.roleBindings.create",
+            "container.roles.escalate",
+            "container.pods.exec",
+            "container.pods.attach",
+            "container.pods.portForward",
+            "container.pods.getLogs",
+            "container.nodes.update",
+            "container.serviceAccounts.createToken",
+            "container.clusters.update",
+            "container.clusters.delete",
+        ),
+        Role.AGENT,
+        PROJECT,
+    ),
+    Denial(
+        _("The agent does nothing outside of clusters: no network, no machine, no data, no account of yours."),
+        (
+            *_DATA,
+            "compute.instances.create",
+            "compute.networks.list",
+            "config.deployments.get",
+            "iam.serviceAccounts.actAs",
+            "iam.serviceAccounts.getAccessToken",
+            "resourcemanager.projects.setIamPolicy",
+            "storage.objects.get",
+        ),
+        Role.AGENT,
+        PROJECT,
+    ),
+    Denial(
         _("Never read the state of a deployment, and never build anything itself: it orders, and the builder's rights are the bounds."),
         (
             "config.deployments.getState",
@@ -182,7 +229,16 @@ ADDED: tuple[Denial, ...] = (
             "The builder reads no database, secret, message, disk or log either. What Infrastructure Manager keeps about deployments it "
             "may read, that of others in this project too."
         ),
-        (*_DATA, "compute.instances.create", "compute.instances.osLogin", "compute.instances.setMetadata"),
+        _READING,
+        Role.BUILDER,
+        PROJECT,
+    ),
+    Denial(
+        _(
+            "The builder starts one machine in each cell, that of the agent, under a name that Google Cloud checks. It signs in to none, "
+            "and never changes what all machines of your project are told."
+        ),
+        (*_SIGNING_IN, "compute.instances.attachDisk", "compute.disks.useReadOnly", "compute.instances.getSerialPortOutput"),
         Role.BUILDER,
         PROJECT,
     ),
@@ -210,6 +266,16 @@ ADDED: tuple[Denial, ...] = (
         ("iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.actAs", "iam.serviceAccounts.setIamPolicy"),
         Role.BUILDER,
         _OPERATOR,
+    ),
+)
+
+# Until 1.2.0, which brought the agent and its machine.
+UNTIL_AGENT: tuple[Denial, ...] = (
+    Denial(
+        _("The builder starts no machine."),
+        ("compute.disks.create", "compute.instances.create", "compute.instances.setMetadata"),
+        Role.BUILDER,
+        PROJECT,
     ),
 )
 

@@ -15,7 +15,7 @@ from accounts.clouds.gcp.shipped import ShippedAccount, ShippedBinding, ShippedK
 from accounts.kits import kept
 from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
 from accounts.kits.gcp import installer, script, terraform, words
-from accounts.kits.gcp.denials import DENIALS, FIRST
+from accounts.kits.gcp.denials import ADDED, DENIALS, FIRST, UNTIL_AGENT
 from accounts.kits.gcp.environment import ENVIRONMENT_CHECKS
 from accounts.kits.gcp.manifest import GRANTS
 from accounts.kits.gcp.regions import REGIONS
@@ -36,6 +36,8 @@ _BOUND = {
     "store": ("builder", "OWN_STORE", "AllowChanges"),
     "support": ("support", "", "AllowSupport"),
     "support_clusters": ("support", "OWN_NAMES", "AllowSupport"),
+    "agent": ("agent", "OWN_NAMES", ""),
+    "agent_change": ("agent", "OWN_NAMES", "AllowChanges"),
 }
 _POOL = re.compile(r"projects/(?P<number>[0-9]{6,19})/locations/global/workloadIdentityPools/(?P<pool>byoc-[0-9a-f]{8}-g[0-9]{1,4})\b")
 _MOST_REPORTED = 4000  # characters that are read of what somebody says
@@ -85,16 +87,18 @@ class GcpKit:
     @cached_property
     def permissions(self) -> tuple[Permission, ...]:
         """One line per role and permission, in the order of the manifest."""
-        return tuple(
-            Permission(permission_key(grant.role, action), action, grant.role, grant.phase, reason, grant.limit, (grant.sid,))
-            for grant in GRANTS
-            for action, reason in grant.actions.items()
-        )
+        found: dict[str, Permission] = {}
+        for grant in GRANTS:
+            for action, reason in grant.actions.items():
+                key = permission_key(grant.role, action)
+                sids = (*(found[key].sids if key in found else ()), grant.sid)
+                found[key] = Permission(key, action, grant.role, grant.phase, reason, grant.limit, sids)
+        return tuple(found.values())
 
     @property
     def policies(self) -> tuple[tuple[Role, str], ...]:
         """Each role for the portal: its custom roles as gcloud takes them, with the condition of each binding."""
-        roles = (Role.OPERATOR, Role.BUILDER, Role.SUPPORT)
+        roles = (Role.OPERATOR, Role.BUILDER, Role.SUPPORT, Role.AGENT)
         return tuple((role, "---\n".join(_role_file(name) for name in _BOUND if _BOUND[name][0] == role.value)) for role in roles)
 
     # --- what the customer runs ---
@@ -201,6 +205,7 @@ class GcpKit:
                 "builder": ShippedAccount(accounts["builder"], {operator: use}),
                 "support": ShippedAccount(accounts["support"], {f"{subjects}/account:{target.account}:support": enter}),
                 "node": ShippedAccount(accounts["node"], {builder: use}),
+                "agent": ShippedAccount(accounts["agent"], {builder: use}),
             },
             roles={_role_name(name, target): permissions for name, permissions in script.permissions().items()},
             bindings=(*_bindings(target), ShippedBinding("node", NODE_ROLE)),
@@ -226,7 +231,8 @@ class GcpKit:
             return tuple(_denied(FIRST, target))
         accounts = self.shipped(target).accounts
         made = {f"serviceAccounts/{account.email}" for account in accounts.values()}
-        probes = _denied(DENIALS if "builder" in accounts else FIRST, target)
+        promised = DENIALS if "agent" in accounts else (*FIRST, *ADDED, *UNTIL_AGENT) if "builder" in accounts else FIRST
+        probes = _denied(promised, target)
         return tuple(
             probe for probe in probes if probe.role in accounts and (probe.resource in made or probe.resource.startswith("projects/"))
         )
@@ -254,7 +260,7 @@ def _prefix(target: Target) -> str:
 
 
 def _accounts(target: Target) -> dict[str, str]:
-    names = ("operator", "builder", "support", "node")
+    names = ("operator", "builder", "support", "node", "agent")
     return {name: f"byoc-{target.suffix}-{name}@{target.external_id}.iam.gserviceaccount.com" for name in names}
 
 

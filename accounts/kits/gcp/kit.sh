@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Onboarding kit for Google Cloud. Read it before you run it: it is short, and it does nothing else than what stands here.
 #
-# It makes one workload identity pool with one provider, four service accounts and seven custom roles in one project, and binds the
+# It makes one workload identity pool with one provider, five service accounts and nine custom roles in one project, and binds the
 # roles. No network, no machine, no key, no secret. It changes nothing that it did not make, and it may be run any number of times:
 # a run that was interrupted goes on where it stopped. Give it a project of its own: Google Cloud cannot hold what builds cells to
 # single networks, nor to single deployments of Infrastructure Manager.
@@ -14,14 +14,17 @@
 # To take everything away again:    --remove             (only when the portal says that it is safe)
 set -euo pipefail
 
-KIT_VERSION="1.1.0"
+KIT_VERSION="1.2.0"
 
 # --- What the portal may do: the reason for every line stands on the portal's permissions page ---------------------------------------
 
 # Read, to check this kit and to look before building. Bound to the operator always.
 VERIFY=(
+  compute.disks.list
   compute.firewalls.list
+  compute.forwardingRules.list
   compute.globalAddresses.list
+  compute.instances.list
   compute.networks.list
   compute.projects.get
   compute.regions.get
@@ -52,6 +55,10 @@ CELLS=(
   config.deployments.get
   config.deployments.update
   config.operations.get
+  config.previews.create
+  config.previews.delete
+  config.previews.get
+  config.resourcedrifts.list
   config.resources.list
   config.revisions.get
   config.revisions.list
@@ -75,11 +82,14 @@ BUILD=(
   compute.subnetworks.delete
   compute.subnetworks.get
   compute.subnetworks.use
+  compute.zoneOperations.get
+  compute.zones.get
   config.artifacts.import
   config.deployments.deleteState
   config.deployments.getLock
   config.deployments.getState
   config.deployments.updateState
+  config.previews.upload
   config.revisions.getState
   container.clusters.create
   container.operations.get
@@ -90,10 +100,19 @@ BUILD=(
 # The same for what Google Cloud can hold to names. Bound to the builder while changes are allowed, and only for names that start with the
 # account's prefix.
 CLUSTERS=(
+  compute.disks.create
+  compute.disks.get
+  compute.disks.setLabels
   compute.firewalls.create
   compute.firewalls.delete
   compute.firewalls.get
   compute.firewalls.update
+  compute.instances.create
+  compute.instances.delete
+  compute.instances.get
+  compute.instances.setLabels
+  compute.instances.setMetadata
+  compute.instances.setServiceAccount
   container.clusters.delete
   container.clusters.get
   container.clusters.update
@@ -130,6 +149,102 @@ SUPPORT=(
 SUPPORT_CLUSTERS=(
   compute.firewalls.get
   container.clusters.get
+)
+
+# Look at what runs in the clusters of cells. Bound to the agent account always, and only for clusters whose names start with the account's
+# prefix. The agent runs inside of a cell and calls the portal; nothing from outside opens its account.
+AGENT=(
+  container.clusters.get
+  container.cronJobs.get
+  container.cronJobs.list
+  container.daemonSets.get
+  container.daemonSets.list
+  container.deployments.get
+  container.deployments.list
+  container.events.list
+  container.horizontalPodAutoscalers.get
+  container.horizontalPodAutoscalers.list
+  container.ingresses.get
+  container.ingresses.list
+  container.jobs.get
+  container.jobs.list
+  container.namespaces.get
+  container.namespaces.list
+  container.nodes.get
+  container.nodes.list
+  container.persistentVolumeClaims.get
+  container.persistentVolumeClaims.list
+  container.pods.get
+  container.pods.list
+  container.replicaSets.get
+  container.replicaSets.list
+  container.services.get
+  container.services.list
+  container.statefulSets.get
+  container.statefulSets.list
+)
+
+# Install, change and remove what runs there. Bound to the agent account while changes are allowed, for the same clusters. It gives nobody
+# rights in a cluster, runs no command in a pod, and changes no machine.
+AGENT_CHANGE=(
+  container.configMaps.create
+  container.configMaps.delete
+  container.configMaps.get
+  container.configMaps.list
+  container.configMaps.update
+  container.cronJobs.create
+  container.cronJobs.delete
+  container.cronJobs.update
+  container.daemonSets.create
+  container.daemonSets.delete
+  container.daemonSets.update
+  container.deployments.create
+  container.deployments.delete
+  container.deployments.update
+  container.deployments.updateScale
+  container.horizontalPodAutoscalers.create
+  container.horizontalPodAutoscalers.delete
+  container.horizontalPodAutoscalers.update
+  container.ingresses.create
+  container.ingresses.delete
+  container.ingresses.update
+  container.jobs.create
+  container.jobs.delete
+  container.jobs.update
+  container.namespaces.create
+  container.namespaces.delete
+  container.namespaces.update
+  container.networkPolicies.create
+  container.networkPolicies.delete
+  container.networkPolicies.get
+  container.networkPolicies.list
+  container.networkPolicies.update
+  container.persistentVolumeClaims.create
+  container.persistentVolumeClaims.delete
+  container.persistentVolumeClaims.update
+  container.podDisruptionBudgets.create
+  container.podDisruptionBudgets.delete
+  container.podDisruptionBudgets.get
+  container.podDisruptionBudgets.list
+  container.podDisruptionBudgets.update
+  container.pods.delete
+  container.secrets.create
+  container.secrets.delete
+  container.secrets.get
+  container.secrets.list
+  container.secrets.update
+  container.serviceAccounts.create
+  container.serviceAccounts.delete
+  container.serviceAccounts.get
+  container.serviceAccounts.list
+  container.serviceAccounts.update
+  container.services.create
+  container.services.delete
+  container.services.update
+  container.statefulSets.create
+  container.statefulSets.delete
+  container.statefulSets.update
+  container.statefulSets.updateScale
 )
 
 # The APIs that all this takes.
@@ -192,13 +307,15 @@ OPERATOR="byoc-$SUFFIX-operator"
 BUILDER="byoc-$SUFFIX-builder"
 SUPPORTER="byoc-$SUFFIX-support"
 NODE="byoc-$SUFFIX-node"
+AGENTS="byoc-$SUFFIX-agent"
 PREFIX="byoc-${SUFFIX%%-*}-" # of everything a cell is made of; it outlives this kit
 ROLE="byoc_${SUFFIX//-/_}"   # custom roles take no dashes
 DOMAIN="$PROJECT_ID.iam.gserviceaccount.com"
 SUBJECTS="principal://iam.googleapis.com/projects/$PROJECT_NUMBER/locations/global/workloadIdentityPools/$POOL/subject"
 
-# The limits of the bindings that Google Cloud can hold to names: clusters and firewall rules of cells, and the one bucket.
-OWN_NAMES="resource.name.extract('/clusters/{name}').startsWith('$PREFIX') || resource.name.extract('/firewalls/{name}').startsWith('$PREFIX')"
+# The limits of the bindings that Google Cloud can hold to names: clusters and firewall rules of cells, the machine of the agent with its
+# disk, and the one bucket.
+OWN_NAMES="resource.name.extract('/clusters/{name}').startsWith('$PREFIX') || resource.name.extract('/firewalls/{name}').startsWith('$PREFIX') || resource.name.extract('/instances/{name}').startsWith('$PREFIX') || resource.name.extract('/disks/{name}').startsWith('$PREFIX')"
 OWN_STORE="resource.name == 'projects/_/buckets/$PROJECT_NUMBER-$REGION-blueprint-config' || resource.name.startsWith('projects/_/buckets/$PROJECT_NUMBER-$REGION-blueprint-config/')"
 
 # gcloud must not ask, and must not take another project for this one.
@@ -210,8 +327,13 @@ export CLOUDSDK_CORE_PROJECT="$PROJECT_ID"
 found="$(gcloud projects describe "$PROJECT_ID" --format='value(projectNumber,lifecycleState)')" \
   || stop "Project $PROJECT_ID cannot be read by the account that you are signed in with. Nothing was changed."
 read -r number state <<<"$found"
-[ "$number" = "$PROJECT_NUMBER" ] \
-  || stop "This kit was made for project $PROJECT_ID with number $PROJECT_NUMBER. The project of this name has number $number. Nothing was changed."
+if [ "$number" != "$PROJECT_NUMBER" ]; then
+  # The portal is told the number that it was not given, so that its page can name both. A hint, as below.
+  [ -z "$REPORT" ] || [ "$REMOVE" = "yes" ] || curl -fsS -m 20 -X POST -H 'Content-Type: application/json' \
+    -d "{\"kit\": \"gcp\", \"version\": \"$KIT_VERSION\", \"generation\": $GENERATION, \"project_id\": \"$PROJECT_ID\", \"project_number\": \"$number\", \"region\": \"$REGION\"}" \
+    "$REPORT" >/dev/null || true
+  stop "This kit was made for project $PROJECT_ID with number $PROJECT_NUMBER. The project of this name has number $number. Nothing was changed. In the portal, stop connecting, correct the project number to $number, and make the kit again."
+fi
 [ "$state" = "ACTIVE" ] || stop "Project $PROJECT_ID is $state. Nothing was changed."
 
 # --- How each kind of thing is made --------------------------------------------------------------------------------------------------
@@ -360,12 +482,13 @@ remove_everything() {
   for role in verify cells; do unbind "$OPERATOR" "$(custom "$role")" || stays "role $role of $OPERATOR"; done
   for role in build clusters store; do unbind "$BUILDER" "$(custom "$role")" || stays "role $role of $BUILDER"; done
   for role in support support_clusters; do unbind "$SUPPORTER" "$(custom "$role")" || stays "role $role of $SUPPORTER"; done
+  for role in agent agent_change; do unbind "$AGENTS" "$(custom "$role")" || stays "role $role of $AGENTS"; done
   unbind "$NODE" roles/container.defaultNodeServiceAccount || stays "role container.defaultNodeServiceAccount of $NODE"
-  for account in "$OPERATOR" "$BUILDER" "$SUPPORTER" "$NODE"; do
+  for account in "$OPERATOR" "$BUILDER" "$SUPPORTER" "$NODE" "$AGENTS"; do
     [ -z "$(state_of gcloud iam service-accounts describe "$account@$DOMAIN" --project="$PROJECT_ID" --format='value(email)')" ] \
       || away "service account $account@$DOMAIN" gcloud iam service-accounts delete "$account@$DOMAIN" --project="$PROJECT_ID"
   done
-  for role in verify cells build clusters store support support_clusters; do
+  for role in verify cells build clusters store support support_clusters agent agent_change; do
     case "$(state_of gcloud iam roles describe "${ROLE}_$role" --project="$PROJECT_ID" --format='value(name,deleted)')" in
       "" | *True* | *true*) ;;
       *) away "role ${ROLE}_$role" gcloud iam roles delete "${ROLE}_$role" --project="$PROJECT_ID" ;;
@@ -414,10 +537,12 @@ say "Making roles"
 ensure_role verify "BYOC $SUFFIX: read, to check the kit and to look before building" "$(commas "${VERIFY[@]}")"
 ensure_role cells "BYOC $SUFFIX: order cells" "$(commas "${CELLS[@]}")"
 ensure_role build "BYOC $SUFFIX: build cells" "$(commas "${BUILD[@]}")"
-ensure_role clusters "BYOC $SUFFIX: change clusters and firewall rules of cells" "$(commas "${CLUSTERS[@]}")"
+ensure_role clusters "BYOC $SUFFIX: change what is held to names of cells" "$(commas "${CLUSTERS[@]}")"
 ensure_role store "BYOC $SUFFIX: Infrastructure Manager's own store" "$(commas "${STORE[@]}")"
 ensure_role support "BYOC $SUFFIX: look at cells" "$(commas "${SUPPORT[@]}")"
 ensure_role support_clusters "BYOC $SUFFIX: look at clusters of cells" "$(commas "${SUPPORT_CLUSTERS[@]}")"
+ensure_role agent "BYOC $SUFFIX: look into clusters of cells" "$(commas "${AGENT[@]}")"
+ensure_role agent_change "BYOC $SUFFIX: run instances in clusters of cells" "$(commas "${AGENT_CHANGE[@]}")"
 
 say "Making service accounts, none of them with a key"
 # The switches are noted at once: a run that stops half-way forgets none. The portal takes a kit for finished by the line written below.
@@ -430,6 +555,7 @@ esac
 ensure_account "$BUILDER" "BYOC $SUFFIX builder"
 ensure_account "$SUPPORTER" "BYOC $SUFFIX support"
 ensure_account "$NODE" "BYOC $SUFFIX machines of cells"
+ensure_account "$AGENTS" "BYOC $SUFFIX agent"
 
 say "Giving them their roles"
 bind "$OPERATOR" "$(custom verify)"
@@ -440,10 +566,13 @@ bind_if "$ALLOW_CHANGES" "$BUILDER" "$(custom store)" "$OWN_STORE"
 bind_if "$ALLOW_SUPPORT" "$SUPPORTER" "$(custom support)"
 bind_if "$ALLOW_SUPPORT" "$SUPPORTER" "$(custom support_clusters)" "$OWN_NAMES"
 bind "$NODE" roles/container.defaultNodeServiceAccount
-# The operator may have Infrastructure Manager build as the builder, and the builder may hand machines their account. No token from
-# outside opens either, and nobody may use the operator but the portal.
+bind "$AGENTS" "$(custom agent)" "$OWN_NAMES"
+bind_if "$ALLOW_CHANGES" "$AGENTS" "$(custom agent_change)" "$OWN_NAMES"
+# The operator may have Infrastructure Manager build as the builder, and the builder may hand machines their accounts. No token from
+# outside opens any of them, and nobody may use the operator but the portal.
 let_in "$BUILDER" "serviceAccount:$OPERATOR@$DOMAIN" roles/iam.serviceAccountUser
 let_in "$NODE" "serviceAccount:$BUILDER@$DOMAIN" roles/iam.serviceAccountUser
+let_in "$AGENTS" "serviceAccount:$BUILDER@$DOMAIN" roles/iam.serviceAccountUser
 
 say "Making the identity pool"
 ensure_pool

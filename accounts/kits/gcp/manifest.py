@@ -5,10 +5,12 @@ The `sid` of a grant starts with the custom role that holds its permissions; `ma
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.kits.gcp.manifest_agent import AGENT
 from accounts.kits.manifest import Grant, Phase, Role
 
 PROJECT = "projects/{account_id}"
 BUILDER = "serviceAccounts/byoc-{suffix}-builder@{account_id}.iam.gserviceaccount.com"
+AGENT_ACCOUNT = "serviceAccounts/byoc-{suffix}-agent@{account_id}.iam.gserviceaccount.com"
 NODE = "serviceAccounts/byoc-{suffix}-node@{account_id}.iam.gserviceaccount.com"
 
 _READ = _("Reads names and settings in this project, no content. Google Cloud cannot narrow this to single resources.")
@@ -25,6 +27,8 @@ _STATES = _(
     "Deployments of Infrastructure Manager in this project, their state included. Google Cloud cannot narrow this to single ones, so a "
     "plan that is wrong could read what others of yours hold: give the portal a project of its own."
 )
+_MACHINES = _("Only the kit's own two accounts for machines: that of the cluster's, and that of the agent's.")
+_HAND_ON = _("Hand the machines of a cell, and the machine of the agent, their own accounts.")
 _STORE = _("Only the one bucket that Infrastructure Manager makes for this project's number and the kit's region.")
 
 VERIFY: tuple[Grant, ...] = (
@@ -73,8 +77,14 @@ VERIFY: tuple[Grant, ...] = (
         Phase.RUN,
         _READ,
         {
+            "compute.disks.list": _("Find disks that are left when a cell is gone."),
             "compute.firewalls.list": _("Watch the firewall rules of a cell, and find names that are taken."),
+            "compute.forwardingRules.list": _("Find a load balancer that keeps the network of a cell from being deleted."),
             "compute.globalAddresses.list": _("Avoid address ranges that are reserved for peered services."),
+            "compute.instances.list": _(
+                "Find machines that are left when a cell is gone. It would show the metadata of machines as well: the portal asks for "
+                "names and labels alone."
+            ),
             "compute.networks.list": _("Watch the network of a cell, avoid ranges of peered networks, and find names that are taken."),
             "compute.routers.list": _("Watch how a cell reaches the internet, and find a router left over when a cell is deleted."),
             "compute.routes.list": _("Find routes that keep a network from being deleted."),
@@ -97,6 +107,10 @@ CELLS: tuple[Grant, ...] = (
             "config.deployments.get": _("Watch a cell being built."),
             "config.deployments.update": _("Update a cell to a new plan."),
             "config.operations.get": _("Wait until a build has finished."),
+            "config.previews.create": _("Have Infrastructure Manager compare a cell with its plan. It changes nothing."),
+            "config.previews.delete": _("Take such a comparison away once it was read."),
+            "config.previews.get": _("Wait until such a comparison has finished."),
+            "config.resourcedrifts.list": _("Read what differs from the plan."),
             "config.resources.list": _("See what a cell consists of."),
             "config.revisions.get": _("See why a build failed."),
             "config.revisions.list": _("See the earlier builds of a cell."),
@@ -139,7 +153,9 @@ BUILD: tuple[Grant, ...] = (
             "compute.routers.update": _("Set up the cell's way out to the internet, which Google Cloud keeps as a part of the router."),
             "compute.subnetworks.create": _("Divide the cell's network."),
             "compute.subnetworks.get": _("Compare the subnets of a cell with what was installed."),
-            "compute.subnetworks.use": _("Place a cluster in the cell's subnet."),
+            "compute.subnetworks.use": _("Place a cluster, and the machine of the agent, in the cell's subnets."),
+            "compute.zoneOperations.get": _("Wait until the machine of the agent was made or removed."),
+            "compute.zones.get": _("Find the zone that the machine of the agent shall stand in."),
         },
         PROJECT,
     ),
@@ -165,6 +181,7 @@ BUILD: tuple[Grant, ...] = (
             "config.deployments.getLock": _("Let Infrastructure Manager see that nobody else changes the cell."),
             "config.deployments.getState": _("Let Infrastructure Manager read what it built before."),
             "config.deployments.updateState": _("Let Infrastructure Manager write down what it built."),
+            "config.previews.upload": _("Let Infrastructure Manager write down what differs from the plan."),
             "config.revisions.getState": _("Let Infrastructure Manager go back to an earlier state."),
             "logging.logEntries.create": _("Let Infrastructure Manager write its log into your project. Reading logs is not asked for."),
         },
@@ -196,11 +213,19 @@ BUILD: tuple[Grant, ...] = (
         Phase.RUN,
         _OWN_NAMES,
         {
+            "compute.disks.create": _("Give the machine of the agent its disk."),
+            "compute.disks.get": _("Compare that disk with what was installed."),
+            "compute.disks.setLabels": _("Mark that disk as the cell's."),
             "compute.firewalls.create": _(
                 "Give the cell's network its firewall rules. The limit holds the rule's name, not the network's."
             ),
             "compute.firewalls.get": _("Compare a firewall rule of a cell with what was installed."),
             "compute.firewalls.update": _("Adjust a firewall rule of a cell."),
+            "compute.instances.create": _("Start the machine of the agent, which has no public address and which nobody can sign in to."),
+            "compute.instances.get": _("Compare the machine of the agent with what was installed."),
+            "compute.instances.setLabels": _("Mark the machine of the agent as the cell's."),
+            "compute.instances.setMetadata": _("Tell the machine of the agent what to start, and that no key of yours opens it."),
+            "compute.instances.setServiceAccount": _("Have the machine of the agent run as the kit's agent account."),
             "container.clusters.get": _("Compare the cluster of a cell with what was installed."),
             "container.clusters.update": _("Keep Kubernetes up to date, and give a cell more or fewer machines."),
         },
@@ -213,6 +238,7 @@ BUILD: tuple[Grant, ...] = (
         _OWN_NAMES,
         {
             "compute.firewalls.delete": _("Remove the firewall rules with their cell."),
+            "compute.instances.delete": _("Remove the machine of the agent with its cell. Its disk goes with it."),
             "container.clusters.delete": _("Remove the cluster with its cell."),
         },
         PROJECT,
@@ -248,9 +274,17 @@ BUILD: tuple[Grant, ...] = (
         "machines.run",
         Role.BUILDER,
         Phase.RUN,
-        _("Only the kit's own account for machines."),
-        {"iam.serviceAccounts.actAs": _("Hand the machines of a cell their own account.")},
+        _MACHINES,
+        {"iam.serviceAccounts.actAs": _HAND_ON},
         NODE,
+    ),
+    Grant(
+        "machines.agent",
+        Role.BUILDER,
+        Phase.RUN,
+        _MACHINES,
+        {"iam.serviceAccounts.actAs": _HAND_ON},
+        AGENT_ACCOUNT,
     ),
 )
 
@@ -295,4 +329,4 @@ SUPPORT: tuple[Grant, ...] = (
     ),
 )
 
-GRANTS: tuple[Grant, ...] = VERIFY + CELLS + BUILD + SUPPORT
+GRANTS: tuple[Grant, ...] = VERIFY + CELLS + BUILD + SUPPORT + AGENT

@@ -69,6 +69,18 @@ RESOURCES: tuple[KitResource, ...] = (
         "",
     ),
     KitResource(
+        "agent_account",
+        _ACCOUNT,
+        "byoc-{suffix}-agent",
+        _(
+            "Is what the agent's machine in each cell runs as, so that the agent can install and watch your instances from inside. "
+            "Trusts no sign-in from outside of your project. Has no key."
+        ),
+        _NOW,
+        _FREE,
+        "",
+    ),
+    KitResource(
         "verify",
         _ROLE,
         "BYOC {suffix}: read, to check the kit and to look before building",
@@ -82,8 +94,11 @@ RESOURCES: tuple[KitResource, ...] = (
     KitResource(
         "clusters",
         _ROLE,
-        "BYOC {suffix}: change clusters and firewall rules of cells",
-        _("What the builder may do to clusters and firewall rules of cells, held to their names, while you allow changes."),
+        "BYOC {suffix}: change what is held to names of cells",
+        _(
+            "What the builder may do to clusters, firewall rules and the agent's machine of a cell, held to their names, while you "
+            "allow changes."
+        ),
         _NOW,
         _FREE,
         "",
@@ -107,16 +122,34 @@ RESOURCES: tuple[KitResource, ...] = (
         _FREE,
         "",
     ),
+    KitResource(
+        "agent",
+        _ROLE,
+        "BYOC {suffix}: look into clusters of cells",
+        _("What the agent may always read in the clusters of cells, and in no other cluster."),
+        _NOW,
+        _FREE,
+        "",
+    ),
+    KitResource(
+        "agent_change",
+        _ROLE,
+        "BYOC {suffix}: run instances in clusters of cells",
+        _("What the agent may install, change and remove in the clusters of cells, while you allow changes."),
+        _NOW,
+        _FREE,
+        "",
+    ),
 )
 
 SWITCHES: tuple[Switch, ...] = (
     Switch(
         "AllowChanges",
-        _("Changes by the operator and the builder account"),
+        _("Changes by the operator, the builder and the agent account"),
         _(
-            "Run the kit's command again with --allow-changes no, and every change by these two accounts stops within minutes, also in "
-            "open sessions. Cells cannot be created, updated or deleted until you run it with yes; without a word on it, it stays no. What "
-            "runs keeps running. Reading goes on. In Terraform, it is what your configuration says."
+            "Run the kit's command again with --allow-changes no, and every change by these accounts stops within minutes, also in open "
+            "sessions. Neither cells nor instances can be created, updated or deleted until you run it with yes; without a word on it, it "
+            "stays no. What runs keeps running. Reading goes on. In Terraform, it is what your configuration says."
         ),
     ),
     Switch(

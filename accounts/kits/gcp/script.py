@@ -15,6 +15,8 @@ LISTS = {
     "store": "STORE",
     "support": "SUPPORT",
     "support_clusters": "SUPPORT_CLUSTERS",
+    "agent": "AGENT",
+    "agent_change": "AGENT_CHANGE",
 }
 
 

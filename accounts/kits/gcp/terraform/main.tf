@@ -1,4 +1,4 @@
-# Onboarding kit. Creates one identity pool with one provider, four service accounts and seven custom roles in one project, and binds the
+# Onboarding kit. Creates one identity pool with one provider, five service accounts and nine custom roles in one project, and binds the
 # roles. No network, no machine, no key, no secret. Give it a project of its own: Google Cloud cannot hold what builds cells to single
 # networks, nor to single deployments of Infrastructure Manager.
 # Destroy it only when the portal says that it is safe: the operator account is what removes deployment cells.
@@ -33,12 +33,16 @@ locals {
 
   # Which custom role is bound to whom: not at all while its switch is "no".
   bindings = merge(
-    { verify = { member = google_service_account.operator.member, limit = "" } },
+    {
+      verify = { member = google_service_account.operator.member, limit = "" }
+      agent  = { member = google_service_account.agent.member, limit = local.limits.names }
+    },
     var.allow_changes == "yes" ? {
-      cells    = { member = google_service_account.operator.member, limit = "" }
-      build    = { member = google_service_account.builder.member, limit = "" }
-      clusters = { member = google_service_account.builder.member, limit = local.limits.names }
-      store    = { member = google_service_account.builder.member, limit = local.limits.store }
+      cells        = { member = google_service_account.operator.member, limit = "" }
+      build        = { member = google_service_account.builder.member, limit = "" }
+      clusters     = { member = google_service_account.builder.member, limit = local.limits.names }
+      store        = { member = google_service_account.builder.member, limit = local.limits.store }
+      agent_change = { member = google_service_account.agent.member, limit = local.limits.names }
     } : {},
     var.allow_support == "yes" ? {
       support          = { member = google_service_account.support.member, limit = "" }
@@ -104,6 +108,15 @@ resource "google_service_account" "node" {
   depends_on = [google_project_service.needed]
 }
 
+# What the machine of the agent runs as, inside of a cell.
+resource "google_service_account" "agent" {
+  project      = data.google_project.here.project_id
+  account_id   = "byoc-${var.suffix}-agent"
+  display_name = "BYOC ${var.suffix} agent"
+
+  depends_on = [google_project_service.needed]
+}
+
 resource "google_project_iam_member" "kit" {
   for_each = local.bindings
 
@@ -127,12 +140,13 @@ resource "google_project_iam_member" "node" {
   member  = google_service_account.node.member
 }
 
-# The operator may have Infrastructure Manager build as the builder, and the builder may hand machines their account. No token from
-# outside opens either, and nobody may use the operator but the portal.
+# The operator may have Infrastructure Manager build as the builder, and the builder may hand machines their accounts. No token
+# from outside opens any of them, and nobody may use the operator but the portal.
 resource "google_service_account_iam_member" "use" {
   for_each = {
     builder = { account = google_service_account.builder.name, member = google_service_account.operator.member }
     node    = { account = google_service_account.node.name, member = google_service_account.builder.member }
+    agent   = { account = google_service_account.agent.name, member = google_service_account.builder.member }
   }
 
   service_account_id = each.value.account
