@@ -20,6 +20,7 @@ from accounts.clouds.base import CloudError
 from accounts.clouds.gcp.errors import classify, judging, of_sign_in, said_in, unreadable
 
 if TYPE_CHECKING:
+    from accounts.clouds.gcp.deployments import Deployments
     from accounts.clouds.gcp.libraries import Libraries
 
 HOSTS = {
@@ -32,6 +33,7 @@ HOSTS = {
     "orgpolicy": "https://orgpolicy.googleapis.com",
     "container": "https://container.googleapis.com",
     "config": "https://config.googleapis.com",
+    "storage": "https://storage.googleapis.com",
 }
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 SESSION_SECONDS = 900
@@ -119,6 +121,13 @@ class Session:
         from accounts.clouds.gcp.libraries import Libraries  # noqa: PLC0415
 
         return Libraries(self, self._credentials)
+
+    @cached_property
+    def deployments(self) -> "Deployments":
+        """Google's own library of Infrastructure Manager, signed in as we are."""
+        from accounts.clouds.gcp.deployments import Deployments  # noqa: PLC0415 - as above
+
+        return Deployments(self, self._credentials)
 
     # --- APIs without such a library ---
 

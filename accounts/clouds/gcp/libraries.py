@@ -97,32 +97,40 @@ class Libraries:
 
     @cached_property
     def _projects(self) -> ProjectsClient:
-        return _staying(ProjectsClient(credentials=self._credentials, transport="rest", client_options=self._options("crm")))
+        return staying(ProjectsClient(credentials=self._credentials, transport="rest", client_options=self._options("crm")))
 
     @cached_property
     def _services(self) -> ServiceUsageClient:
-        return _staying(ServiceUsageClient(credentials=self._credentials, transport="rest", client_options=self._options("serviceusage")))
+        return staying(ServiceUsageClient(credentials=self._credentials, transport="rest", client_options=self._options("serviceusage")))
 
     @cached_property
     def _policies(self) -> OrgPolicyClient:
-        return _staying(OrgPolicyClient(credentials=self._credentials, transport="rest", client_options=self._options("orgpolicy")))
+        return staying(OrgPolicyClient(credentials=self._credentials, transport="rest", client_options=self._options("orgpolicy")))
 
     def _options(self, api: str) -> ClientOptions:
-        return ClientOptions(api_endpoint=self._session.endpoints.url(api, ""), universe_domain=UNIVERSE)
+        return options(self._session, api)
 
     def _ask(self, api: str, call: str, method: Callable[..., T], request: dict[str, Any]) -> T:
-        """One answer. Raises CloudError for every other."""
-        self._session.sign_in_if_due()
-        with judging(layer=api, call=call, was_trusted=self._session.was_trusted):
-            try:
-                return method(request=request, timeout=TIMEOUT, retry=None)
-            except GoogleAPICallError as error:
-                raise of_refusal(error, layer=api, call=call, was_trusted=self._session.was_trusted) from error
-            except TRIPPED as error:
-                raise unreadable(f"not Google's: {error}"[:500], layer=api, call=call) from error
+        return ask(self._session, api, call, method, request)
 
 
-def _staying(client: T) -> T:
+def ask(session: Session, api: str, call: str, method: Callable[..., T], request: dict[str, Any]) -> T:
+    """One answer. Raises CloudError for every other."""
+    session.sign_in_if_due()
+    with judging(layer=api, call=call, was_trusted=session.was_trusted):
+        try:
+            return method(request=request, timeout=TIMEOUT, retry=None)
+        except GoogleAPICallError as error:
+            raise of_refusal(error, layer=api, call=call, was_trusted=session.was_trusted) from error
+        except TRIPPED as error:
+            raise unreadable(f"not Google's: {error}"[:500], layer=api, call=call) from error
+
+
+def options(session: Session, api: str) -> ClientOptions:
+    return ClientOptions(api_endpoint=session.endpoints.url(api, ""), universe_domain=UNIVERSE)
+
+
+def staying(client: T) -> T:
     """Goes nowhere that an answer points to: requests then ends in an error. No option of a library says so."""
     http = client.transport._session  # type: ignore[attr-defined]
     for session in (http, http._auth_request_session):

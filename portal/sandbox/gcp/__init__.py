@@ -1,6 +1,6 @@
 """The strict local Google Cloud: one listener (`--gcp-port`), one path prefix an API.
 
-    /sts /iamcredentials /iam /crm /serviceusage /compute /orgpolicy /container /config
+    /sts /iamcredentials /iam /crm /serviceusage /compute /orgpolicy /container /config /storage
 
 What a caller may do is computed from the policies; nothing is switched by hand. Only tokens made here are taken: by the exchange of
 a token of our issuer, by `generateAccessToken`, or for a person by the control endpoint. It says nothing at all about root.
@@ -21,6 +21,10 @@ POST   quotas             {"project", "region" or "", "metric", "limit", "usage"
 POST   networks           {"project", "name", "subnetworks": [{"name", "region", "range"}]}; DELETE networks?project=&name=
 POST   resources          {"project", "path": "global/firewalls/x", "body": {...} or null}: what somebody else made in compute, or
                           "locations/<region>/clusters/x", "locations/<region>/deployments/x"
+POST   failures           {"type": "google_container_cluster" or "*", "action": "create|update|delete", "reason", "status"?, "address"?,
+                          "count"?}: a resource that a plan orders fails
+GET    builds             deployments of Infrastructure Manager and their state
+POST   objects            {"bucket", "name", "content" in base 64}: a file that anybody may read
 GET    state?project=x    services, resources and policies of a project
 GET|POST|DELETE faults    as at /_sandbox/faults; service is the prefix, action Google's method id, account the project's id
 GET    journal?after=n    the exchanges, without secrets; DELETE empties it

@@ -11,7 +11,7 @@ from portal.sandbox.gcp.access import newest
 from portal.sandbox.gcp.apis.compute import REGIONS
 from portal.sandbox.gcp.front import GoogleCloud
 from portal.sandbox.gcp.org_policies import CONSTRAINTS
-from portal.sandbox.gcp.world import Project, Resource, World
+from portal.sandbox.gcp.world import Project, Resource, World, fresh_etag
 from portal.sandbox.request import Request
 
 Values = dict[str, Any]
@@ -36,6 +36,9 @@ class GoogleControl:
             ("POST", "networks"): self._networks,
             ("DELETE", "networks"): self._drop_network,
             ("POST", "resources"): self._resource,
+            ("POST", "failures"): lambda _request, values: self.world.failures.append(_failure(values)),
+            ("GET", "builds"): lambda _request, _values: {name: found["state"] for name, found in self.world.builds.items()},
+            ("POST", "objects"): self._object,
             ("GET", "state"): self._state,
             ("GET", "faults"): lambda _request, _values: cloud.faults.as_json(),
             ("POST", "faults"): lambda _request, values: asdict(cloud.faults.order(values)),
@@ -62,6 +65,9 @@ class GoogleControl:
         return answer
 
     def reset(self) -> object:
+        if self.cloud.machines is not None:
+            for name in [name for name in self.world.resources if "/instances/" in name]:
+                self.cloud.machines.halt(name.rpartition("/")[2])
         options = self.cloud.sandbox.options
         self.cloud.world = seed.fresh_world(options.propagation_seconds, options.pace_seconds)
         self.cloud.faults.drop()
@@ -83,6 +89,7 @@ class GoogleControl:
     def _clock(self, _request: Request, values: Values) -> object:
         self.world.clock_ahead += float(values["advance"])
         self.world.purge()
+        self.cloud.engine.advance()
         return {"now": self.world.now()}
 
     def _owner_token(self, _request: Request, values: Values) -> object:
@@ -154,6 +161,16 @@ class GoogleControl:
             self.world.resources[name] = Resource(values["body"], self.world.now())
         return {"name": name}
 
+    def _object(self, _request: Request, values: Values) -> object:
+        """A file that anybody may read, as if its owner had put it there: {"bucket", "name", "content" in base 64}."""
+        fresh = {
+            "project": "", "location": "EU", "created_at": self.world.now(), "etag": fresh_etag(), "objects": {},
+            "bindings": [{"role": "roles/storage.objectViewer", "members": ["allUsers"]}],
+        }  # fmt: skip
+        bucket = self.world.buckets.setdefault(values["bucket"], fresh)
+        bucket["objects"][values["name"]] = values["content"]
+        return {"name": values["name"]}
+
     def _state(self, request: Request, _values: Values) -> object:
         """Everything of one project that a kit could have made, for comparing."""
         project = self._project(_one(request, "project"))
@@ -170,6 +187,14 @@ class GoogleControl:
     def _journal(self, request: Request, _values: Values) -> object:
         after = int(_one(request, "after") or 0)
         return [entry for entry in self.cloud.journal if entry["number"] > after]
+
+
+def _failure(values: Values) -> Values:
+    """A resource of a plan that shall fail; the package's docstring has the fields."""
+    unknown = set(values) - {"type", "action", "address", "reason", "status", "count"}
+    if values["action"] not in {"create", "update", "delete"} or unknown:
+        raise ValueError(f"no such failure: {values}")
+    return {"count": 1, **values, "reason": str(values["reason"]), "type": str(values["type"])}
 
 
 def _one(request: Request, name: str) -> str:

@@ -13,6 +13,7 @@ from portal.sandbox.front import dropping, foreign, reply
 from portal.sandbox.gcp import apis, errors, methods
 from portal.sandbox.gcp.access import Target, is_allowed
 from portal.sandbox.gcp.errors import GoogleError, OAuthRefusal
+from portal.sandbox.gcp.manager.engine import Engine, Machines
 from portal.sandbox.gcp.methods import Call, Method, Params
 from portal.sandbox.gcp.world import Project, Token, World
 from portal.sandbox.request import Receive, Request, Scope, Send, read
@@ -38,7 +39,13 @@ class GoogleCloud:
         self.faults = Faults()
         self.journal: deque[dict[str, Any]] = deque(maxlen=JOURNAL_KEPT)
         self.exchanges = 0
+        self.machines: Machines | None = None
         self.is_dirty = False
+
+    @property
+    def engine(self) -> Engine:
+        """What Infrastructure Manager does meanwhile; caught up with at every call."""
+        return Engine(self.world, self.machines, lambda what, name: self.sandbox.violate(kind=what, service="gcp/config", action=name))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -59,6 +66,7 @@ class GoogleCloud:
             await reply(wire.text(404, NOT_FOUND, "text/html; charset=UTF-8"), send)
             return
         method, params = found
+        self.engine.advance()
         fault = self.faults.take(method.api, method.id, self._project_id(method, params))
         if fault is not None and fault.kind is Kind.DELAY:
             await asyncio.sleep(fault.seconds)
@@ -78,7 +86,7 @@ class GoogleCloud:
             call = self._checked(request, method, params, caller)
             result = method.handler(call)
             value = await result if inspect.isawaitable(result) else result
-            answer = errors.document(200, value)
+            answer = errors.document(200, value) if not isinstance(value, bytes) else wire.Reply(200, "application/octet-stream", value)
         except (GoogleError, OAuthRefusal) as refused:
             answer = refused.reply(method.api)
         if request.method != "GET":
@@ -117,9 +125,11 @@ class GoogleCloud:
         self._check_consumer(request, method, caller, target)
         if method.permission and not is_allowed(self.world, caller, method.permission, target):
             raise errors.denied(method.api, method.permission, target.name)
-        return Call(method, self.world, self.sandbox, params, request.query, body, caller, target)
+        return Call(method, self.world, self.sandbox, params, request.query, body, caller, target, raw=request.body)
 
     def _body(self, request: Request, method: Method) -> dict[str, Any]:
+        if method.body is methods.RAW:
+            return {}
         is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
         if method.is_public and is_form:
             value: Any = {name: values[0] for name, values in parse_qs(request.body.decode("utf-8", "replace")).items()}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Shape = Any
 MAP: dict[str, Any] = {"*": str}
 ANY = object()
+RAW = object()  # a body that is no JSON
 TYPES = {str: "TYPE_STRING", int: "TYPE_INT32", bool: "TYPE_BOOL", float: "TYPE_DOUBLE"}
 SYSTEM_QUERY = {"alt", "$alt", "prettyPrint", "fields", "key", "quotaUser"}
 PAGING = ("pageSize", "pageToken")
@@ -52,6 +53,7 @@ HOSTS = {
     "orgpolicy": "orgpolicy.googleapis.com",
     "container": "container.googleapis.com",
     "config": "config.googleapis.com",
+    "storage": "storage.googleapis.com",
 }
 METHODS: list[Method] = []
 
@@ -69,6 +71,7 @@ class Call:
     caller: Token
     target: Target
     extra: dict[str, Any] = field(default_factory=dict)
+    raw: bytes = b""  # the body as it came
 
     @property
     def project(self) -> Project:
@@ -120,9 +123,10 @@ def method(
     body: Shape = None,
     is_public: bool = False,
 ) -> Callable[[Handler], Handler]:
-    """Puts a handler into the table. `path` is `VERB /v1/{name}`; a name takes everything up to the next slash or colon."""
+    """Puts a handler into the table. `path` is `VERB /v1/{name}`; a name takes everything up to the next slash or colon, `{name+}` all."""
     verb, _, route = path.partition(" ")
-    pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/:]+)", re.escape(route)))
+    named = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(route))
+    pattern = re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/:]+)", named))
 
     def put(handler: Handler) -> Handler:
         prefix = api or id.partition(".")[0]

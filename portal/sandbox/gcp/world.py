@@ -96,6 +96,11 @@ class World:
     org_policies: dict[str, dict[str, Any]] = field(default_factory=dict)  # "organizations/1" or "projects/2" -> constraint -> spec
     tokens: dict[str, Token] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
+    # What Infrastructure Manager keeps: deployments and previews by their full name with the project's number, in its own words.
+    builds: dict[str, dict[str, Any]] = field(default_factory=dict)
+    previews: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failures: list[dict[str, Any]] = field(default_factory=list)  # of resources that a plan orders, on order
+    buckets: dict[str, dict[str, Any]] = field(default_factory=dict)  # name -> project, bindings, etag, objects in base 64
 
     def now(self) -> float:
         return time.time() + self.clock_ahead

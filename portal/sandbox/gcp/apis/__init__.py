@@ -13,10 +13,11 @@ from portal.sandbox.gcp.apis import (
     providers,
     roles,
     serviceusage,
+    storage,
     sts,
 )
 
 __all__ = [
     "accounts", "compute", "config", "container", "crm", "iamcredentials", "keys", "orgpolicy", "pools", "providers", "roles",
-    "serviceusage", "sts",
+    "serviceusage", "storage", "sts",
 ]  # fmt: skip

@@ -110,6 +110,13 @@ def _made(call: Call, path: str, kind: str, found: Resource) -> dict[str, Any]:
     body |= {"selfLink": _link(call, path), **found.body}
     if path.startswith("regions/"):
         body["region"] = _link(call, path.split("/", maxsplit=1)[0] + "/" + path.split("/")[1])
+    if path.startswith("zones/"):
+        body["zone"] = _link(call, "/".join(path.split("/")[:2]))
+    for name, place in (("machineType", "machineTypes"), ("subnetwork", "subnetworks")):
+        if name in found.body and path.startswith("zones/"):
+            zone = path.split("/")[1]
+            where = f"zones/{zone}" if name == "machineType" else f"regions/{zone.rpartition('-')[0]}"
+            body[name] = _link(call, f"{where}/{place}/{found.body[name]}")
     if "network" in found.body:
         body["network"] = _link(call, f"global/networks/{found.body['network']}")
     if kind == "network":
@@ -143,6 +150,7 @@ for _collection, _kind, _scope, _right in (
     ("addresses", "address", REGIONAL, "addresses"),
     ("routers", "router", REGIONAL, "routers"),
     ("subnetworks", "subnetwork", REGIONAL, "subnetworks"),
+    ("forwardingRules", "forwardingRule", REGIONAL, "forwardingRules"),
 ):
     method(
         f"compute.{_right}.list", f"GET {BASE}/{_scope}/{_collection}", permission=f"compute.{_right}.list", query=LISTING
@@ -165,3 +173,27 @@ def aggregate_subnetworks(call: Call) -> dict[str, Any]:
         "kind": "compute#subnetworkAggregatedList", "id": f"projects/{call.project.id}/{path}", "items": items,
         "selfLink": _link(call, path),
     }  # fmt: skip
+
+
+def _aggregator(collection: str, kind: str) -> Handler:
+    """Of every zone in which there is any."""
+
+    def answer(call: Call) -> dict[str, Any]:
+        own, items = f"projects/{call.project.number}/", dict[str, Any]()
+        for name, found in call.world.resources.items():
+            path = name.removeprefix(own)
+            if name.startswith(f"{own}zones/") and f"/{collection}/" in path:
+                zone = "/".join(path.split("/")[:2])
+                items.setdefault(zone, {collection: []})[collection].append(_made(call, path, kind, found))
+        path = f"aggregated/{collection}"
+        link = _link(call, path)
+        return {"kind": f"compute#{kind}AggregatedList", "id": f"projects/{call.project.id}/{path}", "items": items, "selfLink": link}
+
+    return answer
+
+
+for _collection, _kind in (("instances", "instance"), ("disks", "disk")):
+    method(
+        f"compute.{_collection}.aggregatedList", f"GET {BASE}/aggregated/{_collection}", permission=f"compute.{_collection}.list",
+        query=LISTING,
+    )(_aggregator(_collection, _kind))  # fmt: skip

@@ -21,6 +21,6 @@ def list_clusters(call: Call) -> dict[str, Any]:
     found = [
         {"name": name.rpartition("/")[2], "location": name.removeprefix(prefix).partition("/")[0], "status": "RUNNING", **made.body}
         for name, made in sorted(call.world.resources.items())
-        if name.startswith(prefix) and "/clusters/" in name
+        if name.startswith(prefix) and "/clusters/" in name and "/nodePools/" not in name
     ]
     return {"clusters": found} if found else {}
