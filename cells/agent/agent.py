@@ -1,4 +1,4 @@
-"""The agent's three loops: fetch what is wanted, make it so and look, send what was seen. Each goes on when another cannot."""
+"""The agent's four loops: fetch what is wanted, make it so, look, send what was seen. Each goes on when another cannot."""
 
 from __future__ import annotations
 
@@ -48,12 +48,13 @@ class Agent:
         self.buffer = Buffer(state / "reports")
         self.stopping = threading.Event()
         self.is_wanted = threading.Event()  # something new is wanted
+        self.is_done = threading.Event()  # and was made so: worth a look
         self.is_enrolled = threading.Event()  # and knows from which number to count
         self.has_report = threading.Event()
 
     def run(self) -> None:
         """Until `stop`."""
-        threads = [threading.Thread(target=loop, name=loop.__name__, daemon=True) for loop in (self.fetch, self.send)]
+        threads = [threading.Thread(target=loop, name=loop.__name__, daemon=True) for loop in (self.fetch, self.work, self.send)]
         for thread in threads:
             thread.start()
         self.look()
@@ -61,6 +62,7 @@ class Agent:
     def stop(self) -> None:
         self.stopping.set()
         self.is_wanted.set()
+        self.is_done.set()
         self.has_report.set()
 
     # --- What is wanted ---
@@ -91,18 +93,30 @@ class Agent:
         # A portal that has no line free to hold answers at once, and says when to come again.
         return float(answer.headers.get("retry-after") or 0)
 
-    # --- Making it so, and looking ---
+    # --- Making it so ---
+
+    def work(self) -> None:
+        """What was wanted last, known also while the portal is away; again from time to time, in case somebody has changed it by hand."""
+        while not self.stopping.is_set():
+            self.is_wanted.clear()
+            known = files.read(self.state / "desired.json")
+            if known is not None:
+                try:
+                    self.runtime.apply(known["desired"])
+                except RuntimeAwayError as problem:
+                    logger.warning("apply_failed problem=%s", problem)
+                self.is_done.set()
+            self.is_wanted.wait(APPLY_AGAIN_SECONDS)
+
+    # --- Looking ---
 
     def look(self) -> None:
         last: Document | None = None
         told: Any = None
-        reported_at = applied_at = -1e9
+        reported_at = -1e9
         news: list[Document] = [self._event("agent_started")]
         while not self.stopping.is_set():
-            if self.is_wanted.is_set() or time.monotonic() >= applied_at + APPLY_AGAIN_SECONDS:
-                self.is_wanted.clear()
-                applied_at = time.monotonic()
-                news += self._apply()
+            self.is_done.clear()
             seen, problems = self._observe(last)
             news = (news + problems + changes.events(last, seen, self._at()))[-MOST_EVENTS:]
             is_due = time.monotonic() >= reported_at + self.pace.report_every
@@ -112,19 +126,7 @@ class Agent:
                 self.has_report.set()
                 told, news, reported_at = changes.signature(seen), [], time.monotonic()
             last = seen
-            self.is_wanted.wait(self.pace.look_every)
-
-    def _apply(self) -> list[Document]:
-        """What was wanted last; known also while the portal is away."""
-        known = files.read(self.state / "desired.json")
-        if known is None:
-            return []
-        try:
-            self.runtime.apply(known["desired"])
-        except RuntimeAwayError as problem:
-            logger.warning("apply_failed problem=%s", problem)
-            return [self._event(problem.code)]
-        return []
+            self.is_done.wait(self.pace.look_every)
 
     def _observe(self, last: Document | None) -> tuple[Document, list[Document]]:
         try:

@@ -16,12 +16,12 @@ class RuntimeAwayError(Exception):
 
 
 class Runtime(Protocol):
-    """Both calls answer within a minute, and may come any number of times."""
+    """Both calls may come any number of times, and at the same time from two threads."""
 
     def apply(self, desired: Document) -> None:
-        """Work towards this. What cannot be done is told by `observe`, as the instance's `problem`. Raises RuntimeAwayError."""
+        """Work towards this, as long as it takes. What cannot be done is told by `observe`, as a `problem`. Raises RuntimeAwayError."""
         ...
 
     def observe(self) -> Document:
-        """`cluster`, `components` and `instances` of a report, as they are now. Raises RuntimeAwayError."""
+        """Within a minute: `cluster`, `components` and `instances` of a report, as they are now. Raises RuntimeAwayError."""
         ...

@@ -51,8 +51,9 @@ class InstanceStatus(models.Model):
     restarts = models.IntegerField(_("restarts"))
     cpu = models.BigIntegerField(_("CPU in use, thousandths of a core"))
     memory = models.BigIntegerField(_("memory in use, MiB"))
-    requests = models.BigIntegerField(_("requests"))
-    errors = models.BigIntegerField(_("errors"))
+    # Null where nobody counts them.
+    requests = models.BigIntegerField(_("requests"), null=True)
+    errors = models.BigIntegerField(_("errors"), null=True)
     endpoints = models.JSONField(_("endpoints"))
     components = models.JSONField(_("components"))
 

@@ -156,11 +156,11 @@ class InstanceReport(Strict, frozen=True):
     restarts: Count
     cpu: Amount  # in use, thousandths of a core
     memory: Amount  # in use, MiB
-    requests: Amount  # since its processes started
-    errors: Amount
     endpoints: Annotated[list[Endpoint], Meta(max_length=20)]
     components: Annotated[list[Component], Meta(max_length=50)]
-    problem: Word | Literal[""] = ""  # a code: why the revision could not be applied
+    requests: Amount | None = None  # since its processes started; none where nobody counts them
+    errors: Amount | None = None
+    problem: Annotated[str, Meta(pattern=rf"^([a-z][a-z0-9_]{{0,39}})?{END}")] = ""  # a code: why the revision could not be applied
 
 
 class Event(Strict, frozen=True):

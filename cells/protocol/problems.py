@@ -40,7 +40,7 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: what raises an exception writes its traceback into it
 class Problem(Exception):
     """Raised wherever a request is found wanting; answered by whatever took the request."""
 

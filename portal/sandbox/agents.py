@@ -66,6 +66,7 @@ class AgentHost:
 @dataclass
 class _Machine:
     folder: Path
+    cell: str
     is_stopped: bool = False
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     not_before: dict[str, float] = field(default_factory=dict)
@@ -80,6 +81,7 @@ class AgentHosts:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.machines: dict[str, _Machine] = {}
+        self._leaving: dict[Path, _Machine] = {}
         self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._keep, name="agent-hosts", daemon=True)
         self._is_started = False
@@ -93,25 +95,28 @@ class AgentHosts:
         if config["package_sha256"] != package_sha256():
             raise UserDataError("The agent's package has another hash than the portal's: a real machine would refuse to start it.")
         folder = self._folder(machine)
+        if folder in self._leaving:  # one of the same name is on its way out
+            self._do(lambda: self._bury(folder))
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = folder / "config.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps(config))
-        self._add(machine, folder)
+        self._add(machine, folder, config["cell"])
 
     def resume(self) -> None:
         """Start again every machine that an earlier process left behind."""
         for folder in sorted(self.folder.glob("*/")) if self.folder.is_dir() else ():
             if (folder / "config.json").exists():
-                self._add(folder.name, folder)
+                self._add(folder.name, folder, json.loads((folder / "config.json").read_text())["cell"])
 
     def halt(self, machine: str) -> None:
-        """Delete the machine and everything on it. One that is not there is no error."""
+        """Delete the machine and everything on it, without waiting for its end. One that is not there is no error."""
 
         def remove() -> None:
             if found := self.machines.pop(machine, None):
-                _end(found)
-            shutil.rmtree(self._folder(machine), ignore_errors=True)
+                for process in found.processes.values():
+                    process.terminate()
+                self._leaving[found.folder] = found
 
         self._do(remove)
 
@@ -148,7 +153,7 @@ class AgentHosts:
         return False
 
     def list(self) -> tuple[AgentHost, ...]:
-        return tuple(_host(name, machine) for name, machine in sorted(self.machines.items()))
+        return tuple(_host(name, machine) for name, machine in sorted(self.machines.items(), key=lambda item: item[0]))
 
     def clear(self) -> None:
         """Delete all machines."""
@@ -166,9 +171,9 @@ class AgentHosts:
     def _folder(self, machine: str) -> Path:
         return self.folder / re.sub(r"[^A-Za-z0-9._-]", "_", machine)
 
-    def _add(self, name: str, folder: Path) -> None:
+    def _add(self, name: str, folder: Path, cell: str) -> None:
         def add() -> None:
-            known = self.machines.setdefault(name, _Machine(folder, is_stopped=(folder / "stopped").exists()))
+            known = self.machines.setdefault(name, _Machine(folder, cell, is_stopped=(folder / "stopped").exists()))
             self._tend(known)
 
         self._do(add)
@@ -193,16 +198,29 @@ class AgentHosts:
     def _keep(self) -> None:
         while True:
             try:
-                call = self._calls.get(timeout=1.0 if self.machines else None)
+                call = self._calls.get(timeout=0.2 if self._leaving else 1.0 if self.machines else None)
             except Empty:
-                for machine in self.machines.values():
-                    self._tend(machine)
+                self._look_around()
                 continue
             if call is None:
                 break
             call()
         for machine in self.machines.values():
             _end(machine)
+        for folder in tuple(self._leaving):
+            self._bury(folder)
+
+    def _look_around(self) -> None:
+        for machine in self.machines.values():
+            self._tend(machine)
+        for folder, machine in tuple(self._leaving.items()):
+            if not any(_runs(process) for process in machine.processes.values()):
+                self._bury(folder)
+
+    def _bury(self, folder: Path) -> None:
+        if machine := self._leaving.pop(folder, None):
+            _end(machine)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _tend(self, machine: _Machine) -> None:
         """Start what should run and does not, but never one that died a moment ago."""
@@ -260,8 +278,7 @@ def _end(machine: _Machine, *names: str) -> None:
 def _host(name: str, machine: _Machine) -> AgentHost:
     agent = machine.processes.get("agent")
     pid = agent.pid if agent is not None and _runs(agent) else 0
-    config = json.loads((machine.folder / "config.json").read_text())
-    return AgentHost(name, config["cell"], machine.is_stopped, pid, _workloads(machine.folder / "cluster" / "status.json"))
+    return AgentHost(name, machine.cell, machine.is_stopped, pid, _workloads(machine.folder / "cluster" / "status.json"))
 
 
 def _workloads(status: Path) -> tuple[Workload, ...]:
