@@ -102,7 +102,8 @@ def test_kit_names_end_with_the_suffix_or_belong_to_it_and_fit():
     stack = rendered()
     for resource in KIT.resources:
         properties = stack.properties(resource.logical_id)
-        named = properties.get("RoleName") or properties.get("ManagedPolicyName") or properties["Url"].removeprefix("https://")
+        own = (properties.get(name) for name in ("RoleName", "ManagedPolicyName", "InstanceProfileName"))
+        named = next(filter(None, own), None) or properties["Url"].removeprefix("https://")
         assert resource.name.format(suffix=TARGET.suffix, issuer_path=TARGET.issuer.removeprefix("https://")) == named
         if resource.type == "AWS::IAM::OIDCProvider":
             assert named.endswith("/g9999")
@@ -150,13 +151,13 @@ def test_kit_roles_have_a_boundary_one_hour_and_trust_one_subject_each():
 def test_kit_cell_roles_open_to_services_of_aws_alone():
     stack = rendered()
     trusts = {}
-    for name in ("Cluster", "Node", "Storage"):
+    for name in ("Agent", "Cluster", "Node", "Storage"):
         role = stack.properties(f"Cell{name}Role")
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
         trusts[name] = statement["Principal"]
         assert role["PermissionsBoundary"] == f"arn:aws:iam::{NUMBER}:policy/byoc-{TARGET.suffix}-cell-boundary"
 
-    services = {"Cluster": "eks.amazonaws.com", "Node": "ec2.amazonaws.com", "Storage": "pods.eks.amazonaws.com"}
+    services = {"Agent": "ec2.amazonaws.com", "Cluster": "eks.amazonaws.com", "Node": "ec2.amazonaws.com", "Storage": "pods.eks.amazonaws.com"}
     assert trusts == {name: {"Service": service} for name, service in services.items()}
 
 
@@ -525,6 +526,13 @@ def made_by_the_stack():
             case "AWS::IAM::ManagedPolicy":
                 for action in ("iam:CreatePolicy", "iam:CreatePolicyVersion", "iam:DeletePolicyVersion", "iam:DeletePolicy"):
                     yield action, f"{IAM_ARN}:policy/{properties['ManagedPolicyName']}", BY_STACK
+            case "AWS::IAM::InstanceProfile":
+                (role,) = properties["Roles"]
+                for action in ("Create", "Delete", "Get"):
+                    yield f"iam:{action}InstanceProfile", f"{IAM_ARN}:instance-profile/{properties['InstanceProfileName']}", BY_STACK
+                for action in ("AddRoleTo", "RemoveRoleFrom"):
+                    yield f"iam:{action}InstanceProfile", f"{IAM_ARN}:instance-profile/{properties['InstanceProfileName']}", BY_STACK
+                yield "iam:PassRole", f"{IAM_ARN}:role/{role}", BY_STACK
             case _:
                 arn, limited = (
                     f"{IAM_ARN}:role/{properties['RoleName']}",

@@ -114,7 +114,7 @@ def test_kit_module_uses_every_policy_file_and_no_other():
         re.findall(r"policies/([a-z-]+)\.json\.tftpl", text)
     )
     switches = {f"{role}-switch-{value}" for role in ("operator", "support", "cell-cluster", "cell-storage") for value in ("yes", "no")}
-    cell_trusts = {f"cell-{role}-trust" for role in ("cluster", "node", "storage")}
+    cell_trusts = {f"cell-{role}-trust" for role in ("agent", "cluster", "node", "storage")}
 
     assert {f"policies/{name}.json.tftpl" for name in named | switches | cell_trusts} | {"VERSION"} == set(terraform.written_files())
     assert '"support-switch-${var.allow_support}"' in text

@@ -9,6 +9,7 @@ def installer_policy(*, template_url: str, issuer: str, attached: Sequence[str],
     iam = "arn:aws:iam::*"
     stack = f"arn:aws:cloudformation:*:*:stack/byoc-{suffix}-kit/*"
     cells = f"{iam}:role/byoc-{suffix}-cell-*"
+    agent = f"{iam}:role/byoc-{suffix}-cell-agent"
     roles = [f"{iam}:role/byoc-{suffix}-operator", f"{iam}:role/byoc-{suffix}-support", cells]
     limits = f"{iam}:policy/byoc-{suffix}-*-boundary"
     provider = f"{iam}:oidc-provider/{issuer.removeprefix('https://')}/trust/*"
@@ -24,6 +25,7 @@ def installer_policy(*, template_url: str, issuer: str, attached: Sequence[str],
             _allow("WatchAndDeleteTheKit", _INSTALLER_STACK, stack),
             _allow("CreateItsRolesWithinLimits", _INSTALLER_LIMITED, roles, limited),
             _allow("GiveCellRolesAwsPolicies", ["iam:AttachRolePolicy", "iam:DetachRolePolicy"], cells, with_aws_policies),
+            _allow("GiveTheAgentItsRole", _INSTALLER_PROFILE, [agent, f"{iam}:instance-profile/byoc-{suffix}-cell-agent"], by_stack),
             _allow("KeepItsRoles", _INSTALLER_ROLES, roles, by_stack),
             _allow("CreateItsLimits", _INSTALLER_POLICIES, limits, by_stack),
             _allow("CreateItsIdentityProvider", _INSTALLER_PROVIDER, provider, by_stack),
@@ -64,6 +66,15 @@ _INSTALLER_ROLES = (
     "iam:UpdateAssumeRolePolicy",
     "iam:UpdateRole",
     "iam:UpdateRoleDescription",
+)
+# The role is passed to its profile, and nothing else takes this one.
+_INSTALLER_PROFILE = (
+    "iam:AddRoleToInstanceProfile",
+    "iam:CreateInstanceProfile",
+    "iam:DeleteInstanceProfile",
+    "iam:GetInstanceProfile",
+    "iam:PassRole",
+    "iam:RemoveRoleFromInstanceProfile",
 )
 _INSTALLER_POLICIES = (
     "iam:CreatePolicy",

@@ -31,6 +31,7 @@ _ROLES = {
     "cell-cluster": "CellClusterRole",
     "cell-node": "CellNodeRole",
     "cell-storage": "CellStorageRole",
+    "cell-agent": "CellAgentRole",
 }
 # Of any partition: a stack in China or GovCloud is told apart by its region.
 _ARN = re.compile(

@@ -140,6 +140,8 @@ class Rendered:
         match resource["Type"]:
             case "AWS::IAM::OIDCProvider":
                 return f"{self._arn}:oidc-provider/{str(self._resolve(properties['Url'])).removeprefix('https://')}"
+            case "AWS::IAM::Role":
+                return str(self._resolve(properties["RoleName"]))
             case "AWS::IAM::ManagedPolicy":
                 return f"{self._arn}:policy/{self._resolve(properties['ManagedPolicyName'])}"
         raise ValueError(f"the template refers to {name}, which this reader does not know")

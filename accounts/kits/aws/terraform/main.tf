@@ -69,6 +69,7 @@ locals {
     cluster = "Taken by EKS to run the clusters of your cells. Nobody else can take it."
     node    = "Taken by EC2 for the machines of your cells. Nobody else can take it."
     storage = "Taken by the disk add-on of your cells through EKS. Nobody else can take it."
+    agent   = "Taken by EC2 for the machine of the agent in each cell. Nobody else can take it."
   }
 
   # AWS's own policies, each within the cell boundary.
@@ -127,6 +128,18 @@ resource "aws_iam_role_policy" "cell" {
   policy = templatefile("${path.module}/policies/${each.value}.json.tftpl", local.values)
 }
 
+# It can look its cluster up, and has no other right in this account.
+resource "aws_iam_role_policy" "agent" {
+  name   = "own-cluster"
+  role   = aws_iam_role.cell["agent"].name
+  policy = templatefile("${path.module}/policies/cell-agent-own-cluster.json.tftpl", local.values)
+}
+
+resource "aws_iam_instance_profile" "agent" {
+  name = aws_iam_role.cell["agent"].name
+  role = aws_iam_role.cell["agent"].name
+}
+
 # The most that support can ever do: read the state of cells and their logs. No data, no change, no other role.
 resource "aws_iam_policy" "support_boundary" {
   name        = "${local.prefix}-support-boundary"
@@ -170,7 +183,9 @@ resource "aws_iam_role" "operator" {
   tags                 = merge(local.tags, local.report)
 
   depends_on = [
+    aws_iam_instance_profile.agent,
     aws_iam_openid_connect_provider.portal,
+    aws_iam_role_policy.agent,
     aws_iam_role_policy.cell,
     aws_iam_role_policy.support,
     aws_iam_role_policy_attachment.cell,
