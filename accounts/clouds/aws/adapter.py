@@ -10,14 +10,13 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from botocore import UNSIGNED
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from accounts.clouds.aws.clients import open_client
 from accounts.clouds.aws.environment import Surroundings
 from accounts.clouds.aws.errors import SIGN_IN, classify, translated
+from accounts.clouds.aws.session import OperatorSession
 from accounts.clouds.aws.shipped import ShippedKit, ShippedRole
 from accounts.clouds.base import (
     ALLOW_CHANGES,
@@ -39,9 +38,7 @@ from accounts.clouds.base import (
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
-    from mypy_boto3_sts import STSClient
 
-SESSION_SECONDS = 900
 WRONG_AUDIENCE = "wrong-audience.invalid"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 # Refusals that count as proof: AWS could read the token and said no. An issuer out of reach or a provider that is gone proves nothing.
@@ -82,15 +79,15 @@ class AwsAdapter:
 
     def __init__(self, target: Target, tokens: TokenSource, shipped: ShippedKit) -> None:
         self.target = target
-        self.tokens = tokens
         self.shipped = shipped
+        self.session = OperatorSession(target, tokens, shipped)
         self._surroundings: dict[tuple[str, Needs], Surroundings] = {}
 
     # --- sign in ---
 
     def probe_trust(self) -> Identity:
         with translated("GetCallerIdentity"):
-            told = self._client("sts").get_caller_identity()
+            told = self.session.client("sts").get_caller_identity()
         if told["Account"] != self.target.external_id:
             params = {"found": told["Account"], "expected": self.target.external_id}
             raise CloudError("wrong_account", raw=told["Arn"], params=params)
@@ -99,51 +96,23 @@ class AwsAdapter:
     def find_kit_elsewhere(self, others: Sequence[Place]) -> str | None:
         for other in others:
             try:
-                self._assume(self._role_arn("operator", other.external_id), self._token(Subject.OPS))
+                self.session.assume(self.session.role_arn("operator", other.external_id), self.session.token(Subject.OPS))
             except CloudError:
                 continue
             return other.external_id
         return None
 
     @cached_property
-    def _credentials(self) -> Mapping[str, Any]:
-        return self._assume(self._role_arn("operator"), self._token(Subject.OPS))
-
-    @cached_property
-    def _sts(self) -> "STSClient":
-        client: STSClient = open_client("sts", region=self.target.region, config=Config(signature_version=UNSIGNED))
-        return client
-
-    def _assume(self, role_arn: str, token: str) -> Mapping[str, Any]:
-        with translated(SIGN_IN, was_trusted=self.target.was_trusted):
-            told = self._sts.assume_role_with_web_identity(
-                RoleArn=role_arn,
-                RoleSessionName=f"byoc-{self.target.suffix}",
-                WebIdentityToken=token,
-                DurationSeconds=SESSION_SECONDS,
-            )
-        return told["Credentials"]
-
-    def _client(self, service: str) -> Any:
-        return open_client(service, region=self.target.region, credentials=self._credentials)
-
-    @cached_property
     def _iam(self) -> "IAMClient":
-        client: IAMClient = self._client("iam")
+        client: IAMClient = self.session.client("iam")
         return client
-
-    def _token(self, subject: Subject) -> str:
-        return self.tokens(subject=self.target.subject(subject), audience=self.target.audience)
-
-    def _role_arn(self, role: str, external_id: str = "") -> str:
-        return f"arn:aws:iam::{external_id or self.target.external_id}:role/{self.shipped.roles[role].name}"
 
     # --- the kit ---
 
     def describe_kit(self) -> KitReport:
         try:
             with translated("DescribeStacks"):
-                (stack,) = self._client("cloudformation").describe_stacks(StackName=self.shipped.stack)["Stacks"]
+                (stack,) = self.session.client("cloudformation").describe_stacks(StackName=self.shipped.stack)["Stacks"]
         except CloudError as error:
             if error.code != "kit_not_found":
                 raise
@@ -253,7 +222,7 @@ class AwsAdapter:
         ]
         with translated("SimulatePrincipalPolicy"):
             pages = self._iam.get_paginator("simulate_principal_policy").paginate(
-                PolicySourceArn=self._role_arn(role),
+                PolicySourceArn=self.session.role_arn(role),
                 ActionNames=actions,
                 ResourceArns=[resource],
                 ContextEntries=entries,  # type: ignore[arg-type]
@@ -263,20 +232,20 @@ class AwsAdapter:
     # --- refusals ---
 
     def check_refusals(self) -> Sequence[RefusalResult]:
-        operator, support = self._role_arn("operator"), self._role_arn("support")
-        stranger = self.tokens(subject=f"account:{NOBODY}:{Subject.OPS.value}", audience=self.target.audience)
-        elsewhere = self.tokens(subject=self.target.subject(Subject.OPS), audience=WRONG_AUDIENCE)
+        operator, support = self.session.role_arn("operator"), self.session.role_arn("support")
+        stranger = self.session.tokens(subject=f"account:{NOBODY}:{Subject.OPS.value}", audience=self.target.audience)
+        elsewhere = self.session.tokens(subject=self.target.subject(Subject.OPS), audience=WRONG_AUDIENCE)
         return [
             self._try("wrong_subject", operator, stranger),
             self._try("wrong_audience", operator, elsewhere),
-            self._try("support_as_ops", support, self._token(Subject.OPS)),
-            self._try("ops_as_support", operator, self._token(Subject.SUPPORT)),
+            self._try("support_as_ops", support, self.session.token(Subject.OPS)),
+            self._try("ops_as_support", operator, self.session.token(Subject.SUPPORT)),
         ]
 
     def _try(self, name: str, role_arn: str, token: str) -> RefusalResult:
         """A sign-in that must be refused. Raises CloudError when AWS gave no verdict."""
         try:
-            self._sts.assume_role_with_web_identity(RoleArn=role_arn, RoleSessionName=f"byoc-{self.target.suffix}", WebIdentityToken=token)
+            self.session.try_role(role_arn, token)
         except (ClientError, BotoCoreError, ResponseParserError) as error:
             refused = classify(SIGN_IN, error, was_trusted=True)
             if refused.code in REFUSALS:
@@ -292,7 +261,7 @@ class AwsAdapter:
     def _surroundings_of(self, region: str, needs: Needs) -> Surroundings:
         """What was read for one check is there for the next. Raises CloudError when we cannot sign in."""
         if (region, needs) not in self._surroundings:
-            client = partial(open_client, credentials=self._credentials)
+            client = partial(open_client, credentials=self.session.credentials)
             self._surroundings[region, needs] = Surroundings(self, client, region, needs)
         return self._surroundings[region, needs]
 

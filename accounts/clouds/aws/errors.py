@@ -41,6 +41,9 @@ ROWS = (
     Row("trust_refused", error="InvalidClientTokenId|UnrecognizedClientException"),
     Row("session_expired", error="RequestExpired|ExpiredToken(Exception)?", is_retryable=True),
     Row("kit_not_found", "DescribeStacks", "ValidationError", "does not exist"),
+    Row("stack_busy", ".*Stack|ContinueUpdateRollback", "ValidationError", r"_IN_PROGRESS state", is_retryable=True),
+    Row("stack_busy", ".*Stack|ContinueUpdateRollback", "OperationInProgressException", is_retryable=True),
+    Row("quota_exceeded", error="LimitExceeded(Exception)?|.*LimitExceeded"),
     Row("role_deleted", "GetRole|GetRolePolicy|ListRolePolicies|ListAttachedRolePolicies|SimulatePrincipalPolicy", "NoSuchEntity"),
     Row("boundary_removed", "GetPolicy|GetPolicyVersion", "NoSuchEntity"),
     Row("provider_deleted", "GetOpenIDConnectProvider", "NoSuchEntity"),
@@ -81,3 +84,26 @@ def classify(operation: str, error: Exception, *, was_trusted: bool = False) -> 
     known = ONCE_TRUSTED.get(row.code, row.code) if was_trusted else row.code
     # A refused sign-in right after one that worked may be identity still spreading: worth another try within the budget.
     return CloudError(known, raw=raw, retryable=row.is_retryable or known == "trust_refused")
+
+
+# Why a resource of a stack failed, by CloudFormation's sentence.
+REASONS = (
+    ("denied_by_organisation", r"service control policy"),
+    ("access_denied", r"not authorized to perform|AccessDenied|UnauthorizedOperation|Access denied for operation"),
+    ("quota_exceeded", r"LimitExceeded|limit exceeded|exceeded? .*(quota|limit)|maximum number of|ServiceLimitExceeded|VcpuLimit"),
+    ("capacity_missing", r"Insufficient\w*Capacity|sufficient (\S+ )?capacity|UnsupportedAvailabilityZone|Unsupported.*Availability Zone"),
+    ("throttled", r"Throttl|Rate exceeded|RequestLimitExceeded"),
+    ("name_taken", r"AlreadyExists|already exists|ResourceInUseException.*already"),
+    (
+        "still_in_use",
+        r"DependencyViolation|has dependenc|dependent object|mapped public address|is currently in use|ResourceInUse|CannotDelete",
+    ),
+    ("region_disabled", r"OptInRequired|not subscribed to this service|RegionDisabled"),
+)
+# Not a cause but its echo: what had to stop because something else failed.
+ECHO = re.compile(r"Resource (creation|update|deletion) cancelled|cancelled because|Delete canceled", re.IGNORECASE)
+
+
+def code_of(reason: str) -> str:
+    """The code of a resource that failed."""
+    return next((code for code, pattern in REASONS if re.search(pattern, reason, re.IGNORECASE)), "stack_failed")

@@ -415,7 +415,7 @@ def test_adapter_changes_switched_off_leave_reading(standing):
 
     assert results["ec2:DescribeVpcs"].is_granted
     assert (results["ec2:CreateVpc"].is_granted, results["ec2:CreateVpc"].detail) == (False, "explicitDeny")
-    reading = ("Describe", "Get", "List", "Simulate")
+    reading = ("Describe", "Detect", "Get", "List", "Simulate")
     writing = [key for key in results if not key.startswith("support/") and not key.split(":")[1].startswith(reading)]
     assert [key for key in writing if results[key].is_granted] == []
 
@@ -542,8 +542,8 @@ def test_adapter_session_that_ends_in_the_middle(standing, sandbox):
 def test_adapter_errors_hold_no_token_and_no_key(standing, sandbox):
     seen = []
     adapter = standing.adapter()
-    minted = adapter.tokens
-    adapter.tokens = lambda **claims: seen.append(minted(**claims)) or seen[-1]
+    minted = adapter.session.tokens
+    adapter.session.tokens = lambda **claims: seen.append(minted(**claims)) or seen[-1]
     sandbox.control("POST", "faults", {"kind": "lost_reply", "action": "AssumeRoleWithWebIdentity", "count": 2})
 
     error = refusal(adapter.probe_trust)

@@ -96,6 +96,19 @@ SAID = (
         False,
         "doc",
     ),
+    # --- stacks of cells ---
+    Said(
+        "UpdateStack",
+        "ValidationError",
+        "Stack:arn:aws:cloudformation:eu-west-1:111122223333:stack/byoc-3f9a1c2e-cell-eu-west-1/1 is in UPDATE_IN_PROGRESS state and can "
+        "not be updated.",
+        400,
+        "stack_busy",
+        True,
+        "aws/aws-cdk#8126",
+    ),
+    Said("DeleteStack", "OperationInProgressException", "Another operation is in progress", 400, "stack_busy", True, "doc"),
+    Said("CreateStack", "LimitExceededException", "Limit for stack has been exceeded", 400, "quota_exceeded", False, "doc"),
     # --- reading the kit ---
     Said("DescribeStacks", "ValidationError", "Stack with id byoc-3f9a1c2e-g1-kit does not exist", 400, "kit_not_found", False, "doc"),
     Said("DescribeStacks", "ValidationError", "1 validation error detected", 400, "unknown_cloud_error", False, "doc"),
