@@ -13,6 +13,7 @@ POST   /_sandbox/age-sessions        {"seconds": 3600, "account": "*"}
 POST   /_sandbox/forget-keys         issuers' cached keys
 GET|DELETE /_sandbox/violations      who used what is not played here
 GET|DELETE /_sandbox/mail?to=a@b     the mailbox as JSON
+GET    /_sandbox/agents              the machines of agents, in all clouds
 GET    /_sandbox/patches             what is changed in ministack
 POST   /_sandbox/snapshot            save now
 POST   /_sandbox/reset               everything empty, knobs as on the command line
@@ -60,6 +61,7 @@ class Control:
             ("DELETE", "violations"): lambda _request, _values: sandbox.violations.clear(),
             ("GET", "mail"): lambda request, _values: sandbox.mailbox.as_json((request.query.get("to") or [""])[0]),
             ("DELETE", "mail"): lambda _request, _values: sandbox.mailbox.clear(),
+            ("GET", "agents"): lambda _request, _values: [asdict(host) for host in sandbox.agents.list()],
             ("GET", "patches"): lambda _request, _values: [asdict(patch) for patch in patches.APPLIED],
             ("POST", "snapshot"): lambda _request, _values: save(),
             ("POST", "reset"): self._reset,
@@ -109,6 +111,7 @@ class Control:
 
     def _reset(self, _request: Request, _values: dict[str, Any]) -> object:
         ministack._reset_all_state()
+        self.sandbox.agents.clear()
         self.sandbox.restore_knobs()
         self.sandbox.faults.drop()
         self.sandbox.violations.clear()

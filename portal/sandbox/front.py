@@ -18,7 +18,7 @@ from portal.sandbox.request import Message, Receive, Request, Scope, Send, read,
 from portal.sandbox.sandbox import Sandbox
 
 # What this AWS plays. A service beyond is refused here: ministack's router would load every service's model for it (360 MB).
-SERVICES = {"sts", "iam", "cloudformation", "s3", "servicequotas", "ec2", "eks", "kms", "cloudtrail"}
+SERVICES = {"sts", "iam", "cloudformation", "s3", "servicequotas", "ec2", "eks", "kms", "cloudtrail", "tagging"}
 # Names that lead here, with or without a bucket in front, and AWS's own, which nobody else can bend.
 LOCAL_HOST = re.compile(r"(?:(?:[\w-]+\.)*localhost|127\.0\.0\.1|\[::1\]|(?:[\w-]+\.)+amazonaws\.com)(?::\d+)?", re.ASCII)
 READING = ("Get", "List", "Describe", "Simulate", "Head")

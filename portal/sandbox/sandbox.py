@@ -1,8 +1,11 @@
 """The process's own state beside ministack's: knobs, faults, violations, issuers, mail."""
 
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from portal.sandbox.agents import AgentHosts
 from portal.sandbox.faults import Faults
 from portal.sandbox.knobs import Knobs
 from portal.sandbox.mail import Mailbox
@@ -17,6 +20,7 @@ class Sandbox:
     options: Options
     issuers: Issuers
     mailbox: Mailbox
+    agents: AgentHosts  # the machines of agents in all clouds
     knobs: Knobs = field(default_factory=Knobs)
     faults: Faults = field(default_factory=Faults)
     violations: list[dict[str, Any]] = field(default_factory=list)
@@ -25,7 +29,8 @@ class Sandbox:
 
     @classmethod
     def of(cls, options: Options) -> "Sandbox":
-        sandbox = cls(options=options, issuers=Issuers(options.issuers), mailbox=Mailbox.of(options.state_dir))
+        folder = options.state_dir / "agents" if options.state_dir is not None else Path(tempfile.mkdtemp(prefix="byoc-agents-"))
+        sandbox = cls(options=options, issuers=Issuers(options.issuers), mailbox=Mailbox.of(options.state_dir), agents=AgentHosts(folder))
         sandbox.restore_knobs()
         return sandbox
 

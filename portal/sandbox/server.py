@@ -19,6 +19,8 @@ from ministack import app as ministack
 
 from portal.sandbox import front
 from portal.sandbox.aws import cloudformation, iam, surroundings
+from portal.sandbox.aws.cells import resources as cells
+from portal.sandbox.aws.cells import stacks as cell_stacks
 from portal.sandbox.aws.snapshots import Snapshots
 from portal.sandbox.azure.certificates import prepare
 from portal.sandbox.azure.control import AzureControl
@@ -87,6 +89,8 @@ async def serve(options: Options) -> int:
     iam.install(sandbox)
     cloudformation.install(sandbox)
     surroundings.install(sandbox)
+    cells.install(sandbox)
+    cell_stacks.install()
     snapshots = Snapshots(sandbox)
     snapshots.load()
     google = GoogleCloud(sandbox, fresh_world(options.propagation_seconds, options.pace_seconds))
@@ -97,6 +101,7 @@ async def serve(options: Options) -> int:
     azure = AzureFront(azure_world, sandbox, certificates.authority)
     azure_snapshots = AzureSnapshots(azure_world, options.state_dir)
     azure_snapshots.load()
+    await asyncio.to_thread(sandbox.agents.resume)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -112,11 +117,13 @@ async def serve(options: Options) -> int:
     for keeper in keepers:
         keeper.cancel()
     smtp.close()
+    await asyncio.to_thread(sandbox.agents.close)
     snapshots.save()
     google_snapshots.save()
     azure_snapshots.save()
     if options.state_dir is None:
         shutil.rmtree(certificates.authority.parent, ignore_errors=True)
+        shutil.rmtree(sandbox.agents.folder, ignore_errors=True)
     return 0
 
 

@@ -311,14 +311,43 @@ BITES = {
     "services.cloudformation.provisioners.AWS::IAM::OIDCProvider": "test_web_identity_opens_a_session_of_the_role",
     "services.cloudformation.provisioners.AWS::IAM::Role": "test_role_name_clash_rolls_back",
     "services.cloudformation.provisioners.AWS::IAM::ManagedPolicy": "test_patch_refuses_a_taken_policy_name",
+    "services.cloudformation.provisioners.AWS::EC2::EIP": "test_part_that_is_gone_is_drift",
+    "services.cloudformation.provisioners.AWS::EC2::NatGateway": "test_part_that_is_gone_is_drift",
+    "services.cloudformation.provisioners.AWS::EC2::Instance": "test_agents_machine_has_no_public_address_and_no_key",
+    "services.cloudformation.provisioners.AWS::EKS::Addon": "test_contract_cell_is_built_as_ordered",
+    "services.cloudformation.provisioners.AWS::EKS::AccessEntry": "test_agents_entry_that_was_taken_away_is_drift",
+    "services.cloudformation.provisioners.AWS::EC2::Subnet": "test_contract_deletion_that_something_blocks_says_what_and_is_tried_again",
+    "services.cloudformation.provisioners.AWS::EC2::SecurityGroup": "test_group_that_is_in_use_is_not_deleted",
+    "services.cloudformation.provisioners.AWS::EC2::VPC": "test_quota_of_the_account_counts",
+    "services.cloudformation.provisioners.AWS::EKS::Cluster": "test_cluster_stands_as_ordered",
+    "services.cloudformation.drift.AWS::EC2::EIP": "test_part_that_is_gone_is_drift",
+    "services.cloudformation.drift.AWS::EC2::Instance": "test_contract_part_removed_by_hand_is_drift",
+    "services.cloudformation.drift.AWS::EC2::InternetGateway": "test_contract_cell_in_sync_has_no_drift",
+    "services.cloudformation.drift.AWS::EC2::LaunchTemplate": "test_part_that_is_gone_is_drift",
+    "services.cloudformation.drift.AWS::EC2::NatGateway": "test_part_that_is_gone_is_drift",
+    "services.cloudformation.drift.AWS::EC2::RouteTable": "test_contract_cell_in_sync_has_no_drift",
+    "services.cloudformation.drift.AWS::EC2::SecurityGroup": "test_rule_added_by_hand_is_drift",
+    "services.cloudformation.drift.AWS::EC2::Subnet": "test_contract_cell_in_sync_has_no_drift",
+    "services.cloudformation.drift.AWS::EC2::VPC": "test_contract_property_changed_by_hand_is_drift",
+    "services.cloudformation.drift.AWS::EKS::AccessEntry": "test_agents_entry_that_was_taken_away_is_drift",
+    "services.cloudformation.drift.AWS::EKS::Addon": "test_contract_cell_in_sync_has_no_drift",
+    "services.cloudformation.drift.AWS::EKS::Cluster": "test_contract_cell_in_sync_has_no_drift",
+    "services.cloudformation.drift.AWS::EKS::Nodegroup": "test_contract_cell_in_sync_has_no_drift",
+    "services.cloudformation.handlers.UpdateStack": "test_contract_retry_of_the_same_order_goes_on",
+    "services.cloudformation.handlers._stack_has_no_updates": "test_contract_retry_of_the_same_order_goes_on",
+    "services.cloudformation.handlers.DescribeStackResources": "test_contract_failure_says_why_and_keeps_what_was_built",
+    "services.eks._get_docker": "test_cluster_stands_as_ordered",
+    "services.tagging.cloudformation": "test_contract_cell_is_deleted_whole",
+    "services.tagging.ec2": "test_contract_cell_is_deleted_whole",
+    "services.tagging.eks": "test_contract_cell_is_deleted_whole",
+    "services.tagging.kms": "test_contract_cell_is_deleted_whole",
 }
 
 
 def test_every_patch_has_a_test_that_it_still_bites(sandbox: SandboxProcess) -> None:
     here = Path(__file__).parent
-    tests = "".join(
-        (here / name).read_text() for name in ("aws/test_sandbox_fidelity.py", "test_sandbox_control.py", "aws/test_environment.py")
-    )
+    files = ("aws/test_sandbox_fidelity.py", "test_sandbox_control.py", "aws/test_environment.py", "aws/test_stacks.py")
+    tests = "".join((here / name).read_text() for name in (*files, "test_stacks_contract.py"))
 
     assert {patch["name"] for patch in sandbox.control("GET", "patches")} == set(BITES)
     assert [name for name in BITES.values() if f"def {name}(" not in tests] == []

@@ -1,6 +1,8 @@
 """Whoever started an operation, remembered for the work CloudFormation does later in that caller's name."""
 
 import contextvars
+from collections.abc import Mapping
+from typing import Any
 
 from ministack.core import iam_evaluator
 from ministack.core.responses import get_region
@@ -17,7 +19,7 @@ def is_root_caller() -> bool:
     return bool(iam_evaluator.is_root_access_key(_caller.get()))
 
 
-def denial(action: str, resource_arn: str, account: str) -> str | None:
+def denial(action: str, resource_arn: str, account: str, context_keys: Mapping[str, Any] | None = None) -> str | None:
     """Why the caller may not do this, in CloudFormation's words; None when allowed. Root is limited by its SCP alone."""
     principal = iam_evaluator.resolve_principal(_caller.get() or account, account)
     if isinstance(principal, iam_evaluator.AuthError) or principal.policies is None:
@@ -29,6 +31,7 @@ def denial(action: str, resource_arn: str, account: str) -> str | None:
         action=action,
         resource_arn=resource_arn,
         region=get_region(),
+        service_context=dict(context_keys or {}),
         principal_keys=principal.keys,
     )
     found = iam_evaluator.evaluate(context, principal.policies, *principal.limits)

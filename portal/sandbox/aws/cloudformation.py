@@ -14,6 +14,7 @@ from ministack.services.cloudformation import _stacks, handlers, helpers, stacks
 
 from portal.sandbox.aws import cloudformation_iam
 from portal.sandbox.aws.caller import denial, is_root_caller
+from portal.sandbox.aws.cells import rights
 from portal.sandbox.aws.patches import replace_entry, replace_function
 from portal.sandbox.aws.unplayed import NotPlayedError
 from portal.sandbox.sandbox import Sandbox
@@ -28,6 +29,10 @@ NEEDS: dict[str, dict[str, tuple[str, ...]]] = {
     "AWS::IAM::OIDCProvider": {"create": ("iam:CreateOpenIDConnectProvider",), "delete": ("iam:DeleteOpenIDConnectProvider",)},
     "AWS::IAM::Role": {"create": ("iam:CreateRole",), "update": ("iam:UpdateRole",), "delete": ("iam:DeleteRole",)},
     "AWS::IAM::ManagedPolicy": {"create": ("iam:CreatePolicy",), "update": ("iam:CreatePolicyVersion",), "delete": ("iam:DeletePolicy",)},
+    "AWS::IAM::InstanceProfile": {
+        "create": ("iam:CreateInstanceProfile", "iam:AddRoleToInstanceProfile", "iam:GetInstanceProfile"),
+        "delete": ("iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile"),
+    },
     "AWS::S3::Bucket": {"create": ("s3:CreateBucket",), "delete": ("s3:DeleteBucket",)},
 }
 
@@ -50,7 +55,7 @@ def install(sandbox: Sandbox) -> None:
 
 def _provisioning(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
     def provision(resource_type: str, logical_id: str, props: Properties, stack_name: str) -> Any:
-        _before(sandbox, resource_type, logical_id, props, "create")
+        _before(sandbox, resource_type, logical_id, rights.Work("create", props))
         cloudformation_iam.check_properties(resource_type, logical_id, props)
         try:
             return _changed(sandbox, original(resource_type, logical_id, props, stack_name))
@@ -65,7 +70,7 @@ def _updating(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., A
     def update(resource_type: str, physical_id: str, old: Properties, new: Properties, *names: Any) -> Any:
         if old != new:
             logical_id = str(names[1]) if len(names) > 1 else ""  # after the stack's name
-            _before(sandbox, resource_type, logical_id, new, "update")
+            _before(sandbox, resource_type, logical_id, rights.Work("update", new, physical_id, old))
             cloudformation_iam.check_properties(resource_type, logical_id, new)
         return _changed(sandbox, original(resource_type, physical_id, old, new, *names))
 
@@ -75,7 +80,7 @@ def _updating(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., A
 def _deleting(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
     def delete(resource_type: str, physical_id: str, props: Properties, *names: Any) -> Any:
         logical_id = str(names[1]) if len(names) > 1 else ""
-        _before(sandbox, resource_type, logical_id, props, "delete")
+        _before(sandbox, resource_type, logical_id, rights.Work("delete", props, physical_id))
         return _changed(sandbox, original(resource_type, physical_id, props, *names))
 
     return delete
@@ -86,22 +91,31 @@ def _changed(sandbox: Sandbox, outcome: Any) -> Any:
     return outcome
 
 
-def _before(sandbox: Sandbox, resource_type: str, logical_id: str, props: Properties, action: str) -> None:
+def _before(sandbox: Sandbox, resource_type: str, logical_id: str, work: rights.Work) -> None:
     """Runs on a worker thread. Raises ValueError with the reason the resource's event will show."""
     time.sleep(sandbox.knobs.seconds_for(resource_type))
-    reason = sandbox.knobs.take_failure(resource_type, logical_id, action)
+    reason = sandbox.knobs.take_failure(resource_type, logical_id, work.verb)
     if reason is not None:
         raise ValueError(reason)
+    account = get_account_id()
+    for ask in _asked(sandbox, resource_type, work, account):
+        refused = denial(ask.action, ask.resource, account, ask.context)
+        if refused is not None:
+            service = ask.action.partition(":")[0].capitalize()
+            raise ValueError(
+                f'Resource handler returned message: "{refused} (Service: {service}, Status Code: 403)" (HandlerErrorCode: AccessDenied)'
+            )
+
+
+def _asked(sandbox: Sandbox, resource_type: str, work: rights.Work, account: str) -> list[rights.Ask]:
+    found = rights.asks(resource_type, work)
+    if found is not None:
+        return found
     needs = NEEDS.get(resource_type)
     if needs is None and not is_root_caller():
-        sandbox.violate(kind="rights", service="cloudformation", action=action, field=resource_type)
-    account = get_account_id()
-    for needed in (needs or {}).get(action, ()):
-        refused = denial(needed, cloudformation_iam.arn_of(resource_type, props, account), account)
-        if refused is not None:
-            raise ValueError(
-                f'Resource handler returned message: "{refused} (Service: Iam, Status Code: 403)" (HandlerErrorCode: AccessDenied)'
-            )
+        sandbox.violate(kind="rights", service="cloudformation", action=work.verb, field=resource_type)
+    arn = cloudformation_iam.arn_of(resource_type, dict(work.props), account)
+    return [rights.Ask(needed, arn) for needed in (needs or {}).get(work.verb, ())]
 
 
 def _naming_failures(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -22,6 +22,7 @@ PROPERTIES = {
         "AssumeRolePolicyDocument", "Description", "ManagedPolicyArns", "MaxSessionDuration", "Path", "PermissionsBoundary",
         "Policies", "RoleName", "Tags",
     },
+    "AWS::IAM::InstanceProfile": {"InstanceProfileName", "Path", "Roles"},
     "AWS::IAM::ManagedPolicy": {"Description", "Groups", "ManagedPolicyName", "Path", "PolicyDocument", "Roles", "Users"},
 }  # fmt: skip
 
@@ -53,6 +54,8 @@ def arn_of(resource_type: str, props: Properties, account: str) -> str:
         return f"arn:aws:iam::{account}:role{path}{props['RoleName']}"
     if resource_type == "AWS::IAM::ManagedPolicy" and props.get("ManagedPolicyName"):
         return f"arn:aws:iam::{account}:policy{path}{props['ManagedPolicyName']}"
+    if resource_type == "AWS::IAM::InstanceProfile" and props.get("InstanceProfileName"):
+        return f"arn:aws:iam::{account}:instance-profile{path}{props['InstanceProfileName']}"
     if resource_type == "AWS::S3::Bucket" and props.get("BucketName"):
         return f"arn:aws:s3:::{props['BucketName']}"
     return "*"
