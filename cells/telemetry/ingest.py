@@ -4,6 +4,7 @@
 """
 
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from django.db import connection, transaction
 
 from cells.protocol.documents import InstanceReport, Report, Reports
 from cells.telemetry.bells import ring_cells, ring_instances
+
+MOST_EVENTS = 50
 
 
 @dataclass(frozen=True)
@@ -54,20 +57,18 @@ def store(batch: Sequence[Received]) -> dict[UUID, int]:
 
 
 def rows_of(batch: Iterable[Received]) -> Rows:
-    """Only the newest report of each cell counts here; sorted, so that two batches never wait for each other."""
-    newest: dict[UUID, tuple[Report, datetime]] = {}
-    fullest: dict[UUID, tuple[Report, datetime]] = {}
+    """Only the newest reports of each cell count here; sorted, so that two batches never wait for each other."""
+    by_cell: dict[UUID, list[tuple[Report, datetime]]] = defaultdict(list)
     for received in batch:
-        for report in received.reports.reports:
-            _keep_newer(newest, received.reports.cell, report, received.at)
-            if report.instances is not None:
-                _keep_newer(fullest, received.reports.cell, report, received.at)
-    cells = [_cell_row(cell, report, at) for cell, (report, at) in sorted(newest.items())]
-    instances = {
-        instance.id: _instance_row(cell, report, at, instance)
-        for cell, (report, at) in fullest.items()
-        for instance in report.instances or ()
-    }
+        by_cell[received.reports.cell] += [(report, received.at) for report in received.reports.reports]
+    cells: list[tuple[Any, ...]] = []
+    instances: dict[UUID, tuple[Any, ...]] = {}
+    for cell, reports in sorted(by_cell.items()):
+        reports.sort(key=lambda one: one[0].seq)
+        cells.append(_cell_row(cell, reports))
+        if full := next((one for one in reversed(reports) if one[0].instances is not None), None):
+            report, at = full
+            instances |= {instance.id: _instance_row(cell, report, at, instance) for instance in report.instances or ()}
     return Rows(cells, [instances[pk] for pk in sorted(instances)])
 
 
@@ -85,18 +86,17 @@ def _run(cursor: "psycopg.Cursor[Any]", statement: str, rows: list[tuple[Any, ..
     return cursor.fetchall()
 
 
-def _keep_newer(kept: dict[UUID, tuple[Report, datetime]], cell: UUID, report: Report, at: datetime) -> None:
-    if cell not in kept or report.seq > kept[cell][0].seq:
-        kept[cell] = (report, at)
-
-
-def _cell_row(cell: UUID, report: Report, at: datetime) -> tuple[Any, ...]:
+def _cell_row(cell: UUID, reports: list[tuple[Report, datetime]]) -> tuple[Any, ...]:
+    """Of reports in order: the newest, with what an earlier one had in more detail."""
+    report, at = reports[-1]
     cluster = report.cluster
-    components = None if report.components is None else _json(report.components)
-    telling = [report.agent.version, cluster.version, cluster.nodes_ready, cluster.nodes, report.components]
+    components = next((one.components for one, _ in reversed(reports) if one.components is not None), None)
+    events = [event for one, _ in reports for event in one.events][-MOST_EVENTS:]
+    telling = [report.agent.version, cluster.version, cluster.nodes_ready, cluster.nodes, components]
     return (
         cell, report.seq, at, report.at, report.agent.version, cluster.version, cluster.nodes_ready, cluster.nodes, cluster.cpu_used,
-        cluster.cpu, cluster.memory_used, cluster.memory, components, _json(report.events), zlib.crc32(msgspec.json.encode(telling)),
+        cluster.cpu, cluster.memory_used, cluster.memory, None if components is None else _json(components), _json(events),
+        zlib.crc32(msgspec.json.encode(telling)),
     )  # fmt: skip
 
 
