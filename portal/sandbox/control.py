@@ -14,6 +14,7 @@ POST   /_sandbox/forget-keys         issuers' cached keys
 GET|DELETE /_sandbox/violations      who used what is not played here
 GET|DELETE /_sandbox/mail?to=a@b     the mailbox as JSON
 GET    /_sandbox/agents              the machines of agents, in all clouds
+POST   /_sandbox/agents              {"act": "stop" | "start" | "kill", "machine": "i-0a", "instance": "of kill"}
 GET    /_sandbox/patches             what is changed in ministack
 POST   /_sandbox/snapshot            save now
 POST   /_sandbox/reset               everything empty, knobs as on the command line
@@ -30,6 +31,7 @@ from ministack.services import sts as ministack_sts
 
 from portal.sandbox import wire
 from portal.sandbox.aws import patches
+from portal.sandbox.console import machines
 from portal.sandbox.request import Request
 from portal.sandbox.sandbox import Sandbox
 
@@ -71,6 +73,8 @@ class Control:
         cloud = self.clouds.get(request.path.removeprefix("/_sandbox").strip("/").partition("/")[0])
         if cloud is not None:
             return await cloud(request)
+        if (request.method, request.path) == ("POST", "/_sandbox/agents"):
+            return await machines.act(self.sandbox.agents, request)
         handler = self.routes.get((request.method, request.path.removeprefix("/_sandbox").strip("/")))
         if handler is None:
             self.sandbox.violate(kind="route", service="control", action=f"{request.method} {request.path}")

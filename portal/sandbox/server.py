@@ -31,6 +31,7 @@ from portal.sandbox.azure.world import World
 from portal.sandbox.console import Console
 from portal.sandbox.console.authenticator import AuthenticatorPages
 from portal.sandbox.console.azure import AzurePages
+from portal.sandbox.console.machines import MachinePages
 from portal.sandbox.console.mailbox import MailboxPages
 from portal.sandbox.console.shell import AZURE, GOOGLE, ShellPages, Stage
 from portal.sandbox.control import CloudControl, Control
@@ -135,7 +136,7 @@ def _fronts(sandbox: Sandbox, snapshots: Snapshots, google: GoogleCloud, azure: 
     phone = AuthenticatorPages(os.environ.get("PORTAL_DEMO_TOTP_SECRET", ""))
     clouds: dict[str, CloudControl] = {"gcp": GoogleControl(google), "azure": AzureControl(azure.world, sandbox)}
     customer.pages |= {"_sandbox": Control(sandbox, snapshots.save, clouds), "": console}
-    customer.pages |= {"console": console, "mailbox": mailbox, "authenticator": phone}
+    customer.pages |= {"console": console, "mailbox": mailbox, "authenticator": phone, "machines": MachinePages(sandbox.agents)}
     return Front(Port.PORTAL, sandbox, {}), customer
 
 

@@ -1,6 +1,8 @@
 """`/machines/`: the machines of agents in all played clouds, as somebody with a hand on the switch: stop an agent, kill what it runs."""
 
 import asyncio
+import json
+from dataclasses import asdict
 
 from portal.sandbox import wire
 from portal.sandbox.agents import AgentHost, AgentHosts, Workload
@@ -40,6 +42,16 @@ class MachinePages:
             empty="Nothing runs in any cell.",
         )
         return page("Machines", join((agents, workloads)), banner=BANNER, refresh=bool(hosts))
+
+
+async def act(agents: AgentHosts, request: Request) -> wire.Reply:
+    """The same for tests: JSON."""
+    try:
+        given = json.loads(request.body)
+        await asyncio.to_thread(do, agents, given["act"], given["machine"], given.get("instance", ""))
+    except (KeyError, ValueError) as problem:
+        return wire.document(400, {"error": str(problem)})
+    return wire.document(200, [asdict(host) for host in agents.list()])
 
 
 def do(agents: AgentHosts, act: str, machine: str, instance: str = "") -> None:
