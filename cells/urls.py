@@ -1,11 +1,12 @@
-"""Agents speak under /agent/v1/."""
+"""Instances and deployment cells of an organisation, behind tenancy's gate; agents speak under /agent/v1/."""
 
 from django.urls import path
 
-from cells.views import agent
+from cells.views import agent, cells, fleet, instance_acts, instance_create, instances
 
 app_name = "cells"
 
+# --- The protocol of agents ---
 urlpatterns = [
     path("agent/v1/openapi.json", agent.openapi_detail, name="agent_openapi"),
     path("agent/v1/agent.pyz", agent.package_detail, name="agent_package"),
@@ -14,4 +15,41 @@ urlpatterns = [
     path("agent/v1/token", agent.token_create, name="agent_token"),
     path("agent/v1/desired", agent.desired_detail, name="agent_desired"),
     path("agent/v1/reports", agent.report_create, name="agent_reports"),
+]
+
+# --- Instances ---
+INSTANCES = "o/<slug:slug>/instances/"
+NEW = f"{INSTANCES}new/<uuid:pk>/"
+INSTANCE = f"{INSTANCES}<uuid:pk>/"
+urlpatterns += [
+    path(INSTANCES, fleet.instance_list, name="instance_list"),
+    path(f"{INSTANCES}new/", instance_create.instance_new, name="instance_new"),
+    path(f"{NEW}plan/", instance_create.instance_new_plan, name="instance_new_plan"),
+    path(f"{NEW}place/", instance_create.instance_new_place, name="instance_new_place"),
+    path(f"{NEW}settings/", instance_create.instance_new_settings, name="instance_new_settings"),
+    path(f"{NEW}check/", instance_create.instance_new_check, name="instance_new_check"),
+    path(INSTANCE, instances.instance_detail, name="instance_detail"),
+    path(f"{INSTANCE}live/", instances.instance_live, name="instance_live"),
+    path(f"{INSTANCE}configuration/", instances.instance_configuration, name="instance_configuration"),
+    path(f"{INSTANCE}activity/", instances.instance_activity, name="instance_activity"),
+    path(f"{INSTANCE}modify/", instance_acts.instance_modify, name="instance_modify"),
+    path(f"{INSTANCE}upgrade/", instance_acts.instance_upgrade, name="instance_upgrade"),
+    path(f"{INSTANCE}stop/", instance_acts.instance_stop, name="instance_stop"),
+    path(f"{INSTANCE}start/", instance_acts.instance_start, name="instance_start"),
+    path(f"{INSTANCE}restart/", instance_acts.instance_restart, name="instance_restart"),
+    path(f"{INSTANCE}delete/", instance_acts.instance_delete, name="instance_delete"),
+    path(f"{INSTANCE}protect/", instance_acts.instance_protect, name="instance_protect"),
+]
+
+# --- Deployment cells ---
+CELLS = "o/<slug:slug>/cells/"
+CELL = f"{CELLS}<uuid:pk>/"
+urlpatterns += [
+    path(CELLS, fleet.cell_list, name="cell_list"),
+    path(CELL, cells.cell_detail, name="cell_detail"),
+    path(f"{CELL}live/", cells.cell_live, name="cell_live"),
+    path(f"{CELL}resources/", cells.cell_resources, name="cell_resources"),
+    path(f"{CELL}activity/", cells.cell_activity, name="cell_activity"),
+    path(f"{CELL}update/", cells.cell_update, name="cell_update"),
+    path(f"{CELL}delete/", cells.cell_delete, name="cell_delete"),
 ]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
@@ -77,38 +78,6 @@ def region_choices(plan: Plan, clouds: Iterable[str]) -> list[tuple[str, list[tu
     return choices
 
 
-class SettingsForm(ParametersForm):
-    """Name, version, size, and the plan's own parameters."""
-
-    name = forms.RegexField(
-        r"^[a-z][a-z0-9-]{1,58}[a-z0-9]$",
-        label=_("What shall the instance be called?"),
-        help_text=NAME_HELP,
-        error_messages={
-            "required": _("Enter a name for the instance."),
-            "invalid": _("Start with a small letter; then 2 to 59 small letters, digits or dashes, and no dash at the end."),
-        },
-    )
-    size = forms.ModelChoiceField(PlanSize.objects.none(), label=_("Which size?"), empty_label=None, widget=forms.RadioSelect)
-    release = forms.ModelChoiceField(Release.objects.none(), label=_("Which version?"), empty_label=None)
-
-    def __init__(self, *args: Any, plan: Plan, organisation: Organisation, **kwargs: Any) -> None:
-        super().__init__(*args, schema=plan.parameters, **kwargs)
-        self.organisation = organisation
-        self.fields["size"].queryset = plan.sizes.all()  # type: ignore[attr-defined]
-        self.fields["size"].label_from_instance = size_words  # type: ignore[attr-defined]
-        self.fields["release"].queryset = plan.releases.filter(is_offered=True)  # type: ignore[attr-defined]
-        self.fields["is_protected"] = forms.BooleanField(
-            label=_("Protect it from deletion"), required=False, help_text=_("Nobody can delete it until the protection is switched off.")
-        )
-
-    def clean_name(self) -> str:
-        name = str(self.cleaned_data["name"])
-        if self.organisation.instances.exclude(state=InstanceState.DELETED).filter(name__iexact=name).exists():
-            raise forms.ValidationError(_("Another instance of your organisation has this name."), code="taken")
-        return name
-
-
 def size_words(size: PlanSize) -> str:
     """`Small: 0.5 vCPU, 512 MiB; 40 to 60 USD a month`."""
     return str(
@@ -124,19 +93,75 @@ def size_words(size: PlanSize) -> str:
     )
 
 
+class SizeField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic only for the type checker
+    """One size of the plan, with what it costs; the form sets the queryset."""
+
+    def __init__(self) -> None:
+        words = {"required": _("Choose a size."), "invalid_choice": _("Choose one of these sizes.")}
+        super().__init__(
+            PlanSize.objects.none(),
+            label=_("Which size?"),
+            to_field_name="code",
+            empty_label=None,
+            widget=forms.RadioSelect,
+            error_messages=words,
+        )
+
+    def label_from_instance(self, obj: PlanSize) -> str:  # type: ignore[override]
+        return size_words(obj)
+
+
+class ReleaseField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """One version of the plan; the form sets the queryset."""
+
+    def __init__(self, *, label: Promise | str) -> None:
+        words = {"required": _("Choose a version."), "invalid_choice": _("This version is not offered. Choose another one.")}
+        super().__init__(Release.objects.none(), label=label, to_field_name="version", empty_label=None, error_messages=words)
+
+
+class SettingsForm(ParametersForm):
+    """Name, version, size, and the plan's own parameters."""
+
+    name = forms.RegexField(
+        r"^[a-z][a-z0-9-]{1,58}[a-z0-9]$",
+        label=_("What shall the instance be called?"),
+        help_text=NAME_HELP,
+        error_messages={
+            "required": _("Enter a name for the instance."),
+            "invalid": _("Start with a small letter; then 2 to 59 small letters, digits or dashes, and no dash at the end."),
+        },
+    )
+    size = SizeField()
+    release = ReleaseField(label=_("Which version?"))
+
+    def __init__(self, *args: Any, plan: Plan, organisation: Organisation, **kwargs: Any) -> None:
+        super().__init__(*args, schema=plan.parameters, **kwargs)
+        self.organisation = organisation
+        self.fields["size"].queryset = plan.sizes.all()  # type: ignore[attr-defined]
+        self.fields["release"].queryset = plan.releases.filter(is_offered=True)  # type: ignore[attr-defined]
+        self.fields["is_protected"] = forms.BooleanField(
+            label=_("Protect it from deletion"), required=False, help_text=_("Nobody can delete it until the protection is switched off.")
+        )
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        if self.organisation.instances.exclude(state=InstanceState.DELETED).filter(name__iexact=name).exists():
+            raise forms.ValidationError(_("Another instance of your organisation has this name."), code="taken")
+        return name
+
+
 class ModifyForm(ParametersForm):
     """Another size, other parameters."""
 
-    size = forms.ModelChoiceField(PlanSize.objects.none(), label=_("Which size?"), empty_label=None, widget=forms.RadioSelect)
+    size = SizeField()
 
     def __init__(self, *args: Any, instance: Instance, **kwargs: Any) -> None:
         super().__init__(*args, schema=instance.plan.parameters, **kwargs)
         self.fields["size"].queryset = instance.plan.sizes.all()  # type: ignore[attr-defined]
-        self.fields["size"].label_from_instance = size_words  # type: ignore[attr-defined]
 
 
 class UpgradeForm(forms.Form):
-    release = forms.ModelChoiceField(Release.objects.none(), label=_("To which version?"), empty_label=None)
+    release = ReleaseField(label=_("To which version?"))
 
     def __init__(self, *args: Any, instance: Instance, current: Release, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,8 +1,10 @@
 """Deployment cells: one cell with its tabs, and what may be done with it."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,7 +22,9 @@ from cells.states import AgentLink, CellState, Drift
 from cells.telemetry.state import health_of, link_of
 from cells.views.instances import HEALTH_BADGES, LINK_BADGES, OPERATIONS_SHOWN
 from portal.operations.availability import NotAllowed
+from portal.operations.models import Operation
 from portal.operations.transitions import LostRace
+from portal.rejected_forms import reject, sent_data
 
 gate = requires(Permission.VIEW)
 manage = requires(Permission.MANAGE_INSTANCES)
@@ -74,47 +78,56 @@ def cell_activity(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 @manage
 @require_http_methods(["GET", "HEAD", "POST"])
 def cell_delete(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    """GET counts what goes; POST, with the name typed, starts it."""
+    """GET counts what goes, or says why not; POST, with the name typed, starts it."""
     cell = find_cell(request, pk)
-    form = TypedNameForm(request.POST or None, expected=cell.name)
-    reason = why_not_delete_cell(cell)
-    if request.method == "POST" and (reason or form.is_valid()):
-        try:
-            if reason:
-                raise NotAllowed(reason)
-            return redirect(request_cell_deletion(cell, by=request.user, retain=request.POST.getlist("retain")))
-        except NotAllowed as refused:
-            reason = refused.reason
-        except LostRace:
-            reason = _("Somebody else acted on this cell first. Look at it again.")
+    form = TypedNameForm(sent_data(request), expected=cell.name)
+    if request.method == "POST":
+        if why_not_delete_cell(cell):
+            return reject(request)
+        if not form.is_valid():
+            return reject(request, form)
+        return _done(request, cell, lambda: request_cell_deletion(cell, by=request.user, retain=_retained(request, cell)))
     title = _("Delete cell %(name)s") % {"name": cell.name}
-    stuck = [part for part in cell.parts if part["state"] == "failed"]
-    context = {"cell": cell, "form": form, "reason": reason, "title": title, "crumbs": cell_crumbs(cell, title), "stuck": stuck}
-    return render(request, "cells/cells/cell_delete.html", context, status=409 if reason and request.method == "POST" else 200)
+    context = {"cell": cell, "form": form, "reason": why_not_delete_cell(cell), "title": title, "crumbs": cell_crumbs(cell, title)}
+    return render(request, "cells/cells/cell_delete.html", context | {"stuck": _stuck(cell)})
+
+
+def _stuck(cell: Cell) -> list[dict[str, str]]:
+    """What could not be removed last time: only that may be kept on purpose."""
+    return [part for part in cell.parts if part["state"] == "failed"]
+
+
+def _retained(request: OrganisationRequest, cell: Cell) -> list[str]:
+    offered = {part["name"] for part in _stuck(cell)}
+    return [name for name in request.POST.getlist("retain") if name in offered]
 
 
 @manage
 @require_http_methods(["GET", "HEAD", "POST"])
 def cell_update(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     cell = find_cell(request, pk)
-    reason = why_not_update_cell(cell)
     if request.method == "POST":
-        try:
-            return redirect(request_cell_update(cell, by=request.user))
-        except NotAllowed as refused:
-            reason = refused.reason
-        except LostRace:
-            reason = _("Somebody else acted on this cell first. Look at it again.")
+        return _done(request, cell, lambda: request_cell_update(cell, by=request.user))
     title = _("Update cell %(name)s") % {"name": cell.name}
-    context = {"cell": cell, "reason": reason, "title": title, "crumbs": cell_crumbs(cell, title)}
-    return render(request, "cells/cells/cell_update.html", context, status=409 if reason and request.method == "POST" else 200)
+    context = {"cell": cell, "reason": why_not_update_cell(cell), "title": title, "crumbs": cell_crumbs(cell, title)}
+    return render(request, "cells/cells/cell_update.html", context)
+
+
+def _done(request: OrganisationRequest, cell: Cell, do: Callable[[], Operation]) -> HttpResponse:
+    """Somebody may have acted since this page looked: the action looks again, and what it says is shown beside the cell."""
+    try:
+        return redirect(do())
+    except NotAllowed as refused:
+        messages.warning(request, refused.reason)
+    except LostRace:
+        messages.warning(request, _("Somebody else acted on this cell first. This is how it stands now."))
+    return redirect(cell)
 
 
 def cell_tab(request: OrganisationRequest, cell: Cell, name: str, **context: Any) -> HttpResponse:
     tabs = (
         ("cell_detail", _("Overview")),
         ("cell_resources", _("Resources")),
-        ("cell_metrics", _("Metrics")),
         ("cell_activity", _("Activity")),
     )
     args = [request.organisation.slug, cell.pk]

@@ -8,6 +8,7 @@ from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
@@ -27,9 +28,18 @@ from cells.views.instances import find_instance, instance_crumbs
 from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation
 from portal.operations.transitions import LostRace
+from portal.rejected_forms import reject, sent_data
 
 gate = requires(Permission.MANAGE_INSTANCES)
 READS_AND_POSTS = ["GET", "HEAD", "POST"]
+TITLES = {
+    Act.MODIFY: gettext_lazy("Change %(name)s"),
+    Act.UPGRADE: gettext_lazy("Upgrade %(name)s"),
+    Act.STOP: gettext_lazy("Stop %(name)s"),
+    Act.START: gettext_lazy("Start %(name)s"),
+    Act.RESTART: gettext_lazy("Restart %(name)s"),
+    Act.DELETE: gettext_lazy("Delete instance %(name)s"),
+}
 
 
 @gate
@@ -37,7 +47,7 @@ READS_AND_POSTS = ["GET", "HEAD", "POST"]
 def instance_modify(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instance = find_instance(request, pk)
     current = instance.revisions.get(number=instance.revision)
-    form = ModifyForm(request.POST or None, instance=instance, initial={"size": current.size}, parameters=current.parameters)
+    form = ModifyForm(sent_data(request), instance=instance, initial={"size": current.size}, parameters=current.parameters)
     return _ask(
         request,
         instance,
@@ -52,7 +62,7 @@ def instance_modify(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
 def instance_upgrade(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instance = find_instance(request, pk)
     current = instance.revisions.select_related("release").get(number=instance.revision).release
-    form = UpgradeForm(request.POST or None, instance=instance, current=current)
+    form = UpgradeForm(sent_data(request), instance=instance, current=current)
     return _ask(
         request,
         instance,
@@ -67,7 +77,7 @@ def instance_upgrade(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
 @require_http_methods(READS_AND_POSTS)
 def instance_delete(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instance = find_instance(request, pk)
-    form = TypedNameForm(request.POST or None, expected=instance.name)
+    form = TypedNameForm(sent_data(request), expected=instance.name)
     return _ask(request, instance, Act.DELETE, form, lambda: delete_instance(instance, by=request.user))
 
 
@@ -75,21 +85,21 @@ def instance_delete(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
 @require_http_methods(READS_AND_POSTS)
 def instance_stop(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instance = find_instance(request, pk)
-    return _ask(request, instance, Act.STOP, Form(request.POST or None), lambda: stop_instance(instance, by=request.user))
+    return _ask(request, instance, Act.STOP, Form(sent_data(request)), lambda: stop_instance(instance, by=request.user))
 
 
 @gate
 @require_http_methods(READS_AND_POSTS)
 def instance_start(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instance = find_instance(request, pk)
-    return _ask(request, instance, Act.START, Form(request.POST or None), lambda: start_instance(instance, by=request.user))
+    return _ask(request, instance, Act.START, Form(sent_data(request)), lambda: start_instance(instance, by=request.user))
 
 
 @gate
 @require_http_methods(READS_AND_POSTS)
 def instance_restart(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instance = find_instance(request, pk)
-    return _ask(request, instance, Act.RESTART, Form(request.POST or None), lambda: restart_instance(instance, by=request.user))
+    return _ask(request, instance, Act.RESTART, Form(sent_data(request)), lambda: restart_instance(instance, by=request.user))
 
 
 @gate
@@ -105,33 +115,25 @@ def instance_protect(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
 def _ask(
     request: OrganisationRequest, instance: Instance, act: Act, form: Form, do: Callable[[], Operation], **context: object
 ) -> HttpResponse:
-    """The page of one act: GET explains, POST does it and leads to its operation."""
-    reason = why_not(act, instance)
-    if request.method == "POST" and (reason or form.is_valid()):
-        try:
-            if reason:
-                raise NotAllowed(reason)
-            return redirect(do())
-        except NotAllowed as refused:
-            reason = refused.reason
-        except LostRace:
-            reason = _("Somebody else acted on this instance first. Look at it again.")
-    titles = {
-        Act.MODIFY: _("Change %(name)s"),
-        Act.UPGRADE: _("Upgrade %(name)s"),
-        Act.STOP: _("Stop %(name)s"),
-        Act.START: _("Start %(name)s"),
-        Act.RESTART: _("Restart %(name)s"),
-        Act.DELETE: _("Delete instance %(name)s"),
-    }
-    title = titles[act] % {"name": instance.name}
-    context |= {
-        "instance": instance,
-        "form": form,
-        "reason": reason,
-        "title": title,
-        "crumbs": instance_crumbs(instance, title),
-        "act": act.value,
-    }
-    status = 409 if reason and request.method == "POST" else 200
-    return render(request, f"cells/instances/instance_{act.value}.html", context, status=status)
+    """The page of one act: GET explains it, or says why not; POST does it and leads to its operation."""
+    if request.method == "POST":
+        if why_not(act, instance):
+            return reject(request)
+        if not form.is_valid():
+            return reject(request, form)
+        return _done(request, instance, do)
+    title = TITLES[act] % {"name": instance.name}
+    context |= {"instance": instance, "form": form, "reason": why_not(act, instance), "title": title}
+    context["crumbs"] = instance_crumbs(instance, title)
+    return render(request, f"cells/instances/instance_{act.value}.html", context)
+
+
+def _done(request: OrganisationRequest, instance: Instance, do: Callable[[], Operation]) -> HttpResponse:
+    """Somebody may have acted since this page looked: the action looks again, and what it says is shown beside the instance."""
+    try:
+        return redirect(do())
+    except NotAllowed as refused:
+        messages.warning(request, refused.reason)
+    except LostRace:
+        messages.warning(request, _("Somebody else acted on this instance first. This is how it stands now."))
+    return redirect(instance)

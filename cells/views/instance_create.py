@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -16,6 +17,7 @@ from cells.models import Instance, InstanceDraft, Plan
 from cells.place_words import PlaceWords, place_words
 from cells.placement import NoPlace
 from portal.operations.availability import NotAllowed
+from portal.rejected_forms import reject, sent_data
 
 gate = requires(Permission.MANAGE_INSTANCES)
 READS_AND_POSTS = ["GET", "HEAD", "POST"]
@@ -36,8 +38,10 @@ def _url(slug: str, name: str, draft: InstanceDraft) -> str:
 @require_http_methods(READS_AND_POSTS)
 def instance_new(request: OrganisationRequest) -> HttpResponse:
     """Which plan. A draft begins with the answer."""
-    form = PlanForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = PlanForm(sent_data(request))
+    if request.method == "POST":
+        if not form.is_valid():
+            return reject(request, form)
         draft = InstanceDraft.objects.create(organisation=request.organisation, plan=form.cleaned_data["plan"], created_by=request.user)
         return redirect(_url(request.organisation.slug, "place", draft))
     return _plan_page(request, form, None)
@@ -48,8 +52,10 @@ def instance_new(request: OrganisationRequest) -> HttpResponse:
 def instance_new_plan(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """Another plan: what was answered for the one before is forgotten where it need not fit."""
     draft = _draft(request, pk)
-    form = PlanForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = PlanForm(sent_data(request))
+    if request.method == "POST":
+        if not form.is_valid():
+            return reject(request, form)
         if form.cleaned_data["plan"] != draft.plan:
             draft.plan, draft.cloud, draft.region, draft.account = form.cleaned_data["plan"], "", "", None
             draft.size, draft.release, draft.parameters = None, None, {}
@@ -70,15 +76,18 @@ def instance_new_place(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
     """Which account and region; the page says whether a cell is there or comes first."""
     draft = _draft(request, pk)
     initial = {"account": draft.account, "region": f"{draft.cloud}:{draft.region}" if draft.is_placed else ""}
-    form = PlaceForm(request.POST or None, initial=initial, organisation=request.organisation, plan=draft.plan)
-    if request.method == "POST" and form.is_valid():
+    form = PlaceForm(sent_data(request), initial=initial, organisation=request.organisation, plan=draft.plan)
+    if request.method == "POST":
+        if not form.is_valid():
+            return reject(request, form)
         draft.account = form.cleaned_data.get("account")
         draft.cloud, draft.region = form.place
         placement = find_place(_wish(draft), request.organisation)
-        if not isinstance(placement, NoPlace):
-            draft.save(update_fields=["account", "cloud", "region"])
-            return redirect(_url(request.organisation.slug, "settings", draft))
-        form.add_error(None, str(REFUSALS[placement.why]))
+        if isinstance(placement, NoPlace):
+            messages.warning(request, str(REFUSALS[placement.why]))
+            return reject(request, form)
+        draft.save(update_fields=["account", "cloud", "region"])
+        return redirect(_url(request.organisation.slug, "settings", draft))
     return _page(request, "instance_new_place", 2, draft, form=form)
 
 
@@ -96,9 +105,11 @@ def instance_new_settings(request: OrganisationRequest, pk: uuid.UUID) -> HttpRe
         "is_protected": draft.is_protected,
     }
     form = SettingsForm(
-        request.POST or None, plan=draft.plan, organisation=request.organisation, initial=initial, parameters=draft.parameters
+        sent_data(request), plan=draft.plan, organisation=request.organisation, initial=initial, parameters=draft.parameters
     )
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST":
+        if not form.is_valid():
+            return reject(request, form)
         for name in ("name", "size", "release", "is_protected"):
             setattr(draft, name, form.cleaned_data[name])
         draft.parameters = form.parameters
@@ -116,7 +127,6 @@ def instance_new_check(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
     draft = _draft(request, pk)
     if not draft.is_complete:
         return redirect(_url(request.organisation.slug, "settings", draft))
-    reason = ""
     if request.method == "POST":
         try:
             instance = create_instance(
@@ -128,11 +138,11 @@ def instance_new_check(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
                 idempotency_key=str(draft.pk),
             )
         except NotAllowed as refused:
-            reason = refused.reason
-        else:
-            draft.delete()
-            return redirect(instance)
-    context = {"place": _place(draft, request), "reason": reason, "size": size_words(draft.size) if draft.size else ""}
+            messages.warning(request, refused.reason)
+            return redirect(_url(request.organisation.slug, "check", draft))
+        draft.delete()
+        return redirect(instance)
+    context = {"place": _place(draft, request), "size": size_words(draft.size) if draft.size else ""}
     return _page(request, "instance_new_check", 4, draft, **context)
 
 

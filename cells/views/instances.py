@@ -57,14 +57,13 @@ def instance_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
 def instance_live(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """The live fragment of the overview, polled."""
     instance = find_instance(request, pk)
-    return render(request, "cells/instances/_instance_live.html", _live(instance))
+    return render(request, "cells/instances/_instance_live.html", _live(instance) | {"instance": instance})
 
 
 def _live(instance: Instance) -> dict[str, Any]:
     link = link_of(instance.cell) if instance.cell else AgentLink.NEVER
     health = Health(instance.health)
     return {
-        "instance": instance,
         "status": InstanceStatus.objects.filter(pk=instance.pk).first(),
         "live": live_operation("instance", instance.pk),
         "health": {"kind": HEALTH_BADGES[health], "label": health.label},
@@ -122,7 +121,6 @@ def instance_tab(request: OrganisationRequest, instance: Instance, name: str, **
     tabs = (
         ("instance_detail", _("Overview")),
         ("instance_configuration", _("Configuration")),
-        ("instance_metrics", _("Metrics")),
         ("instance_activity", _("Activity")),
     )
     args = [request.organisation.slug, instance.pk]

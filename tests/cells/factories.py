@@ -3,7 +3,7 @@
 from decimal import Decimal
 from itertools import count
 
-from cells.models import Cell, Instance, InstanceRevision, Plan, PlanSize, Release
+from cells.models import Cell, Instance, InstanceDraft, InstanceRevision, Plan, PlanSize, Release
 from cells.states import CellState, InstanceState
 from tests.factories import make_cloud_account, make_user
 
@@ -75,3 +75,12 @@ def make_instance(*, organisation=None, account=None, plan=None, cell=None, stat
         by=instance.created_by,
     )
     return instance
+
+
+def make_draft(*, organisation, created_by, account=None, plan=None, **values):
+    """Answered to the end, unless `values` leave something out."""
+    account = account or make_cloud_account(organisation=organisation, state="connected")
+    plan = plan or make_plan()
+    answers = {"cloud": account.cloud, "region": "eu-west-1", "account": account, "name": f"draft-{next(_numbers)}"}
+    answers |= {"size": plan.sizes.first(), "release": plan.releases.first()}
+    return InstanceDraft.objects.create(organisation=organisation, plan=plan, created_by=created_by, **answers | values)

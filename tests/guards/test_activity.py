@@ -11,8 +11,10 @@ from django.utils import timezone
 
 from accounts.models import CloudAccount, Organisation, User
 from accounts.states import AccountState, KitState
+from cells.states import InstanceState
 from portal.audit.models import Event
 from tests.activity import assert_no_event, assert_one_event
+from tests.cells.factories import make_cell, make_release
 from tests.factories import (
     PASSWORD,
     answers_to_terms,
@@ -32,6 +34,9 @@ from tests.guards.url_tree import (
     address,
     make_failed_operation,
     make_operation,
+    make_own_cell,
+    make_own_draft,
+    make_own_instance,
     make_waiting_account,
     organisation_urls,
     other_urls,
@@ -40,6 +45,20 @@ from tests.guards.url_tree import (
 Make = Callable[[Organisation, User], Any]
 REPORT = {"evidence": "arn:aws:cloudformation:us-east-1:111122223333:stack/byoc/3f9a1c2e-0000-4000-8000-000000000000"}
 PASSPHRASE = "another-long-pass-phrase"
+
+
+def make_stopped_instance(organisation: Organisation, by: User) -> Any:
+    return make_own_instance(organisation, by, state=InstanceState.STOPPED)
+
+
+def make_named_instance(organisation: Organisation, by: User) -> Any:
+    return make_own_instance(organisation, by, name="orders-prod")
+
+
+def make_upgradable_instance(organisation: Organisation, by: User) -> Any:
+    instance = make_own_instance(organisation, by)
+    make_release(plan=instance.plan, version="1.1.0")
+    return instance
 
 
 def make_draft(step: str) -> Make:
@@ -111,13 +130,26 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "accounts:operation_retry": (make_failed_operation, {}, "operation.retried"),
     "accounts:operation_cancel": (make_operation, {}, "operation.cancelled"),
     "accounts:activity_export": (None, {}, "activity.exported"),
+    "cells:instance_modify": (MAKERS["instance"], {"size": "small"}, "instance.modified"),
+    "cells:instance_upgrade": (make_upgradable_instance, {"release": "1.1.0"}, "instance.upgraded"),
+    "cells:instance_stop": (MAKERS["instance"], {}, "instance.stopped"),
+    "cells:instance_start": (make_stopped_instance, {}, "instance.started"),
+    "cells:instance_restart": (MAKERS["instance"], {}, "instance.restarted"),
+    "cells:instance_delete": (make_named_instance, {"name": "orders-prod"}, "instance.deletion_started"),
+    "cells:instance_protect": (MAKERS["instance"], {"protected": "yes"}, "instance.protected"),
+    "cells:cell_update": (MAKERS["cell"], {}, "operation.started"),
+    "cells:cell_delete": (lambda o, by: make_own_cell(o, by, name="Main"), {"name": "Main"}, "operation.started"),
 }
 # Requests that need a scene of their own; the test named after the URL plays it.
-SCENES = {"accounts:member_leave", "accounts:connect_terms"}
+SCENES = {"accounts:member_leave", "accounts:connect_terms", "cells:instance_new_check"}
 # Take a POST and change nothing that belongs on record, each with the reason.
 NO_EVENT = {
     "accounts:account_trust_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
     "accounts:operation_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
+    "cells:instance_new": "begins a draft: the instance is on record once it is asked for",
+    "cells:instance_new_plan": "an answer kept in a draft",
+    "cells:instance_new_place": "an answer kept in a draft",
+    "cells:instance_new_settings": "an answer kept in a draft",
 }
 
 
@@ -186,6 +218,15 @@ def test_connect_terms_writes_exactly_one_event(client, alice, acme):
 
     with assert_one_event(acme, action="cloud_account.terms_accepted"):
         client.post(reverse("accounts:connect_terms", args=["acme", account.pk]), answers_to_terms(account))
+
+
+def test_instance_new_check_writes_exactly_one_event(client, alice, acme):
+    draft = make_own_draft(acme, alice, region="eu-west-1")
+    make_cell(account=draft.account, region="eu-west-1")
+    client.force_login(alice)
+
+    with assert_one_event(acme, action="instance.created"):
+        client.post(reverse("cells:instance_new_check", args=["acme", draft.pk]))
 
 
 def test_tables_are_not_stale():

@@ -14,9 +14,11 @@ from accounts.actions.connect import CONNECT
 from accounts.models import CloudAccount, Organisation, User
 from accounts.states import AccountState
 from accounts.transitions import subject_of
+from cells.models import Cell, Instance, InstanceDraft
 from portal.operations.engine import start
 from portal.operations.models import Operation
 from portal.operations.states import StepState
+from tests.cells.factories import make_cell, make_draft, make_instance
 from tests.factories import make_cloud_account, make_contact, make_invitation, make_kit, make_membership
 
 UNKNOWN_UUID = "0a1b2c3d-0000-4000-8000-000000000000"
@@ -96,12 +98,13 @@ def address(url: Url, organisation: Organisation | None, by: User | None, *, slu
 
 def kwargs_for(url: Url, organisation: Organisation, by: User) -> dict[str, Any]:
     """Arguments beside the slug, made in the organisation."""
-    resource = url.name.removeprefix("accounts:").split("_")[0]
+    resource = url.name.removeprefix("accounts:").removeprefix("cells:").split("_")[0]
     kwargs: dict[str, Any] = {}
     if "pk" in url.arguments:
         if resource not in MAKERS:
             raise UnknownArgumentsError(f"{url.name}: what is `pk`? Say so in MAKERS.")
-        kwargs["pk"] = MAKERS[resource](organisation, by).pk
+        make = next((make for prefix, make in NARROWER.items() if url.name.startswith(prefix)), MAKERS[resource])
+        kwargs["pk"] = make(organisation, by).pk
     if "file" in url.arguments:
         kwargs["file"] = kits.load("aws").documents[0].file
     if "cloud" in url.arguments:
@@ -142,7 +145,24 @@ def make_failed_operation(organisation: Organisation, by: User) -> Operation:
     return operation
 
 
+def make_own_cell(organisation: Organisation, by: User, **fields: Any) -> Cell:
+    account = make_cloud_account(organisation=organisation, created_by=by, state=AccountState.CONNECTED)
+    return make_cell(account=account, **fields)
+
+
+def make_own_instance(organisation: Organisation, by: User, **fields: Any) -> Instance:
+    return make_instance(cell=make_own_cell(organisation, by), created_by=by, **fields)
+
+
+def make_own_draft(organisation: Organisation, by: User, **fields: Any) -> InstanceDraft:
+    """Complete: every page of it can be shown."""
+    account = make_cloud_account(organisation=organisation, created_by=by, state=AccountState.CONNECTED)
+    return make_draft(organisation=organisation, account=account, created_by=by, **fields)
+
+
 MAKERS = {
+    "cell": make_own_cell,
+    "instance": make_own_instance,
     "member": lambda organisation, by: make_membership(organisation=organisation),
     "invitation": lambda organisation, by: make_invitation(organisation=organisation, invited_by=by),
     "contact": lambda organisation, by: make_contact(organisation=organisation),
@@ -150,3 +170,5 @@ MAKERS = {
     "connect": make_waiting_account,
     "operation": make_operation,
 }
+# Where `pk` names something else than the first word of the URL's name says.
+NARROWER = {"cells:instance_new_": make_own_draft}
