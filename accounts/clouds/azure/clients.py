@@ -13,6 +13,7 @@ the environment of the process alone: an address from anywhere else would be han
 
 import logging
 import os
+import re
 import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ VERSIONS = {
 }
 
 Entry = TypeVar("Entry")
+_VERSION = re.compile("-[0-9a-f]{8}$")
 
 
 @dataclass(frozen=True)
@@ -220,12 +222,16 @@ def word(said: str | Enum | None) -> str:
 
 
 def kind_and_name(number: str) -> tuple[str, str]:
-    """What an id leads to: its type, and its own name without those of its parents."""
+    """What an id leads to: its type, and its own name without those of its parents.
+
+    A name that ends in a version, as `agent-0a1b2c3d` does, is told without it: what changes with a version is another resource in Azure,
+    and the same part of a document.
+    """
     _before, found, after = number.rpartition("/providers/")
     if not found:
         return "Microsoft.Resources/resourceGroups", number.rpartition("/")[2]
     parts = after.split("/")
-    return "/".join([parts[0], *parts[1::2]]), parts[-1]
+    return "/".join([parts[0], *parts[1::2]]), _VERSION.sub("", parts[-1])
 
 
 def _origin(address: str) -> tuple[str, str, int] | None:

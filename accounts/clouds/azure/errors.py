@@ -174,14 +174,14 @@ def _params(code: str, text: str) -> dict[str, str]:
     return {}
 
 
-# Why a resource of a stack failed, by its provider's code.
+# Why a resource of a stack failed: by its provider's code, or by Azure's sentence where one code stands for everything.
 REASONS = (
     ("denied_by_organisation", "RequestDisallowedByPolicy|DenyAssignmentAuthorizationFailed"),
-    ("access_denied", "AuthorizationFailed|LinkedAuthorizationFailed|Forbidden|403"),
+    ("access_denied", "AuthorizationFailed|LinkedAuthorizationFailed|Forbidden|403|.*: Authorization failed for template resource .*"),
     ("quota_exceeded", ".*QuotaExceeded.*|.*Insufficient[A-Za-z]*Quota|.*Limit(Reached|Exceeded)"),
     ("no_capacity", "SkuNotAvailable|.*AllocationFailed|OverconstrainedAllocationRequest|.*NotAvailableForSubscription"),
     ("provider_not_registered", "MissingSubscriptionRegistration"),
-    ("delete_blocked", "InUse.*|NicInUse|.*CannotBeDeleted|.*HasActive.*|ScopeLocked"),
+    ("still_in_use", "InUse.*|NicInUse|.*CannotBeDeleted|.*HasActive.*|ScopeLocked"),
     ("name_taken", ".*AlreadyExists|.*AlreadyTaken"),
     ("throttled", ".*Throttled|TooManyRequests"),
 )
@@ -190,5 +190,6 @@ REASONS = (
 def reason_of(error: Mapping[str, Any]) -> tuple[str, str]:
     """The stable code of what went wrong with a stack, and Azure's own words for it."""
     code, text = arm_code(error)
-    known = next((stable for stable, pattern in REASONS if re.fullmatch(pattern, code)), "resource_failed")
-    return known, f"{code}: {text}"
+    raw = f"{code}: {text}"
+    found = (stable for stable, pattern in REASONS if re.fullmatch(pattern, code) or re.fullmatch(pattern, raw, re.DOTALL))
+    return next(found, "resource_failed"), raw

@@ -56,7 +56,7 @@ PARTS = (
         _("The machines that instances run on."),
         _("You: for each machine and its disk, by the hour."),
     ),
-    _part("Microsoft.Network/networkInterfaces", "cell-agent", _("Connects the agent's machine to the cell's network."), _FREE),
+    _part("Microsoft.Network/networkInterfaces", "cell-agent-card", _("Connects the agent's machine to the cell's network."), _FREE),
     _part(
         "Microsoft.Compute/virtualMachines",
         "cell-agent",

@@ -94,6 +94,8 @@ UNDESCRIBED = (
 )  # fmt: skip
 # Azure's own recordings have these, its models do not.
 BEYOND = {("DeploymentOperationProperties", "trackingId")}
+# Examples of names, and out of date: their own description says so.
+OPEN = {"VirtualMachineSizeTypes"}
 
 
 def problems(journal: list[dict[str, Any]]) -> list[str]:
@@ -157,7 +159,7 @@ def _union(value: Any, kinds: list[Any], path: str) -> Iterator[str]:
     """`Union[str, SomeEnum]`: Azure may add values, but this Azure may not."""
     known = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, enum.Enum)), None)
     if known is not None:
-        if value not in {entry.value for entry in known}:
+        if known.__name__ not in OPEN and value not in {entry.value for entry in known}:
             yield f"{path}: {value!r} is no {known.__name__}"
     elif len(kinds) == 1:
         yield from walk(value, kinds[0], path)

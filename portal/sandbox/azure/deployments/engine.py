@@ -90,7 +90,7 @@ def _succeeded(state: Body) -> set[str]:
 def _make(act: Act, deployment: Resource, planned: list[Planned], entry: Planned) -> tuple[int, Resource]:
     failure = act.sandbox.knobs.take_failure(entry.type, entry.name, "create")
     if failure is not None:
-        raise ArmError(409, "Conflict", failure)
+        raise on_order(failure)
     template = template_of(act.world, deployment)
     template.around.reference = _reference(act.world, deployment, planned)
     body = entry.body(template)
@@ -100,6 +100,12 @@ def _make(act: Act, deployment: Resource, planned: list[Planned], entry: Planned
     if entry.type == CREDENTIAL:
         _demand_alone(deployment, planned, entry)
     return resources.write(act, entry.id, body, entry.api_version)
+
+
+def on_order(failure: str) -> ArmError:
+    """A failure that was ordered, by its reason: "Code: what happened", or what happened alone."""
+    code, found, text = failure.partition(": ")
+    return ArmError(409, code, text) if found and code.replace("_", "").isalnum() else ArmError(409, "Conflict", failure)
 
 
 def _demand_alone(deployment: Resource, planned: list[Planned], entry: Planned) -> None:

@@ -26,7 +26,7 @@ def what_if(call: Call) -> wire.Reply:
     planned = preflight(call, template)
     template.around.reference = _standing(call.world, planned)
     changes = [_change(call.world, template, entry) for entry in planned if entry.type != DEPLOYMENT]
-    body = {"status": "Succeeded", "properties": {"correlationId": "", "changes": changes}}
+    body = {"status": "Succeeded", "properties": {"changes": changes}}
     job = jobs.begin(call.world, done_at=call.world.now() + call.sandbox.knobs.pace_seconds, body=body)
     return nothing(202, ("location", jobs.result_address(call, job)), ("retry-after", "0"))
 

@@ -153,7 +153,7 @@ def _let_go(world: World, sandbox: Sandbox, stack: Resource, number: str) -> Bod
         act_of(world, sandbox, stack).demand(f"{kind.name}/delete", found.id)
         failure = sandbox.knobs.take_failure(kind.name, found.name, "delete")
         if failure is not None:
-            raise ArmError(409, "Conflict", failure)
+            raise deployments.on_order(failure)
         resources.erase(world, found, kind)
     except ArmError as problem:
         return problem.error()
