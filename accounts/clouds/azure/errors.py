@@ -177,7 +177,7 @@ def _params(code: str, text: str) -> dict[str, str]:
 # Why a resource of a stack failed: by its provider's code, or by Azure's sentence where one code stands for everything.
 REASONS = (
     ("denied_by_organisation", "RequestDisallowedByPolicy|DenyAssignmentAuthorizationFailed"),
-    ("access_denied", "AuthorizationFailed|LinkedAuthorizationFailed|Forbidden|403|.*: Authorization failed for template resource .*"),
+    ("access_denied", "AuthorizationFailed|LinkedAuthorizationFailed|Forbidden|403|.*Authorization failed for template resource .*"),
     ("quota_exceeded", ".*QuotaExceeded.*|.*Insufficient[A-Za-z]*Quota|.*Limit(Reached|Exceeded)"),
     ("no_capacity", "SkuNotAvailable|.*AllocationFailed|OverconstrainedAllocationRequest|.*NotAvailableForSubscription"),
     ("provider_not_registered", "MissingSubscriptionRegistration"),
