@@ -6,6 +6,7 @@ from accounts.clouds.gcp.errors import Row, Said
 
 TERRAFORM = "terraform"
 ROWS = (
+    Row("stack_busy", error="DEPLOYMENT_LOCK_ACQUIRE_FAILED"),
     Row("throttled", text="rateLimitExceeded|rate limit|RATE_LIMIT_EXCEEDED|Quota exceeded for quota metric"),
     Row("denied_by_organisation", text=r"organi[sz]ation policy|constraints/|orgpolicy"),
     Row("quota_exceeded", text=r"quota|limit exceeded"),
@@ -19,6 +20,7 @@ ROWS = (
     Row("cloud_unavailable", status="5[0-9][0-9]"),
     Row("cloud_unavailable", error=".*_API_FAILED"),
 )
+RETRYABLE = {"stack_busy", "throttled", "cloud_unavailable"}
 
 
 def failure(found: Any, revision: Any) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from accounts.clouds.gcp import plans
 from accounts.clouds.gcp.clients import Endpoints, Session
 from accounts.clouds.gcp.leftovers import Leftovers, console_page
 from accounts.clouds.gcp.shipped import ShippedKit
-from accounts.clouds.gcp.stack_errors import failure
+from accounts.clouds.gcp.stack_errors import RETRYABLE, failure
 from accounts.clouds.stacks import Difference, DriftLook, StackLook, StackOrder, StackPart, StackState
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class GcpStacks:
         deployments.delete_preview(name)
         if word == "FAILED":
             code, raw = failure(found, None)
-            raise CloudError(code, raw=raw)
+            raise CloudError(code, raw=raw, retryable=code in RETRYABLE)
         return DriftLook(is_finished=True, differences=[change for drift in drifts for change in _differences(drift)])
 
     def _preview(self, order: StackOrder) -> "Preview":

@@ -39,7 +39,7 @@ class GoogleCloud:
         self.faults = Faults()
         self.journal: deque[dict[str, Any]] = deque(maxlen=JOURNAL_KEPT)
         self.exchanges = 0
-        self.machines: Machines | None = None
+        self.machines: Machines | None = sandbox.agents
         self.is_dirty = False
 
     @property

@@ -19,6 +19,7 @@ DOCUMENTS = {
     "orgpolicy": ("orgpolicy.v2",),
     "container": ("container.v1",),
     "config": ("config.v1",),
+    "storage": ("storage.v1",),
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,), "boolean": (bool,), "integer": (int,), "number": (int, float), "array": (list,), "object": (dict,), "any": (object,),
@@ -54,6 +55,7 @@ def methods(name: str) -> list[tuple[dict[str, Any], re.Pattern[str]]]:
     def walk(resource: dict[str, Any]) -> None:
         for entry in resource.get("methods", {}).values():
             path = re.escape(base + entry.get("flatPath", entry["path"]))
+            path = path.replace(r"\{object\}", ".+")  # the only name that holds slashes
             found.append((entry, re.compile(re.sub(r"\\\{\w+\\\}", r"[^/:]+", path))))
         for inner in resource.get("resources", {}).values():
             walk(inner)
@@ -64,7 +66,7 @@ def methods(name: str) -> list[tuple[dict[str, Any], re.Pattern[str]]]:
 
 def problems(exchange: dict[str, Any]) -> list[str]:
     """What Google's description has against one exchange of the journal."""
-    path = exchange["path"].removeprefix(f"/{exchange['api']}")
+    path = exchange["path"].removeprefix(f"/{exchange['api']}").removeprefix("/upload")
     for name in DOCUMENTS[exchange["api"]]:
         for method, pattern in methods(name):
             if method["httpMethod"] == exchange["verb"] and pattern.fullmatch(path):
@@ -75,8 +77,11 @@ def problems(exchange: dict[str, Any]) -> list[str]:
 def _against(exchange: dict[str, Any], method: dict[str, Any], name: str) -> list[str]:
     found = [] if method["id"] == exchange["method"] else [f"{exchange['method']} is {method['id']}"]
     known = {key for key, value in method.get("parameters", {}).items() if value["location"] == "query"} | EVERYWHERE
+    known |= {"uploadType"} if method.get("supportsMediaUpload") else set()
     found += [f"no query parameter {key}" for key in exchange["query"] if key not in known]
     is_good = exchange["status"] < 400
+    if is_good and exchange["query"].get("alt") == ["media"]:
+        return found  # bytes, not JSON
     if is_good and method["id"] not in BODILESS:
         wanted = method.get("request", {}).get("$ref")
         found += _check(_request(exchange, method), {"$ref": wanted} if wanted else {"type": "object"}, name, "request")

@@ -119,6 +119,8 @@ def _made(call: Call, path: str, kind: str, found: Resource) -> dict[str, Any]:
             body[name] = _link(call, f"{where}/{place}/{found.body[name]}")
     if "network" in found.body:
         body["network"] = _link(call, f"global/networks/{found.body['network']}")
+    if kind == "instance" and "subnetwork" in body:
+        body["networkInterfaces"] = [{"network": body.pop("network"), "subnetwork": body.pop("subnetwork")}]
     if kind == "network":
         body["subnetworks"] = [_link(call, name) for name, made in _subnetworks(call) if made.body["network"] == body["name"]]
     return body
