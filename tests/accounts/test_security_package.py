@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from accounts import kits
 from accounts.access import Role
-from accounts.clouds.aws import adapter as aws
+from accounts.clouds.aws import session as aws
 from accounts.clouds.azure import clients as azure_clients
 from accounts.clouds.gcp import clients as gcp_clients
 from accounts.issuer.tokens import LIFETIME_S
@@ -26,7 +26,7 @@ from tests.factories import make_contact, make_membership
 CLOUDS = sorted(kits.KITS)
 CLOUD_CODE = Path(django_settings.BASE_DIR) / "accounts" / "clouds"
 # boto3's names of services, where the host is called otherwise.
-HOST_OF_SERVICE = {"service-quotas": "servicequotas"}
+HOST_OF_SERVICE = {"service-quotas": "servicequotas", "resourcegroupstaggingapi": "tagging"}
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_hosts_of_aws_are_those_the_adapter_calls():
     code = "\n".join(path.read_text() for path in (CLOUD_CODE / "aws").glob("*.py") if path.name != "publish.py")
     services = set(re.findall(r"client\(\"([a-z0-9-]+)\"", code))
 
-    assert services == {"sts", "iam", "cloudformation", "ec2", "service-quotas", "eks"}
+    assert services == {"sts", "iam", "cloudformation", "ec2", "service-quotas", "eks", "kms", "resourcegroupstaggingapi"}
     assert {HOST_OF_SERVICE.get(service, service) for service in services} == {
         host.partition(".")[0] for host in kits.load("aws").traffic.hosts
     }

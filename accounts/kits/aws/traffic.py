@@ -12,6 +12,8 @@ TRAFFIC = Traffic(
         "ec2.<region>.amazonaws.com",
         "servicequotas.<region>.amazonaws.com",
         "eks.<region>.amazonaws.com",
+        "kms.<region>.amazonaws.com",
+        "tagging.<region>.amazonaws.com",
     ),
     moved_by=("AWS_ENDPOINT_URL",),
     session=timedelta(minutes=15),

@@ -15,6 +15,7 @@ TRAFFIC = Traffic(
         "orgpolicy.googleapis.com",
         "container.googleapis.com",
         "config.googleapis.com",
+        "storage.googleapis.com",
     ),
     moved_by=("PORTAL_GCP_URL",),
     session=timedelta(minutes=15),
