@@ -22,5 +22,7 @@ Control, JSON, on the console port (`/_sandbox/azure/...`):
     POST   reset          back to the demo's tenants; the sandbox's own reset does it too
 
 Propagation (`propagation_seconds`), pace (`pace_seconds`) and deployments that fail on order (`failures`, by resource type) are
-the sandbox's own knobs, `POST /_sandbox/knobs`. Tenants and subscriptions of a fresh start stand in `seed.py`.
+the sandbox's own knobs, `POST /_sandbox/knobs`; a reason "Code: text" fails with that code, and with action "delete" when a stack goes.
+Deployment stacks of a group, and all that a cell is made of, are played: machines start the agent that their data names. Tenants and
+subscriptions of a fresh start stand in `seed.py`.
 """

@@ -198,7 +198,19 @@ def _readable(body: bytes, content_type: str) -> Any:
         value = json.loads(body) if body else None
     except ValueError:
         return body.decode("utf-8", "replace")
-    return {name: "..." if name in SECRET else inner for name, inner in value.items()} if isinstance(value, dict) else value
+    return {name: "..." if name in SECRET else inner for name, inner in _hidden(value).items()} if isinstance(value, dict) else value
+
+
+def _hidden(body: dict[str, Any]) -> dict[str, Any]:
+    """A deployment's request without the values of the parameters that its template calls secure."""
+    properties = body.get("properties")
+    template = properties.get("template") if isinstance(properties, dict) else None
+    declared = template.get("parameters") if isinstance(template, dict) else None
+    if not isinstance(properties, dict) or not isinstance(declared, dict):
+        return body
+    secure = {name.lower() for name, shape in declared.items() if str(shape.get("type", "")).lower().startswith("secure")}
+    given = {name: {"value": "..."} if name.lower() in secure else entry for name, entry in (properties.get("parameters") or {}).items()}
+    return {**body, "properties": {**properties, "parameters": given}}
 
 
 async def _send(reply: wire.Reply, send: Send) -> None:
