@@ -41,6 +41,8 @@ def unused_name(account: CloudAccount, name: str) -> str:
 class IdentityForm(forms.Form):
     """The name, and what this cloud asks to know one account from another."""
 
+    duplicate = _("This account is already in your organisation as “%(name)s”.")
+
     name = forms.CharField(
         label=_("What does your team call this account?"),
         max_length=80,
@@ -67,8 +69,7 @@ class IdentityForm(forms.Form):
         if number := answers.get("external_id"):
             self.existing = same_account(self.account, number)
         if self.existing:
-            here = _("This account is already in your organisation as “%(name)s”.")
-            self.add_error("external_id", forms.ValidationError(here, code="duplicate", params={"name": self.existing.name}))
+            self.add_error("external_id", forms.ValidationError(self.duplicate, code="duplicate", params={"name": self.existing.name}))
 
     def _refuse_same(self, answers: Mapping[str, str]) -> None:
         """One value as the answer to two questions: one of them was pasted into the wrong field."""

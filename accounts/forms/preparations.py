@@ -38,6 +38,8 @@ class AccountForm(IdentityForm):
 class PrepareForm(AccountForm):
     """By staff, in the administration."""
 
+    duplicate = _("The customer has this account already, as “%(name)s”.")
+
     note = forms.CharField(
         label=_("Note to the customer"),
         required=False,

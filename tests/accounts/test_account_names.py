@@ -49,9 +49,9 @@ def test_account_name_taken_is_said_at_the_field_of_every_form(client, acme, ali
     client.force_login(alice)
 
     with assert_no_event():
-        wizard = client.post(url("connect_account", draft), {"name": " production ", "external_id": OTHER})
-        renamed = client.post(url("account_rename", draft), {"name": "PRODUCTION"})
-        accepted = client.post(url("connect_terms", prepared), answers_to_terms(prepared, name="Production"))
+        wizard = client.post(url("connect_account", draft), {"name": " production ", "external_id": OTHER}, follow=True)
+        renamed = client.post(url("account_rename", draft), {"name": "PRODUCTION"}, follow=True)
+        accepted = client.post(url("connect_terms", prepared), answers_to_terms(prepared, name="Production"), follow=True)
 
     for response in (wizard, renamed, accepted):
         assert response.context["form"].errors["name"] == [TAKEN]

@@ -131,7 +131,7 @@ def test_start_connection_says_what_is_wrong(office, acme):  # noqa: F811
         short = office.post(start, {"name": "P", "external_id": "1", "region": "eu-west-1"})
         double = office.post(start, {"name": "P", "external_id": "111122223333", "region": "eu-west-1"})
 
-    assert short.text.count("Enter the 12 digits") == 2  # above the form and at the field
+    assert short.text.count("An AWS account number has 12 digits. You entered 1.") == 2  # above the form and at the field
     assert "<title>Error: Start a connection for Acme" in short.text
     assert "The customer has this account already, as “There”." in double.text
 
