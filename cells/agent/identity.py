@@ -93,6 +93,7 @@ class Identity:
         mark = fingerprint(self.config.enrolment_token)
         known = files.read(self.folder / "identity.json")
         if known and known["enrolled_with"] == mark:
+            (self.folder / "enrolling.json").unlink(missing_ok=True)
             return
         begun = files.read(self.folder / "enrolling.json")
         if not begun or begun["enrolled_with"] != mark:
@@ -108,7 +109,7 @@ class Identity:
         }
         answer = self._post(portal, "/agent/v1/enrolments", json.dumps(asked).encode(), JSON).body
         self._keep(begun["pem"], answer["key_id"], mark, answer["first_seq"])
-        (self.folder / "enrolling.json").unlink()
+        (self.folder / "enrolling.json").unlink(missing_ok=True)
 
     def _rotate(self, portal: Portal) -> None:
         known = files.read(self.folder / "identity.json")

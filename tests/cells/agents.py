@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import socket
 import sys
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cells.protocol.enrolment import enrolment_token
@@ -28,10 +30,13 @@ class RunningAgent:
     def start_cluster(self):
         self.cluster = self._spawn("cells.agent.local.cluster", "--state", str(self.folder / "cluster"))
 
-    def start(self, *options: str, **env: str):
+    def start(self, *options: str, die_after: int = 0, clock: float = 0):
         words = ["--config", str(self.config), "--state", str(self.folder / "agent"), "--runtime", "local"]
         words += ["--cluster", str(self.folder / "cluster"), "--longest-wait", "1", *self.options, *options]
-        self.agent = self._spawn("cells.agent", *words, env=env)
+        if die_after or clock:
+            self.agent = self._spawn("tests.cells.odd_agent", str(die_after), str(clock), *words)
+        else:
+            self.agent = self._spawn("cells.agent", *words)
 
     def kill(self):
         """As kill -9 does, at whatever it is doing."""
@@ -44,8 +49,11 @@ class RunningAgent:
                 process.terminate()
                 process.wait(10)
 
+    def workloads(self) -> dict:
+        return json.loads((self.folder / "cluster" / "status.json").read_text())["releases"]
+
     def workload(self, instance) -> dict:
-        return json.loads((self.folder / "cluster" / "status.json").read_text())["releases"][str(instance.pk)]
+        return self.workloads()[str(instance.pk)]
 
     def kill_workload(self, instance):
         os.kill(self.workload(instance)["pid"], signal.SIGKILL)
@@ -54,10 +62,62 @@ class RunningAgent:
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
-    def _spawn(self, module: str, *words: str, env: dict[str, str] | None = None):
-        clean = {name: value for name, value in os.environ.items() if name == "PATH"}
+    @property
+    def waiting_reports(self) -> int:
+        return len(list((self.folder / "agent" / "reports").glob("*.json")))
+
+    def _spawn(self, module: str, *words: str):
+        # A machine of a customer's: nothing of the portal's environment.
+        env = {name: value for name, value in os.environ.items() if name == "PATH"}
         with (self.folder / "log").open("ab") as log:
-            return spawn([sys.executable, "-m", module, *words], env={**clean, **(env or {})}, cwd=ROOT, output=log)
+            return spawn([sys.executable, "-m", module, *words], env=env, cwd=ROOT, output=log)
+
+
+class Line:
+    """The way to the portal, which can be cut: TCP passed on to `port`, or refused."""
+
+    def __init__(self, port: int) -> None:
+        self.to = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://localhost:{self.port}"  # the name that the portal answers to
+        self.open: list[socket.socket] = []
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def cut(self) -> None:
+        self.listener.close()
+        for end in self.open:
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        self.open.clear()
+        # Closed under a thread that waits on it, a listener goes on until somebody has knocked once more.
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+
+    def mend(self) -> None:
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                near = listener.accept()[0]
+                if listener.fileno() == -1:
+                    near.close()
+                    return
+                far = socket.create_connection(("127.0.0.1", self.to))
+                self.open += [near, far]
+                for source, sink in ((near, far), (far, near)):
+                    threading.Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
 
 
 @contextmanager
