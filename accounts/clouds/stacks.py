@@ -102,6 +102,10 @@ class StackCloud(Protocol):
         """Have the whole stack taken away. `retain` names parts, by `StackPart.name`, that stay on purpose. Idempotent."""
         ...
 
+    def find_zones(self, region: str) -> Sequence[str]:
+        """Names of the region's zones that are open to the account, in order. Empty where the region has none."""
+        ...
+
     def find_leftovers(self, region: str, tags: Mapping[str, str]) -> Sequence[StackPart]:
         """Everything in `region` that bears all these tags, whatever made it: what is left when stacks are gone."""
         ...

@@ -60,6 +60,8 @@ def create_instance(
         instance = _write(organisation, name=name, wish=wish, cell=cell, by=by, is_protected=is_protected)
         _start(instance, "create_instance", by=by, idempotency_key=idempotency_key)
         details = {"plan": wish.plan.name, "region": wish.region, "size": wish.size.name, "version": wish.release.version}
+        if isinstance(placement, Bootstrap) and wish.account:
+            details["new_cell"] = cell.name
         _record(instance, "instance.created", by, details)
         return instance
 
@@ -84,7 +86,7 @@ def _bootstrap(placement: Bootstrap, wish: Wish, *, by: User) -> Cell:
         organisation_id=account.organisation_id,
         by=by if wish.account else None,  # a cell that the provider hosts is not asked for by a customer
         data={"cell": str(cell.pk), "cloud": account.cloud, "region": cell.region},
-        is_recorded=wish.account is not None,
+        is_recorded=False,  # one act, one event: that of the instance names the cell
     )
     return cell
 

@@ -11,8 +11,9 @@ from accounts.models import Assessment, CloudAccount, Kit
 from accounts.states import AccountState
 from accounts.targets import cloud_names
 from cells.models import Cell, Instance
+from cells.orders import stacks_of
 from cells.states import CellState, Health, InstanceState
-from cells.steps.stacks import cell_of, raise_stack
+from cells.steps.stacks import asks_the_cloud, cell_of, raise_stack
 from cells.telemetry.bells import ring_instances
 from cells.telemetry.state import cell_health, missing_components
 from cells.transitions import move_cell
@@ -24,8 +25,10 @@ from portal.operations.registry import Kind, StepSpec, register
 from portal.operations.states import Party
 
 WORKER = Actor.worker("cells")
+MOST_ZONES = 3
 
 
+@asks_the_cloud
 def check_readiness(ctx: StepContext) -> Outcome:
     """Nothing is built where the environment has not been looked at, or blocks a cell."""
     cell = cell_of(ctx)
@@ -40,10 +43,8 @@ def check_readiness(ctx: StepContext) -> Outcome:
         return _look_around(account, cell.region)
     if why_not_build(account, cell.region):
         return Fail("environment_blocked", params={"region": cell.region})
-    zones = newest.findings.filter(name="zones").values_list("params", flat=True).first() or {}
-    names = [name for name in str(zones.get("names", "")).split(",") if name]
-    if names and not cell.zones:
-        Cell.objects.filter(pk=cell.pk).update(zones=names[:3])
+    if not cell.zones:
+        Cell.objects.filter(pk=cell.pk).update(zones=list(stacks_of(account).find_zones(cell.region)[:MOST_ZONES]))
     return Done()
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from accounts.clouds.aws import quotas
 from accounts.clouds.aws.errors import ECHO, code_of, translated
 from accounts.clouds.aws.leftovers import Leftovers
 from accounts.clouds.aws.session import OperatorSession
@@ -189,6 +190,9 @@ class AwsStacks:
         ]
 
     # --- leftovers and drift ---
+
+    def find_zones(self, region: str) -> Sequence[str]:
+        return quotas.zones(self._client("ec2", region))
 
     def find_leftovers(self, region: str, tags: Mapping[str, str]) -> Sequence[StackPart]:
         return Leftovers(lambda service: self._client(service, region)).find(tags)

@@ -198,6 +198,12 @@ class AzureStacks:
 
     # --- what is left, what differs ---
 
+    def find_zones(self, region: str) -> Sequence[str]:
+        """Azure numbers them, and each subscription has numbers of its own: `westeurope-1`."""
+        found = self._ask("ListLocations", lambda session: every(session.tenant.subscriptions.list_locations(self.target.external_id)))
+        here = (one for one in found if str(one.name).lower() == region.lower())
+        return sorted(f"{region}-{zone.logical_zone}" for one in here for zone in one.availability_zone_mappings or ())
+
     def find_leftovers(self, region: str, tags: Mapping[str, str]) -> Sequence[StackPart]:
         """In the cell's group, and groups that bear the tags themselves: AKS hands them to the group of its machines."""
         first, *_more = tags.items()

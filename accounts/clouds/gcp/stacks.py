@@ -6,6 +6,7 @@ secret input: whoever may read deployments of the project sees them, so they mus
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ PART_STATES = {
 }
 OTHERWISE = {"IN_PROGRESS": "working", "RECONCILED": "ready", "FAILED": "failed"}
 PREVIEW_ENDING = "-drift"
+PREVIEW_LIFE = timedelta(hours=1)  # of one that nobody read
 
 
 class GcpStacks:
@@ -145,6 +147,11 @@ class GcpStacks:
         parts = [_part(resource, revision) for resource in resources]
         return all(part.name in retain for part in parts if part.state != "deleted")
 
+    def find_zones(self, region: str) -> Sequence[str]:
+        pages = self._session.pages("compute", f"/compute/v1/projects/{self.shipped.project}/regions", "regions")
+        (found,) = (one for page in pages for one in page.get("items", []) if one["name"] == region)
+        return sorted(zone.rpartition("/")[2] for zone in found.get("zones", []))
+
     def find_leftovers(self, region: str, tags: Mapping[str, str]) -> Sequence[StackPart]:
         return Leftovers(self._session, self.shipped, region, tags).find()
 
@@ -156,12 +163,14 @@ class GcpStacks:
         found = deployments.find_preview(name)
         if found is None:
             deployments.create_preview(self._place(order.region), f"{order.name}{PREVIEW_ENDING}", self._preview(order))
+            found = deployments.find_preview(name)
+        if found is None:
             return DriftLook(is_finished=False)
         word = type(found).State(found.state).name
         if word in {"CREATING", "APPLYING", "DELETING"}:
             return DriftLook(is_finished=False)
         # An older one tells of another order or another day; a stale one, of a deployment that has changed since.
-        if word == "STALE" or found.annotations.get(TOKEN) != order.token:
+        if word == "STALE" or found.annotations.get(TOKEN) != order.token or _is_old(found):
             deployments.delete_preview(name)
             return DriftLook(is_finished=False)
         drifts = [] if word == "FAILED" else deployments.drifts(name)
@@ -180,6 +189,10 @@ class GcpStacks:
             labels=dict(order.tags),
             annotations={TOKEN: order.token},
         )
+
+
+def _is_old(found: "Preview") -> bool:
+    return bool(found.create_time) and datetime.now(UTC) - found.create_time > PREVIEW_LIFE
 
 
 def _word(found: "Deployment") -> str:
