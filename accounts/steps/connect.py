@@ -18,12 +18,12 @@ from accounts.availability import why_not_retry_connecting
 from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, Place, require_current_kit
 from accounts.environment.assessments import check_after_connecting
 from accounts.issuer.tokens import KitReplaced
-from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
+from accounts.models import CloudAccount, Kit, TrustWatch
 from accounts.states import AccountState, KitState
 from accounts.steps.adapters import adapter_for
 from accounts.steps.endings import forget_reported_place, tell
 from accounts.steps.promises import require_promises
-from accounts.steps.trust_checks import keep_checks
+from accounts.steps.trust_checks import keep_permissions, keep_refusals, what_is_missing
 from accounts.targets import cloud_names, probes_of, target_of
 from accounts.transitions import move_account, move_kit, retire_kits
 from portal.audit import Actor
@@ -209,18 +209,14 @@ def check_permissions(ctx: StepContext, account: CloudAccount, kit: Kit, adapter
     """Each permission of the manifest is held. What was found is kept per permission."""
     results = adapter.check_permissions(probes_of(account, kit, ctx.data.get("switches")))
     if kit.state == KitState.CURRENT:  # what is found of a candidate counts once it has taken over
-        keep_checks(account, TrustCheck.Kind.PERMISSION, ((r.permission, r.is_granted, r.detail) for r in results))
-    missing = [r.permission for r in results if not r.is_granted]
-    ctx.log(f"{len(results) - len(missing)} of {len(results)} permissions held")
-    if not missing:
+        keep_permissions(account, results)
+    ctx.log(f"{sum(result.is_granted for result in results)} of {len(results)} permissions held")
+    missing = what_is_missing(results)
+    if missing is None:
         return Done({"permissions": len(results)})
     if ctx.waited_for("permissions_spreading") < kits.load(account.cloud).spreads_within:
-        return Wait(10, on=Party.CLOUD, why="permissions_spreading", params={"count": str(len(missing))})
-    if all(r.is_denied_by_organisation for r in results if not r.is_granted):
-        return Fail("denied_by_organisation", evidence="\n".join(missing))
-    return Fail(
-        "permission_missing", params={"count": str(len(missing)), "permissions": ", ".join(missing[:5])}, evidence="\n".join(missing)
-    )
+        return Wait(10, on=Party.CLOUD, why="permissions_spreading", params={"count": missing.params["count"]})
+    return Fail(missing.code, params=missing.params, evidence=missing.raw)
 
 
 @on_account
@@ -235,7 +231,7 @@ def check_refusals(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: C
     """Sign-ins that must fail do fail: the trust is not wider than promised."""
     results = adapter.check_refusals()
     if kit.state == KitState.CURRENT:
-        keep_checks(account, TrustCheck.Kind.REFUSAL, ((r.name, r.is_refused, r.evidence) for r in results))
+        keep_refusals(account, results)
     accepted = [r.name for r in results if not r.is_refused]
     for result in results:
         ctx.log(f"{result.name}: {'refused' if result.is_refused else 'ACCEPTED'} ({result.evidence})")

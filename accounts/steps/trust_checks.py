@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.clouds.base import CloudError, PermissionResult, RefusalResult
 from accounts.models import CloudAccount, TrustChange, TrustCheck
 from portal.redaction import without_secrets
 
@@ -14,6 +15,27 @@ WORDS = {
     TrustCheck.Kind.PERMISSION: {True: "held", False: "missing"},
     TrustCheck.Kind.REFUSAL: {True: "refused", False: "accepted"},
 }
+
+
+def keep_permissions(
+    account: CloudAccount, results: Iterable[PermissionResult], *, at: datetime | None = None, has_news_only: bool = False
+) -> None:
+    found = ((result.permission, result.is_granted, result.detail) for result in results)
+    keep_checks(account, TrustCheck.Kind.PERMISSION, found, at=at, has_news_only=has_news_only)
+
+
+def keep_refusals(account: CloudAccount, results: Iterable[RefusalResult], *, at: datetime | None = None) -> None:
+    keep_checks(account, TrustCheck.Kind.REFUSAL, ((result.name, result.is_refused, result.evidence) for result in results), at=at)
+
+
+def what_is_missing(results: Iterable[PermissionResult]) -> CloudError | None:
+    """What to call permissions that are not held; None while each of them is."""
+    lost = [result for result in results if not result.is_granted]
+    if not lost:
+        return None
+    names = [result.permission for result in lost]
+    code = "denied_by_organisation" if all(result.is_denied_by_organisation for result in lost) else "permission_missing"
+    return CloudError(code, raw="\n".join(names), params={"count": str(len(names)), "permissions": ", ".join(names[:5])})
 
 
 def keep_checks(

@@ -24,13 +24,13 @@ from accounts import kits
 from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, PermissionResult, RefusalResult, require_current_kit
 from accounts.issuer.tokens import KitReplaced
 from accounts.mail import absolute_url, queue_mail
-from accounts.models import CloudAccount, Contact, Kit, TrustChange, TrustCheck, TrustWatch
+from accounts.models import CloudAccount, Contact, Kit, TrustChange, TrustWatch
 from accounts.models.cloud_accounts import SwitchedOff
 from accounts.models.trust import REFUSALS_EVERY, spread
 from accounts.states import TRUST_VERDICTS, UNCONFIRMED, WATCHED_STATES, AccountState, KitState, Sight, TrustVerdict
 from accounts.steps.adapters import adapter_for
 from accounts.steps.promises import require_promises
-from accounts.steps.trust_checks import keep_checks
+from accounts.steps.trust_checks import keep_permissions, keep_refusals, what_is_missing
 from accounts.targets import cloud_names, probes_of, target_of
 from accounts.transitions import move_account, subject_of
 from portal.audit import Actor, record
@@ -144,8 +144,8 @@ def _ask(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> Look:
         return Look(Sight.OFF, SwitchedOff.CHANGES, switches=report.switches)
     permissions = adapter.check_permissions(probes_of(watch.account, kit, report.switches))
     seen = Look(Sight.GOOD, switches=report.switches, permissions=permissions)
-    if any(not result.is_granted for result in permissions):
-        return replace(seen, **_missing(permissions))
+    if missing := what_is_missing(permissions):
+        return replace(seen, sight=Sight.BAD, code=missing.code, params=missing.params, evidence=missing.raw)
     _compare(watch, kit, adapter)
     if watch.refusals_at is None or watch.refusals_at <= timezone.now() - REFUSALS_EVERY or watch.code in TOO_WIDE:
         require_promises(watch.account, kit, adapter)
@@ -157,15 +157,6 @@ def _compare(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> None:
     """The trust is as its own version shipped it. Of a version that nobody kept only the permissions are compared."""
     if kits.load(watch.account.cloud).keeps(kit.version):
         adapter.check_trust_unedited()
-
-
-def _missing(permissions: Sequence[PermissionResult]) -> dict[str, Any]:
-    lost = [result for result in permissions if not result.is_granted]
-    names = [result.permission for result in lost]
-    is_theirs = all(result.is_denied_by_organisation for result in lost)
-    code = "denied_by_organisation" if is_theirs else "permission_missing"
-    params = {"count": str(len(lost)), "permissions": ", ".join(names[:5])}
-    return {"sight": Sight.BAD, "code": code, "params": params, "evidence": "\n".join(names)}
 
 
 def _accepted(refusals: Sequence[RefusalResult]) -> dict[str, Any]:
@@ -270,10 +261,9 @@ def _settle(watch: TrustWatch, found: Look, verdict: TrustVerdict, at: datetime)
 
 def _keep_checks(account: CloudAccount, found: Look, at: datetime) -> None:
     if found.permissions is not None:
-        rows = [(result.permission, result.is_granted, result.detail) for result in found.permissions]
-        keep_checks(account, TrustCheck.Kind.PERMISSION, rows, at=at, has_news_only=True)
+        keep_permissions(account, found.permissions, at=at, has_news_only=True)
     if found.refusals is not None:
-        keep_checks(account, TrustCheck.Kind.REFUSAL, [(r.name, r.is_refused, r.evidence) for r in found.refusals], at=at)
+        keep_refusals(account, found.refusals, at=at)
 
 
 def _carry_over(watch: TrustWatch) -> None:

@@ -65,7 +65,7 @@ def test_connecting_by_keyboard(portal, page):
     page.keyboard.press("Space")
     press(page, "Continue")
     assert_step(page, 2)
-    write(page, "Name", "Production")
+    write(page, "What does your team call this account?", "Production")
     write(page, "AWS account number", "12")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_be_focused()
