@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.actions.connect import issue_kit
@@ -43,14 +44,14 @@ class Shell:
         self.cookie = (answer.headers.get("Set-Cookie") or self.cookie).split(";")[0]
         return answer.status, answer.headers.get("Location", ""), body
 
-    def run(self, command: str) -> str:
-        """Everything on the terminal, once it has ended well."""
+    def run(self, command: str, code: str = "0") -> str:
+        """Everything on the terminal, once it has ended with this code."""
         status, location, body = self.open("gcp", {"command": command})
         assert status == 303, body
         for _ in range(1200):
             body = self.open(location.removeprefix("/console/shell/"))[2]
             if ended := re.search(r"Exit code (\d+)", body):
-                assert ended[1] == "0", body
+                assert ended[1] == code, body
                 return body
             time.sleep(0.05)
         raise AssertionError("the run does not end")
@@ -147,3 +148,21 @@ def test_connect_gcp_role_given_above_the_project_is_found_by_asking_google(acco
     assert (failed.state, failed.failure_code) == (OperationState.FAILED, "too_much_granted")
     told = failure_text("too_much_granted", named(failed, failed.failure_params))
     assert told.happened.startswith("Google Cloud allows what the kit promises never to do: operator/")
+
+
+def test_connect_gcp_wrong_number_is_named_by_the_kit_and_changed_where_it_leads(account, sandbox, settings, live_server, client, alice):
+    settings.PORTAL_URL = live_server.url
+    CloudAccount.objects.filter(pk=account.pk).update(identity={"project_number": "123456789013"})
+    client.force_login(alice)
+    assert look().waiting_why == "kit_not_run"
+
+    said = Shell(sandbox.console_port).run(shell_command(CloudAccount.objects.get()), code="1")
+    assert f"The project of this name has number {NUMBER}. Nothing was changed." in said
+    assert f"correct the project number to {NUMBER}" in said
+    assert look().waiting_why == "project_number_differs"
+
+    shown = html.unescape(client.get(reverse("accounts:connect_waiting", args=["acme", account.pk])).text)
+    assert f"project {PROJECT} has number {NUMBER}. You entered 123456789013." in shown
+    stop = reverse("accounts:connect_stop", args=["acme", account.pk])
+    assert f'href="{stop}">Stop connecting and change the number</a>' in shown
+    assert client.post(stop).headers["Location"] == reverse("accounts:connect_account", args=["acme", account.pk])
