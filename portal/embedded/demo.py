@@ -23,6 +23,7 @@ from portal.embedded.valkey import Valkey, ValkeyError, find_server
 ROOT = Path(__file__).resolve().parent.parent.parent
 ISSUER = "https://id.portal.test"  # stands for the portal's public https address; only the local AWS resolves it
 PROVIDER_ACCOUNT = "999900001111"
+PROVIDER_PROJECT = "fernhill-releases"
 SANDBOX_PORTS = ("console", "aws", "smtp", "gcp", "azure")
 MARK = "PORTAL_DEMO_DATA"
 # What a start prepares once, and the files whose change makes it do so again.
@@ -35,7 +36,7 @@ PREPARED = {
 READY = {"sandbox": "The local clouds are ready", "web": "The portal listens"}
 MIGRATIONS = ("accounts/migrations", "cells/migrations", "portal/audit", "portal/operations/migrations", "requirements-demo.lock")
 STATIC = ("static", "requirements-demo.lock")
-KITS = ("accounts/kits", "accounts/management/commands")
+KITS = ("accounts/kits", "accounts/management/commands", "cells/stacks/gcp", "accounts/clouds/gcp")
 PEOPLE_FILES = ("portal/management/commands", "portal/embedded/people.py")
 
 
@@ -216,7 +217,7 @@ class Demo:
             "static": [["run", "collectstatic", "--noinput", "--clear", "--verbosity=0"]],
             "schema": [self._wait("database"), ["run", "migrate", "--verbosity=0"], *grant],
             "people": [self._wait("schema"), ["run", "load_demo", "--quiet"]],
-            "kits": [self._wait("sandbox"), ["run", "publish_kits"]],
+            "kits": [self._wait("sandbox"), ["run", "publish_kits"], ["run", "publish_plans"]],
         }
         lanes = [
             {
@@ -231,6 +232,8 @@ class Demo:
             AWS_ACCESS_KEY_ID=PROVIDER_ACCOUNT,
             AWS_SECRET_ACCESS_KEY="of-the-local-aws",  # noqa: S106
             AWS_ENDPOINT_URL=f"http://127.0.0.1:{self.ports['console']}",
+            PORTAL_GCP_PLANS_PROJECT=PROVIDER_PROJECT,
+            PORTAL_GCP_PUBLISH_TOKEN="ya29.of-the-local-google",  # noqa: S106
             DATABASE_URL=self._database(""),
             PORTAL_DEMO_PASSWORD=self.secrets["PORTAL_DEMO_PASSWORD"],
             PORTAL_DEMO_TOTP_SECRET=self.secrets["PORTAL_DEMO_TOTP_SECRET"],
@@ -288,6 +291,7 @@ class Demo:
             "PORTAL_TRUST_LOOK_MINUTES": "2",
             "PORTAL_TRUST_CONFIRM_MINUTES": "0.25",
             "PORTAL_AWS_CONSOLE_URL": f"http://localhost:{self.ports['console']}/console",
+            "PORTAL_GCP_PLANS_BUCKET": "fernhill-plans",
             "PORTAL_GCP_URL": f"http://127.0.0.1:{self.ports['gcp']}",
             "PORTAL_GCP_CONSOLE_URL": f"http://localhost:{self.ports['console']}/console/shell/gcp",
             "PORTAL_AZURE_AUTHORITY_URL": f"https://127.0.0.1:{self.ports['azure']}",

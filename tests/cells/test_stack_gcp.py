@@ -61,7 +61,7 @@ def test_gcp_cell_is_the_clouds_own():
 
 
 def test_gcp_parts_are_those_of_the_plan():
-    assert sorted((part.kind, part.name) for part in STACK.parts()) == sorted((found.type, found.name) for found in read().resources)
+    assert sorted((part.kind, part.name) for part in STACK.parts()) == sorted((found.type, found.address) for found in read().resources)
     assert all(str(part.why).endswith(".") and str(part.cost).endswith(".") for part in STACK.parts())
 
 

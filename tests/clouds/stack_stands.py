@@ -12,6 +12,8 @@ from tests.clouds.aws.cells import AwsCellStand
 from tests.clouds.azure.cells import AzureCellStand
 from tests.clouds.azure.played import addresses as azure_addresses
 from tests.clouds.conftest import Cloud, SandboxProcess, TestIssuer
+from tests.clouds.gcp.cells import GcpCellStand
+from tests.clouds.gcp.cells import addresses as gcp_addresses
 
 
 class StackStand(Protocol):
@@ -69,4 +71,5 @@ Make = Callable[[Cloud, SandboxProcess, TestIssuer], StackStand]
 STACK_STANDS: dict[str, tuple[Make, Callable[[SandboxProcess], dict[str, str]]]] = {
     "aws": (lambda cloud, sandbox, issuer: AwsCellStand(cloud), lambda sandbox: {"AWS_ENDPOINT_URL": sandbox.portal}),
     "azure": (lambda cloud, sandbox, issuer: AzureCellStand(sandbox, issuer), azure_addresses),
+    "gcp": (lambda cloud, sandbox, issuer: GcpCellStand(sandbox, issuer), gcp_addresses),
 }

@@ -1,7 +1,7 @@
-"""What is left of cells in one region, whatever made it: by labels, by the words of a description, or by standing in a cell's network.
+"""What is left of cells in one region, whatever made it: by labels, or by the words of a description.
 
-Networks, subnets, routers and firewall rules take no labels on Google Cloud: the plan writes the same into their description. What the
-cluster or a workload made in a cell's network, a firewall rule or a load balancer, keeps that network from being deleted: it counts too.
+Networks, subnets, routers and firewall rules take no labels on Google Cloud: the plan writes the same into their description. What stands
+in a cell's network without either keeps the network itself from being deleted, and so shows.
 """
 
 import re
@@ -36,11 +36,9 @@ class Leftovers:
         self._tags = tags
 
     def find(self) -> Sequence[StackPart]:
-        networks = [found for found in self._listed("global/networks") if self._is_ours(found) and self._is_here(found["name"])]
-        own = {str(found["selfLink"]) for found in networks}
-        parts = [_part("google_compute_network", found) for found in networks]
-        for kind, path in (("google_compute_firewall", "global/firewalls"), *self._regional()):
-            parts += [_part(kind, found) for found in self._listed(path) if found.get("network") in own or self._is_ours_here(found)]
+        parts = []
+        for kind, path in (("network", "global/networks"), ("firewall", "global/firewalls"), *self._regional()):
+            parts += [_part(f"google_compute_{kind}", found) for found in self._listed(path) if self._is_ours_here(found)]
         for kind, collection in (("google_compute_instance", "instances"), ("google_compute_disk", "disks")):
             parts += [_part(kind, found) for found in self._in_zones(collection) if self._is_ours(found)]
         parts += [_part("google_container_cluster", found) for found in self._clusters() if self._is_ours(found)]
@@ -48,7 +46,7 @@ class Leftovers:
 
     def _regional(self) -> list[tuple[str, str]]:
         names = {"subnetwork": "subnetworks", "router": "routers", "forwarding_rule": "forwardingRules"}
-        return [(f"google_compute_{kind}", f"regions/{self._region}/{path}") for kind, path in names.items()]
+        return [(kind, f"regions/{self._region}/{path}") for kind, path in names.items()]
 
     # --- whose it is ---
 
@@ -85,7 +83,7 @@ class Leftovers:
 
 
 def _part(kind: str, found: Mapping[str, Any]) -> StackPart:
-    made = str(found.get("selfLink", found["name"]))
+    made = str(found.get("selfLink", found["name"])).removeprefix("https://www.googleapis.com/compute/v1/")
     return StackPart(kind, str(found["name"]), made, "ready", link=console_page(made))
 
 

@@ -92,10 +92,14 @@ class GcpStacks:
 
         inputs = {**order.parameters, **order.secrets}
         files = {plans.MAIN: order.document, **order.files}
+        try:
+            bucket = plans.bucket()
+        except ValueError as error:
+            raise CloudError("plans_not_published", raw=str(error)) from error
         return Deployment(
             name=self._name(order.name, order.region),
             terraform_blueprint=TerraformBlueprint(
-                gcs_source=f"gs://{plans.bucket()}/{plans.key(files)}",
+                gcs_source=f"gs://{bucket}/{plans.key(files)}",
                 input_values={name: TerraformVariable(input_value=value) for name, value in inputs.items()},
             ),
             labels=dict(order.tags),

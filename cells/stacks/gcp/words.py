@@ -1,4 +1,7 @@
-"""The Google Cloud cell in words: why every resource of the plan is there, and what it costs. A test keeps the two equal."""
+"""The Google Cloud cell in words: why every resource of the plan is there, and what it costs. A test keeps the two equal.
+
+A resource goes by its whole address: its name alone may be that of another kind too.
+"""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -8,39 +11,47 @@ _FREE = _("Nobody: Google Cloud does not charge for it.")
 _MACHINE = _("You, by the hour of each machine and by the size of its disk.")
 
 PARTS: tuple[PlannedPart, ...] = (
-    PlannedPart("google_compute_network", "cell", _("A network of the cell's own, apart from yours."), _FREE),
+    PlannedPart("google_compute_network", "google_compute_network.cell", _("A network of the cell's own, apart from yours."), _FREE),
     PlannedPart(
-        "google_compute_subnetwork", "machines", _("Holds the cluster's machines, pods and services, without public addresses."), _FREE
+        "google_compute_subnetwork",
+        "google_compute_subnetwork.machines",
+        _("Holds the cluster's machines, pods and services, without public addresses."),
+        _FREE,
     ),
     PlannedPart(
         "google_compute_subnetwork",
-        "agent",
+        "google_compute_subnetwork.agent",
         _("Holds the agent's machine. Only this range may call the cluster's API from outside."),
         _FREE,
     ),
-    PlannedPart("google_compute_router", "out", _("Carries the way out."), _FREE),
+    PlannedPart("google_compute_router", "google_compute_router.out", _("Carries the way out."), _FREE),
     PlannedPart(
         "google_compute_router_nat",
-        "out",
+        "google_compute_router_nat.out",
         _("Lets machines without public addresses reach the internet. Nothing comes in through it."),
         _("You, by the hour, by the gigabyte that goes through it, and for its public addresses."),
     ),
     PlannedPart(
         "google_compute_firewall",
-        "closed",
+        "google_compute_firewall.closed",
         _("Denies everything that comes into the network, but what the cluster itself needs."),
         _FREE,
     ),
     PlannedPart(
         "google_container_cluster",
-        "cell",
+        "google_container_cluster.cell",
         _("The Kubernetes cluster that runs your instances. Its API has a private address only."),
         _("You, by the hour. Google Cloud gives each billing account a free amount every month."),
     ),
-    PlannedPart("google_container_node_pool", "machines", _("The machines of the cluster, in two zones or more."), _MACHINE),
+    PlannedPart(
+        "google_container_node_pool",
+        "google_container_node_pool.machines",
+        _("The machines of the cluster, in two zones or more."),
+        _MACHINE,
+    ),
     PlannedPart(
         "google_compute_instance",
-        "agent",
+        "google_compute_instance.agent",
         _("A small machine for the agent, which calls the portal from inside. Nobody can sign in to it, and nothing dials in."),
         _MACHINE,
     ),

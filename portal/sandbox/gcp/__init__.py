@@ -32,5 +32,6 @@ POST   reset              the demo's world; the global reset does it too
 
 Seeded: acme-data-prod 123456789012, acme-sandbox 345678901234, acme-locked 456789012345 (its organisation policy knows only GitHub as
 an issuer), all of owner@acme.example; globex-analytics 210987654321 of owner@globex.example; viewer@acme.example may look at the first.
+fernhill-releases 567890123456 is the provider's own, with a token that does not end: it publishes plans.
 A new API: a module in `apis/` with a function for each `@method`, its host in `methods.HOSTS`, one line in `apis/__init__.py`.
 """

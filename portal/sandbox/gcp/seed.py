@@ -19,7 +19,11 @@ PROJECTS = (
     ("acme-sandbox", "345678901234", "owner@acme.example", ACME),
     ("acme-locked", "456789012345", "owner@acme.example", ACME),
     ("globex-analytics", "210987654321", "owner@globex.example", GLOBEX),
+    ("fernhill-releases", "567890123456", "releases@fernhill.example", ""),
 )
+# The provider's own sign-in, as the local AWS has a key of the provider's: it publishes plans, and may do nothing in customers' projects.
+PROVIDERS_TOKEN = "ya29.of-the-local-google"  # noqa: S105
+PROVIDER = "releases@fernhill.example"
 TOKEN_SECONDS = 3600.0
 # Every new project has a network that reaches everywhere; some of its subnets, with the ranges that Google gives them.
 DEFAULT_SUBNETS = {
@@ -37,6 +41,8 @@ def fresh_world(propagation_seconds: float, operation_seconds: float) -> World:
     for id_, number, owner, organization in PROJECTS:
         create_project(world, id_, owner, number, organization)
     grant(world, "acme-data-prod", "roles/viewer", "user:viewer@acme.example")
+    member = f"user:{PROVIDER}"
+    world.tokens[PROVIDERS_TOKEN] = Token("user", member, [member, "domain:fernhill.example"], float("inf"), PROVIDER)
     world.org_policies["projects/456789012345"] = {
         "iam.workloadIdentityPoolProviders": {"rules": [{"values": {"allowedValues": ["https://token.actions.githubusercontent.com"]}}]}
     }

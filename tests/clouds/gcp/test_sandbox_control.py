@@ -219,6 +219,7 @@ def test_global_reset_brings_the_demos_world_back(google: Google) -> None:
     overview = google.control("GET", "")
     assert overview["projects"] == {
         "acme-data-prod": "123456789012", "acme-sandbox": "345678901234", "acme-locked": "456789012345", "globex-analytics": "210987654321",
+        "fernhill-releases": "567890123456",
     }  # fmt: skip
     assert overview["faults"] == []
     assert google.call("GET", GET_PROJECT)[0] == 401

@@ -6,76 +6,40 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts.clouds import open_stacks
 from accounts.clouds.base import CloudError
-from accounts.clouds.stacks import StackCloud, StackOrder, StackState
-from cells.protocol.package import package_sha256
-from cells.stacks.base import AgentBootstrap, CellInput
+from accounts.clouds.stacks import StackLook, StackOrder, StackState
 from cells.stacks.gcp.stack import STACK, published
 from tests.clouds.conftest import SandboxProcess, TestIssuer
+from tests.clouds.gcp.cells import BUCKET, CELL, NAME, GcpCellStand, addresses, cell_input
 from tests.clouds.gcp.discovery import problems
-from tests.clouds.gcp.google import NUMBER, PROJECT, Google
-from tests.clouds.gcp.played import REGION, PlayedGcp
+from tests.clouds.gcp.google import NUMBER, PROJECT
+from tests.clouds.gcp.played import REGION
 
-CELL = "7d0f2b6a-1111-4222-8333-444455556666"
-NAME = f"byoc-3f9a1c2e-{REGION}"
-BUCKET = "fernhill-plans"
 API = "config.projects.locations.deployments"
-ADDRESSES = {f"{part.kind}.{part.name}" for part in STACK.parts()}
+ADDRESSES = {part.name for part in STACK.parts()}
 NETWORK, CLUSTER, AGENT = "google_compute_network.cell", "google_container_cluster.cell", "google_compute_instance.agent"
 
 
-def cell_input(**changes: Any) -> CellInput:
-    agent = AgentBootstrap(
-        portal_url="http://127.0.0.1:1",
-        cell=CELL,
-        enrolment_token="once-only-token",
-        package_url="http://127.0.0.1:1/agent.pyz",
-        package_sha256=package_sha256(),
-    )
-    given = CellInput(
-        cell=CELL, region=REGION, zones=(f"{REGION}-a", f"{REGION}-b"), cidr="10.64.0.0/16", machine_size="small", machines=2, agent=agent,
-        token="order-1",
-    )  # fmt: skip
-    return replace(given, **changes)
+class Stacks(GcpCellStand):
+    """One order, and a clock to push."""
 
+    def __init__(self, sandbox: SandboxProcess, issuer: TestIssuer) -> None:
+        super().__init__(sandbox, issuer)
+        self.first = self.order()
 
-class Stacks:
-    """The kit stands, the plan is published."""
+    def look(self) -> StackLook:
+        return self.stacks().look(NAME, REGION)
 
-    def __init__(self, played: PlayedGcp) -> None:
-        self.played = played
-        self.google: Google = played.google
-        self.order = STACK.order(played.target, cell_input())
-
-    @property
-    def cloud(self) -> StackCloud:
-        """A new one each time, as each step has."""
-        return open_stacks("gcp", self.played.target, self.played.tokens(self.played.target), self.played.shipped)
-
-    def look(self):
-        return self.cloud.look(NAME, REGION)
-
-    def build(self, order: StackOrder | None = None):
-        self.cloud.apply(order or self.order)
+    def build(self, order: StackOrder | None = None) -> StackLook:
+        self.stacks().apply(order or self.first)
         return self.wait()
 
-    def wait(self):
+    def wait(self) -> StackLook:
         self.google.control("POST", "clock", {"advance": 3000})
         return self.look()
 
-    def slow(self, seconds: float = 10) -> None:
+    def pace(self, seconds: float) -> None:
         self.google.control("POST", "knobs", {"operation_seconds": seconds})
-
-    def fail(self, kind: str, reason: str, action: str = "create", **more: Any) -> None:
-        self.google.control("POST", "failures", {"type": kind, "action": action, "reason": reason, **more})
-
-    def there(self) -> set[str]:
-        found = self.google.control("GET", f"state?project={PROJECT}")["resources"]
-        return {name.removeprefix(f"projects/{NUMBER}/") for name in found if NAME in name}
-
-    def change(self, path: str, body: Any) -> None:
-        self.google.control("POST", "resources", {"project": PROJECT, "path": path, "body": body})
 
     def parts(self) -> dict[str, str]:
         return {part.name: part.state for part in self.look().parts}
@@ -83,14 +47,9 @@ class Stacks:
 
 @pytest.fixture
 def stacks(sandbox: SandboxProcess, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch) -> Stacks:
-    monkeypatch.setenv("PORTAL_GCP_URL", sandbox.google)
-    monkeypatch.setenv("PORTAL_GCP_PLANS_BUCKET", BUCKET)
-    played = PlayedGcp(sandbox, issuer)
-    played.run_kit()
-    monkeypatch.setenv("PORTAL_GCP_PUBLISH_TOKEN", played.google.person(project="globex-analytics"))
-    monkeypatch.setenv("PORTAL_GCP_PLANS_PROJECT", "globex-analytics")
-    call_command("publish_plans")
-    return Stacks(played)
+    for name, value in addresses(sandbox).items():
+        monkeypatch.setenv(name, value)
+    return Stacks(sandbox, issuer)
 
 
 def refusal(call):
@@ -111,7 +70,7 @@ def test_gcp_stack_stands_is_seen_and_goes(stacks):
     assert look.parameters["cidr"] == "10.64.0.0/16"
     assert f"locations/{REGION}/clusters/{NAME}" in stacks.there()
 
-    stacks.cloud.delete(NAME, REGION)
+    stacks.stacks().delete(NAME, REGION)
 
     assert stacks.wait().state is StackState.ABSENT
     assert stacks.there() == set()
@@ -125,7 +84,7 @@ def test_gcp_cells_machine_boots_its_agent_and_is_halted_with_the_cell(stacks):
 
     assert host["cell"] == CELL
     assert host["machine"].startswith(f"{NAME}-agent-")
-    stacks.cloud.delete(NAME, REGION)
+    stacks.stacks().delete(NAME, REGION)
     stacks.wait()
     assert stacks.google.sandbox.control("GET", "agents") == []
 
@@ -135,7 +94,7 @@ def test_gcp_agents_machine_that_is_told_something_else_is_another_one(stacks):
     (first,) = stacks.google.sandbox.control("GET", "agents")
     agent = replace(cell_input().agent, enrolment_token="another-token")
 
-    look = stacks.build(STACK.order(stacks.played.target, cell_input(agent=agent, token="order-2")))
+    look = stacks.build(STACK.order(stacks.target, cell_input(agent=agent, token="order-2")))
 
     (second,) = stacks.google.sandbox.control("GET", "agents")
     assert look.state is StackState.READY
@@ -143,15 +102,15 @@ def test_gcp_agents_machine_that_is_told_something_else_is_another_one(stacks):
 
 
 def test_gcp_stack_ordered_twice_is_one(stacks):
-    stacks.slow()
-    stacks.cloud.apply(stacks.order)
-    stacks.cloud.apply(stacks.order)
-    busy = refusal(lambda: stacks.cloud.apply(replace(stacks.order, token="order-2")))
+    stacks.pace(10)
+    stacks.stacks().apply(stacks.first)
+    stacks.stacks().apply(stacks.first)
+    busy = refusal(lambda: stacks.stacks().apply(replace(stacks.first, token="order-2")))
     assert (busy.code, busy.retryable) == ("stack_busy", True)
     assert stacks.look().state is StackState.WORKING
 
     assert stacks.wait().state is StackState.READY
-    stacks.cloud.apply(stacks.order)
+    stacks.stacks().apply(stacks.first)
 
     assert stacks.look().state is StackState.READY
     assert [entry["method"].rpartition(".")[2] for entry in written(stacks)] == ["create"]
@@ -164,7 +123,7 @@ def written(stacks: Stacks) -> list[dict[str, Any]]:
 
 def test_gcp_stack_is_updated_to_another_order(stacks):
     stacks.build()
-    bigger = STACK.order(stacks.played.target, cell_input(machines=4, token="order-2"))
+    bigger = STACK.order(stacks.target, cell_input(machines=4, token="order-2"))
 
     look = stacks.build(bigger)
 
@@ -173,8 +132,8 @@ def test_gcp_stack_is_updated_to_another_order(stacks):
 
 
 def test_gcp_stack_shows_resource_by_resource(stacks):
-    stacks.slow(10)
-    stacks.cloud.apply(stacks.order)
+    stacks.pace(10)
+    stacks.stacks().apply(stacks.first)
     assert stacks.look().parts == []
     seen = []
     for _ in range(20):
@@ -193,7 +152,7 @@ def test_gcp_stack_tells_no_secret(stacks):
 
     assert "user_data" not in look.parameters
     assert "once-only-token" not in repr(look)
-    assert "once-only-token" not in repr(stacks.order)
+    assert "once-only-token" not in repr(stacks.first)
 
 
 def test_gcp_stack_that_fails_says_why_and_goes_on_from_there(stacks):
@@ -237,8 +196,8 @@ def test_gcp_stack_failures_have_codes(stacks, kind, reason, status, code):
 
 
 def test_gcp_stack_is_built_with_the_builders_rights_and_no_others(stacks):
-    kept = [name for name in stacks.played.shipped.roles[stacks.played.role("clusters")] if name != "compute.instances.create"]
-    stacks.played.patch_role("clusters", kept)
+    kept = [name for name in stacks.shipped.roles[stacks.role("clusters")] if name != "compute.instances.create"]
+    stacks.patch_role("clusters", kept)
 
     failed = stacks.build()
 
@@ -249,7 +208,7 @@ def test_gcp_stack_is_built_with_the_builders_rights_and_no_others(stacks):
 
 def test_gcp_builder_starts_no_machine_of_another_name(stacks):
     """The limits by name hold: clusters may be created under any name, but nothing else is done to one, and no machine is started."""
-    odd = replace(stacks.order, name=NAME, parameters={**stacks.order.parameters, "name": "prod"})
+    odd = replace(stacks.first, name=NAME, parameters={**stacks.first.parameters, "name": "prod"})
 
     failed = stacks.build(odd)
 
@@ -258,9 +217,9 @@ def test_gcp_builder_starts_no_machine_of_another_name(stacks):
 
 
 def test_gcp_builder_hands_on_the_kits_accounts_alone(stacks):
-    other = {**stacks.order.parameters, "agent_account": stacks.played.email("operator")}
+    other = {**stacks.first.parameters, "agent_account": stacks.email("operator")}
 
-    failed = stacks.build(replace(stacks.order, parameters=other))
+    failed = stacks.build(replace(stacks.first, parameters=other))
 
     assert (failed.state, failed.code) == (StackState.FAILED, "access_denied")
     assert "does not have access to service account" in failed.raw
@@ -268,9 +227,9 @@ def test_gcp_builder_hands_on_the_kits_accounts_alone(stacks):
 
 def test_gcp_switch_for_changes_stops_the_order(stacks):
     for role in ("cells", "build", "clusters", "store"):
-        stacks.played.unbind(stacks.played.role(role))
+        stacks.unbind(stacks.role(role))
 
-    assert refusal(lambda: stacks.cloud.apply(stacks.order)).code == "access_denied"
+    assert refusal(lambda: stacks.stacks().apply(stacks.first)).code == "access_denied"
 
 
 def test_gcp_plan_that_was_not_published_says_so(stacks, monkeypatch):
@@ -298,21 +257,18 @@ def test_gcp_plan_is_published_once_and_never_replaced(stacks, capsys):
 def test_gcp_deletion_that_is_blocked_says_by_what_and_can_be_left_behind(stacks):
     stacks.build()
     stacks.change(f"regions/{REGION}/forwardingRules/a1b2", {"network": NAME, "loadBalancingScheme": "EXTERNAL"})
-    stacks.cloud.delete(NAME, REGION)
+    stacks.stacks().delete(NAME, REGION)
 
     stuck = stacks.wait()
 
     assert (stuck.state, stuck.code) == (StackState.DELETE_FAILED, "still_in_use")
     assert "forwardingRules/a1b2" in stuck.raw
     assert {part.name: part.state for part in stuck.parts}[NETWORK] == "failed"
-    assert {part.kind: part.name for part in stacks.cloud.find_leftovers(REGION, STACK.tags(stacks.played.target))} == {
-        "google_compute_network": NAME,
-        "google_compute_forwarding_rule": "a1b2",
-    }
-    stacks.cloud.delete(NAME, REGION, retain=["something.else"])
+    assert [part.name for part in stacks.stacks().find_leftovers(REGION, STACK.tags(stacks.target))] == [NAME]
+    stacks.stacks().delete(NAME, REGION, retain=["something.else"])
     assert stacks.wait().state is StackState.DELETE_FAILED
 
-    stacks.cloud.delete(NAME, REGION, retain=[NETWORK])
+    stacks.stacks().delete(NAME, REGION, retain=[NETWORK])
 
     assert stacks.look().state is StackState.ABSENT
     assert stacks.there() == {f"global/networks/{NAME}"}
@@ -322,26 +278,26 @@ def test_gcp_deletion_goes_on_once_what_blocked_it_is_gone(stacks):
     stacks.build()
     rule = f"regions/{REGION}/forwardingRules/a1b2"
     stacks.change(rule, {"network": NAME})
-    stacks.cloud.delete(NAME, REGION)
+    stacks.stacks().delete(NAME, REGION)
     assert stacks.wait().state is StackState.DELETE_FAILED
     stacks.change(rule, None)
 
-    stacks.cloud.delete(NAME, REGION)
+    stacks.stacks().delete(NAME, REGION)
 
     assert stacks.wait().state is StackState.ABSENT
-    stacks.cloud.delete(NAME, REGION)
-    assert stacks.cloud.find_leftovers(REGION, STACK.tags(stacks.played.target)) == []
+    stacks.stacks().delete(NAME, REGION)
+    assert stacks.stacks().find_leftovers(REGION, STACK.tags(stacks.target)) == []
 
 
 def test_gcp_leftovers_are_what_bears_the_tags_here(stacks):
     stacks.build()
-    mine, other = STACK.tags(stacks.played.target, CELL), STACK.tags(stacks.played.target, "8e0f2b6a-1111-4222-8333-444455556666")
+    mine, other = STACK.tags(stacks.target, CELL), STACK.tags(stacks.target, "8e0f2b6a-1111-4222-8333-444455556666")
     stacks.change(f"zones/{REGION}-a/disks/pvc-1", {"labels": mine})
     stacks.change("zones/us-central1-a/disks/pvc-2", {"labels": mine})
     stacks.change(f"zones/{REGION}-a/disks/theirs", {"labels": {"team": "data"}})
     stacks.change("global/firewalls/theirs", {"network": "default"})
 
-    found = stacks.cloud.find_leftovers(REGION, mine)
+    found = stacks.stacks().find_leftovers(REGION, mine)
 
     assert sorted((part.kind.removeprefix("google_"), part.name) for part in found) == sorted([
         ("compute_network", NAME), ("compute_subnetwork", f"{NAME}-machines"), ("compute_subnetwork", f"{NAME}-agent"),
@@ -349,8 +305,8 @@ def test_gcp_leftovers_are_what_bears_the_tags_here(stacks):
         ("compute_instance", next(name for name in stacks.there() if "/instances/" in name).rpartition("/")[2]),
         ("compute_disk", "pvc-1"),
     ])  # fmt: skip
-    assert stacks.cloud.find_leftovers(REGION, other) == []
-    assert stacks.cloud.find_leftovers("us-west1", mine) == []
+    assert stacks.stacks().find_leftovers(REGION, other) == []
+    assert stacks.stacks().find_leftovers("us-west1", mine) == []
 
 
 # --- comparing ---
@@ -358,42 +314,44 @@ def test_gcp_leftovers_are_what_bears_the_tags_here(stacks):
 
 def test_gcp_drift_names_what_was_changed_by_hand(stacks):
     stacks.build()
-    assert not stacks.cloud.find_drift(stacks.order).is_finished
-    assert stacks.cloud.find_drift(stacks.order).differences == []
+    stacks.pace(1)
+    assert not stacks.stacks().find_drift(stacks.first).is_finished
+    stacks.pace(0)
+    stacks.wait()
+    assert stacks.stacks().find_drift(stacks.first).differences == []
 
     body = stacks.google.control("GET", f"state?project={PROJECT}")["resources"][f"projects/{NUMBER}/global/firewalls/{NAME}-closed"]
     body.pop("is_live")
     stacks.change(f"global/firewalls/{NAME}-closed", {**body, "sourceRanges": ["10.0.0.0/8"]})
     stacks.change(f"regions/{REGION}/subnetworks/{NAME}-agent", None)
-    stacks.cloud.find_drift(stacks.order)
-    drift = stacks.cloud.find_drift(stacks.order)
+    drift = stacks.stacks().find_drift(stacks.first)
 
     assert drift.is_finished
     assert {(found.name, found.path, found.expected, found.found) for found in drift.differences} == {
         ("google_compute_firewall.closed", "source_ranges", '["0.0.0.0/0"]', '["10.0.0.0/8"]'),
         ("google_compute_subnetwork.agent", "", "present", "missing"),
     }
-    assert stacks.build(replace(stacks.order, token="order-2")).state is StackState.READY
-    stacks.cloud.find_drift(stacks.order)
+    assert stacks.build(replace(stacks.first, token="order-2")).state is StackState.READY
+    assert stacks.stacks().find_drift(stacks.first).differences == []
 
 
 def test_gcp_drift_waits_for_a_build_and_forgets_an_older_comparison(stacks):
-    stacks.slow()
-    stacks.cloud.apply(stacks.order)
-    stacks.cloud.find_drift(stacks.order)
+    stacks.pace(10)
+    stacks.stacks().apply(stacks.first)
+    stacks.stacks().find_drift(stacks.first)
     stacks.google.control("POST", "clock", {"advance": 25})
-    busy = refusal(lambda: stacks.cloud.find_drift(stacks.order))
+    busy = refusal(lambda: stacks.stacks().find_drift(stacks.first))
     assert (busy.code, busy.retryable) == ("stack_busy", True)
     stacks.wait()
-    stacks.cloud.find_drift(stacks.order)
+    stacks.stacks().find_drift(stacks.first)
     stacks.wait()
 
-    newer = replace(stacks.order, token="order-2")
+    newer = replace(stacks.first, token="order-2")
 
-    assert not stacks.cloud.find_drift(newer).is_finished
-    assert not stacks.cloud.find_drift(newer).is_finished
+    assert not stacks.stacks().find_drift(newer).is_finished
+    assert not stacks.stacks().find_drift(newer).is_finished
     stacks.wait()
-    assert stacks.cloud.find_drift(newer).is_finished
+    assert stacks.stacks().find_drift(newer).is_finished
 
 
 # --- the wire ---
@@ -403,11 +361,10 @@ def test_gcp_stack_traffic_fits_googles_description(stacks):
     stacks.fail("google_container_cluster", "googleapi: Error 500: Internal", status=500)
     stacks.build()
     stacks.build()
-    stacks.cloud.find_drift(stacks.order)
     stacks.change(f"regions/{REGION}/subnetworks/{NAME}-agent", None)
-    stacks.cloud.find_drift(stacks.order)
-    stacks.cloud.find_leftovers(REGION, STACK.tags(stacks.played.target))
-    stacks.cloud.delete(NAME, REGION)
+    assert stacks.stacks().find_drift(stacks.first).differences
+    stacks.stacks().find_leftovers(REGION, STACK.tags(stacks.target))
+    stacks.stacks().delete(NAME, REGION)
     stacks.wait()
 
     journal = stacks.google.control("GET", "journal")
@@ -429,7 +386,7 @@ def test_gcp_stack_calls_that_fail_may_be_made_again(stacks, kind, code):
 def test_gcp_order_whose_answer_was_lost_is_one_order(stacks):
     stacks.google.control("POST", "faults", {"kind": "lost_reply", "service": "config", "action": f"{API}.create"})
 
-    assert refusal(lambda: stacks.cloud.apply(stacks.order)).retryable
-    stacks.cloud.apply(stacks.order)
+    assert refusal(lambda: stacks.stacks().apply(stacks.first)).retryable
+    stacks.stacks().apply(stacks.first)
 
     assert stacks.wait().state is StackState.READY
