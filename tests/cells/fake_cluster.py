@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""`helm` and `kubectl` as far as the agent uses them, over one JSON file that plays the cluster. Every call is written down.
+
+Played, not real: what they answer is written after the real programs' documentation and source. No test here has seen a real cluster.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from pathlib import Path
+
+HOME = Path(os.environ["FAKE_CLUSTER"])
+FORMS = {
+    ("helm", "pull"): {"--version", "--destination"},
+    ("helm", "upgrade"): {"--install", "--namespace", "--values", "--history-max", "--timeout"},
+    ("helm", "uninstall"): {"--namespace", "--ignore-not-found"},
+    ("kubectl", "apply"): {"--server-side", "--field-manager=byoc-agent", "-f"},
+    ("kubectl", "get"): {"-o", "--all-namespaces", "--namespace", "--raw"},
+    ("kubectl", "version"): {"-o"},
+    ("kubectl", "scale"): {"--replicas=0", "--namespace"},
+    ("kubectl", "rollout"): {"--namespace"},
+    ("kubectl", "delete"): {"--ignore-not-found", "--wait=false"},
+}
+
+
+def main() -> int:
+    program, words = Path(sys.argv[0]).name, sys.argv[1:]
+    state = json.loads((HOME / "state.json").read_text())
+    said = sys.stdin.read() if "-f" in words else ""
+    with (HOME / "calls").open("a") as calls:
+        calls.write(json.dumps([program, *words, *([json.loads(said)] if said else [])]) + "\n")
+    unknown = {word for word in words if word.startswith("-") and word != "-"} - FORMS.get((program, words[0]), set())
+    if unknown:
+        return fail(f"Error: unknown flag: {sorted(unknown)[0]}")
+    if message := state["broken"].get(f"{program} {words[0]}"):
+        return fail(message)
+    code = globals()[f"{program}_{words[0]}"](state, words)
+    (HOME / "state.json").write_text(json.dumps(state))
+    return code
+
+
+def fail(message: str) -> int:
+    sys.stderr.write(message + "\n")
+    return 1
+
+
+def option(words, name):
+    return words[words.index(name) + 1]
+
+
+def helm_pull(state, words):
+    content = state["charts"].get(f"{words[1]}:{option(words, '--version')}")
+    if content is None:
+        return fail(f"Error: failed to resolve {words[1]}: not found")
+    (Path(option(words, "--destination")) / "chart-1.tgz").write_text(content)
+    return 0
+
+
+def helm_upgrade(state, words):
+    space = option(words, "--namespace")
+    if space not in state["namespaces"]:
+        return fail(f'Error: create: failed to create: namespaces "{space}" not found')
+    state["releases"][f"{space}/{words[1]}"] = {
+        "chart": hashlib.sha256(Path(words[2]).read_bytes()).hexdigest(),
+        "values": json.loads(Path(option(words, "--values")).read_text()),
+        "replicas": 2,
+        "restarted": 0,
+    }
+    return 0
+
+
+def helm_uninstall(state, words):
+    state["releases"].pop(f"{option(words, '--namespace')}/{words[1]}", None)
+    return 0
+
+
+def kubectl_apply(state, words):
+    made = json.loads((HOME / "calls").read_text().splitlines()[-1])[-1]["metadata"]["name"]
+    state["namespaces"] = sorted({*state["namespaces"], made})
+    return 0
+
+
+def kubectl_delete(state, words):
+    state["namespaces"] = [space for space in state["namespaces"] if space != words[2]]
+    return 0
+
+
+def kubectl_scale(state, words):
+    state["releases"][f"{option(words, '--namespace')}/app"]["replicas"] = 0
+    return 0
+
+
+def kubectl_rollout(state, words):
+    state["releases"][f"{option(words, '--namespace')}/app"]["restarted"] += 1
+    return 0
+
+
+def kubectl_version(state, words):
+    return answer({"clientVersion": {}, "serverVersion": {"gitVersion": "v1.35.0-eks-1"}})
+
+
+def kubectl_get(state, words):
+    if "--raw" in words:
+        if not state["measures"]:
+            return fail("Error from server (NotFound): the server could not find the requested resource")
+        return answer({"items": usage(state, option(words, "--raw").rpartition("/")[2])})
+    kind = words[1]
+    if kind == "nodes":
+        ready = [{"type": "Ready", "status": "True" if number else state["first_node"]} for number in range(2)]
+        return answer(
+            {"items": [{"status": {"conditions": [one], "allocatable": {"cpu": "1930m", "memory": "7220184Ki"}}} for one in ready]}
+        )
+    if kind == "namespaces":
+        return answer({"items": [{"metadata": {"name": space}} for space in state["namespaces"]]})
+    spaces = [option(words, "--namespace")] if "--namespace" in words else state["namespaces"]
+    items = [
+        item for space in spaces for item in objects(state, space) if item["kind"].lower() + "s" in kind.replace("ingresses", "ingresss")
+    ]
+    return answer({"items": items})
+
+
+def objects(state, space):
+    release = state["releases"].get(f"{space}/app")
+    if release is None:
+        return
+    ready = min(release["replicas"], state["ready"])
+    named = {"name": "orders", "namespace": space, "generation": 1}
+    status = {"readyReplicas": ready, "updatedReplicas": release["replicas"], "observedGeneration": 1}
+    yield {"kind": "Deployment", "metadata": named, "spec": {"replicas": release["replicas"]}, "status": status}
+    for number in range(release["replicas"]):
+        waiting = {} if number < ready else {"waiting": {"reason": state["reason"]}}
+        container = {"restartCount": state["restarts"], "state": waiting}
+        spec = {"containers": [{"name": "orders", "image": "registry.example/orders:1.4.2@sha256:0"}]}
+        yield {
+            "kind": "Pod",
+            "metadata": {"name": f"orders-{number}", "namespace": space},
+            "spec": spec,
+            "status": {"containerStatuses": [container]},
+        }
+    hosts = {"tls": [{"hosts": ["orders.example"]}], "rules": [{"host": "orders.example"}]}
+    yield {"kind": "Ingress", "metadata": {"name": "web", "namespace": space}, "spec": hosts, "status": {}}
+
+
+def usage(state, kind):
+    if kind == "nodes":
+        return [{"usage": {"cpu": "250123456n", "memory": "1048576Ki"}}]
+    used = {"usage": {"cpu": "12m", "memory": "64Mi"}}
+    return [{"metadata": {"namespace": name.partition("/")[0]}, "containers": [used]} for name in state["releases"]]
+
+
+def answer(document) -> int:
+    sys.stdout.write(json.dumps(document))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
