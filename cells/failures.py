@@ -113,6 +113,21 @@ FAILURES = {
         means=_("It may still run and cost. Your other instances are not affected."),
         act=_("Look at the agent link of the cell. When the agent is heard again, press Retry this step."),
     ),
+    "plans_not_published": FailureText(
+        happened=_("%(provider)s has not published the plan that %(cloud)s builds a cell from."),
+        means=_("Nothing was built."),
+        act=_("Tell %(provider)s, with the reference. When the plan is published, press Retry this step."),
+    ),
+    "retain_too_early": FailureText(
+        happened=_("%(cloud)s keeps a part on purpose only once its deletion has failed."),
+        means=_("What was removed stays removed. The rest goes on costing what such resources cost."),
+        act=_("Delete the cell without keeping anything. If a part cannot be removed, delete the cell again and keep that part then."),
+    ),
+    "retain_all_or_nothing": FailureText(
+        happened=_("%(cloud)s can keep either everything of this cell, or nothing."),
+        means=_("Nothing was removed."),
+        act=_("Delete the cell without keeping anything, or choose every part to be kept."),
+    ),
     "quota_exceeded": FailureText(
         happened=_("A limit of your %(kind)s is too low: %(cloud)s refused to build %(part)s."),
         means=KEPT,

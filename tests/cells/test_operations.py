@@ -7,9 +7,11 @@ the agent enrols at the live server, fetches what is wanted, runs it, and report
 import time
 import urllib.request
 from collections.abc import Callable
+from io import StringIO
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.management import call_command
 from django.utils import timezone
 
 from cells.actions.cells import request_cell_deletion
@@ -31,8 +33,9 @@ from portal.operations.models import Operation
 from portal.operations.states import OperationState
 from tests.activity import assert_one_event
 from tests.cells.factories import make_plan, make_release
+from tests.clouds.gcp.cells import addresses
 from tests.factories import make_contact
-from tests.hands import HANDS
+from tests.hands import HANDS, process
 from tests.kill import lose_lease
 from tests.standing import Standing
 
@@ -44,7 +47,20 @@ CLOUDS = ("aws", "azure", "gcp")
 def stand(acme, alice, sandbox, monkeypatch, mailoutbox, settings, live_server):
     settings.AGENT_URL = live_server.url
     make_contact(organisation=acme, email="night@acme.example", confirmed_at=timezone.now())
-    return lambda cloud: Standing(cloud, organisation=acme, alice=alice, sandbox=sandbox, monkeypatch=monkeypatch)
+
+    def connect(cloud: str) -> Standing:
+        if cloud == "gcp":
+            publish_plan(sandbox, monkeypatch)
+        return Standing(cloud, organisation=acme, alice=alice, sandbox=sandbox, monkeypatch=monkeypatch)
+
+    return connect
+
+
+def publish_plan(sandbox, monkeypatch):
+    """Infrastructure Manager reads a plan from the provider's bucket."""
+    for name, value in addresses(process(sandbox)).items():
+        monkeypatch.setenv(name, value)
+    call_command("publish_plans", stdout=StringIO())
 
 
 def wish(standing, plan, **values) -> Wish:
