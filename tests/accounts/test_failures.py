@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from accounts import failures, failures_trust, kits
+from accounts.clouds.stacks import STACK_CODES
 from portal.operations.catalogue import failure_text, wait_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +61,7 @@ def codes_that_end_an_operation(cloud: str) -> set[str]:
     assert len(raised) > 15
     table = import_module(f"accounts.clouds.{cloud}.errors")
     once = {*getattr(table, "ONCE_TRUSTED", {}).values(), *(row.once for row in table.ROWS if getattr(row, "once", ""))}
-    return (raised | {row.code for row in table.ROWS} | once | {"unknown_cloud_error"}) - ONLY_WAITED_FOR
+    return (raised | {row.code for row in table.ROWS} | once | {"unknown_cloud_error"}) - ONLY_WAITED_FOR - STACK_CODES
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)

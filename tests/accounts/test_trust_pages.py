@@ -40,10 +40,7 @@ NOBODYS = {
     "unknown_cloud_error",
 }
 # Of connecting, of the environment: a look at the trust cannot end with them.
-ELSEWHERE = {
-    *("client_id_unknown", "changes_switched_off", "duplicate_account", "environment_not_asked", "kit_expired", "kit_replaced"),
-    *("stack_busy", "retain_too_early", "retain_all_or_nothing", "plans_not_published"),  # of stacks, which only cells have
-}
+ELSEWHERE = {"client_id_unknown", "changes_switched_off", "duplicate_account", "environment_not_asked", "kit_expired", "kit_replaced"}
 
 
 def page(client, account, name="account_trust") -> str:
