@@ -34,8 +34,10 @@ def what_is_missing(results: Iterable[PermissionResult]) -> CloudError | None:
     if not lost:
         return None
     names = [result.permission for result in lost]
-    code = "denied_by_organisation" if all(result.is_denied_by_organisation for result in lost) else "permission_missing"
-    return CloudError(code, raw="\n".join(names), params={"count": str(len(names)), "permissions": ", ".join(names[:5])})
+    raw, params = "\n".join(names), {"count": str(len(names)), "permissions": ", ".join(names[:5])}
+    if all(result.is_denied_by_organisation for result in lost):
+        return CloudError("denied_by_organisation", raw=raw, params=params)
+    return CloudError("permission_missing", raw=raw, params=params)
 
 
 def keep_checks(
