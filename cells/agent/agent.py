@@ -177,9 +177,9 @@ class Agent:
         return True
 
     def _narrow(self, most: int, refused: RefusedError) -> int:
-        if most > 1:
-            return max(1, most // 4)
-        batch = self.buffer.batch(1)
+        batch = self.buffer.batch(most)
+        if len(batch) > 1:
+            return max(1, len(batch) // 4)
         if batch:
             logger.error("report_dropped seq=%d problem=%s", batch[0]["seq"], refused)
             self.buffer.drop(batch[0]["seq"])

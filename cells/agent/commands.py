@@ -13,6 +13,7 @@ TIMEOUT_SECONDS = 50.0
 # What helm and kubectl say when nobody answers them, as opposed to when somebody says no.
 UNREACHABLE = (
     "connection refused",
+    "was refused - did you specify",
     "i/o timeout",
     "no such host",
     "unable to connect to the server",
@@ -48,7 +49,7 @@ def run(*words: str, stdin: str = "", seconds: float = TIMEOUT_SECONDS) -> str:
     if done.returncode == 0:
         return done.stdout
     said = done.stderr.lower()
-    if any(words in said for words in UNREACHABLE):
+    if any(mark in said for mark in UNREACHABLE):
         raise RuntimeAwayError("cluster_unreachable", done.stderr.strip()[:500])
     code = next((code for code, marks in CODES if any(mark in said for mark in marks)), "apply_failed")
     raise CommandError(code, done.stderr.strip()[:500])

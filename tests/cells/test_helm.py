@@ -151,8 +151,16 @@ def test_refusal_is_told_as_a_code(runtime, cluster, words, code):
     assert "ann@b.example" not in json.dumps(runtime.observe())
 
 
-def test_cluster_that_does_not_answer_is_no_refusal(runtime, cluster):
-    cluster.set(broken={"kubectl apply": "The connection to the server 10.0.0.1 was refused: connection refused"})
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The connection to the server 10.0.0.1:443 was refused - did you specify the right host or port?",
+        "error: error validating data: failed to download openapi: Get: dial tcp 10.0.0.1:443: connect: connection refused",
+        "Unable to connect to the server: dial tcp: lookup x.eks.example: no such host",
+    ],
+)
+def test_cluster_that_does_not_answer_is_no_refusal(runtime, cluster, words):
+    cluster.set(broken={"kubectl apply": words})
 
     with pytest.raises(RuntimeAwayError) as away:
         runtime.apply(wanted())
