@@ -25,6 +25,7 @@ from cells.protocol.parsing import MOST_BYTES, parse, parse_form, parse_reports
 from cells.protocol.problems import Problem
 from cells.protocol.tokens import grant_token
 from cells.telemetry.ingest import Received, store
+from portal.audit.origin import client_ip
 
 View = Callable[..., HttpResponse]
 JSON = "application/json"
@@ -35,6 +36,7 @@ LOOK_EVERY_S = 0.5
 UNHELD_PAUSE_S = 5
 # Of one process. An agent reports twice a minute and on change; after an absence it catches up.
 of_cells = Buckets(burst=60, each_second=2)
+# Before anything is proven, by address: nobody keeps the others from their tokens.
 of_strangers = Buckets(burst=200, each_second=50)
 storing = Gate(settings.AGENT_STORING)
 holding = Gate(settings.AGENT_HELD_LINES)
@@ -58,14 +60,14 @@ def _answers_agents(view: View) -> View:
 @_answers_agents
 @require_POST
 def enrolment_create(request: HttpRequest) -> HttpResponse:
-    of_strangers.take("enrolments", time.monotonic())
+    of_strangers.take(client_ip(request), time.monotonic())
     return _document(enrol(parse(_body(request, JSON), EnrolmentRequest), time.time()), 201)
 
 
 @_answers_agents
 @require_POST
 def token_create(request: HttpRequest) -> HttpResponse:
-    of_strangers.take("tokens", time.monotonic())
+    of_strangers.take(client_ip(request), time.monotonic())
     return _document(grant_token(parse_form(_body(request, FORM)), time.time()))
 
 

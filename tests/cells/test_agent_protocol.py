@@ -591,10 +591,12 @@ def test_portal_that_is_busy_takes_no_more(cell, settings):
     assert agent.report(a_report()).status_code == 200
 
 
-def test_enrolment_and_tokens_are_limited_too(cell):
+def test_enrolment_and_tokens_are_limited_by_address(cell):
     agent = Speaker(cell)
-    for name in ("enrolments", "tokens"):
-        views.of_strangers.take(name, time.monotonic() + 60)  # as if the last of many had come just now
+    views.of_strangers.take("127.0.0.1", time.monotonic() + 60)  # as if the last of many had come just now
 
     refused(agent.enrol(), 429, "too_many_requests")
     refused(agent.fetch_token("no.jwt.atall"), 429, "too_many_requests")
+    assert Speaker(cell).client.get("/agent/v1/openapi.json").status_code == 200
+    agent.client.defaults["REMOTE_ADDR"] = "192.0.2.7"
+    assert agent.enrol().status_code == 201
