@@ -25,9 +25,15 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
     """One process serves all tests: buckets and the set of those thrown out start empty."""
-    views.of_cells.clear()
-    views.of_strangers.clear()
-    access.denied.forget()
+
+    def forget():
+        views.of_cells.clear()
+        views.of_strangers.clear()
+        access.denied.forget()
+
+    forget()
+    yield
+    forget()
 
 
 @pytest.fixture
