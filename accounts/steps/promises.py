@@ -36,7 +36,11 @@ def questions(cloud: str, target: Target) -> Sequence[PermissionProbe]:
     asked = kit.forbidden_probes(target)
     if target.kit_version == kit.version or history.snapshot(cloud, target.kit_version) is None:
         return asked
-    now = {(probe.role, probe.action, probe.resource) for probe in kit.probes(target)}
-    before = {(probe.role, probe.action, probe.resource) for probe in history.probes(cloud, target)}
-    given_up = {(role, action) for role, action, _resource in before - now}
+    now = {_right(probe) for probe in kit.probes(target)}
+    before = {_right(probe) for probe in history.probes(cloud, target)}
+    given_up = {(role, action) for role, action, *_where in before - now}
     return [probe for probe in asked if (probe.role, probe.action) not in given_up]
+
+
+def _right(probe: PermissionProbe) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
+    return probe.role, probe.action, probe.resource, tuple(sorted(probe.context.items()))
