@@ -51,6 +51,7 @@ class Agent:
         self.is_done = threading.Event()  # and was made so: worth a look
         self.is_enrolled = threading.Event()  # and knows from which number to count
         self.has_report = threading.Event()
+        self.away = ""  # why the cluster could not be looked at the last time
 
     def run(self) -> None:
         """Until `stop`."""
@@ -130,10 +131,13 @@ class Agent:
 
     def _observe(self, last: Document | None) -> tuple[Document, list[Document]]:
         try:
-            return self.runtime.observe(), []
+            seen, self.away = self.runtime.observe(), ""
         except RuntimeAwayError as problem:
-            logger.warning("observe_failed problem=%s", problem)
-            return _unseen(last), [self._event(problem.code)]
+            is_new, self.away = problem.code != self.away, problem.code
+            if is_new:
+                logger.warning("observe_failed problem=%s", problem)
+            return _unseen(last), [self._event(problem.code)] if is_new else []
+        return seen, []
 
     def _event(self, code: str) -> Document:
         return {"at": self._at(), "code": code}
