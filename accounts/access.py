@@ -82,6 +82,7 @@ class OrganisationRequest(HttpRequest):
     user: "User"
     organisation: "Organisation"
     membership: "Membership"
+    memberships: "list[Membership]"
     htmx: "HtmxDetails"
 
 
@@ -108,8 +109,12 @@ def requires(permission: Permission, *, to_change: Permission | None = None) -> 
     def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
         @wraps(view)
         def gate(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            membership = membership_of(cast("User", request.user), slug)
             org_request = cast(OrganisationRequest, request)
+            # All of them in one query: the page's frame lists the organisations to switch to.
+            org_request.memberships = list(cast("User", request.user).memberships.with_organisations())
+            membership = next((each for each in org_request.memberships if each.organisation.slug == slug), None)
+            if membership is None:
+                raise Http404
             org_request.membership = membership
             org_request.organisation = membership.organisation
             needed = to_change if to_change and request.method == "POST" else permission

@@ -68,11 +68,13 @@ def theme_of(request: HttpRequest) -> str:
 
 
 def memberships_of(request: HttpRequest) -> list[Any]:
-    """The signed-in user's memberships with their organisations, by name; one query."""
+    """The signed-in user's memberships with their organisations, by name; one query, unless tenancy's gate has them already."""
+    if (known := getattr(request, "memberships", None)) is not None:
+        return list(known)
     user: Any = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return []
-    return list(user.memberships.select_related("organisation").order_by("organisation__name"))
+    return list(user.memberships.with_organisations())
 
 
 def navigation(request: HttpRequest, slug: str) -> list[NavItem]:

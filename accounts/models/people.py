@@ -111,6 +111,9 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     def owners(self) -> "MembershipQuerySet":
         return self.filter(role=Role.OWNER, user__is_active=True)
 
+    def with_organisations(self) -> "MembershipQuerySet":
+        return self.select_related("organisation").order_by("organisation__name")
+
     def with_user(self) -> "MembershipQuerySet":
         """With each user, and `has_second_factor`: whether stealing the password is enough to be them."""
         factors = Authenticator.objects.filter(user=models.OuterRef("user"), type__in=SECOND_FACTORS)

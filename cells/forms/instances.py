@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
@@ -107,14 +106,14 @@ class SizeField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic on
             error_messages=words,
         )
 
-    def label_from_instance(self, obj: PlanSize) -> str:  # type: ignore[override]
+    def label_from_instance(self, obj: PlanSize) -> str:
         return size_words(obj)
 
 
 class ReleaseField(forms.ModelChoiceField):  # type: ignore[type-arg]
     """One version of the plan; the form sets the queryset."""
 
-    def __init__(self, *, label: Promise | str) -> None:
+    def __init__(self, *, label: Any) -> None:
         words = {"required": _("Choose a version."), "invalid_choice": _("This version is not offered. Choose another one.")}
         super().__init__(Release.objects.none(), label=label, to_field_name="version", empty_label=None, error_messages=words)
 

@@ -86,7 +86,13 @@ class Instance(models.Model):
             ),
         ]
         indexes = [
+            # The three orders of the list, at the same price on its last page as on its first; and what its filters offer, with counts.
             models.Index(fields=["organisation", "name", "id"], name="instance_by_name"),
+            models.Index(fields=["organisation", "region", "id"], name="instance_by_region"),
+            models.Index(fields=["organisation", "created_at", "id"], name="instance_by_creation"),
+            models.Index(
+                fields=["organisation", "cloud", "region", "account", "plan"], name="instance_facets", condition=~Q(state="deleted")
+            ),
             models.Index(fields=["cell"], name="instance_of_cell", condition=~Q(state="deleted")),
         ]
 

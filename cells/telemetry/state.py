@@ -1,7 +1,7 @@
 """What was reported last, as operations and pages ask for it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -67,13 +67,18 @@ def cell_is_heard(cell_id: UUID, *, within: timedelta) -> bool:
 
 
 def link_of(cell: Cell) -> AgentLink:
-    """From the time of the last report alone: nothing has to run for a silent agent to look silent."""
-    if cell.is_agent_disabled:
-        return AgentLink.DISABLED
     status: CellStatus | None = getattr(cell, "status", None)
-    if status is None or cell.state == CellState.DELETED:
+    seen_at = status.seen_at if status and cell.state != CellState.DELETED else None
+    return link_since(seen_at, is_disabled=cell.is_agent_disabled)
+
+
+def link_since(seen_at: datetime | None, *, is_disabled: bool) -> AgentLink:
+    """From the time of the last report alone: nothing has to run for a silent agent to look silent."""
+    if is_disabled:
+        return AgentLink.DISABLED
+    if seen_at is None:
         return AgentLink.NEVER
-    silent = timezone.now() - status.seen_at
+    silent = timezone.now() - seen_at
     if silent < STALE_AFTER:
         return AgentLink.CONNECTED
     return AgentLink.STALE if silent < OFFLINE_AFTER else AgentLink.OFFLINE

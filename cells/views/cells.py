@@ -15,12 +15,13 @@ from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from cells.actions.cells import request_cell_deletion, request_cell_update
 from cells.availability import live_operation, why_not_delete_cell, why_not_update_cell
+from cells.fleet.rows import DRIFT_BADGES, HEALTH_BADGES, LINK_BADGES, SILENT
 from cells.forms.instances import TypedNameForm
 from cells.models import Cell, CellStatus
 from cells.place_words import region_name
-from cells.states import AgentLink, CellState, Drift
+from cells.states import CellState, Drift
 from cells.telemetry.state import health_of, link_of
-from cells.views.instances import HEALTH_BADGES, LINK_BADGES, OPERATIONS_SHOWN
+from cells.views.instances import OPERATIONS_SHOWN
 from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation
 from portal.operations.transitions import LostRace
@@ -28,7 +29,6 @@ from portal.rejected_forms import reject, sent_data
 
 gate = requires(Permission.VIEW)
 manage = requires(Permission.MANAGE_INSTANCES)
-DRIFT_BADGES = {Drift.IN_SYNC: "ok", Drift.DRIFTED: "attention", Drift.UNKNOWN: "neutral"}
 
 
 def find_cell(request: OrganisationRequest, pk: uuid.UUID) -> Cell:
@@ -150,7 +150,7 @@ def _axes(cell: Cell) -> dict[str, Any]:
     return {
         "cell": cell,
         "status": status,
-        "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in {AgentLink.STALE, AgentLink.OFFLINE}},
+        "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in SILENT},
         "health": {"kind": HEALTH_BADGES[health], "label": health.label} if health else None,
         "drift": {"kind": DRIFT_BADGES[drift], "label": drift.label},
         "is_gone": cell.state == CellState.DELETED,

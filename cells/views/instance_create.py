@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import OrganisationRequest, Permission, requires
+from accounts.models import CloudAccount
 from cells.actions.instances import Wish, create_instance, find_place
 from cells.availability import REFUSALS
 from cells.forms.instances import PlaceForm, PlanForm, SettingsForm, size_words
@@ -42,9 +43,23 @@ def instance_new(request: OrganisationRequest) -> HttpResponse:
     if request.method == "POST":
         if not form.is_valid():
             return reject(request, form)
-        draft = InstanceDraft.objects.create(organisation=request.organisation, plan=form.cleaned_data["plan"], created_by=request.user)
+        plan = form.cleaned_data["plan"]
+        draft = InstanceDraft.objects.create(
+            organisation=request.organisation,
+            plan=plan,
+            account=_asked_account(request) if plan.needs_account else None,
+            created_by=request.user,
+        )
         return redirect(_url(request.organisation.slug, "place", draft))
     return _plan_page(request, form, None)
+
+
+def _asked_account(request: OrganisationRequest) -> CloudAccount | None:
+    """The account whose page led here: it is chosen already on the page that asks for one."""
+    try:
+        return request.organisation.cloud_accounts.filter(pk=uuid.UUID(request.GET.get("account", ""))).first()
+    except ValueError:
+        return None
 
 
 @gate

@@ -11,20 +11,13 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import OrganisationRequest, Permission, requires
 from cells.availability import Act, live_operation, why_not
+from cells.fleet.rows import HEALTH_BADGES, LINK_BADGES, SILENT
 from cells.models import Cell, Instance, InstanceStatus
 from cells.place_words import region_name
 from cells.states import AgentLink, Health
 from cells.telemetry.state import link_of
 
 gate = requires(Permission.VIEW)
-HEALTH_BADGES = {Health.HEALTHY: "ok", Health.DEGRADED: "attention", Health.UNHEALTHY: "critical", Health.UNKNOWN: "unknown"}
-LINK_BADGES = {
-    AgentLink.NEVER: "neutral",
-    AgentLink.CONNECTED: "ok",
-    AgentLink.STALE: "attention",
-    AgentLink.OFFLINE: "unknown",
-    AgentLink.DISABLED: "neutral",
-}
 OPERATIONS_SHOWN = 10
 
 
@@ -67,7 +60,7 @@ def _live(instance: Instance) -> dict[str, Any]:
         "status": InstanceStatus.objects.filter(pk=instance.pk).first(),
         "live": live_operation("instance", instance.pk),
         "health": {"kind": HEALTH_BADGES[health], "label": health.label},
-        "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in {AgentLink.STALE, AgentLink.OFFLINE}},
+        "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in SILENT},
     }
 
 

@@ -17,6 +17,7 @@ TABLE = {
     Permission.MANAGE_CONTACTS: {OW, OP},
     Permission.CONNECT_ACCOUNTS: {OW, OP},
     Permission.RUN_OPERATIONS: {OW, OP},
+    Permission.MANAGE_INSTANCES: {OW, OP},
     Permission.DECIDE_SUPPORT_ACCESS: {OW, AP},
     Permission.EXPORT_ACTIVITY: {OW, AU},
 }

@@ -155,7 +155,7 @@ def test_contacts_page_asks_the_database_the_same_number_of_times(client, alice,
     client.get("/o/acme/settings/contacts/")
 
     # Session, user, last seen, membership with organisation, contacts, proven accounts, memberships of the switcher.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         page = client.get("/o/acme/settings/contacts/")
 
     assert page.text.count('id="contact-') == count

@@ -174,7 +174,7 @@ def test_members_page_asks_the_database_the_same_number_of_times(client, alice, 
 
 
 # Session, user, last seen, membership with organisation, members, invitations, memberships of the switcher.
-MEMBERS_PAGE_QUERIES = 7
+MEMBERS_PAGE_QUERIES = 6
 
 
 def test_members_page_shows_second_factor_and_roles_in_words(client, alice, bob, acme):

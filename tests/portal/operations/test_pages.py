@@ -177,7 +177,7 @@ def test_page_has_a_constant_number_of_queries(client_of_alice: Client, acme: An
         for step in operation.steps.all():
             StepLog.objects.create(step=step, line="said")
         page(client_of_alice, operation)
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(7):
             page(client_of_alice, operation)
 
 
@@ -222,7 +222,7 @@ def test_progress_equals_its_piece_of_the_page(client_of_alice: Client, acme: An
 def test_progress_unchanged_is_no_content(client_of_alice: Client, acme: Any, django_assert_num_queries: Any) -> None:
     operation = begin(organisation=acme)
     poll = poll_url(page(client_of_alice, operation))
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         response = client_of_alice.get(poll, headers=HTMX)
     assert (response.status_code, response.content) == (HTTPStatus.NO_CONTENT, b"")
 
@@ -509,7 +509,7 @@ def test_list_has_a_constant_number_of_queries(client_of_alice: Client, acme: An
     for new, shown in ((1, 1), (2, 3)):
         for _ in range(new):
             begin(organisation=acme)
-        with django_assert_num_queries(6):
+        with django_assert_num_queries(5):
             assert len(listed(client_of_alice, list_url(acme))) == shown
 
 

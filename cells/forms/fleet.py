@@ -1,0 +1,171 @@
+"""The filter bars of the fleet's lists. Everything in them stands in the address; what makes no sense there is left out."""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
+from urllib.parse import urlencode
+
+from django import forms
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext, pgettext_lazy
+
+from accounts.models import CloudAccount, Organisation
+from accounts.models.cloud_accounts import Cloud
+from cells.fleet.facets import HOSTED, Facets
+from cells.fleet.health import cells_of_health
+from cells.fleet.paging import Order
+from cells.models import Cell, Instance
+from cells.states import CellState, Health, InstanceState
+
+PAGE_SIZES = (50, 25, 100)  # the usual one first
+SORTS = ("name", "-name", "region", "-region", "created_at", "-created_at")
+FOLDED = ("plan", "account", "cloud", "size")
+LEAST_ID = 4  # letters of an id before it is looked for as one
+
+
+class Chip(NamedTuple):
+    """A filter in use: what it is, its value in words, and the query string without it."""
+
+    label: str
+    value: str
+    query: str
+
+
+class FoundField(forms.ChoiceField):
+    """A choice among what is there: offered once that is known. What is not there finds nothing, and says so."""
+
+    def valid_value(self, value: object) -> bool:
+        return "\0" not in str(value) and len(str(value)) <= 60  # noqa: PLR2004  longer than any code here
+
+
+class FleetFilter(forms.Form):
+    """Input is the query string. `apply` narrows, `query` reproduces it."""
+
+    q = forms.CharField(label=_("Search"), required=False, max_length=200)
+    state = forms.ChoiceField(label=pgettext_lazy("fleet filter", "State"), required=False)
+    health = forms.ChoiceField(label=pgettext_lazy("fleet filter", "Health"), required=False)
+    region = FoundField(label=pgettext_lazy("fleet filter", "Region"), required=False)
+    cloud = forms.ChoiceField(label=pgettext_lazy("fleet filter", "Cloud"), required=False)
+    account = FoundField(label=pgettext_lazy("fleet filter", "Cloud account"), required=False)
+    sort = forms.ChoiceField(choices=[(sort, sort) for sort in SORTS], required=False)
+    size = forms.TypedChoiceField(
+        label=_("Per page"),
+        required=False,
+        coerce=int,
+        empty_value=str(PAGE_SIZES[0]),
+        choices=[(size, str(size)) for size in sorted(PAGE_SIZES)],
+    )
+    states: Iterable[tuple[str, Any]] = ()
+
+    def __init__(self, data: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self._offer("state", self.states)
+        self._offer("health", Health.choices)
+        self._offer("cloud", Cloud.choices)
+        self.is_valid()
+
+    def _offer(self, name: str, choices: Iterable[tuple[str, Any]]) -> None:
+        cast(forms.ChoiceField, self.fields[name]).choices = [("", pgettext("fleet filter", "Any")), *choices]
+
+    def offer(self, facets: Facets) -> None:
+        """What there is to choose among. Of something that is not there any more the address still speaks: it stays an answer."""
+        for name, found in (("region", facets.regions), ("account", facets.accounts), ("plan", facets.plans)):
+            if name in self.fields:
+                given = self.value(name)
+                self._offer(name, [*found, (given, given)] if given and given not in dict(found) else found)
+
+    def value(self, name: str) -> str:
+        return str(self.cleaned_data.get(name) or "")
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The filters in use, as they stand in the address."""
+        return {name: self.value(name) for name in self.fields if name not in {"sort", "size"} and self.value(name)}
+
+    @property
+    def page_query(self) -> dict[str, str]:
+        """The filters, with order and size of a page where they are not the usual ones."""
+        sort = {"sort": self.chosen_sort} if self.chosen_sort != SORTS[0] else {}
+        return self.query | sort | ({"size": str(self.per_page)} if self.per_page != PAGE_SIZES[0] else {})
+
+    @property
+    def chosen_sort(self) -> str:
+        return self.value("sort") or SORTS[0]
+
+    @property
+    def order(self) -> Order:
+        return Order.of(self.chosen_sort)
+
+    @property
+    def per_page(self) -> int:
+        return int(self.cleaned_data.get("size") or PAGE_SIZES[0])
+
+    @property
+    def has_more(self) -> bool:
+        """Whether one of the folded filters is in use."""
+        return any(name in self.page_query for name in FOLDED)
+
+    @property
+    def chips(self) -> list[Chip]:
+        """Every filter in use, in words, with the query that leaves it out."""
+        kept = self.page_query
+        return [
+            Chip(str(self.fields[name].label), self._said(name), urlencode({key: kept[key] for key in kept if key != name}))
+            for name in self.query
+        ]
+
+    def _said(self, name: str) -> str:
+        field = self.fields[name]
+        choices = dict(cast(Iterable[tuple[str, Any]], field.choices)) if isinstance(field, forms.ChoiceField) else {}
+        return str(choices.get(self.value(name), self.value(name)))
+
+
+class InstanceFilter(FleetFilter):
+    plan = FoundField(label=pgettext_lazy("fleet filter", "Plan"), required=False)
+    states = InstanceState.choices
+    field_order = ("q", "state", "health", "region", "plan", "account", "cloud", "sort", "size")
+
+    def apply(self, organisation: Organisation) -> QuerySet[Instance]:
+        """The organisation's instances that pass. Deleted ones only where they are asked for."""
+        found: QuerySet[Instance] = organisation.instances.all()
+        found = found.filter(state=self.value("state")) if self.value("state") else organisation.instances.exclude(state="deleted")
+        for name, column in (("health", "health"), ("cloud", "cloud"), ("region", "region"), ("plan", "plan__code")):
+            found = found.filter(**{column: self.value(name)}) if self.value(name) else found
+        if account := self.value("account"):
+            found = found.filter(account=None) if account == HOSTED else found.filter(account__in=_ids(account))
+        return found.filter(_words(self.value("q"), organisation)) if self.value("q") else found
+
+
+class CellFilter(FleetFilter):
+    states = CellState.choices
+
+    def apply(self, organisation: Organisation) -> QuerySet[Cell]:
+        """The cells in the organisation's accounts that pass. Deleted ones only where they are asked for."""
+        cells = Cell.objects.for_organisation(organisation)
+        found: QuerySet[Cell] = cells.filter(state=self.value("state")) if self.value("state") else cells.exclude(state="deleted")
+        for name, column in (("cloud", "account__cloud"), ("region", "region")):
+            found = found.filter(**{column: self.value(name)}) if self.value(name) else found
+        if self.value("health"):
+            found = cells_of_health(found, Health(self.value("health")))
+        if self.value("account"):
+            found = found.filter(account__in=_ids(self.value("account")))
+        return found.filter(_words(self.value("q"), organisation)) if self.value("q") else found
+
+
+def _ids(text: str) -> list[uuid.UUID]:
+    try:
+        return [uuid.UUID(text)]
+    except ValueError:
+        return []
+
+
+def _words(text: str, organisation: Organisation) -> Q:
+    """Name, region, number of the account, or the beginning of the id: with the spaces and dashes that people copy."""
+    bare = text.replace(" ", "").replace("-", "")
+    accounts = CloudAccount.objects.filter(organisation=organisation)
+    numbered = accounts.filter(Q(external_id__icontains=text) | Q(external_id__icontains=bare or text)).values("pk")
+    found = Q(name__icontains=text) | Q(region__icontains=text) | Q(account__in=numbered)
+    if LEAST_ID <= len(bare) <= 32 and all(letter in "0123456789abcdef" for letter in bare.lower()):  # noqa: PLR2004  a UUID has 32
+        found |= Q(id__range=(uuid.UUID(bare.ljust(32, "0")), uuid.UUID(bare.ljust(32, "f"))))
+    return found

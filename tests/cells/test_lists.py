@@ -1,0 +1,360 @@
+"""The lists of instances and cells: what they find, in which order, how much of it, and what that costs."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.access import Role
+from cells.models import Cell, CellStatus, Instance
+from cells.states import CellState, Health, InstanceState
+from cells.telemetry.state import health_of
+from tests.cells.factories import make_cell, make_instance, make_plan
+from tests.factories import make_cloud_account, make_membership, make_organisation
+
+HTMX = {"HX-Request": "true"}
+INSTANCES, CELLS = "/o/acme/instances/", "/o/acme/cells/"
+
+
+@pytest.fixture
+def signed_in(client, alice):
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def account(acme):
+    return make_cloud_account(organisation=acme, state="connected", name="Main", external_id="111122223333")
+
+
+def many(acme, account, alice, number, **fields):
+    """Instances in one statement; none of them deployed."""
+    plan = make_plan()
+    rows = [
+        Instance(
+            organisation=acme,
+            plan=plan,
+            name=f"orders-{index:05}",
+            account=account,
+            cloud="aws",
+            region="eu-west-1",
+            state=InstanceState.RUNNING,
+            created_by=alice,
+            **fields,
+        )
+        for index in range(number)
+    ]
+    return Instance.objects.bulk_create(rows)
+
+
+def names(response):
+    return [row["name"] for row in response.context["rows"]]
+
+
+def make_status(cell, *, seconds=5, nodes=2, ready=2, components=()):
+    now = timezone.now()
+    return CellStatus.objects.create(
+        cell=cell,
+        seq=1,
+        seen_at=now - timedelta(seconds=seconds),
+        reported_at=now,
+        agent_version="1.0.0",
+        cluster_version="1.31",
+        nodes_ready=ready,
+        nodes=nodes,
+        cpu_used=1,
+        cpu=2,
+        memory_used=1,
+        memory=2,
+        components=[{"name": "dns", "version": "1", "state": state} for state in components],
+        events=[],
+        digest=0,
+    )
+
+
+# --- Finding ---------------------------------------------------------------------------------------------------------
+
+
+def test_instances_are_found_by_name_region_number_and_id(signed_in, account, acme):
+    wanted = make_instance(account=account, name="shop-prod", region="eu-central-1")
+    make_instance(account=make_cloud_account(organisation=acme, state="connected", external_id="999988887777"), name="other")
+    number = account.external_id
+
+    for words in ("SHOP", "central", number[:6], f"{number[:4]} {number[4:8]} {number[8:]}", str(wanted.pk), wanted.pk.hex[:12]):
+        assert names(signed_in.get(INSTANCES, {"q": words})) == ["shop-prod"], words
+    assert names(signed_in.get(INSTANCES, {"q": "nothing like it"})) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("state", "stopped"), ("health", "degraded"), ("region", "eu-north-1"), ("plan", "special"), ("cloud", "gcp"), ("account", None)],
+)
+def test_each_filter_leaves_what_it_says(name, value, signed_in, account, acme):
+    other = make_cloud_account(organisation=acme, cloud="gcp", state="connected", external_id="orders-live-1", name="Live")
+    make_instance(account=account, name="plain")
+    odd = {"state": InstanceState.STOPPED, "health": Health.DEGRADED, "region": "eu-north-1", "plan": make_plan(code="special")}
+    make_instance(account=other, name="special", **odd)
+
+    response = signed_in.get(INSTANCES, {name: value or str(other.pk)})
+
+    assert names(response) == ["special"]
+    assert "1 of 2 match" in " ".join(response.text.split())
+    assert len(response.context["form"].chips) == 1
+
+
+def test_a_filter_that_makes_no_sense_is_none(signed_in, account):
+    make_instance(account=account, name="orders")
+
+    assert names(signed_in.get(INSTANCES, {"state": "flying", "health": "x", "sort": "secret", "size": "9", "after": "x~y"})) == ["orders"]
+    assert names(signed_in.get(INSTANCES, {"account": "not-an-id"})) == []
+
+
+def test_deleted_instances_show_only_where_they_are_asked_for(signed_in, account):
+    make_instance(account=account, name="old", state=InstanceState.DELETED)
+    make_instance(account=account, name="new")
+
+    assert names(signed_in.get(INSTANCES)) == ["new"]
+    assert names(signed_in.get(INSTANCES, {"state": "deleted"})) == ["old"]
+
+
+def test_what_the_provider_hosts_is_found_as_the_providers(signed_in, acme, account):
+    make_instance(account=account, name="own")
+    hosted = make_instance(organisation=acme, cell=make_cell(name="Fernhill hosting cell 7"), name="hosted")
+    Instance.objects.filter(pk=hosted.pk).update(account=None)
+
+    response = signed_in.get(INSTANCES, {"account": "provider"})
+
+    assert names(response) == ["hosted"]
+    assert response.context["rows"][0]["account"] == "Fernhill"
+    assert "hosting cell 7" not in response.text
+
+
+@pytest.mark.parametrize("health", [*Health])
+@pytest.mark.parametrize(
+    ("nodes", "ready", "components"), [(2, 2, ()), (2, 1, ()), (2, 0, ()), (2, 2, ("ready", "failed")), (2, 2, ("ready",)), (0, 0, ())]
+)
+def test_health_of_cells_in_a_query_is_the_one_that_pages_show(health, nodes, ready, components, signed_in, account):
+    make_cell(account=account, region="eu-north-1", name="unheard")
+    status = make_status(make_cell(account=account, name="heard"), nodes=nodes, ready=ready, components=components)
+
+    expected = ["heard"] if health_of(status) == health else ["unheard"] if health == Health.UNKNOWN else []
+    assert names(signed_in.get(CELLS, {"health": health.value})) == expected
+
+
+def test_cells_are_found_by_their_account_and_counted_with_their_instances(signed_in, account, acme):
+    cell = make_cell(account=account, name="Main in eu-west-1")
+    make_instance(cell=cell)
+    make_instance(cell=cell, state=InstanceState.DELETED)
+    make_cell(account=account, region="us-east-1", name="Main in us-east-1", state=CellState.BOOTSTRAPPING)
+
+    rows = signed_in.get(CELLS, {"q": "1111 2222"}).context["rows"]
+
+    assert [(row["name"], row["instances"]) for row in rows] == [("Main in eu-west-1", 1), ("Main in us-east-1", 0)]
+    assert names(signed_in.get(CELLS, {"state": "bootstrapping", "region": "us-east-1", "account": str(account.pk)})) == [
+        "Main in us-east-1"
+    ]
+
+
+# --- Order and pages -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sort", ["name", "-name", "region", "-region", "created_at", "-created_at"])
+def test_pages_give_every_row_once_in_order(sort, signed_in, acme, account, alice):
+    made = many(acme, account, alice, 60)
+    for index, instance in enumerate(made):  # ties on purpose: the key decides among them
+        region = f"eu-west-{index % 3}"
+        Instance.objects.filter(pk=instance.pk).update(region=region, created_at=datetime(2026, 1, 1 + index % 7, tzinfo=UTC))
+
+    seen, query = [], f"sort={sort}&size=25"
+    while query:
+        response = signed_in.get(f"{INSTANCES}?{query}")
+        seen += [row["url"].split("/")[-2] for row in response.context["rows"]]
+        query = response.context["next_query"]
+
+    column = sort.removeprefix("-")
+    key = lambda instance: (getattr(instance, column), instance.pk)  # noqa: E731
+    expected = sorted(Instance.objects.filter(organisation=acme), key=key, reverse=sort.startswith("-"))
+    assert seen == [str(instance.pk) for instance in expected]
+
+
+def test_a_row_made_meanwhile_moves_no_other_row_to_another_page(signed_in, acme, account, alice):
+    many(acme, account, alice, 30)
+    first = signed_in.get(f"{INSTANCES}?size=25")
+
+    make_instance(account=account, name="aaa-first")
+    second = signed_in.get(f"{INSTANCES}?{first.context['next_query']}")
+
+    assert names(second) == [f"orders-{index:05}" for index in range(25, 30)]
+
+
+def test_beyond_the_end_the_page_says_so(signed_in, account):
+    last = make_instance(account=account, name="orders")
+
+    response = signed_in.get(INSTANCES, {"after": f"orders~{last.pk}"})
+
+    assert "The list ended before this page." in response.text
+    assert response.context["total"] == 1
+
+
+def test_sorted_header_says_which_way(signed_in, account):
+    make_instance(account=account)
+
+    assert '<th scope="col" aria-sort="ascending">' in signed_in.get(INSTANCES).text
+    down = signed_in.get(INSTANCES, {"sort": "-created_at"}).text
+    assert ('aria-sort="descending"' in down, down.count("aria-sort")) == (True, 1)
+
+
+# --- Four states of a list -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("there", "words"), [(INSTANCES, "No instance yet"), (CELLS, "No deployment cell yet")])
+def test_empty_list_says_what_fills_it(there, words, signed_in):
+    text = signed_in.get(there).text
+
+    assert (words in text, "Create instance" in text, 'role="search"' in text) == (True, True, False)
+
+
+@pytest.mark.parametrize("there", [INSTANCES, CELLS])
+def test_who_may_not_create_is_told_who_may(there, client, acme):
+    client.force_login(make_membership(organisation=acme, role=Role.AUDITOR).user)
+    text = client.get(there).text
+
+    assert ("An owner or operator of your organisation creates" in text, "Create instance" in text) == (True, False)
+
+
+@pytest.mark.parametrize("there", [INSTANCES, CELLS])
+def test_filtered_to_nothing_keeps_the_filters_and_offers_to_clear_them(there, signed_in, account):
+    make_instance(cell=make_cell(account=account))
+    text = signed_in.get(there, {"q": "nothing like it"}).text
+
+    assert ("Nothing matches" in text, 'value="nothing like it"' in text, "Clear the filters" in text) == (True, True, True)
+
+
+# --- Price -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [1, 10_000])
+@pytest.mark.parametrize("query", ["", "?q=orders&state=running&sort=-created_at&size=100"])
+def test_list_takes_six_queries_whatever_its_size(number, query, signed_in, acme, account, alice):
+    many(acme, account, alice, number)
+    signed_in.get("/o/acme/activity/")  # the first page after a sign-in notes the session
+
+    with CaptureQueriesContext(connection) as queries:
+        response = signed_in.get(f"{INSTANCES}{query}")
+
+    assert response.context["total"] == number
+    assert len(queries) == 6
+
+
+def test_cell_list_takes_six_queries_whatever_its_size(signed_in, acme):
+    signed_in.get("/o/acme/activity/")
+    for number in range(3):
+        account = make_cloud_account(organisation=acme, state="connected", external_id=f"11112222333{number}")
+        make_status(make_cell(account=account))
+        with CaptureQueriesContext(connection) as queries:
+            assert len(signed_in.get(CELLS).context["rows"]) == number + 1
+        assert len(queries) == 6
+
+
+def test_counting_ends_where_the_page_says_more_than(signed_in, acme, account, alice):
+    many(acme, account, alice, 10_002)
+
+    assert "More than 10000 of 10002 match" in " ".join(signed_in.get(INSTANCES, {"q": "orders"}).text.split())
+
+
+@pytest.mark.parametrize("there", [INSTANCES, CELLS])
+def test_unchanged_poll_is_answered_without_a_body(there, signed_in, account):
+    instance = make_instance(cell=make_cell(account=account))
+    first = signed_in.get(there, headers=HTMX)
+    version = first.context["version"]
+
+    again = signed_in.get(there, headers={**HTMX, "If-None-Match": first["ETag"]})
+    polled = signed_in.get(f"{there}?v={version}", headers=HTMX)
+    assert [(answer.status_code, answer.content) for answer in (again, polled)] == [
+        (HTTPStatus.NOT_MODIFIED, b""),
+        (HTTPStatus.NO_CONTENT, b""),
+    ]
+
+    Instance.objects.filter(pk=instance.pk).update(state=InstanceState.DELETED)
+    assert signed_in.get(f"{there}?v={version}", headers=HTMX).status_code == HTTPStatus.OK
+    assert signed_in.get(there, headers={**HTMX, "If-None-Match": first["ETag"]}).status_code == HTTPStatus.OK
+
+
+def test_fragment_is_its_piece_of_the_page(signed_in, account):
+    make_instance(account=account)
+
+    page, fragment = signed_in.get(INSTANCES).text, signed_in.get(INSTANCES, headers=HTMX).text
+
+    assert fragment.strip() in page
+    assert signed_in.get(f"{INSTANCES}?q=&state=running&health=", headers=HTMX)["HX-Push-Url"] == f"{INSTANCES}?state=running"
+
+
+# --- Export ----------------------------------------------------------------------------------------------------------
+
+
+def exported(response):
+    return b"".join(response.streaming_content).decode()
+
+
+def test_csv_has_the_filtered_set_with_utc_times(signed_in, account):
+    made = make_instance(account=account, name="orders-prod", created_at=datetime(2026, 3, 29, 1, 30, tzinfo=UTC))
+    make_instance(account=account, name="other")
+
+    response = signed_in.get(f"{INSTANCES}export.csv?q=prod")
+
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    (row,) = csv.DictReader(io.StringIO(exported(response)))
+    assert (row["id"], row["name"], row["account_number"]) == (str(made.pk), "orders-prod", "111122223333")
+    assert (row["version"], row["size"], row["created_at"]) == ("1.0.0", "Small", "2026-03-29T01:30:00Z")
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@cmd", "\ttab"])
+def test_csv_holds_no_formula(name, signed_in, acme):
+    account = make_cloud_account(organisation=acme, state="connected", name=name, external_id="111122223333")
+    make_instance(cell=make_cell(account=account, name=f"{name} in eu-west-1"))
+
+    for there, field in ((INSTANCES, "account_name"), (CELLS, "account_name"), (CELLS, "name")):
+        (row,) = csv.DictReader(io.StringIO(exported(signed_in.get(f"{there}export.csv"))))
+        assert row[field].startswith(f"'{name}")
+
+
+def test_json_is_one_list_also_of_nothing_and_beyond_a_batch(signed_in, acme, account, alice):
+    assert json.loads(exported(signed_in.get(f"{INSTANCES}export.json"))) == []
+    many(acme, account, alice, 2_100)
+
+    rows = json.loads(exported(signed_in.get(f"{INSTANCES}export.json")))
+
+    assert len({row["name"] for row in rows}) == 2_100
+    assert {type(row["is_protected"]) for row in rows} == {bool}
+
+
+def test_cells_export_speaks_of_link_and_drift(signed_in, account):
+    cell = make_cell(account=account, name="Main in eu-west-1")
+    make_status(cell)
+    make_instance(cell=cell)
+
+    (row,) = json.loads(exported(signed_in.get(f"{CELLS}export.json")))
+
+    assert (row["name"], row["agent_version"], row["drift"], row["instances"]) == ("Main in eu-west-1", "1.0.0", "unknown", 1)
+    assert row["last_heard_at"].endswith("Z")
+
+
+def test_lists_and_exports_hold_nothing_of_another_organisation(signed_in, account):
+    theirs = make_organisation(name="Initech", slug="initech")
+    make_instance(
+        cell=make_cell(account=make_cloud_account(organisation=theirs, state="connected"), name="Their cell"), name="their-orders"
+    )
+
+    for there in (INSTANCES, CELLS):
+        assert "heir" not in signed_in.get(there).text.replace("their own", "")
+        for kind in ("csv", "json"):
+            assert "heir" not in exported(signed_in.get(f"{there}export.{kind}"))
+    assert reverse("cells:instance_list", args=["acme"]) == INSTANCES
+    assert Cell.objects.count() == 1
