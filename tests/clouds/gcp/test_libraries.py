@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from accounts.clouds.base import CloudError
-from accounts.clouds.gcp import libraries
+from accounts.clouds.gcp import libraries as google_libraries
 from accounts.clouds.gcp.clients import MOST_PAGES, Endpoints, Session
 from tests.clouds.gcp.google import NUMBER
 from tests.clouds.gcp.played import PlayedGcp
@@ -81,7 +81,7 @@ def odd() -> Iterator[Odd]:
 
 
 @pytest.fixture
-def libraries(odd: Odd) -> libraries.Libraries:
+def libraries(odd: Odd) -> google_libraries.Libraries:
     endpoints = Endpoints(f"http://127.0.0.1:{odd.server_address[1]}")
     return Session(endpoints, provider="p", email="e@x", mint=lambda: "ours", was_trusted=True).libraries
 
@@ -117,7 +117,7 @@ def test_gcp_state_is_read_as_a_word_or_as_the_figure_that_google_sends(librarie
     """Asked with `enum-encoding=int`, Google answers in figures; the library would warn of one that it does not know."""
     odd.answers({**PROJECT, "state": shown})
 
-    assert libraries.project("acme") == libraries.FoundProject("acme", "123456789012", state)
+    assert libraries.project("acme") == google_libraries.FoundProject("acme", "123456789012", state)
     assert odd.asked == ["/crm/v3/projects/acme?%24alt=json%3Benum-encoding%3Dint"]
 
 
@@ -142,7 +142,7 @@ def test_gcp_library_asks_once(libraries, odd, status):
 
 
 def test_gcp_library_waits_no_longer_than_told(libraries, odd, monkeypatch):
-    monkeypatch.setattr(libraries, "TIMEOUT", 0.2)
+    monkeypatch.setattr(google_libraries, "TIMEOUT", 0.2)
     odd.seconds = 1.5
 
     for call in (libraries.project, libraries.bindings, libraries.services, lambda number: libraries.rules(number, "x")):
