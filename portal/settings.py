@@ -237,6 +237,10 @@ KIT_SUPPORT = timedelta(days=env.int("PORTAL_KIT_SUPPORT_DAYS", default=180))
 # Of each web process: agents that wait in line for news, and reports that are being stored. More are told to come again.
 AGENT_HELD_LINES = env.int("PORTAL_AGENT_HELD_LINES", default=2)
 AGENT_STORING = env.int("PORTAL_AGENT_STORING", default=4)
+# Of one batching process beside Django: requests that wait for their COMMIT. It is some two seconds of work.
+AGENT_WAITING = env.int("PORTAL_AGENT_WAITING", default=5000)
+# Days that figures of cells and instances are kept; changes of health are kept for longer (cells.telemetry.changes).
+HISTORY_DAYS = env.int("PORTAL_HISTORY_DAYS", default=14)
 # What the agent installs in every cell before any instance: [{"name", "chart", "chart_version", "digest"}].
 PLATFORM_COMPONENTS = env.json("PORTAL_PLATFORM_COMPONENTS", default=[])
 

@@ -1,22 +1,29 @@
 from cells.models.agents import AgentKey, Enrolment, SeenAssertion
 from cells.models.cells import Cell
 from cells.models.drafts import InstanceDraft
+from cells.models.history import Alarm, CellLink, CellSample, InstanceSample, StatusChange, SweepRound
 from cells.models.instances import Instance, InstanceRevision
 from cells.models.plans import HostingAccount, Plan, PlanSize, Release
 from cells.models.telemetry import CellStatus, InstanceStatus
 
 __all__ = [
     "AgentKey",
+    "Alarm",
     "Cell",
+    "CellLink",
+    "CellSample",
     "CellStatus",
     "Enrolment",
     "HostingAccount",
     "Instance",
     "InstanceDraft",
     "InstanceRevision",
+    "InstanceSample",
     "InstanceStatus",
     "Plan",
     "PlanSize",
     "Release",
     "SeenAssertion",
+    "StatusChange",
+    "SweepRound",
 ]

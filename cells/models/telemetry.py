@@ -29,6 +29,7 @@ class CellStatus(models.Model):
     events = models.JSONField(_("events of the last report that had any"))
     # Of everything but the figures: tells a change from a heartbeat.
     digest = models.BigIntegerField()
+    sampled_at = models.DateTimeField(null=True)  # the newest five minutes that the past has a figure of
 
     class Meta:
         verbose_name = _("status of a cell")
@@ -56,6 +57,7 @@ class InstanceStatus(models.Model):
     errors = models.BigIntegerField(_("errors"), null=True)
     endpoints = models.JSONField(_("endpoints"))
     components = models.JSONField(_("components"))
+    sampled_at = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("status of an instance")

@@ -64,17 +64,21 @@ class Denied:
         self._lock = threading.Lock()
         self._keys: frozenset[UUID] = frozenset()
         self._read_at = float("-inf")
+        self.is_read_aside = False  # somebody calls `renew` now and then: questions then never read
 
     def __contains__(self, key: UUID) -> bool:
         return key in self._current()
 
     def _current(self) -> frozenset[UUID]:
-        if time.monotonic() >= self._read_at + REFRESH_S and self._lock.acquire(blocking=False):
+        if not self.is_read_aside and time.monotonic() >= self._read_at + REFRESH_S and self._lock.acquire(blocking=False):
             try:
-                self._keys, self._read_at = self._read(), time.monotonic()
+                self.renew()
             finally:
                 self._lock.release()
         return self._keys
+
+    def renew(self) -> None:
+        self._keys, self._read_at = self._read(), time.monotonic()
 
     def forget(self) -> None:
         """Read anew at the next question."""

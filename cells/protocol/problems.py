@@ -37,6 +37,7 @@ KINDS = {
     "agent_disabled": Kind(403, "The agent is switched off", "invalid_client"),
     "wrong_cell": Kind(403, "The document is about another cell"),
     "too_many_requests": Kind(429, "Too many requests"),
+    "not_stored": Kind(503, "The report was not stored"),
 }
 
 

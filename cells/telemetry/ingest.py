@@ -1,4 +1,4 @@
-"""Reports into the latest-state tables: one statement a table for a whole batch of cells, whoever received it.
+"""Reports into the tables of the latest state and of the past: one statement a table for a whole batch of cells, whoever received it.
 
 `rows_of` and `write` need a psycopg cursor and nothing else: the batching server beside Django calls them with its own connection.
 """
@@ -7,7 +7,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,9 @@ from cells.protocol.documents import InstanceReport, Report, Reports
 from cells.telemetry.bells import ring_cells, ring_instances
 
 MOST_EVENTS = 50
+# The past keeps the first look of each five minutes, and takes what an agent kept while the portal was away, up to some days.
+SAMPLE_EVERY_S = 300
+OLDEST_SAMPLE = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -39,17 +42,19 @@ class Changed:
 
 @dataclass(frozen=True)
 class Rows:
-    """Columns of the two statements: one tuple a row."""
+    """Columns of the two statements: one tuple a row. The past ones are of looks before the newest, after an absence."""
 
     cells: list[tuple[Any, ...]]
     instances: list[tuple[Any, ...]]
+    past_cells: list[tuple[Any, ...]]
+    past_instances: list[tuple[Any, ...]]
 
 
 def store(batch: Sequence[Received]) -> dict[UUID, int]:
     """Durable once it returns. The last number of each cell; reports that were stored before change nothing."""
     with transaction.atomic(), connection.cursor():
         # Django's own cursor writes values into the statement's text; this one sends them beside it, in binary.
-        with psycopg.Cursor(connection.connection) as cursor:
+        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
             changed = write(cursor, rows_of(batch))
         ring_cells(changed.cells)
         ring_instances(changed.instances)
@@ -57,32 +62,75 @@ def store(batch: Sequence[Received]) -> dict[UUID, int]:
 
 
 def rows_of(batch: Iterable[Received]) -> Rows:
-    """Only the newest reports of each cell count here; sorted, so that two batches never wait for each other."""
+    """Only the newest reports of each cell say how it is; sorted, so that two batches never wait for each other."""
     by_cell: dict[UUID, list[tuple[Report, datetime]]] = defaultdict(list)
     for received in batch:
         by_cell[received.reports.cell] += [(report, received.at) for report in received.reports.reports]
     cells: list[tuple[Any, ...]] = []
     instances: dict[UUID, tuple[Any, ...]] = {}
+    past = Past()
     for cell, reports in sorted(by_cell.items()):
         reports.sort(key=lambda one: one[0].seq)
         cells.append(_cell_row(cell, reports))
+        if len(reports) > 1:
+            past.add(cell, reports)
         if full := next((one for one in reversed(reports) if one[0].instances is not None), None):
             report, at = full
             instances |= {instance.id: _instance_row(cell, report, at, instance) for instance in report.instances or ()}
-    return Rows(cells, [instances[pk] for pk in sorted(instances)])
+    return Rows(cells, [instances[pk] for pk in sorted(instances)], past.cells(), past.instances())
+
+
+class Past:
+    """Samples of the looks that were not the newest of their batch: the first of each five minutes, once."""
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[UUID, datetime], tuple[Any, ...]] = {}
+        self._instances: dict[tuple[UUID, datetime], tuple[Any, ...]] = {}
+
+    def add(self, cell: UUID, reports: list[tuple[Report, datetime]]) -> None:
+        for report, received in reports[:-1]:
+            at = sampled_at(report.at, received)
+            if at < received - OLDEST_SAMPLE:
+                continue
+            cluster = report.cluster
+            row = (cell, report.seq, at, cluster.nodes_ready, cluster.nodes, cluster.cpu_used, cluster.cpu, cluster.memory_used)
+            self._cells.setdefault((cell, at), (*row, cluster.memory))
+            for one in report.instances or ():
+                row = (one.id, cell, report.seq, at, one.ready, one.desired, one.restarts, one.cpu, one.memory, one.requests, one.errors)
+                self._instances.setdefault((one.id, at), row)
+
+    def cells(self) -> list[tuple[Any, ...]]:
+        return [row for _, row in sorted(self._cells.items())]
+
+    def instances(self) -> list[tuple[Any, ...]]:
+        return [row for _, row in sorted(self._instances.items())]
+
+
+def sampled_at(at: datetime, received: datetime) -> datetime:
+    """The five minutes that a look falls into. A clock that runs ahead does not write into the future."""
+    seconds = int(min(at, received).timestamp())
+    return datetime.fromtimestamp(seconds - seconds % SAMPLE_EVERY_S, UTC)
+
+
+def _newest_sampled_at(at: datetime, received: datetime) -> datetime:
+    """Of a look that says how it is now: a clock that is days late is not believed."""
+    return sampled_at(at if at > received - OLDEST_SAMPLE else received, received)
 
 
 def write(cursor: "psycopg.Cursor[Any]", rows: Rows) -> Changed:
     """In the caller's transaction."""
-    cells = _run(cursor, CELLS, rows.cells, CELL_COLUMNS)
-    instances = _run(cursor, INSTANCES, rows.instances, INSTANCE_COLUMNS)
+    cells = _run(cursor, CELLS, (rows.cells, CELL_COLUMNS), (rows.past_cells, PAST_CELL_COLUMNS))
+    instances = _run(cursor, INSTANCES, (rows.instances, INSTANCE_COLUMNS), (rows.past_instances, PAST_INSTANCE_COLUMNS))
     return Changed([cell for cell, is_change in cells if is_change], [pk for (pk,) in instances])
 
 
-def _run(cursor: "psycopg.Cursor[Any]", statement: str, rows: list[tuple[Any, ...]], columns: dict[str, str]) -> list[tuple[Any, ...]]:
-    if not rows:
+Given = tuple[list[tuple[Any, ...]], dict[str, str]]
+
+
+def _run(cursor: "psycopg.Cursor[Any]", statement: str, newest: Given, past: Given) -> list[tuple[Any, ...]]:
+    if not newest[0]:
         return []
-    cursor.execute(statement, [[row[number] for row in rows] for number in range(len(columns))])
+    cursor.execute(statement, [[row[number] for row in rows] for rows, columns in (newest, past) for number in range(len(columns))])
     return cursor.fetchall()
 
 
@@ -96,7 +144,7 @@ def _cell_row(cell: UUID, reports: list[tuple[Report, datetime]]) -> tuple[Any, 
     return (
         cell, report.seq, at, report.at, report.agent.version, cluster.version, cluster.nodes_ready, cluster.nodes, cluster.cpu_used,
         cluster.cpu, cluster.memory_used, cluster.memory, None if components is None else _json(components), _json(events),
-        zlib.crc32(msgspec.json.encode(telling)),
+        zlib.crc32(msgspec.json.encode(telling)), _newest_sampled_at(report.at, at),
     )  # fmt: skip
 
 
@@ -104,7 +152,7 @@ def _instance_row(cell: UUID, report: Report, at: datetime, instance: InstanceRe
     return (
         instance.id, cell, report.seq, at, instance.revision, instance.state, instance.health, instance.problem, instance.ready,
         instance.desired, instance.restarts, instance.cpu, instance.memory, instance.requests, instance.errors,
-        _json(instance.endpoints), _json(instance.components),
+        _json(instance.endpoints), _json(instance.components), _newest_sampled_at(report.at, at),
     )  # fmt: skip
 
 
@@ -118,12 +166,20 @@ def _json(value: object) -> str:
 CELL_COLUMNS = {
     "cell_id": "uuid", "seq": "int8", "seen_at": "timestamptz", "reported_at": "timestamptz", "agent_version": "text",
     "cluster_version": "text", "nodes_ready": "int4", "nodes": "int4", "cpu_used": "int8", "cpu": "int8", "memory_used": "int8",
-    "memory": "int8", "components": "text", "events": "text", "digest": "int8",
+    "memory": "int8", "components": "text", "events": "text", "digest": "int8", "sampled_at": "timestamptz",
 }  # fmt: skip
 INSTANCE_COLUMNS = {
     "instance_id": "uuid", "cell_id": "uuid", "seq": "int8", "seen_at": "timestamptz", "revision": "int4", "state": "text",
     "health": "text", "problem": "text", "ready": "int4", "desired": "int4", "restarts": "int4", "cpu": "int8", "memory": "int8",
-    "requests": "int8", "errors": "int8", "endpoints": "text", "components": "text",
+    "requests": "int8", "errors": "int8", "endpoints": "text", "components": "text", "sampled_at": "timestamptz",
+}  # fmt: skip
+PAST_CELL_COLUMNS = {
+    "cell_id": "uuid", "seq": "int8", "at": "timestamptz", "nodes_ready": "int4", "nodes": "int4", "cpu_used": "int8", "cpu": "int8",
+    "memory_used": "int8", "memory": "int8",
+}  # fmt: skip
+PAST_INSTANCE_COLUMNS = {
+    "instance_id": "uuid", "cell_id": "uuid", "seq": "int8", "at": "timestamptz", "ready": "int4", "desired": "int4", "restarts": "int4",
+    "cpu": "int8", "memory": "int8", "requests": "int8", "errors": "int8",
 }  # fmt: skip
 
 
@@ -135,27 +191,67 @@ def _excluded(columns: Iterable[str]) -> str:
     return ", ".join(f"{column} = EXCLUDED.{column}" for column in columns)
 
 
-_PLAIN_CELL = [column for column in CELL_COLUMNS if column not in {"cell_id", "components", "events", "digest"}]
+def _listed(columns: Iterable[str], of: str) -> str:
+    return ", ".join(f"{of}.{column}" for column in columns)
+
+
+def _samples(key: str, columns: Sequence[str]) -> str:
+    """The newest look where it is the first of its five minutes, and those before it that are of later minutes than any kept."""
+    table = f"cells_{key.removesuffix('_id')}sample"
+    return f"""
+    INSERT INTO {table} ({key}, at, {", ".join(columns)})
+    SELECT g.{key}, g.sampled_at, {_listed(columns, "g")} FROM g JOIN written USING ({key}) LEFT JOIN before USING ({key})
+    WHERE before.sampled_at IS NULL OR before.sampled_at < g.sampled_at
+    UNION ALL
+    SELECT p.{key}, p.at, {_listed(columns, "p")} FROM past p JOIN written USING ({key}) JOIN g USING ({key}) LEFT JOIN before USING ({key})
+    WHERE p.seq > coalesce(before.seq, 0) AND p.at < g.sampled_at
+    ON CONFLICT DO NOTHING
+    """  # noqa: S608  only our own names
+
+
+def _health(of: str) -> str:
+    """`cells.telemetry.state.health_of`, in the database; a test compares the two."""
+    return f"""CASE WHEN {of}.nodes_ready IS NULL THEN NULL WHEN {of}.nodes_ready = 0 THEN 'unhealthy'
+        WHEN {of}.nodes_ready < {of}.nodes OR jsonb_path_exists({of}.components, '$[*] ? (@.state != "ready")') THEN 'degraded'
+        ELSE 'healthy' END"""
+
+
+_PLAIN_CELL = [column for column in CELL_COLUMNS if column not in {"cell_id", "components", "events", "digest", "sampled_at"}]
+_CELL_SAMPLE = [column for column in PAST_CELL_COLUMNS if column not in {"cell_id", "seq", "at"}]
 # A brief report says nothing of components: what is known of them stays, and with it what the digest is of.
 CELLS = f"""
 WITH g AS MATERIALIZED (SELECT * FROM {_given(CELL_COLUMNS)}),
-before AS (SELECT s.cell_id, s.digest FROM cells_cellstatus s JOIN g USING (cell_id)),
+past AS (SELECT * FROM {_given(PAST_CELL_COLUMNS)}),
+before AS (
+    SELECT s.cell_id, s.digest, s.seq, s.nodes_ready, s.nodes, s.components, s.events, s.sampled_at
+    FROM cells_cellstatus s JOIN g USING (cell_id)
+),
 written AS (
     INSERT INTO cells_cellstatus AS s ({", ".join(CELL_COLUMNS)})
-    SELECT g.cell_id, {", ".join(f"g.{column}" for column in _PLAIN_CELL)},
+    SELECT g.cell_id, {_listed(_PLAIN_CELL, "g")},
            CASE WHEN g.components IS NULL THEN coalesce(old.components, '[]'::jsonb) ELSE g.components::jsonb END,
            CASE WHEN g.events = '[]' THEN coalesce(old.events, '[]'::jsonb) ELSE g.events::jsonb END,
-           CASE WHEN g.components IS NULL THEN coalesce(old.digest, 0) ELSE g.digest END
-    FROM g JOIN cells_cell c ON c.id = g.cell_id LEFT JOIN cells_cellstatus old ON old.cell_id = g.cell_id
+           CASE WHEN g.components IS NULL THEN coalesce(old.digest, 0) ELSE g.digest END,
+           greatest(g.sampled_at, old.sampled_at)
+    FROM g JOIN cells_cell c ON c.id = g.cell_id LEFT JOIN before old ON old.cell_id = g.cell_id
     ORDER BY g.cell_id
-    ON CONFLICT (cell_id) DO UPDATE SET {_excluded([*_PLAIN_CELL, "components", "events", "digest"])}
+    ON CONFLICT (cell_id) DO UPDATE SET {_excluded([*_PLAIN_CELL, "components", "events", "digest", "sampled_at"])}
     WHERE EXCLUDED.seq > s.seq
-    RETURNING s.cell_id, s.digest
+    RETURNING s.cell_id, s.digest, s.seen_at, s.nodes_ready, s.nodes, s.components
+),
+sampled AS ({_samples("cell_id", _CELL_SAMPLE)}),
+turned AS (
+    INSERT INTO cells_statuschange (cell_id, axis, value, at)
+    SELECT t.cell_id, 'health', t.became, t.seen_at FROM (
+        SELECT w.cell_id, w.seen_at, {_health("w")} AS became, {_health("before")} AS was FROM written w LEFT JOIN before USING (cell_id)
+        WHERE (w.digest, w.nodes_ready, w.nodes) IS DISTINCT FROM (before.digest, before.nodes_ready, before.nodes)
+    ) t WHERE t.became IS DISTINCT FROM t.was
 )
 SELECT w.cell_id, before.digest IS DISTINCT FROM w.digest FROM written w LEFT JOIN before USING (cell_id)
 """  # noqa: S608  only our own column names
 
 _STORED_INSTANCE = [column for column in INSTANCE_COLUMNS if column != "cell_id"]
+_INSTANCE_SAMPLE = [column for column in PAST_INSTANCE_COLUMNS if column not in {"instance_id", "cell_id", "seq", "at"}]
 _JSON = {"endpoints", "components"}
 # An instance of another cell is not there: the agent of one cell cannot speak for another.
 INSTANCES = f"""
@@ -163,19 +259,29 @@ WITH g AS MATERIALIZED (
     SELECT g.* FROM {_given(INSTANCE_COLUMNS)} JOIN cells_instance i ON i.id = g.instance_id AND i.cell_id = g.cell_id
     WHERE i.state <> 'deleted'
 ),
-before AS (SELECT s.instance_id, s.state, s.revision, s.problem FROM cells_instancestatus s JOIN g USING (instance_id)),
+past AS (SELECT * FROM {_given(PAST_INSTANCE_COLUMNS)}),
+before AS (
+    SELECT s.instance_id, s.seq, s.state, s.revision, s.problem, s.sampled_at FROM cells_instancestatus s JOIN g USING (instance_id)
+),
 written AS (
     INSERT INTO cells_instancestatus AS s ({", ".join(_STORED_INSTANCE)})
     SELECT {", ".join(f"g.{column}::jsonb" if column in _JSON else f"g.{column}" for column in _STORED_INSTANCE)} FROM g
     ORDER BY g.instance_id
-    ON CONFLICT (instance_id) DO UPDATE SET {_excluded(column for column in _STORED_INSTANCE if column != "instance_id")}
+    ON CONFLICT (instance_id) DO UPDATE SET
+        {_excluded(column for column in _STORED_INSTANCE if column not in {"instance_id", "sampled_at"})},
+        sampled_at = greatest(s.sampled_at, EXCLUDED.sampled_at)
     WHERE EXCLUDED.seq > s.seq
     RETURNING s.instance_id
 ),
+sampled AS ({_samples("instance_id", _INSTANCE_SAMPLE)}),
 wanted AS (
-    SELECT g.instance_id, g.seen_at, g.health, g.endpoints::jsonb AS endpoints,
+    SELECT g.instance_id, g.seen_at, g.health, i.health AS was, g.endpoints::jsonb AS endpoints,
            CASE WHEN g.state = 'absent' OR g.problem <> '' THEN i.applied_revision ELSE g.revision END AS revision
     FROM g JOIN written USING (instance_id) JOIN cells_instance i ON i.id = g.instance_id
+),
+turned AS (
+    INSERT INTO cells_statuschange (instance_id, axis, value, at)
+    SELECT w.instance_id, 'health', w.health, w.seen_at FROM wanted w WHERE w.health <> w.was
 ),
 changed AS (
     UPDATE cells_instance i SET applied_revision = w.revision, health = w.health, endpoints = w.endpoints,

@@ -31,6 +31,11 @@ TENANCY_PATHS = {
     "cells.SeenAssertion": "key__cell__organisation",
     "cells.CellStatus": "cell__organisation",
     "cells.InstanceStatus": "instance__organisation",
+    "cells.CellSample": "cell__organisation",
+    "cells.InstanceSample": "instance__organisation",
+    "cells.CellLink": "cell__organisation",
+    "cells.StatusChange": "cell__organisation",  # or the instance's: of one of the two
+    "cells.Alarm": "cell__organisation",
     "operations.Operation": "organisation",
     "operations.Step": "operation__organisation",
     "operations.StepLog": "step__operation__organisation",
@@ -44,6 +49,7 @@ WITHOUT_TENANT = {
     "cells.Plan": "what the provider offers, to every organisation alike",
     "cells.PlanSize": "of a plan",
     "cells.Release": "of a plan",
+    "cells.SweepRound": "one row: when the sweep looked last",
     "audit.ChainHead": "the end of each chain; its key is the organisation's id, and it holds no content",
 }
 
@@ -86,5 +92,6 @@ def test_rows_are_not_counted_by_their_keys(label):
 # Numbered rows that no address names.
 COUNTED = {
     *("accounts.TrustChange", "accounts.TrustCheck", "accounts.EnvironmentFinding", "accounts.SigningKey", "audit.Event"),
-    *("cells.InstanceRevision", "cells.PlanSize", "cells.SeenAssertion"),
+    *("cells.InstanceRevision", "cells.PlanSize", "cells.SeenAssertion", "cells.StatusChange", "cells.Alarm", "cells.SweepRound"),
+    *("cells.CellSample", "cells.InstanceSample"),  # by what they are of, and when
 }

@@ -1,0 +1,12 @@
+"""Takes the reports of agents beside Django: `uvicorn portal.ingest:application` (README, section 'Running it')."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+django.setup()
+
+from cells.telemetry.asgi import Ingest  # noqa: E402  its models need Django
+
+application = Ingest()
