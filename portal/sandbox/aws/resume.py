@@ -9,6 +9,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import stacks
 
 from portal.sandbox.aws.caller import remember_caller
+from portal.sandbox.aws.cells.resources import forget_unrecorded
 
 Stack = dict[str, Any]
 _running: set["asyncio.Task[None]"] = set()  # a task without a reference may be collected
@@ -50,6 +51,7 @@ def _work(stack: Stack) -> Coroutine[Any, Any, None]:
 
 async def _create_again(stack: Stack) -> None:
     """What the stack has made so far goes first, so that the creation can start over under the same names."""
+    forget_unrecorded(stack["StackId"], {resource["PhysicalResourceId"] for resource in stack.get("_resources", {}).values()})
     for logical_id in list(reversed(stack.get("_resources", {}))):
         resource = stack["_resources"].pop(logical_id)
         await stacks.run_reentrant(

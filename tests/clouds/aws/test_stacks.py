@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from accounts.clouds.base import CloudError
 from accounts.clouds.stacks import StackLook, StackState
 from accounts.kits.manifest import Role
 from tests.clouds.aws.cells import AwsCellStand
-from tests.clouds.conftest import Cloud, SandboxProcess
+from tests.clouds.conftest import ISSUER_HOST, Cloud, SandboxProcess, TestIssuer, start_sandbox
 from tests.clouds.test_stacks_contract import built, delete, look, settled
 
 OTHER_CLOUD_ACCOUNT = "00000000-0000-4000-8000-000000000000"
@@ -358,3 +358,63 @@ def test_agents_entry_that_was_taken_away_is_drift(stand):
     stand.client("eks").delete_access_entry(clusterName=stand.name, principalArn=agent)
 
     assert [difference.name for difference in stand.stacks().find_drift(stand.order()).differences] == ["AgentEntry"]
+
+
+# --- memory of the local AWS ---
+
+
+@pytest.fixture
+def restartable(tmp_path: Path, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], SandboxProcess]]:
+    """Starts the local AWS on one and the same memory; whatever runs is stopped in the end."""
+    ran: list[SandboxProcess] = []
+
+    def start() -> SandboxProcess:
+        resolve = f"{ISSUER_HOST}=http://127.0.0.1:{issuer.port}"
+        running = start_sandbox("--propagation", "0", "--pace", "0", "--issuer-resolve", resolve, "--state-dir", str(tmp_path))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", running.portal)
+        ran.append(running)
+        return running
+
+    yield start
+    for running in ran:
+        if running.process.returncode is None:
+            running.process.terminate()
+            running.process.communicate()
+
+
+@pytest.mark.parametrize("part", ["Network", "Cluster", "AgentMachine"])
+def test_cell_that_was_killed_while_it_was_built_stands_once_after_the_restart(restartable, issuer, part):
+    running = restartable()
+    stand = AwsCellStand(Cloud("111122223333", issuer, f"{ISSUER_HOST}/trust/a/g1", running))
+    running.control("POST", "knobs", {"pace_seconds": 0.2})
+    stand.stacks().apply(stand.order())
+    for _ in range(300):
+        if part in {found.name for found in look(stand).parts if found.state == "ready"}:
+            break
+        time.sleep(0.05)
+    time.sleep(0.6)  # a snapshot is half a second old at most
+    running.process.kill()
+    running.process.communicate()
+
+    stand.cloud.sandbox = restartable()
+
+    found = settled(stand)
+    assert (found.state, found.raw) == (StackState.READY, "")
+    networks = stand.client("ec2").describe_vpcs()["Vpcs"]
+    assert [network["CidrBlock"] for network in networks].count(stand.order().parameters["Cidr"]) == 1
+    assert stand.agents() == 1
+
+
+def test_agents_machine_boots_again_with_the_local_cloud(restartable, issuer):
+    running = restartable()
+    stand = AwsCellStand(Cloud("111122223333", issuer, f"{ISSUER_HOST}/trust/a/g1", running))
+    built(stand)
+    running.process.terminate()
+    running.process.communicate()
+
+    stand.cloud.sandbox = restartable()
+
+    assert look(stand).state == StackState.READY
+    assert stand.agents() == 1
+    assert delete(stand).state == StackState.ABSENT
+    assert stand.agents() == 0

@@ -1,7 +1,7 @@
 """The resource types of a cell that ministack does not have, and what it lets pass in those it has."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -267,3 +267,25 @@ def _update_entry(made: str, _old: Properties, new: Properties, *_names: Any) ->
 
 def _delete_entry(made: str, _props: Properties) -> None:
     eks._delete_access_entry(*made.split("|", 1))
+
+
+# --- after a kill ---
+
+STACK = "aws:cloudformation:stack-id"
+
+
+def forget_unrecorded(stack_id: str, recorded: Collection[str]) -> None:
+    """What a stack had made when the process was killed, before it could write that down: it is made again."""
+    for made in [made for made, tags in ec2._tags.items() if tag_map(tags).get(STACK) == stack_id and made not in recorded]:
+        for store in (ec2._instances, ec2._nat_gateways, ec2._addresses, ec2._security_groups, ec2._route_tables):
+            store.pop(made, None)
+        for store in (ec2._subnets, ec2._internet_gateways, ec2._vpcs):
+            store.pop(made, None)
+        ec2._tags.pop(made, None)
+    for records, key in ((eks._addons, "addonName"), (eks._access_entries, "principalArn"), (eks._nodegroups, "nodegroupName")):
+        for name in [name for name, record in records.items() if record.get("tags", {}).get(STACK) == stack_id]:
+            if not {records[name][key], f"{records[name]['clusterName']}|{records[name][key]}"} & set(recorded):
+                records.pop(name)
+    for name in [name for name, record in eks._clusters.items() if record.get("tags", {}).get(STACK) == stack_id]:
+        if name not in recorded:
+            eks._clusters.pop(name)
