@@ -5,6 +5,9 @@
 Points: before_effect (the step has been claimed and not called), after_effect (it has answered, nothing is recorded),
 at_commit (its outcome is recorded, nothing that follows the commit has been done), after_commit (that too; the message is not
 acknowledged).
+
+The same for a step that is called again and again until the cloud is done: after_done (it has answered that it is done, nothing of
+that is recorded), done_recorded (that is recorded, nothing that follows has been done).
 """
 
 import importlib
@@ -19,6 +22,7 @@ from typing import Any
 from uuid import UUID
 
 POINTS = ("before_effect", "after_effect", "at_commit", "after_commit")
+ENDS = ("after_done", "done_recorded")
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_SECONDS = 60
 MOST_TURNS = 20  # waits before the named step are over at once
@@ -29,7 +33,7 @@ def run_until_killed(operation_id: UUID, *, point: str, step: str, env: Mapping[
 
     `env` replaces the environment (default: this process's, with this test's database and broker); `kinds` are modules to import.
     """
-    assert point in POINTS
+    assert point in {*POINTS, *ENDS}
     command = [sys.executable, "-m", "tests.kill", str(operation_id), point, step, *kinds]
     done = subprocess.run(
         command, cwd=ROOT, env=dict(env or environment()), capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
@@ -90,6 +94,7 @@ def arm(point: str, at: str) -> None:
     from django.db import connection
 
     from portal.operations import driver
+    from portal.operations.outcomes import Done
 
     run, record = driver._run, driver.record
 
@@ -97,7 +102,7 @@ def arm(point: str, at: str) -> None:
         if point == "before_effect" and ctx.step.name == at:
             die()
         outcome = run(ctx)
-        if point == "after_effect" and ctx.step.name == at:
+        if ctx.step.name == at and (point == "after_effect" or (point == "after_done" and isinstance(outcome, Done))):
             die()
         return outcome
 
@@ -106,6 +111,8 @@ def arm(point: str, at: str) -> None:
             connection.run_and_clear_commit_hooks = die
         goes_on = record(operation, step, outcome, **given)
         if point in {"at_commit", "after_commit"} and step.name == at:  # what commits by itself has no hooks
+            die()
+        if point == "done_recorded" and step.name == at and isinstance(outcome, Done):
             die()
         return goes_on
 

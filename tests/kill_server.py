@@ -10,7 +10,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -24,11 +25,22 @@ class KillServer:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self.process = process
 
-    def run_until_killed(self, operation_id: UUID, *, point: str, step: str) -> None:
-        """Advance the operation in a fork until it dies there. Fails when it lives."""
+    def run_until_killed(
+        self, operation_id: UUID, *, point: str, step: str, seconds: float = 0, meanwhile: Callable[[], object] = bool
+    ) -> None:
+        """Advance the operation in a fork until it dies there. Fails when it lives, or lives on for so many seconds.
+
+        `meanwhile` is what it waits for, done between two tries.
+        """
+        until = time.monotonic() + seconds
+        while (code := self._advance(operation_id, point, step)) != str(-signal.SIGKILL):
+            assert code == "0" and time.monotonic() < until, f"It was not killed {point} of {step}, but ended with {code or 'the server'}."
+            meanwhile()
+            time.sleep(0.2)
+
+    def _advance(self, operation_id: UUID, point: str, step: str) -> str:
         print(json.dumps([str(operation_id), point, step]), file=self.process.stdin, flush=True)
-        code = self.process.stdout.readline().strip()
-        assert code == str(-signal.SIGKILL), f"It was not killed {point} of {step}, but ended with {code or 'the server'}."
+        return self.process.stdout.readline().strip()
 
 
 @contextmanager
@@ -58,6 +70,7 @@ def serve() -> None:
 def _work(order: list[Any]) -> None:
     try:
         main(*order)
+        os._exit(0)
     finally:
         os._exit(1)
 

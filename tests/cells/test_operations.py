@@ -4,19 +4,13 @@ Nothing in between is played: the stack is ordered under the kit's own permissio
 the agent enrols at the live server, fetches what is wanted, runs it, and reports.
 """
 
-import time
 import urllib.request
-from collections.abc import Callable
-from io import StringIO
 
 import pytest
 from django.conf import settings as django_settings
-from django.core.management import call_command
-from django.utils import timezone
 
 from cells.actions.cells import request_cell_deletion
 from cells.actions.instances import (
-    Wish,
     create_instance,
     delete_instance,
     modify_instance,
@@ -28,65 +22,14 @@ from cells.actions.instances import (
 from cells.models import Cell, Instance
 from cells.states import CellState, InstanceState
 from portal.audit.models import Event
-from portal.operations.driver import advance
-from portal.operations.models import Operation
-from portal.operations.states import OperationState
 from tests.activity import assert_one_event
 from tests.cells.factories import make_plan, make_release
-from tests.clouds.gcp.cells import addresses
-from tests.factories import make_contact
-from tests.hands import HANDS, process
-from tests.kill import lose_lease
-from tests.standing import Standing
+from tests.cells.living import drive_to_end, wish
+from tests.hands import HANDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CLOUDS = ("aws", "azure", "gcp")
 
-
-@pytest.fixture
-def stand(acme, alice, sandbox, monkeypatch, mailoutbox, settings, live_server):
-    settings.AGENT_URL = live_server.url
-    make_contact(organisation=acme, email="night@acme.example", confirmed_at=timezone.now())
-
-    def connect(cloud: str) -> Standing:
-        if cloud == "gcp":
-            publish_plan(sandbox, monkeypatch)
-        return Standing(cloud, organisation=acme, alice=alice, sandbox=sandbox, monkeypatch=monkeypatch)
-
-    return connect
-
-
-def publish_plan(sandbox, monkeypatch):
-    """Infrastructure Manager reads a plan from the provider's bucket."""
-    for name, value in addresses(process(sandbox)).items():
-        monkeypatch.setenv(name, value)
-    call_command("publish_plans", stdout=StringIO())
-
-
-def wish(standing, plan, **values) -> Wish:
-    account = standing.account
-    given = {"release": plan.releases.get(version="1.0.0"), "size": plan.sizes.first(), "parameters": {"edition": "team"}}
-    return Wish(plan, given["release"], given["size"], given["parameters"], account.cloud, account.home_region, account, **values)
-
-
-def drive(until: Callable[[], bool], seconds: float = 90.0) -> None:
-    """Workers at work on everything that is due, until this is so."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for pk in Operation.objects.live().values_list("pk", flat=True):
-            lose_lease(pk)
-            advance(pk)
-        if until():
-            return
-        time.sleep(0.2)
-    columns = ("kind", "state", "waiting_why", "waiting_params", "failure_code", "failure_params", "failure_evidence")
-    raise AssertionError(f"not reached: {list(Operation.objects.values_list(*columns))}")
-
-
-def drive_to_end() -> None:
-    drive(lambda: not Operation.objects.live().exists())
-    failed = [(o.kind, o.failure_code, o.failure_params, o.failure_evidence) for o in Operation.objects.filter(state=OperationState.FAILED)]
-    assert not failed, "\n".join(map(str, failed))
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
@@ -96,8 +39,8 @@ def test_two_instances_make_one_cell_live_and_leave_nothing_behind(cloud, stand,
     make_release(plan=plan, version="1.1.0")
 
     with assert_one_event(acme, action="instance.created"):
-        one = create_instance(acme, name="orders", wish=wish(standing, plan), by=alice)
-    two = create_instance(acme, name="billing", wish=wish(standing, plan), by=alice)
+        one = create_instance(acme, name="orders", wish=wish(standing.account, plan, parameters={"edition": "team"}), by=alice)
+    two = create_instance(acme, name="billing", wish=wish(standing.account, plan, parameters={"edition": "team"}), by=alice)
     assert Cell.objects.get().state == CellState.PLANNED
     assert one.cell_id == two.cell_id
 
