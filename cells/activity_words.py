@@ -22,3 +22,13 @@ register_actions(
     }
 )
 register_subjects({"cell": _("Deployment cell"), "instance": _("Instance"), "plan": _("Plan")})
+
+# What the sweep over silent agents found.
+register_actions(
+    {
+        "cell.offline": _("Lost contact with the agent of %(subject)s"),
+        "cell.recovered": _("Heard the agent of %(subject)s again"),
+        "instance.unhealthy": _("Found the instance %(subject)s unhealthy"),
+        "instance.recovered": _("Found the instance %(subject)s well again"),
+    }
+)

@@ -7,6 +7,10 @@ from celery import shared_task
 from kombu.exceptions import OperationalError as BrokerGone
 
 from cells.steps import drift
+from cells.telemetry.alarms import raise_and_end
+from cells.telemetry.changes import forget_old
+from cells.telemetry.partitions import keep_partitions
+from cells.telemetry.sweep import sweep
 
 log = structlog.get_logger()
 
@@ -31,3 +35,17 @@ def _ring(cell_id: str) -> bool:
         log.warning("drift_not_rung", cell=cell_id)
         return False
     return True
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=50, time_limit=60)
+def sweep_agents() -> None:
+    """Who fell silent, who came back, who is to be told. Tenancy: by times alone; a mail goes to the contacts of what it is about."""
+    if swept := sweep():
+        raise_and_end(swept.listening_since)
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=240, time_limit=270)
+def keep_history() -> None:
+    """Partitions of the days to come, an end to what is too old. Tenancy: by age alone."""
+    keep_partitions()
+    forget_old()

@@ -93,7 +93,16 @@ class Past:
             if at < received - OLDEST_SAMPLE:
                 continue
             cluster = report.cluster
-            row = (cell, report.seq, at, cluster.nodes_ready, cluster.nodes, cluster.cpu_used, cluster.cpu, cluster.memory_used)
+            row: tuple[Any, ...] = (
+                cell,
+                report.seq,
+                at,
+                cluster.nodes_ready,
+                cluster.nodes,
+                cluster.cpu_used,
+                cluster.cpu,
+                cluster.memory_used,
+            )
             self._cells.setdefault((cell, at), (*row, cluster.memory))
             for one in report.instances or ():
                 row = (one.id, cell, report.seq, at, one.ready, one.desired, one.restarts, one.cpu, one.memory, one.requests, one.errors)

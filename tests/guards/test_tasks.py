@@ -15,6 +15,8 @@ TASKS = {
     "accounts.tasks.rotate_issuer_keys": "the issuer's own keys, no tenant; a second run finds nothing due",
     "cells.tasks.compare_cell": "a cell's id: one cell under its own account's kit, read-only; a second run finds the same",
     "cells.tasks.compare_due_cells": "ids of what is due, reads no content; rows are taken by one round at a time",
+    "cells.tasks.keep_history": "rows by age alone, reads no content; a second run finds nothing",
+    "cells.tasks.sweep_agents": "times of all tenants, no content; rounds never overlap, and each change and alarm is written once",
     "portal.operations.tasks.advance": "an operation's id; lease and fence let one worker at a time write, and steps run twice safely",
     "portal.operations.tasks.ring_due_operations": "rings what is due, reads no content; a second ring finds the lease taken",
 }
