@@ -8,6 +8,12 @@ register_actions(
     {
         "cell.agent_enrolled": _("Enrolled the agent of %(subject)s"),
         "cell.agent_key_added": _("Gave the agent of %(subject)s a new key"),
+        "plan.created": _("Added the plan %(subject)s. Reason: %(reason)s"),
+        "plan.changed": _("Changed the plan %(subject)s. Reason: %(reason)s"),
+        "release.published": _("Published the release %(subject)s. Reason: %(reason)s"),
+        "release.changed": _("Changed the release %(subject)s. Reason: %(reason)s"),
+        "hosting_account.opened": _("Opened %(subject)s to host instances of customers. Reason: %(reason)s"),
+        "hosting_account.changed": _("Changed how %(subject)s hosts instances of customers. Reason: %(reason)s"),
         "instance.created": _("Created the instance %(subject)s"),
         "instance.modified": _("Changed the instance %(subject)s"),
         "instance.upgraded": _("Upgraded the instance %(subject)s"),
@@ -21,7 +27,7 @@ register_actions(
         "cell.in_sync": _("Found the cell %(subject)s as it was ordered again"),
     }
 )
-register_subjects({"cell": _("Deployment cell"), "instance": _("Instance"), "plan": _("Plan")})
+register_subjects({"cell": _("Deployment cell"), "instance": _("Instance"), "plan": _("Plan"), "release": _("Release")})
 
 # What the sweep over silent agents found.
 register_actions(

@@ -52,6 +52,8 @@ def why_not(act: Act, instance: Instance) -> str:
     if act == Act.DELETE and instance.is_protected:
         return _("The instance is protected from deletion. Switch the protection off first.")
     if act != Act.DELETE and instance.cell and instance.cell.state not in {CellState.READY, CellState.UPDATING, CellState.FAILED}:
+        if instance.account_id is None:
+            return _("The provider is clearing the place of this instance. Ask your provider.")
         return _("The deployment cell of this instance is being deleted.")
     return ""
 

@@ -88,6 +88,17 @@ FAILURES = {
         means=_("The instance was not deployed. %(provider)s keeps your wish."),
         act=_("Look at the cell's own operation. When the cell is ready, press Retry this step."),
     ),
+    # Where the provider hosts, its cells are its own matter.
+    "host_gone": FailureText(
+        happened=_("The place where this instance ran is gone."),
+        means=_("The instance does not run anywhere."),
+        act=_("Contact %(provider)s with the reference."),
+    ),
+    "host_failed": FailureText(
+        happened=_("%(provider)s could not make room for this instance in %(region)s."),
+        means=_("The instance was not deployed. %(provider)s keeps your wish."),
+        act=_("Contact %(provider)s with the reference. When they have mended it, press Retry this step."),
+    ),
     "apply_refused": FailureText(
         happened=_("The cell's agent could not apply what was asked for."),
         means=_("The revision before goes on where there was one. Your data is not affected."),
@@ -151,6 +162,7 @@ WAITS = {
     "components_installing": WaitText(sentence=_("The agent installs platform components. Still to come: %(names)s.")),
     "cell_settling": WaitText(sentence=_("The cell is up and settles. It is ready when it reports that it is healthy.")),
     "cell_coming": WaitText(sentence=_("The deployment cell in %(region)s is being brought up. The instance follows by itself.")),
+    "host_coming": WaitText(sentence=_("%(provider)s makes room for this instance in %(region)s. It follows by itself.")),
     "agent_applying": WaitText(sentence=_("The cell's agent applies what was asked for.")),
     "agent_silent": WaitText(
         sentence=_("The cell's agent has not been heard for some minutes. What runs goes on; this waits until the agent is back.")

@@ -112,13 +112,16 @@ def _takes(host: AccountFacts, plan: PlanFacts, organisation: str, cloud: str) -
 
 
 def _in_hosts(hosts: Sequence[AccountFacts], region: str, cells: Sequence[CellFacts]) -> Placement:
-    """The first host in order that has room: where a cell runs already, then where one is coming, then where one can be made."""
+    """The first host in order that has room: where a cell runs already, then where one is coming, then where one can be made.
+
+    Why there is no room is the provider's own matter: its cells are nobody else's to hear of.
+    """
     found = [_in_account(host, region, cells) for host in hosts]
     for wanted in (Reuse, WaitFor, Bootstrap):
         for placement in found:
             if isinstance(placement, wanted):
                 return placement
-    return found[0] if found else NoPlace(Refusal.NO_HOST)
+    return NoPlace(Refusal.NO_HOST)
 
 
 def _in_account(account: AccountFacts, region: str, cells: Sequence[CellFacts]) -> Placement:

@@ -35,17 +35,17 @@ def instance_of(ctx: StepContext) -> Instance:
 def await_cell(ctx: StepContext) -> Outcome:
     """The cell is there, or its own operation says what it waits for."""
     instance = instance_of(ctx)
-    cell = instance.cell
+    cell, is_hosted = instance.cell, instance.account_id is None
     if cell is None or cell.state in {CellState.DELETING, CellState.DELETED}:
-        return Fail("cell_gone")
+        return Fail("host_gone" if is_hosted else "cell_gone")
     if cell.state == CellState.FAILED:
-        return Fail("cell_failed", params={"region": instance.region})
+        return Fail("host_failed" if is_hosted else "cell_failed", params={"region": instance.region})
     if cell.state in {CellState.READY, CellState.UPDATING}:
         _deploy(instance)
         return Done()
     if instance.state == InstanceState.CREATING:
         move_instance(instance, InstanceState.WAITING_FOR_CELL, by=WORKER, is_recorded=False)
-    return Wait(30, on=Party.CLOUD, why="cell_coming", params={"region": instance.region})
+    return Wait(30, on=Party.CLOUD, why="host_coming" if is_hosted else "cell_coming", params={"region": instance.region})
 
 
 def _deploy(instance: Instance) -> None:

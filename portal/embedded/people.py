@@ -21,5 +21,6 @@ PEOPLE = (
     *(Person(f"{role}@acme.example", f"Acme, {role}: {does}") for role, does in ROLES.items()),
     *(Person(f"{role}@globex.example", f"Globex, {role}") for role in ROLES),
     Person("staff@fernhill.example", "Fernhill, staff: the administration at /admin/"),
+    Person("hosting@fernhill.example", "Fernhill Hosting, owner: its cloud accounts hold what Fernhill hosts"),
     Person("support@fernhill.example", "Fernhill, support engineer"),
 )

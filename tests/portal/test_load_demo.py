@@ -11,6 +11,8 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from accounts.models import Membership, Organisation, User
+from cells.forms.parameters import schema_problem
+from cells.models import Plan
 from portal.audit.models import Event
 from tests.accounts.test_sign_in import code
 
@@ -36,10 +38,15 @@ def test_load_demo_makes_both_organisations_with_every_role(load):
 
     found = Membership.objects.values_list("organisation__slug", "user__email", "role").order_by("organisation__slug", "user__email")
     roles = ["approver", "auditor", "operator", "owner"]
-    assert list(found) == [(slug, f"{role}@{slug}.example", role) for slug in ("acme", "globex") for role in roles]
+    assert list(found) == [
+        *(("acme", f"{role}@acme.example", role) for role in roles),
+        ("fernhill-hosting", "hosting@fernhill.example", "owner"),
+        *(("globex", f"{role}@globex.example", role) for role in roles),
+    ]
     assert sorted(addresses) == sorted(User.objects.values_list("email", flat=True))
-    assert EmailAddress.objects.filter(verified=True, primary=True).count() == 10
-    assert [organisation.has_operational_contact() for organisation in Organisation.objects.all()] == [True, True]
+    assert EmailAddress.objects.filter(verified=True, primary=True).count() == 11
+    customers = Organisation.objects.exclude(slug="fernhill-hosting")
+    assert [organisation.has_operational_contact() for organisation in customers] == [True, True]
     assert list(User.objects.filter(is_staff=True).values_list("email", flat=True)) == ["staff@fernhill.example"]
     assert list(User.objects.filter(is_support_engineer=True).values_list("email", flat=True)) == ["support@fernhill.example"]
 
@@ -52,6 +59,22 @@ def test_load_demo_again_changes_nothing(load):
     load()
 
     assert (list(User.objects.order_by("email").values()), Event.objects.count()) == before
+
+
+def test_load_demo_offers_three_plans_that_a_form_can_show(load):
+    load()
+    Plan.objects.filter(code="orders").update(summary="Changed by the visitor")
+    load()
+
+    found = [(plan.code, plan.hosting, plan.tenancy, plan.sizes.count()) for plan in Plan.objects.order_by("code")]
+    assert found == [
+        ("orders", "customer", "dedicated", 3),
+        ("orders-cloud", "provider", "shared", 3),
+        ("orders-team", "platform", "multi_tenant", 1),
+    ]
+    assert [schema_problem(plan.parameters) for plan in Plan.objects.all()] == ["", "", ""]
+    assert {tuple(plan.releases.values_list("version", flat=True)) for plan in Plan.objects.all()} == {("1.5.0", "1.4.2")}
+    assert Plan.objects.get(code="orders").summary == "Changed by the visitor"
 
 
 def test_load_demo_hashes_the_password_once(load, monkeypatch):

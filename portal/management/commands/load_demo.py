@@ -1,4 +1,7 @@
-"""Demo people: two customer organisations with every role, provider staff, a support engineer. Safe to run again."""
+"""Demo people and plans: two customer organisations with every role, provider staff, a support engineer, who hosts, what is offered.
+
+Safe to run again.
+"""
 
 import os
 from argparse import ArgumentParser
@@ -17,6 +20,7 @@ from django.utils import timezone
 from accounts.access import Role
 from accounts.actions.organisations import create_organisation
 from accounts.models import Contact, Membership, Organisation, User
+from cells.demo_plans import load_plans
 from portal.audit import Actor, record
 
 # Name, then who is there by role. Names differ from roles, so that the activity reads like life.
@@ -28,12 +32,18 @@ STAFF: dict[str, Any] = {"email": "staff@fernhill.example", "name": "Sam Fern", 
 SUPPORT_ENGINEER: dict[str, Any] = {"email": "support@fernhill.example", "name": "Mia Köhler", "is_support_engineer": True}
 
 
+# Its cloud accounts hold the cells of plans that the provider hosts; connected in the portal like any other.
+HOSTING = "Fernhill Hosting"
+HOSTING_OWNER: dict[str, Any] = {"email": "hosting@fernhill.example", "name": "Hanna Fern"}
+
+
 class Command(BaseCommand):
     help = (
         "Create the demo's people unless they exist: Acme and Globex with owner, operator, approver and auditor, and staff and a "
         "support engineer of Fernhill. Environment: PORTAL_DEMO_PASSWORD (required) is the password of all of them. "
         "PORTAL_DEMO_TOTP_SECRET (base32, optional) becomes the authenticator secret of staff, whom /admin/ asks for a code; "
-        "without it staff set up an authenticator at first sign-in."
+        "without it staff set up an authenticator at first sign-in. Also the plans that are offered, and the organisation whose cloud "
+        "accounts host the provider's."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -48,6 +58,8 @@ class Command(BaseCommand):
         with transaction.atomic():
             emails = [email for name, people in ORGANISATIONS.items() for email in load_organisation(name, people, hashed)]
             emails += load_provider(hashed, os.environ.get("PORTAL_DEMO_TOTP_SECRET", ""))
+            emails += load_hosting(hashed)
+            load_plans()
         if not options["quiet"]:
             self.stdout.write("\n".join(emails))
 
@@ -74,6 +86,14 @@ def load_provider(hashed: Callable[[], str], totp_secret: str) -> list[str]:
     if totp_secret and not Authenticator.objects.filter(user=staff).exists():
         TOTP.activate(staff, totp_secret)
     return [staff.email, engineer.email]
+
+
+def load_hosting(hashed: Callable[[], str]) -> list[str]:
+    """Who runs the provider's own cloud accounts."""
+    owner = load_user(hashed, **HOSTING_OWNER)
+    if not Organisation.objects.filter(memberships__user=owner).exists():
+        create_organisation(name=HOSTING, by=owner)
+    return [owner.email]
 
 
 def load_user(hashed: Callable[[], str], *, email: str, **fields: Any) -> User:

@@ -1,0 +1,3 @@
+from cells.admin import fleet, offers
+
+__all__ = ["fleet", "offers"]
