@@ -34,7 +34,8 @@ class KillServer:
         """
         until = time.monotonic() + seconds
         while (code := self._advance(operation_id, point, step)) != str(-signal.SIGKILL):
-            assert code == "0" and time.monotonic() < until, f"It was not killed {point} of {step}, but ended with {code or 'the server'}."
+            may_go_on = code == "0" and time.monotonic() < until
+            assert may_go_on, f"It was not killed {point} of {step}, but ended with {code or 'the server'}."
             meanwhile()
             time.sleep(0.2)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from accounts.models import User
+from accounts.models import CloudAccount, User
 from cells.availability import why_not_delete_cell, why_not_update_cell
 from cells.models import Cell
 from cells.states import CellState
@@ -27,6 +27,8 @@ def request_cell_update(cell: Cell, *, by: User) -> Operation:
 def request_cell_deletion(cell: Cell, *, by: User, retain: Sequence[str] = ()) -> Operation:
     """Take the cell away, except the parts that `retain` names. Raises NotAllowed, LostRace."""
     with transaction.atomic():
+        # As whoever places an instance there: one of the two sees what the other has done.
+        CloudAccount.objects.select_for_update().get(pk=cell.account_id)
         cell = _locked(cell)
         refuse_if(why_not_delete_cell(cell))
         move_cell(cell, CellState.DELETING, by=Actor.user(by), is_recorded=False)

@@ -49,16 +49,34 @@ def create_instance(
 
     The same `idempotency_key` gives the instance that is already there.
     """
+    try:
+        return _create(organisation, name=name, wish=wish, by=by, is_protected=is_protected, idempotency_key=idempotency_key)
+    except MadeMeanwhile as made:
+        return made.instance
+
+
+class MadeMeanwhile(Exception):
+    """The same request, sent twice at once, has made this instance first: what the second one has written is rolled back."""
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__(instance.pk)
+        self.instance = instance
+
+
+def _create(organisation: Organisation, *, name: str, wish: Wish, by: User, is_protected: bool, idempotency_key: str) -> Instance:
     with transaction.atomic():
+        hosting.lock_places(wish.plan, wish.account, cloud=wish.cloud)
+        # Only under the lock: of two such requests the second one waits there for the first.
         if idempotency_key and (again := _made_before(organisation, idempotency_key)):
             return again
-        hosting.lock_places(wish.plan, wish.account, cloud=wish.cloud)
         placement = find_place(wish, organisation)
         if isinstance(placement, NoPlace):
             raise NotAllowed(str(REFUSALS[placement.why]))
         cell = _bootstrap(placement, wish, by=by) if isinstance(placement, Bootstrap) else Cell.objects.get(pk=placement.cell)
         instance = _write(organisation, name=name, wish=wish, cell=cell, by=by, is_protected=is_protected)
-        _start(instance, "create_instance", by=by, idempotency_key=idempotency_key)
+        operation = _start(instance, "create_instance", by=by, idempotency_key=idempotency_key)
+        if operation.subject_id != str(instance.pk):  # it was for another place, under other locks
+            raise MadeMeanwhile(organisation.instances.get(pk=operation.subject_id))
         details = {"plan": wish.plan.name, "region": wish.region, "size": wish.size.name, "version": wish.release.version}
         if isinstance(placement, Bootstrap) and wish.account:
             details["new_cell"] = cell.name

@@ -31,7 +31,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 CLOUDS = ("aws", "azure", "gcp")
 
 
-
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_two_instances_make_one_cell_live_and_leave_nothing_behind(cloud, stand, alice, acme):
     standing = stand(cloud)
