@@ -166,6 +166,8 @@ class CloudKit(Protocol):
     identity_command: str  # prints the account somebody is signed in to
     regions: Sequence[Region]
     default_region: str
+    cell_vcpus: int  # of the smallest deployment cell, its agent's machine included
+    cell_regions_are_free: bool  # False: a cell only where the kit was run
     spreads_within: timedelta  # how long what the kit makes may take to be known everywhere in this cloud
     resources: Sequence[KitResource]
     denials: Sequence[Denial]

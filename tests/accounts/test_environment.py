@@ -233,4 +233,4 @@ def test_needs_name_a_private_range_and_a_prefix_of_the_account(account):
 
     assert ip_network(needs.cidr).is_private
     assert needs.name_prefix == f"byoc-{account.kits.get().suffix.partition('-')[0]}-cell-"
-    assert (needs.vcpus, needs.networks, needs.addresses) == (4, 1, 1)
+    assert (needs.vcpus, needs.networks, needs.addresses) == (6, 1, 1)

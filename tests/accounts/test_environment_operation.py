@@ -81,7 +81,7 @@ def test_assessment_asks_every_check_and_draws_the_verdict(account, alice):
     assert {name for name, verdict in found.items() if verdict != "pass"} == {"quota_vcpus"}
     assert (assessment.passed, assessment.warned, assessment.blocked, assessment.unknown) == (11, 1, 0, 0)
     assert assessment.facts == {
-        "region": REGION, "region_open": True, "zones": 3, "vcpus_free": 5, "vcpus_limit": 5, "networks_free": 4, "networks_limit": 5,
+        "region": REGION, "region_open": True, "zones": 3, "vcpus_free": 8, "vcpus_limit": 8, "networks_free": 4, "networks_limit": 5,
         "addresses_free": 5, "addresses_limit": 5, "gateways_free": 5, "gateways_limit": 5, "permissions_held": True,
         "support_allowed": True, "organisation_restricts": False, "range_overlaps": False, "names_taken": False, "own_disk_key": False,
         "kit_version": account.kits.get().version,

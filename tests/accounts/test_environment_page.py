@@ -75,7 +75,7 @@ def test_environment_that_was_looked_at_too_long_ago_is_not_called_ready(account
 
 
 FACTS = {
-    "zones": 3, "vcpus_free": 4, "networks_free": 4, "addresses_free": 5, "gateways_free": 5, "permissions_held": True,
+    "zones": 3, "vcpus_free": 6, "networks_free": 4, "addresses_free": 5, "gateways_free": 5, "permissions_held": True,
     "region_open": True, "organisation_restricts": False, "range_overlaps": False, "names_taken": False, "own_disk_key": False,
 }  # fmt: skip
 
@@ -219,7 +219,7 @@ def test_check_without_an_answer_says_why(member, account, code, words):
 
 def test_environment_shows_profile_and_what_fits(member, account):
     facts = {
-        "region": REGION, "zones": 3, "vcpus_free": 4, "networks_free": 4, "addresses_free": 5, "gateways_free": 5,
+        "region": REGION, "zones": 3, "vcpus_free": 6, "networks_free": 4, "addresses_free": 5, "gateways_free": 5,
         "permissions_held": True, "region_open": True,
         "organisation_restricts": False, "range_overlaps": False, "names_taken": False, "own_disk_key": False,
     }  # fmt: skip
@@ -228,7 +228,7 @@ def test_environment_shows_profile_and_what_fits(member, account):
     page = build_page(account, REGION)
 
     assert [(str(label), value) for label, value in page.facts][:4] == [
-        ("Region", REGION), ("Region is open to the account", "Yes"), ("Availability zones", "3"), ("vCPUs free", "4"),
+        ("Region", REGION), ("Region is open to the account", "Yes"), ("Availability zones", "3"), ("vCPUs free", "6"),
     ]  # fmt: skip
     found = {one.profile.name: (one.fits, reasons) for one, reasons in page.matches}
     assert found == {

@@ -59,11 +59,13 @@ class GcpStacks:
             was_trusted=self.target.was_trusted,
         )
 
-    def _place(self, region: str) -> str:
-        return f"projects/{self.shipped.project}/locations/{region}"
+    @property
+    def _place(self) -> str:
+        """Infrastructure Manager works where the kit was run, for cells in every region: the builder may use that one store."""
+        return f"projects/{self.shipped.project}/locations/{self.target.region}"
 
     def _name(self, name: str, region: str) -> str:
-        return f"{self._place(region)}/deployments/{name}"
+        return f"{self._place}/deployments/{name}"
 
     @property
     def _builder(self) -> str:
@@ -76,7 +78,7 @@ class GcpStacks:
         deployments = self._session.deployments
         found = deployments.find(self._name(order.name, order.region))
         if found is None:
-            deployments.create(self._place(order.region), order.name, self._ordered(order))
+            deployments.create(self._place, order.name, self._ordered(order))
             return
         state, is_same = _state(found), found.annotations.get(TOKEN) == order.token
         if is_same and state in {StackState.READY, StackState.WORKING}:
@@ -163,10 +165,10 @@ class GcpStacks:
 
     def find_drift(self, order: StackOrder) -> DriftLook:
         """By a preview: Terraform reads what stands as the builder, and changes nothing. It is taken away once it was read."""
-        deployments, name = self._session.deployments, f"{self._place(order.region)}/previews/{order.name}{PREVIEW_ENDING}"
+        deployments, name = self._session.deployments, f"{self._place}/previews/{order.name}{PREVIEW_ENDING}"
         found = deployments.find_preview(name)
         if found is None:
-            deployments.create_preview(self._place(order.region), f"{order.name}{PREVIEW_ENDING}", self._preview(order))
+            deployments.create_preview(self._place, f"{order.name}{PREVIEW_ENDING}", self._preview(order))
             found = deployments.find_preview(name)
         if found is None:
             return DriftLook(is_finished=False)

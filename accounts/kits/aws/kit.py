@@ -56,6 +56,8 @@ class AwsKit:
     identity_fields: tuple[IdentityField, ...] = IDENTITY_FIELDS
     identity_command = "aws sts get-caller-identity --query Account --output text"
     default_region = "us-east-1"
+    cell_vcpus = 6
+    cell_regions_are_free = True
     spreads_within = timedelta(minutes=3)
     regions: tuple[Region, ...] = REGIONS
     resources: tuple[KitResource, ...] = RESOURCES

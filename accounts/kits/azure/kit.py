@@ -45,6 +45,8 @@ class AzureKit:
     identity_fields: tuple[IdentityField, ...] = IDENTITY_FIELDS
     identity_command = "az account show --query '{subscription:id,tenant:tenantId}'"
     default_region = "westeurope"
+    cell_vcpus = 8
+    cell_regions_are_free = False
     spreads_within = timedelta(minutes=10)
     regions: tuple[Region, ...] = REGIONS
     resources: tuple[KitResource, ...] = RESOURCES

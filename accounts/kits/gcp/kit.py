@@ -60,6 +60,8 @@ class GcpKit:
     identity_fields: tuple[IdentityField, ...] = IDENTITY_FIELDS
     identity_command = "gcloud projects describe $(gcloud config get-value project) --format='value(projectId,projectNumber)'"
     default_region = "us-central1"
+    cell_vcpus = 6
+    cell_regions_are_free = True
     spreads_within = timedelta(minutes=10)
     regions: tuple[Region, ...] = REGIONS
     resources: tuple[KitResource, ...] = RESOURCES

@@ -15,7 +15,7 @@ DEFAULTS: dict[str, tuple[str, float]] = {
     "vpc/L-F678F1CE": ("VPCs per Region", 5.0),
     "vpc/L-FE5A380F": ("NAT gateways per Availability Zone", 5.0),
     "ec2/L-0263D0A3": ("EC2-VPC Elastic IPs", 5.0),
-    "ec2/L-1216C47A": ("Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 5.0),
+    "ec2/L-1216C47A": ("Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances", 8.0),
     "eks/L-1194D53C": ("Clusters", 100.0),
 }
 
