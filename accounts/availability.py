@@ -15,6 +15,8 @@ from portal.operations.models import Operation
 # What needs the trust of an account: each answers with the reason why the account must stay connected, or with nothing. The seam for
 # what stands above this app: cells and instances register theirs at start-up, in their own AppConfig.ready().
 NEEDS_TRUST: list[Callable[[CloudAccount], str]] = []
+# What needs the identities that a replaced kit has made: the reason why it is not removed yet, or nothing.
+NEEDS_KIT: list[Callable[[Kit], str]] = []
 # Each may be a mail to somebody who did not ask for one.
 STEP_LINKS_A_DAY = 50
 STEP_LINK_EVENTS = ("step_link.made", "step_link.replaced")
@@ -146,6 +148,11 @@ def why_not_disconnect(account: CloudAccount) -> str:
     if account.state not in WATCHED_STATES:
         return _("This account is not connected.")
     return next(filter(None, (why_not(account) for why_not in NEEDS_TRUST)), "")
+
+
+def why_keep_kit(kit: Kit) -> str:
+    """Empty when what a replaced kit made can be removed."""
+    return next(filter(None, (why_keep(kit) for why_keep in NEEDS_KIT)), "")
 
 
 def why_not_renew(account: CloudAccount) -> str:

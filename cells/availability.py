@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.environment.assessments import why_not_build
-from accounts.models import CloudAccount
-from accounts.states import AccountState
+from accounts.models import CloudAccount, Kit
+from accounts.states import AccountState, KitState
 from cells.models import Cell, Instance
 from cells.placement import Refusal
 from cells.states import CellState, InstanceState
@@ -104,6 +104,19 @@ def why_not_delete_cell(cell: Cell) -> str:
 def why_not_update_cell(cell: Cell) -> str:
     if cell.state != CellState.READY:
         return _("Only a cell that is ready can be updated.")
+    if cell.kit and cell.kit.state != KitState.CURRENT:
+        return _(
+            "The cell was built under an earlier kit, and its cluster keeps the identities of that kit. Only a new cell takes the new ones."
+        )
+    return ""
+
+
+def why_keep_kit(kit: Kit) -> str:
+    """Empty when nothing needs what an earlier kit made: no cell was built under it."""
+    if count := Cell.objects.alive().filter(kit=kit).count():
+        return _("%(count)s deployment cells were built under the earlier kit and use its identities. Keep it until they are deleted.") % {
+            "count": count
+        }
     return ""
 
 

@@ -29,7 +29,8 @@ def stacks_of(account: CloudAccount) -> StackCloud:
 
 
 def target_of_cell(cell: Cell) -> Target:
-    return target_of(cell.account, kit_in_use(cell.account), was_trusted=True)
+    """Named as the kit named it that the cell was built under; signed in to, it is under the kit in use."""
+    return target_of(cell.account, cell.kit or kit_in_use(cell.account), was_trusted=True)
 
 
 def order_of(cell: Cell) -> StackOrder:

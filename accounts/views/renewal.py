@@ -16,7 +16,7 @@ from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.actions.connect import newest_generation, report_kit, take_up
 from accounts.actions.renewal import start_renewal, stay_on_kit, stop_renewal
-from accounts.availability import why_not_renew
+from accounts.availability import why_keep_kit, why_not_renew
 from accounts.forms.connect import ReportForm
 from accounts.kit_links import kit_links
 from accounts.kit_offer import KitOffer, kit_offer
@@ -131,7 +131,9 @@ def _waiting(request: OrganisationRequest, account: CloudAccount) -> HttpRespons
     context: dict[str, Any] = {"operation": operation, "report": form, "offer": kit_offer(account)}
     context["generation"] = newest_generation(account)
     is_over = operation is not None and operation.state == "succeeded"
-    context["removal_command"] = kit_links(replaced).removal_command if replaced and is_over else ""
+    context["keep_reason"] = why_keep_kit(replaced) if replaced else ""
+    can_go = replaced and is_over and not context["keep_reason"]
+    context["removal_command"] = kit_links(replaced).removal_command if replaced and can_go else ""
     return _page(request, account, "kit_waiting", **context)
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import CloudAccount, Organisation
+from accounts.models import CloudAccount, Kit, Organisation
 from cells.states import ALIVE_CELLS, PLACEABLE_CELLS, CellState, Drift
 
 CELL_BADGES = {
@@ -42,6 +42,8 @@ class Cell(models.Model):
     account = models.ForeignKey(CloudAccount, on_delete=models.PROTECT, related_name="cells")
     # The account's own organisation: for one look-up that starts from the tenant. The provider's where the provider hosts.
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="cells")
+    # The kit whose identities the cell's cluster and machines have. A newer kit makes others, which no cell can change to.
+    kit = models.ForeignKey(Kit, on_delete=models.PROTECT, related_name="cells", null=True, blank=True)
     region = models.CharField(_("region"), max_length=40)
     name = models.CharField(_("name"), max_length=120)
     state = models.CharField(_("state"), max_length=20, choices=CellState.choices, default=CellState.PLANNED)

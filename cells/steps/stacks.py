@@ -11,7 +11,7 @@ from accounts.issuer.tokens import KitReplaced
 from accounts.models import Kit
 from cells import stacks
 from cells.models import Cell
-from cells.orders import order_of, stacks_of, target_of_cell
+from cells.orders import kit_in_use, order_of, stacks_of, target_of_cell
 from cells.protocol.enrolment import renew_enrolment
 from portal.operations.engine import StepContext
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
@@ -26,7 +26,7 @@ MOST_EVIDENCE = 4000
 
 
 def cell_of(ctx: StepContext) -> Cell:
-    return Cell.objects.select_related("account__organisation", "organisation").get(pk=ctx.data["cell"])
+    return Cell.objects.select_related("account__organisation", "organisation", "kit").get(pk=ctx.data["cell"])
 
 
 def asks_the_cloud(step: Callable[[StepContext], Outcome]) -> Callable[[StepContext], Outcome]:
@@ -58,6 +58,10 @@ def raise_stack(ctx: StepContext) -> Outcome:
         return Fail(look.code or "stack_failed", params=_failed_part(look), evidence=without_secrets(look.raw)[:MOST_EVIDENCE])
     if look.state in {StackState.WORKING, StackState.DELETING}:
         return _working(look)
+    if look.state == StackState.ABSENT and cell.kit != (kit := kit_in_use(cell.account)):
+        Cell.objects.filter(pk=cell.pk).update(kit=kit)  # nothing stands: it is built with the identities of the kit in use
+        cell.kit = kit
+        order = order_of(cell)
     if look.state != StackState.READY and renew_enrolment(cell):
         order = order_of(cell)
     _remember_order(cell, order.name, order.token)

@@ -233,9 +233,9 @@ def test_environment_shows_profile_and_what_fits(member, account):
     found = {one.profile.name: (one.fits, reasons) for one, reasons in page.matches}
     assert found == {
         "AWS small, 2 zones": (True, []),
-        "AWS standard, 3 zones": (False, ["vCPUs free: 4. Needed: at least 8."]),
+        "AWS standard, 3 zones": (False, ["vCPUs free: 6. Needed: at least 8."]),
     }
-    assert "vCPUs free: 4. Needed: at least 8." in shown(member, account).text
+    assert "vCPUs free: 6. Needed: at least 8." in shown(member, account).text
 
 
 # --- History -------------------------------------------------------------------------------------------------------------
