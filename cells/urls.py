@@ -4,6 +4,7 @@ from django.urls import path
 
 from cells.views import agent, cells, fleet, instance_acts, instance_create, instances
 
+
 app_name = "cells"
 
 # --- The protocol of agents ---
@@ -30,6 +31,7 @@ urlpatterns += [
     path(f"{NEW}place/", instance_create.instance_new_place, name="instance_new_place"),
     path(f"{NEW}settings/", instance_create.instance_new_settings, name="instance_new_settings"),
     path(f"{NEW}check/", instance_create.instance_new_check, name="instance_new_check"),
+    path(f"{NEW}discard/", instance_create.instance_new_discard, name="instance_new_discard"),
     path(INSTANCE, instances.instance_detail, name="instance_detail"),
     path(f"{INSTANCE}live/", instances.instance_live, name="instance_live"),
     path(f"{INSTANCE}configuration/", instances.instance_configuration, name="instance_configuration"),

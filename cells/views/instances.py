@@ -1,6 +1,7 @@
 """Instances: the list, and one instance with its tabs."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpResponse
@@ -12,7 +13,8 @@ from django.views.decorators.http import require_GET
 from accounts.access import OrganisationRequest, Permission, requires
 from cells.availability import Act, live_operation, why_not
 from cells.fleet.rows import HEALTH_BADGES, LINK_BADGES, SILENT
-from cells.models import Cell, Instance, InstanceStatus
+from cells.forms.parameters import label_of, said
+from cells.models import Cell, Instance, InstanceRevision, InstanceStatus
 from cells.place_words import region_name
 from cells.states import AgentLink, Health
 from cells.telemetry.state import link_of
@@ -70,13 +72,26 @@ def instance_configuration(request: OrganisationRequest, pk: uuid.UUID) -> HttpR
     """What was asked for, now and before: who, when, what changed."""
     instance = find_instance(request, pk)
     revisions = list(instance.revisions.select_related("release", "size", "by"))
+    schema = instance.plan.parameters
     rows = [
-        {"revision": revision, "changes": revision.changes_since(before)}
+        {"revision": revision, "changes": _changes(revision, before, schema)}
         for revision, before in zip(revisions, [*revisions[1:], None], strict=True)
     ]
-    schema = instance.plan.parameters.get("properties", {})
-    parameters = [(schema.get(name, {}).get("title") or name, value) for name, value in revisions[0].parameters.items()]
+    parameters = [(label_of(schema, name), said(value)) for name, value in revisions[0].parameters.items()]
     return instance_tab(request, instance, "instance_configuration", rows=rows, parameters=parameters, current=revisions[0])
+
+
+def _changes(revision: InstanceRevision, before: InstanceRevision | None, schema: Mapping[str, Any]) -> list[str]:
+    """What differs from the revision before, from which to which."""
+    if before is None:
+        return []
+    names = sorted({*before.parameters, *revision.parameters})
+    pairs = [
+        (_("Version"), before.release.version, revision.release.version),
+        (_("Size"), before.size.name, revision.size.name),
+        *((label_of(schema, name), said(before.parameters.get(name)), said(revision.parameters.get(name))) for name in names),
+    ]
+    return [_("%(label)s: %(was)s to %(now)s") % {"label": label, "was": was, "now": now} for label, was, now in pairs if was != now]
 
 
 @gate

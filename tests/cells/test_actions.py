@@ -1,0 +1,174 @@
+"""Every act on an instance in every state: what the page says and what the request does are the one table of cells/availability.py."""
+
+from http import HTTPStatus
+
+import pytest
+from django.urls import reverse
+
+from cells.availability import ALLOWED, Act, why_not
+from cells.models import Instance, InstanceRevision
+from cells.states import CellState, InstanceState
+from portal.audit.models import Event
+from portal.operations.models import Operation
+from tests.activity import assert_no_event
+from tests.cells.factories import make_cell, make_instance, make_release
+from tests.factories import make_cloud_account
+
+DOING = {
+    Act.MODIFY: InstanceState.UPDATING,
+    Act.UPGRADE: InstanceState.UPDATING,
+    Act.STOP: InstanceState.STOPPING,
+    Act.START: InstanceState.STARTING,
+    Act.RESTART: InstanceState.STARTING,
+    Act.DELETE: InstanceState.DELETING,
+}
+SENT = {Act.MODIFY: {"size": "small"}, Act.UPGRADE: {"release": "1.1.0"}, Act.DELETE: {"name": "orders-prod"}}
+
+
+@pytest.fixture
+def signed_in(client, alice):
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def cell(acme):
+    return make_cell(account=make_cloud_account(organisation=acme, state="connected", name="Main"))
+
+
+def make(cell, state=InstanceState.RUNNING, **values):
+    instance = make_instance(cell=cell, state=state, name="orders-prod", **values)
+    make_release(plan=instance.plan, version="1.1.0")
+    return instance
+
+
+def page(act, instance):
+    return reverse(f"cells:instance_{act.value}", args=["acme", instance.pk])
+
+
+@pytest.mark.parametrize("state", [*InstanceState])
+@pytest.mark.parametrize("act", [*Act])
+def test_page_list_and_request_agree_with_the_table(act, state, signed_in, cell):
+    instance = make(cell, state)
+    is_allowed, reason = state in ALLOWED[act], why_not(act, instance)
+    assert bool(reason) != is_allowed
+
+    shown = signed_in.get(page(act, instance)).text
+    listed = signed_in.get(instance.get_absolute_url()).text
+    assert (reason in shown, '<button type="submit" class="button button-' in shown.partition("<main")[2]) == (True, is_allowed)
+    assert (f'href="{page(act, instance)}"' in listed) == is_allowed
+    assert is_allowed or reason in listed
+
+    answer = signed_in.post(page(act, instance), SENT.get(act, {}))
+    instance.refresh_from_db()
+    assert answer.status_code == HTTPStatus.FOUND
+    if is_allowed:
+        assert instance.state == DOING[act]
+        assert answer["Location"] == Operation.objects.get(kind=f"{act.value}_instance").get_absolute_url()
+    else:
+        assert (instance.state, answer["Location"]) == (state, page(act, instance))
+        assert not Operation.objects.exists()
+        assert InstanceRevision.objects.count() == 1
+
+
+@pytest.mark.parametrize("act", [Act.MODIFY, Act.UPGRADE])
+def test_what_never_reached_its_cell_is_not_changed(act, signed_in, cell):
+    instance = make(cell, InstanceState.FAILED, failed_while="waiting_for_cell")
+
+    assert "The instance never reached its cell." in signed_in.get(page(act, instance)).text
+    with assert_no_event():
+        signed_in.post(page(act, instance), SENT[act])
+
+
+@pytest.mark.parametrize("act", [act for act in Act if act != Act.DELETE])
+def test_nothing_is_asked_of_a_cell_that_is_being_deleted(act, signed_in, cell):
+    instance = make(cell, sorted(ALLOWED[act])[0])
+    cell.state = CellState.DELETING
+    cell.save()
+
+    with assert_no_event():
+        signed_in.post(page(act, instance), SENT.get(act, {}))
+    assert "The deployment cell of this instance is being deleted." in signed_in.get(page(act, instance)).text
+
+
+# --- Deleting --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", ["", "orders", "ORDERS-PROD", "Main"])
+def test_deleting_takes_the_name_typed(typed, signed_in, cell):
+    instance = make(cell)
+
+    with assert_no_event():
+        signed_in.post(page(Act.DELETE, instance), {"name": typed})
+    shown = signed_in.get(page(Act.DELETE, instance)).text
+
+    assert "<title>Error: " in shown
+    assert Instance.objects.get().state == InstanceState.RUNNING
+
+
+def test_deleting_counts_what_goes(signed_in, cell):
+    instance = make(cell, endpoints=[{"name": "web", "url": "https://a.example"}, {"name": "api", "url": "https://b.example"}])
+
+    shown = " ".join(signed_in.get(page(Act.DELETE, instance)).text.split())
+
+    assert "2 endpoints stop answering." in shown
+    assert "This plan keeps no backups: export what you need first." in shown
+    assert "Type orders-prod to confirm" in shown
+
+
+def test_protected_instance_is_not_deleted_until_the_protection_is_off(signed_in, cell):
+    instance = make(cell)
+    protect = reverse("cells:instance_protect", args=["acme", instance.pk])
+
+    signed_in.post(protect, {"protected": "yes"})
+    with assert_no_event():
+        signed_in.post(page(Act.DELETE, instance), SENT[Act.DELETE])
+        signed_in.post(protect, {"protected": "yes"})  # the same again
+    assert "The instance is protected from deletion. Switch the protection off first." in signed_in.get(page(Act.DELETE, instance)).text
+
+    signed_in.post(protect, {"protected": "no"})
+    signed_in.post(page(Act.DELETE, instance), SENT[Act.DELETE])
+
+    assert Instance.objects.get().state == InstanceState.DELETING
+    actions = list(Event.objects.filter(subject_kind="instance").order_by("sequence").values_list("action", flat=True))
+    assert actions == ["instance.protected", "instance.unprotected", "instance.deletion_started"]
+
+
+# --- Cells -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [*CellState])
+@pytest.mark.parametrize("name", ["cell_update", "cell_delete"])
+def test_acts_on_cells_agree_with_what_their_page_says(name, state, signed_in, cell):
+    type(cell).objects.filter(pk=cell.pk).update(
+        state=state, failed_while="bootstrapping" if state == "failed" else "", failure_code="x" if state == "failed" else ""
+    )
+    there = reverse(f"cells:{name}", args=["acme", cell.pk])
+    offered = f'href="{there}"' in signed_in.get(cell.get_absolute_url()).text
+    has_button = '<button type="submit" class="button button-' in signed_in.get(there).text.partition("<main")[2]
+
+    signed_in.post(there, {"name": cell.name})
+
+    cell.refresh_from_db()
+    assert offered == has_button == Operation.objects.exists() == (cell.state != state)
+
+
+def test_cell_with_instances_is_not_deleted(signed_in, cell):
+    make(cell)
+    there = reverse("cells:cell_delete", args=["acme", cell.pk])
+
+    with assert_no_event():
+        signed_in.post(there, {"name": cell.name})
+    assert "Delete them first." in signed_in.get(there).text
+
+
+def test_only_what_got_stuck_can_be_kept_on_purpose(signed_in, cell):
+    part = {"kind": "AWS::EC2::Subnet", "made": "subnet-1", "detail": "", "link": ""}
+    cell.parts = [{"name": "Subnet", "state": "failed", **part}, {"name": "Cluster", "state": "ready", **part}]
+    cell.save()
+    there = reverse("cells:cell_delete", args=["acme", cell.pk])
+    assert (shown := signed_in.get(there).text).count('name="retain"') == 1, shown
+
+    signed_in.post(there, {"name": cell.name, "retain": ["Subnet", "Cluster"]})
+
+    assert Operation.objects.get(kind="delete_cell").data["retain"] == ["Subnet"]
