@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from cells.views import agent, cells, fleet, instance_acts, instance_create, instances
+from cells.views import agent, cells, fleet, instance_acts, instance_create, instances, metrics
 
 
 app_name = "cells"
@@ -35,6 +35,7 @@ urlpatterns += [
     path(INSTANCE, instances.instance_detail, name="instance_detail"),
     path(f"{INSTANCE}live/", instances.instance_live, name="instance_live"),
     path(f"{INSTANCE}configuration/", instances.instance_configuration, name="instance_configuration"),
+    path(f"{INSTANCE}metrics/", metrics.instance_metrics, name="instance_metrics"),
     path(f"{INSTANCE}activity/", instances.instance_activity, name="instance_activity"),
     path(f"{INSTANCE}modify/", instance_acts.instance_modify, name="instance_modify"),
     path(f"{INSTANCE}upgrade/", instance_acts.instance_upgrade, name="instance_upgrade"),
@@ -55,6 +56,9 @@ urlpatterns += [
     path(CELL, cells.cell_detail, name="cell_detail"),
     path(f"{CELL}live/", cells.cell_live, name="cell_live"),
     path(f"{CELL}resources/", cells.cell_resources, name="cell_resources"),
+    path(f"{CELL}metrics/", metrics.cell_metrics, name="cell_metrics"),
+    path(f"{CELL}visible/", metrics.cell_visible, name="cell_visible"),
+    path("o/<slug:slug>/visible/", metrics.visible, name="visible"),
     path(f"{CELL}activity/", cells.cell_activity, name="cell_activity"),
     path(f"{CELL}update/", cells.cell_update, name="cell_update"),
     path(f"{CELL}delete/", cells.cell_delete, name="cell_delete"),

@@ -127,6 +127,7 @@ def _done(request: OrganisationRequest, cell: Cell, do: Callable[[], Operation])
 def cell_tab(request: OrganisationRequest, cell: Cell, name: str, **context: Any) -> HttpResponse:
     tabs = (
         ("cell_detail", _("Overview")),
+        ("cell_metrics", _("Metrics")),
         ("cell_resources", _("Resources")),
         ("cell_activity", _("Activity")),
     )

@@ -128,6 +128,7 @@ def _acts(request: OrganisationRequest, instance: Instance) -> list[dict[str, st
 def instance_tab(request: OrganisationRequest, instance: Instance, name: str, **context: Any) -> HttpResponse:
     tabs = (
         ("instance_detail", _("Overview")),
+        ("instance_metrics", _("Metrics")),
         ("instance_configuration", _("Configuration")),
         ("instance_activity", _("Activity")),
     )

@@ -281,9 +281,13 @@ def sparkline_tag(values: Sequence[float], label: str) -> dict[str, object]:
 
 @register.inclusion_tag("components/strip.html", name="strip")
 def strip_tag(days: Sequence[Item], label: str) -> dict[str, object]:
-    """Health, a bar a day. `days`: label and kind, oldest first; `label` is the conclusion. The days are also there as a table."""
+    """Health, a bar a day. `days`: label, kind and optionally the day's own word, oldest first; `label` is the conclusion.
+
+    The days are also there as a table.
+    """
     width, bars = strip([(day["label"], _kind(day["kind"])) for day in days])
-    return {"width": width, "bars": bars, "label": label}
+    words = [day.get("word") or status_word(day["kind"]) for day in days]
+    return {"width": width, "days": list(zip(bars, words, strict=True)), "label": label}
 
 
 @register.inclusion_tag("components/error_summary.html")

@@ -1,0 +1,154 @@
+"""Figures of the last hours and days as lines, each with its conclusion in words and with rows for a table."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from cells.models import Cell, CellSample, Instance, InstanceSample
+from cells.telemetry.ingest import SAMPLE_EVERY_S
+
+DAY, WEEK = timedelta(hours=24), timedelta(days=7)
+SAMPLE = timedelta(seconds=SAMPLE_EVERY_S)
+Point = tuple[datetime, float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """`values` as points of a line, oldest first; empty where nothing was reported."""
+
+    name: str
+    conclusion: str
+    values: list[float]
+
+
+@dataclass(frozen=True)
+class Period:
+    """Some hours or days: metrics side by side, and the same as rows of a table: when, and one text a metric."""
+
+    title: str
+    metrics: list[Metric]
+    rows: list[tuple[str, list[str]]]
+
+    @property
+    def is_known(self) -> bool:
+        return any(metric.values for metric in self.metrics)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How one column of samples is read, shown and put in a sentence."""
+
+    name: str
+    read: Callable[[Sequence[Any]], list[Point]]
+    say: Callable[[float], str]
+    conclude: Callable[[list[float]], str]
+    fold: Callable[[Sequence[float]], float]
+
+
+def of_instance(instance: Instance, now: datetime) -> list[Period]:
+    samples = list(InstanceSample.objects.filter(instance=instance, at__gt=now - WEEK, at__lte=now).order_by("at"))
+    gauges = [_gauge(_("CPU"), "cpu", cores), _gauge(_("Memory"), "memory", mebibytes)]
+    counters = [_counter(_("Requests"), "requests"), _counter(_("Errors"), "errors")]
+    return _periods([*gauges, *counters], samples, now)
+
+
+def of_cell(cell: Cell, now: datetime) -> list[Period]:
+    samples = list(CellSample.objects.filter(cell=cell, at__gt=now - WEEK, at__lte=now).order_by("at"))
+    return _periods([_gauge(_("CPU in use"), "cpu_used", cores), _gauge(_("Memory in use"), "memory_used", mebibytes)], samples, now)
+
+
+def _periods(figures: Sequence[Figure], samples: Sequence[Any], now: datetime) -> list[Period]:
+    recent = [sample for sample in samples if sample.at > now - DAY]
+    return [
+        _period(_("Last 24 hours"), figures, recent, each=SAMPLE, row=timedelta(hours=1), style="H:i"),
+        _period(_("Last 7 days"), figures, samples, each=timedelta(hours=1), row=timedelta(days=1), style="j M"),
+    ]
+
+
+def _period(title: str, figures: Sequence[Figure], samples: Sequence[Any], *, each: timedelta, row: timedelta, style: str) -> Period:
+    metrics, columns = [], []
+    for figure in figures:
+        points = figure.read(samples)
+        values = [figure.fold(group) for _, group in _grouped(points, each)]
+        metrics.append(Metric(figure.name, figure.conclude(values) if values else _("Nothing was reported."), values))
+        columns.append({start: figure.say(figure.fold(group)) for start, group in _grouped(points, row)})
+    starts = sorted({start for column in columns for start in column})
+    return Period(title, metrics, [(date_format(start, style), [column.get(start, "") for column in columns]) for start in starts])
+
+
+def _grouped(points: Sequence[Point], each: timedelta) -> list[tuple[datetime, list[float]]]:
+    """By the hour or the day of the reader's clock."""
+    groups: dict[datetime, list[float]] = {}
+    for at, value in points:
+        groups.setdefault(_floor(timezone.localtime(at), each), []).append(value)
+    return sorted(groups.items())
+
+
+def _floor(local: datetime, each: timedelta) -> datetime:
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight if each >= timedelta(days=1) else midnight + (local - midnight) // each * each
+
+
+# --- Kinds of figures ------------------------------------------------------------------------------------------------
+
+
+def _gauge(name: str, column: str, say: Callable[[float], str]) -> Figure:
+    def conclude(values: list[float]) -> str:
+        words = _("%(name)s: %(mean)s on average, %(most)s at most, %(last)s at the end.")
+        return words % {"name": name, "mean": say(_mean(values)), "most": say(max(values)), "last": say(values[-1])}
+
+    return Figure(name, lambda samples: [(sample.at, float(getattr(sample, column))) for sample in samples], say, conclude, _mean)
+
+
+def _counter(name: str, column: str) -> Figure:
+    def conclude(values: list[float]) -> str:
+        total = int(sum(values))
+        return _("%(name)s: %(total)s in all, %(most)s at most at once.") % {
+            "name": name,
+            "total": count(total),
+            "most": count(max(values)),
+        }
+
+    return Figure(name, lambda samples: _growth(samples, column), count, conclude, sum)
+
+
+def _growth(samples: Sequence[Any], column: str) -> list[Point]:
+    """What was added from one sample to the next. A counter that fell began anew with its process; nobody counts where it is empty."""
+    known = [(sample.at, getattr(sample, column)) for sample in samples if getattr(sample, column) is not None]
+    return [(at, float(value - before if value >= before else value)) for (_at, before), (at, value) in pairwise(known)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def cores(value: float) -> str:
+    return _("%(cores)s cores") % {"cores": number_format(value / 1000, decimal_pos=2)}
+
+
+def mebibytes(value: float) -> str:
+    return _("%(size)s MiB") % {"size": number_format(value, decimal_pos=0)}
+
+
+def count(value: float) -> str:
+    return number_format(int(value), decimal_pos=0)
+
+
+def error_rate(period: Period) -> str:
+    """In a sentence; empty where nobody counts requests."""
+    totals = {metric.name: sum(metric.values) for metric in period.metrics if metric.values}
+    requests, errors = totals.get(_("Requests")), totals.get(_("Errors"), 0)
+    if not requests:
+        return ""
+    share = number_format(100 * errors / requests, decimal_pos=1)
+    return ngettext("%(share)s %% of %(count)s request failed.", "%(share)s %% of %(count)s requests failed.", int(requests)) % {
+        "share": share,
+        "count": count(requests),
+    }
