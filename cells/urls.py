@@ -4,7 +4,6 @@ from django.urls import path
 
 from cells.views import agent, cells, fleet, instance_acts, instance_create, instances, metrics
 
-
 app_name = "cells"
 
 # --- The protocol of agents ---

@@ -5,12 +5,15 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 
 PREFIX = "p_"
 # What a field can be drawn for; a schema with anything else is refused when staff save the plan.
 DRAWN = {"string", "integer", "number", "boolean", "array"}
+DRAWN_ENUMS: dict[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "number": (int, float)}
+MOST_TEXT = 4000
 
 
 def schema_problem(schema: Mapping[str, Any]) -> str:
@@ -19,14 +22,48 @@ def schema_problem(schema: Mapping[str, Any]) -> str:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return str(_("This is no JSON Schema: %(why)s") % {"why": error.message})
-    if schema and schema.get("type") != "object":
+    if schema and (not isinstance(schema, Mapping) or schema.get("type") != "object"):
         return str(_("The schema describes an object with properties."))
-    for name, part in schema.get("properties", {}).items():
-        if part.get("writeOnly") or part.get("format") == "password":
-            return str(_("“%(name)s” is a secret. Secrets stay in the customer's own store; take its name instead.") % {"name": name})
-        if part.get("type") not in DRAWN:
-            return str(_("“%(name)s” is of a type that no field exists for.") % {"name": name})
+    if _refers(schema):
+        return str(_("The schema stands by itself: it refers to nothing with $ref."))
+    properties = schema.get("properties", {})
+    if missing := [name for name in schema.get("required", ()) if name not in properties]:
+        return str(_("“%(name)s” is required but has no field.") % {"name": missing[0]})
+    problems = (_part_problem(part) % {"name": name} for name, part in properties.items())
+    return next(filter(None, problems), "")
+
+
+def _refers(part: Any) -> bool:
+    """Somewhere else may change, or be asked for over the network."""
+    if isinstance(part, Mapping):
+        return "$ref" in part or "$dynamicRef" in part or any(map(_refers, part.values()))
+    return isinstance(part, list) and any(map(_refers, part))
+
+
+def _part_problem(part: Any) -> str:
+    if not isinstance(part, Mapping) or part.get("type") not in DRAWN:
+        return str(_("“%(name)s” is of a type that no field exists for."))
+    items = part.get("items", {"type": "string"}) if part["type"] == "array" else {}
+    if any(isinstance(each, Mapping) and (each.get("writeOnly") or each.get("format") == "password") for each in (part, items)):
+        return str(_("“%(name)s” is a secret. Secrets stay in the customer's own store; take its name instead."))
+    if items and (not isinstance(items, Mapping) or items.get("type") != "string"):
+        return str(_("“%(name)s”: lists are of text, one a line."))
+    if "enum" in part and not all(isinstance(value, DRAWN_ENUMS.get(part["type"], ())) and value != "" for value in part["enum"]):
+        return str(_("“%(name)s” offers values that are not of its type."))
     return ""
+
+
+def label_of(schema: Mapping[str, Any], name: str) -> str:
+    return str(schema.get("properties", {}).get(name, {}).get("title") or name.replace("_", " ").capitalize())
+
+
+def said(value: Any) -> str:
+    """An answer as a page reads it back."""
+    if isinstance(value, bool):
+        return str(_("Yes") if value else _("No"))
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or str(_("none"))
+    return str(_("none")) if value is None else str(value)
 
 
 class ParametersForm(forms.Form):
@@ -38,7 +75,7 @@ class ParametersForm(forms.Form):
         self.schema = schema
         required = set(schema.get("required", ()))
         for name, part in schema.get("properties", {}).items():
-            self.fields[PREFIX + name] = _field(name, part, is_required=name in required)
+            self.fields[PREFIX + name] = _field(label_of(schema, name), part, is_required=name in required)
 
     def clean(self) -> None:
         if self.errors:
@@ -66,31 +103,43 @@ class ParametersForm(forms.Form):
 
 
 def _words(error: ValidationError, part: Mapping[str, Any]) -> str:
-    """The schema's own words for its pattern where it has them; else what the rule asks, in a sentence."""
-    wanted = {
-        "minimum": _("Enter %(limit)s or more."),
-        "maximum": _("Enter %(limit)s or less."),
-        "minLength": _("Enter at least %(limit)s characters."),
-        "maxLength": _("Enter at most %(limit)s characters."),
-        "minItems": _("Enter at least %(limit)s lines."),
-        "maxItems": _("Enter at most %(limit)s lines."),
-        "multipleOf": _("Enter a multiple of %(limit)s."),
-    }
-    if error.validator in wanted:
-        return str(wanted[str(error.validator)] % {"limit": error.validator_value})
+    """What the rule asks, in a sentence; for a form of text, in the words of the schema."""
+    limit: Any = error.validator_value
+    if error.validator in {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}:
+        wanted = {
+            "minimum": _("Enter %(limit)s or more."),
+            "maximum": _("Enter %(limit)s or less."),
+            "exclusiveMinimum": _("Enter more than %(limit)s."),
+            "exclusiveMaximum": _("Enter less than %(limit)s."),
+            "multipleOf": _("Enter a multiple of %(limit)s."),
+        }
+        return str(wanted[str(error.validator)] % {"limit": limit})
+    if error.validator in {"minLength", "maxLength", "minItems", "maxItems"}:
+        return _length_words(str(error.validator), int(limit))
     if error.validator in {"pattern", "format"}:
+        if len(error.absolute_path) > 1:
+            return str(_("“%(value)s” does not have the form that is asked for.") % {"value": error.instance})
         return str(_("This does not have the form that is asked for. %(help)s") % {"help": part.get("description", "")}).strip()
     if error.validator == "uniqueItems":
         return str(_("Enter each line once."))
     return str(_("This value is not allowed here."))
 
 
+def _length_words(rule: str, limit: int) -> str:
+    words = {
+        "minLength": ngettext("Enter at least %(limit)s character.", "Enter at least %(limit)s characters.", limit),
+        "maxLength": ngettext("Enter at most %(limit)s character.", "Enter at most %(limit)s characters.", limit),
+        "minItems": ngettext("Enter at least %(limit)s line.", "Enter at least %(limit)s lines.", limit),
+        "maxItems": ngettext("Enter at most %(limit)s line.", "Enter at most %(limit)s lines.", limit),
+    }
+    return words[rule] % {"limit": limit}
+
+
 def _shown(value: Any) -> Any:
     return "\n".join(map(str, value)) if isinstance(value, list) else value
 
 
-def _field(name: str, part: Mapping[str, Any], *, is_required: bool) -> forms.Field:
-    label = part.get("title") or name.replace("_", " ").capitalize()
+def _field(label: str, part: Mapping[str, Any], *, is_required: bool) -> forms.Field:
     about: dict[str, Any] = {"label": label, "help_text": part.get("description", ""), "initial": _shown(part.get("default"))}
     about["error_messages"] = {"required": _("Enter a value for “%(label)s”.") % {"label": label}}
     if "enum" in part:
@@ -101,12 +150,12 @@ def _field(name: str, part: Mapping[str, Any], *, is_required: bool) -> forms.Fi
         case "boolean":
             return forms.BooleanField(**about, required=False)
         case "integer":
-            return forms.IntegerField(**about, required=is_required, min_value=part.get("minimum"), max_value=part.get("maximum"))
+            return forms.IntegerField(**about, required=is_required)
         case "number":
-            return forms.FloatField(**about, required=is_required, min_value=part.get("minimum"), max_value=part.get("maximum"))
+            return forms.FloatField(**about, required=is_required)
         case "array":
-            return forms.CharField(**about, required=is_required, widget=forms.Textarea(attrs={"rows": 3}), max_length=4000)
-    return forms.CharField(**about, required=is_required, max_length=min(int(part.get("maxLength", 500)), 4000))
+            return forms.CharField(**about, required=is_required, widget=forms.Textarea(attrs={"rows": 3}), max_length=MOST_TEXT)
+    return forms.CharField(**about, required=is_required, max_length=MOST_TEXT)
 
 
 def _typed(part: Mapping[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 import uuid
 
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -34,6 +35,11 @@ class InstanceDraft(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(self.plan)
+
+    def get_absolute_url(self) -> str:
+        """The first page that is not answered yet."""
+        page = "check" if self.is_complete else "settings" if self.is_placed else "place"
+        return reverse(f"cells:instance_new_{page}", args=[self.organisation.slug, self.pk])
 
     @property
     def is_placed(self) -> bool:

@@ -1,19 +1,22 @@
 """Creating an instance: plan, place, settings, check answers. Each page saves; nothing is asked for before the last one."""
 
 import uuid
+from collections.abc import Callable
+from functools import wraps
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.models import CloudAccount
 from cells.actions.instances import Wish, create_instance, find_place
 from cells.availability import REFUSALS
 from cells.forms.instances import PlaceForm, PlanForm, SettingsForm, size_words
+from cells.forms.parameters import label_of, said
 from cells.models import Instance, InstanceDraft, Plan
 from cells.place_words import PlaceWords, place_words
 from cells.placement import NoPlace
@@ -22,6 +25,25 @@ from portal.rejected_forms import reject, sent_data
 
 gate = requires(Permission.MANAGE_INSTANCES)
 READS_AND_POSTS = ["GET", "HEAD", "POST"]
+SHOWN_DRAFTS = 10
+Page = Callable[[OrganisationRequest, InstanceDraft], HttpResponse]
+
+
+def page_of_draft(page: Page) -> Callable[..., HttpResponse]:
+    """The draft, from the tenant. Where its plan has nothing to offer any more, another one is asked for."""
+
+    @wraps(page)
+    def shown(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+        draft = _draft(request, pk)
+        if draft.release and not draft.release.is_offered:
+            draft.release = None
+        plan = draft.plan
+        if not (plan.is_published and plan.sizes.exists() and plan.releases.filter(is_offered=True).exists()):
+            messages.warning(request, _("This plan has nothing to offer now. Choose another one."))
+            return redirect(_url(request.organisation.slug, "plan", draft))
+        return page(request, draft)
+
+    return shown
 
 
 def steps(slug: str, draft: InstanceDraft | None) -> list[dict[str, str]]:
@@ -81,15 +103,16 @@ def instance_new_plan(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespon
 
 def _plan_page(request: OrganisationRequest, form: PlanForm, draft: InstanceDraft | None) -> HttpResponse:
     plans = [(plan, [size_words(size) for size in plan.sizes.all()]) for plan in Plan.objects.published().prefetch_related("sizes")]
-    context = {"form": form, "plans": plans, "chosen": draft.plan.code if draft else ""}
+    drafts = [] if draft else list(request.organisation.instance_drafts.select_related("plan", "organisation", "created_by")[:SHOWN_DRAFTS])
+    context = {"form": form, "plans": plans, "chosen": draft.plan.code if draft else "", "drafts": drafts}
     return _page(request, "instance_new", 1, draft, **context)
 
 
 @gate
 @require_http_methods(READS_AND_POSTS)
-def instance_new_place(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+@page_of_draft
+def instance_new_place(request: OrganisationRequest, draft: InstanceDraft) -> HttpResponse:
     """Which account and region; the page says whether a cell is there or comes first."""
-    draft = _draft(request, pk)
     initial = {"account": draft.account, "region": f"{draft.cloud}:{draft.region}" if draft.is_placed else ""}
     form = PlaceForm(sent_data(request), initial=initial, organisation=request.organisation, plan=draft.plan)
     if request.method == "POST":
@@ -108,8 +131,8 @@ def instance_new_place(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
 
 @gate
 @require_http_methods(READS_AND_POSTS)
-def instance_new_settings(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    draft = _draft(request, pk)
+@page_of_draft
+def instance_new_settings(request: OrganisationRequest, draft: InstanceDraft) -> HttpResponse:
     if not draft.is_placed:
         return redirect(_url(request.organisation.slug, "place", draft))
     releases = draft.plan.releases.filter(is_offered=True)
@@ -139,7 +162,11 @@ def instance_new_check(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
     """All answers on one page, with what will be made and what it costs; then the instance is asked for, once."""
     if made := _made(request, pk):
         return redirect(made)
-    draft = _draft(request, pk)
+    return _check(request, pk)
+
+
+@page_of_draft
+def _check(request: OrganisationRequest, draft: InstanceDraft) -> HttpResponse:
     if not draft.is_complete:
         return redirect(_url(request.organisation.slug, "settings", draft))
     if request.method == "POST":
@@ -153,12 +180,23 @@ def instance_new_check(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
                 idempotency_key=str(draft.pk),
             )
         except NotAllowed as refused:
-            messages.warning(request, refused.reason)
+            if not isinstance(find_place(_wish(draft), request.organisation), NoPlace):  # else the page itself says it
+                messages.warning(request, refused.reason)
             return redirect(_url(request.organisation.slug, "check", draft))
         draft.delete()
         return redirect(instance)
-    context = {"place": _place(draft, request), "size": size_words(draft.size) if draft.size else ""}
+    schema = draft.plan.parameters
+    answers = [(label_of(schema, name), said(value)) for name, value in draft.parameters.items()]
+    context = {"place": _place(draft, request), "size": size_words(draft.size) if draft.size else "", "answers": answers}
     return _page(request, "instance_new_check", 4, draft, **context)
+
+
+@gate
+@require_POST
+def instance_new_discard(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """What was entered is forgotten. Nothing was asked for yet, so nothing is undone."""
+    _draft(request, pk).delete()
+    return redirect("cells:instance_list", request.organisation.slug)
 
 
 def _made(request: OrganisationRequest, pk: uuid.UUID) -> Instance | None:
@@ -176,7 +214,7 @@ def _wish(draft: InstanceDraft) -> Wish:
     release = draft.release or draft.plan.releases.filter(is_offered=True).first()
     size = draft.size or draft.plan.sizes.first()
     if release is None or size is None:
-        raise NotAllowed(_("This plan has nothing to offer yet. Choose another one."))
+        raise NotAllowed(_("This plan has nothing to offer now. Choose another one."))
     return Wish(draft.plan, release, size, draft.parameters, draft.cloud, draft.region, draft.account)
 
 

@@ -150,6 +150,7 @@ NO_EVENT = {
     "cells:instance_new_plan": "an answer kept in a draft",
     "cells:instance_new_place": "an answer kept in a draft",
     "cells:instance_new_settings": "an answer kept in a draft",
+    "cells:instance_new_discard": "forgets a draft: nothing was asked for yet",
 }
 
 
