@@ -22,6 +22,7 @@ HOLD_SECONDS = 30
 AFTER_REFUSAL_SECONDS = 60.0
 APPLY_AGAIN_SECONDS = 60.0
 MOST_EVENTS = 20
+OLDEST_EVENT_SECONDS = 29 * 86400.0
 # The portal takes no such report, today or tomorrow: to send it again would only keep back those behind it.
 NEVER = {"malformed", "unknown_field", "too_large"}
 
@@ -51,6 +52,7 @@ class Agent:
         self.is_done = threading.Event()  # and was made so: worth a look
         self.is_enrolled = threading.Event()  # and knows from which number to count
         self.has_report = threading.Event()
+        self.last_seq = 0  # what the portal has of this cell
         self.away = ""  # why the cluster could not be looked at the last time
 
     def run(self) -> None:
@@ -122,8 +124,8 @@ class Agent:
             news = (news + problems + changes.events(last, seen, self._at()))[-MOST_EVENTS:]
             is_due = time.monotonic() >= reported_at + self.pace.report_every
             if self.is_enrolled.is_set() and (is_due or changes.signature(seen) != told):
-                self.buffer.start_at(self.identity.first_seq)
-                self.buffer.add({"at": self._at(), "agent": {"version": VERSION}, **seen, "events": news})
+                self.buffer.start_at(max(self.identity.first_seq, self.last_seq + 1))
+                self.buffer.add({"at": self._at(), "agent": {"version": VERSION}, **seen, "events": self._dated(news)})
                 self.has_report.set()
                 told, news, reported_at = changes.signature(seen), [], time.monotonic()
             last = seen
@@ -142,8 +144,13 @@ class Agent:
     def _event(self, code: str) -> Document:
         return {"at": self._at(), "code": code}
 
-    def _at(self) -> str:
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.identity.now()))
+    def _dated(self, news: list[Document]) -> list[Document]:
+        """What was noted before the portal had told the time may be of any age: the portal takes none from another one."""
+        oldest, now = self._at(-OLDEST_EVENT_SECONDS), self._at()
+        return [{**event, "at": event["at"] if oldest <= event["at"] <= now else now} for event in news]
+
+    def _at(self, later: float = 0.0) -> str:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.identity.now() + later))
 
     # --- Telling ---
 
@@ -176,7 +183,8 @@ class Agent:
         if not batch:
             return False
         body = json.dumps({"cell": self.config.cell, "reports": batch}, separators=(",", ":")).encode()
-        self.identity.call(portal, "POST", "/agent/v1/reports", body)
+        # Further than these: another agent has spoken for this cell, and what is numbered below would not be taken.
+        self.last_seq = int(self.identity.call(portal, "POST", "/agent/v1/reports", body).body["last_seq"])
         self.buffer.done(batch[-1]["seq"])
         return True
 

@@ -1,6 +1,7 @@
 """From bytes to a document, strictly. Knows no request: the batching server beside Django uses the same functions."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
@@ -13,6 +14,8 @@ from cells.protocol.problems import Problem
 MOST_BYTES = 256 * 1024
 # An agent's clock may be a little ahead.
 AHEAD_S = 120
+# Longer than any agent keeps what it could not send.
+OLDEST = timedelta(days=30)
 Document = TypeVar("Document", bound=Strict)
 _UNKNOWN = re.compile(r"unknown field `(.{1,80}?)`", re.DOTALL)
 _PLACE = re.compile(r"`(\$[^`]*)`$")
@@ -49,11 +52,30 @@ def parse_reports(body: bytes, grant: Grant, now: float) -> Reports:
         raise _refusal(str(problem)) from problem
     if batch.cell != grant.cell:
         raise Problem("wrong_cell", "An agent reports on its own cell only.")
-    newest = max(report.at.timestamp() for report in batch.reports)
-    if newest > now + AHEAD_S:
-        detail = f"A report is of {int(newest - now)} seconds in the future. Set the clock of the agent's machine."
-        raise Problem("clock_skew", detail, more={"server_time": now})
+    check_times(batch, datetime.fromtimestamp(now, UTC))
     return batch
+
+
+def check_times(batch: Reports, now: datetime) -> None:
+    """Times that a clock can have shown: others would be a burden to everything that reads them later. Raises Problem."""
+    latest, oldest = now + timedelta(seconds=AHEAD_S), now - OLDEST
+    newest = max(report.at for report in batch.reports)
+    if newest > latest:
+        detail = f"A report is of {int((newest - now).total_seconds())} seconds in the future. Set the clock of the agent's machine."
+        raise Problem("clock_skew", detail, more={"server_time": now.timestamp()})
+    for report in batch.reports:
+        if report.at < oldest:
+            raise Problem("malformed", f"A report is older than {OLDEST.days} days.", more={"field": "$.reports[...].at"})
+        if any(not oldest <= event.at <= latest for event in report.events):
+            detail = f"An event is older than {OLDEST.days} days, or in the future."
+            raise Problem("malformed", detail, more={"field": "$.reports[...].events[...].at"})
+
+
+def check_leap(last: int) -> None:
+    """What `cells.telemetry.ingest.store` says of a cell. Raises Problem where the numbers went too far ahead to be taken."""
+    if not last:
+        detail = "The number of a report is too far beyond the last one that is stored. Count on one by one."
+        raise Problem("malformed", detail, more={"field": "$.reports[...].seq"})
 
 
 def _check_size(body: bytes) -> None:

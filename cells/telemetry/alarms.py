@@ -5,10 +5,12 @@ After that nothing new is told of the same thing for half an hour. What the cust
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+import structlog
+from django.db import DatabaseError, transaction
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from accounts.mail import absolute_url, queue_mail
@@ -18,6 +20,7 @@ from cells.telemetry.sweep import take_lock
 from cells.transitions import subject_of_cell, subject_of_instance
 from portal.audit import Actor, record
 
+log = structlog.get_logger()
 SWEEPER = Actor.worker("sweep")
 CELL_SILENT_FOR = timedelta(minutes=10)
 INSTANCE_ILL_FOR = timedelta(minutes=5)
@@ -37,19 +40,40 @@ def raise_and_end(listening_since: datetime) -> None:
             return
         _end_on_purpose(now)
         for alarm in _over(now):
-            Alarm.objects.filter(pk=alarm.pk).update(ended_at=now)
-            _tell(alarm, is_over=True)
+            _end(alarm, now)
         for alarm in _begun(now, listening_since):
-            alarm.save(force_insert=True)
-            _tell(alarm, is_over=False)
+            _begin(alarm)
+
+
+def _end(alarm: Alarm, now: datetime) -> None:
+    with _alone(alarm):
+        Alarm.objects.filter(pk=alarm.pk).update(ended_at=now)
+        _tell(alarm, is_over=True)
+
+
+def _begin(alarm: Alarm) -> None:
+    with _alone(alarm):
+        alarm.save(force_insert=True)
+        _tell(alarm, is_over=False)
+
+
+@contextmanager
+def _alone(alarm: Alarm) -> Iterator[None]:
+    """One that the database refuses is left to the next round, and the others are told of."""
+    try:
+        with transaction.atomic():
+            yield
+    except DatabaseError as problem:
+        log.error("alarm_not_told", cell=str(alarm.cell_id), instance=str(alarm.instance_id), error=type(problem).__name__)
 
 
 def _begun(now: datetime, listening_since: datetime) -> Iterator[Alarm]:
     if listening_since <= now - CELL_SILENT_FOR:
         silent = Cell.objects.filter(state__in=WATCHED, is_agent_disabled=False, link__link=AgentLink.OFFLINE)
         silent = silent.filter(status__seen_at__lt=now - CELL_SILENT_FOR).filter(_is_untold("cell", now))
-        for cell in silent.select_related("organisation", "status")[:MOST_A_ROUND]:
-            yield Alarm(cell=cell, since=cell.status.seen_at)
+        # Of the status, our own clock alone: what an agent has written there is not needed, and must not be able to stop this.
+        for cell in silent.select_related("organisation").annotate(heard_at=F("status__seen_at"))[:MOST_A_ROUND]:
+            yield Alarm(cell=cell, since=cell.heard_at)
     ill = Instance.objects.filter(state=InstanceState.RUNNING, health=Health.UNHEALTHY, health_at__lt=now - INSTANCE_ILL_FOR)
     # Of a silent cell nothing is known: its own alarm tells of it.
     ill = ill.filter(cell__link__link=AgentLink.CONNECTED).filter(_is_untold("instance", now))

@@ -19,7 +19,7 @@ from django.db import DatabaseError, connection
 from cells.protocol.access import bearer, denied, verify
 from cells.protocol.documents import ReportsAnswer
 from cells.protocol.limits import Buckets, too_many
-from cells.protocol.parsing import MOST_BYTES, parse_reports
+from cells.protocol.parsing import MOST_BYTES, check_leap, parse_reports
 from cells.protocol.problems import Problem
 from cells.telemetry.batching import Batcher, Full, NotStored
 from cells.telemetry.ingest import Received
@@ -82,11 +82,13 @@ class Ingest:
         body = await _body(receive)
         received = Received(parse_reports(body, grant, now), datetime.now(UTC))
         try:
-            return await self._batcher.put(received, len(body))
+            last = await self._batcher.put(received, len(body))
         except Full as problem:
             raise too_many(AGAIN_S) from problem
         except NotStored as problem:
             raise Problem("not_stored", "The reports could not be stored. Send them again.", retry_after=AGAIN_S) from problem
+        check_leap(last)
+        return last
 
     def _check_denied_is_fresh(self) -> None:
         if time.monotonic() - self._denied_read_at > DENIED_AT_MOST_S:

@@ -12,6 +12,8 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
+from cells.protocol.parsing import check_times
+from cells.protocol.problems import Problem
 from cells.telemetry.ingest import Received, store
 
 log = structlog.get_logger()
@@ -99,7 +101,11 @@ def _answer(one: Waiting, answer: int | None) -> None:
 
 
 def store_all(batch: Sequence[Received]) -> list[int | None]:
-    """The last number for each, or None for what could not be stored. One that the database refuses fails alone."""
+    """The last number for each, None for what could not be stored, 0 for numbers that were refused. One that fails, fails alone."""
+    sound = [_is_sound(one) for one in batch]
+    if not all(sound):
+        answers = iter(store_all([one for one, is_sound in zip(batch, sound, strict=True) if is_sound]) if any(sound) else [])
+        return [next(answers) if is_sound else None for is_sound in sound]
     try:
         stored = _store(batch)
     except Exception as problem:  # noqa: BLE001  the edge of the writing thread: whatever it was, the next batch is written
@@ -107,6 +113,16 @@ def store_all(batch: Sequence[Received]) -> list[int | None]:
         is_away = isinstance(problem, (OperationalError, InterfaceError))
         return [None] * len(batch) if is_away or len(batch) == 1 else [answer for one in batch for answer in store_all([one])]
     return [stored[one.reports.cell] for one in batch]
+
+
+def _is_sound(one: Received) -> bool:
+    """Looked at before the others are bound to it: one that makes the statement fail would have everybody's stored one by one."""
+    try:
+        check_times(one.reports, one.at)
+    except Problem as problem:
+        log.warning("reports_unsound", cell=str(one.reports.cell), problem=problem.code)
+        return False
+    return True
 
 
 def _store(batch: Sequence[Received]) -> dict[UUID, int]:

@@ -22,6 +22,8 @@ MOST_EVENTS = 50
 # The past keeps the first look of each five minutes, and takes what an agent kept while the portal was away, up to some days.
 SAMPLE_EVERY_S = 300
 OLDEST_SAMPLE = timedelta(days=7)
+# An agent counts on one by one. Who could leap to the last number there is would silence the cell's next agents for ever.
+LONGEST_LEAP = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Changed:
 
     cells: list[UUID]
     instances: list[UUID]
+    last: dict[UUID, int]  # the last number of each cell that stands; 0 where the numbers were refused
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,18 @@ class Rows:
 
 
 def store(batch: Sequence[Received]) -> dict[UUID, int]:
-    """Durable once it returns. The last number of each cell; reports that were stored before change nothing."""
+    """Durable once it returns: the last number of each cell that is stored; 0 where its numbers leap ahead, and nothing was.
+
+    Reports that were stored before change nothing.
+    """
     with transaction.atomic(), connection.cursor():
         # Django's own cursor writes values into the statement's text; this one sends them beside it, in binary.
         with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
             changed = write(cursor, rows_of(batch))
         ring_cells(changed.cells)
         ring_instances(changed.instances)
-    return {received.reports.cell: max(report.seq for report in received.reports.reports) for received in batch}
+    sent = {received.reports.cell: max(report.seq for report in received.reports.reports) for received in batch}
+    return {**sent, **changed.last}
 
 
 def rows_of(batch: Iterable[Received]) -> Rows:
@@ -67,7 +74,8 @@ def rows_of(batch: Iterable[Received]) -> Rows:
     for received in batch:
         by_cell[received.reports.cell] += [(report, received.at) for report in received.reports.reports]
     cells: list[tuple[Any, ...]] = []
-    instances: dict[UUID, tuple[Any, ...]] = {}
+    # By the cell too: what one agent says of another's instance must not stand in the place of what its own says.
+    instances: dict[tuple[UUID, UUID], tuple[Any, ...]] = {}
     past = Past()
     for cell, reports in sorted(by_cell.items()):
         reports.sort(key=lambda one: one[0].seq)
@@ -76,8 +84,8 @@ def rows_of(batch: Iterable[Received]) -> Rows:
             past.add(cell, reports)
         if full := next((one for one in reversed(reports) if one[0].instances is not None), None):
             report, at = full
-            instances |= {instance.id: _instance_row(cell, report, at, instance) for instance in report.instances or ()}
-    return Rows(cells, [instances[pk] for pk in sorted(instances)], past.cells(), past.instances())
+            instances |= {(instance.id, cell): _instance_row(cell, report, at, instance) for instance in report.instances or ()}
+    return Rows(cells, [instances[key] for key in sorted(instances)], past.cells(), past.instances())
 
 
 class Past:
@@ -85,7 +93,7 @@ class Past:
 
     def __init__(self) -> None:
         self._cells: dict[tuple[UUID, datetime], tuple[Any, ...]] = {}
-        self._instances: dict[tuple[UUID, datetime], tuple[Any, ...]] = {}
+        self._instances: dict[tuple[UUID, UUID, datetime], tuple[Any, ...]] = {}
 
     def add(self, cell: UUID, reports: list[tuple[Report, datetime]]) -> None:
         for report, received in reports[:-1]:
@@ -106,7 +114,7 @@ class Past:
             self._cells.setdefault((cell, at), (*row, cluster.memory))
             for one in report.instances or ():
                 row = (one.id, cell, report.seq, at, one.ready, one.desired, one.restarts, one.cpu, one.memory, one.requests, one.errors)
-                self._instances.setdefault((one.id, at), row)
+                self._instances.setdefault((one.id, cell, at), row)
 
     def cells(self) -> list[tuple[Any, ...]]:
         return [row for _, row in sorted(self._cells.items())]
@@ -129,8 +137,10 @@ def _newest_sampled_at(at: datetime, received: datetime) -> datetime:
 def write(cursor: "psycopg.Cursor[Any]", rows: Rows) -> Changed:
     """In the caller's transaction."""
     cells = _run(cursor, CELLS, (rows.cells, CELL_COLUMNS), (rows.past_cells, PAST_CELL_COLUMNS))
-    instances = _run(cursor, INSTANCES, (rows.instances, INSTANCE_COLUMNS), (rows.past_instances, PAST_INSTANCE_COLUMNS))
-    return Changed([cell for cell, is_change in cells if is_change], [pk for (pk,) in instances])
+    last = {cell: seq for cell, _, seq in cells}
+    taken, past = ([row for row in given if last.get(row[1])] for given in (rows.instances, rows.past_instances))
+    instances = _run(cursor, INSTANCES, (taken, INSTANCE_COLUMNS), (past, PAST_INSTANCE_COLUMNS))
+    return Changed([cell for cell, is_change, _ in cells if is_change], [pk for (pk,) in instances], last)
 
 
 Given = tuple[list[tuple[Any, ...]], dict[str, str]]
@@ -213,7 +223,7 @@ def _samples(key: str, columns: Sequence[str]) -> str:
     WHERE before.sampled_at IS NULL OR before.sampled_at < g.sampled_at
     UNION ALL
     SELECT p.{key}, p.at, {_listed(columns, "p")} FROM past p JOIN written USING ({key}) JOIN g USING ({key}) LEFT JOIN before USING ({key})
-    WHERE p.seq > coalesce(before.seq, 0) AND p.at < g.sampled_at
+    WHERE p.seq > coalesce(before.seq, 0) AND p.at < g.sampled_at AND p.cell_id = g.cell_id
     ON CONFLICT DO NOTHING
     """  # noqa: S608  only our own names
 
@@ -243,10 +253,11 @@ written AS (
            CASE WHEN g.components IS NULL THEN coalesce(old.digest, 0) ELSE g.digest END,
            greatest(g.sampled_at, old.sampled_at)
     FROM g JOIN cells_cell c ON c.id = g.cell_id LEFT JOIN before old ON old.cell_id = g.cell_id
+    WHERE g.seq <= coalesce(old.seq, 0) + {LONGEST_LEAP}
     ORDER BY g.cell_id
     ON CONFLICT (cell_id) DO UPDATE SET {_excluded([*_PLAIN_CELL, "components", "events", "digest", "sampled_at"])}
     WHERE EXCLUDED.seq > s.seq
-    RETURNING s.cell_id, s.digest, s.seen_at, s.nodes_ready, s.nodes, s.components
+    RETURNING s.cell_id, s.seq, s.digest, s.seen_at, s.nodes_ready, s.nodes, s.components
 ),
 sampled AS ({_samples("cell_id", _CELL_SAMPLE)}),
 turned AS (
@@ -256,7 +267,9 @@ turned AS (
         WHERE (w.digest, w.nodes_ready, w.nodes) IS DISTINCT FROM (before.digest, before.nodes_ready, before.nodes)
     ) t WHERE t.became IS DISTINCT FROM t.was
 )
-SELECT w.cell_id, before.digest IS DISTINCT FROM w.digest FROM written w LEFT JOIN before USING (cell_id)
+SELECT c.id, w.cell_id IS NOT NULL AND before.digest IS DISTINCT FROM w.digest,
+       CASE WHEN g.seq > coalesce(before.seq, 0) + {LONGEST_LEAP} THEN 0 ELSE greatest(w.seq, before.seq, g.seq) END
+FROM g JOIN cells_cell c ON c.id = g.cell_id LEFT JOIN written w ON w.cell_id = c.id LEFT JOIN before ON before.cell_id = c.id
 """  # noqa: S608  only our own column names
 
 _STORED_INSTANCE = [column for column in INSTANCE_COLUMNS if column != "cell_id"]

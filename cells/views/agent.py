@@ -21,7 +21,7 @@ from cells.protocol.enrolment import add_key, enrol
 from cells.protocol.limits import Buckets, Gate, too_many
 from cells.protocol.openapi import description
 from cells.protocol.package import agent_package
-from cells.protocol.parsing import MOST_BYTES, parse, parse_form, parse_reports
+from cells.protocol.parsing import MOST_BYTES, check_leap, parse, parse_form, parse_reports
 from cells.protocol.problems import Problem
 from cells.protocol.tokens import grant_token
 from cells.telemetry.ingest import Received, store
@@ -90,6 +90,7 @@ def report_create(request: HttpRequest) -> HttpResponse:
         if not has_room:
             raise too_many(2)
         stored = store([Received(batch, datetime.now(UTC))])
+    check_leap(stored[batch.cell])
     return _document(ReportsAnswer(last_seq=stored[batch.cell]))
 
 

@@ -558,6 +558,39 @@ def test_report_from_the_future_is_refused_with_the_time(cell):
     assert abs(problem["server_time"] - time.time()) < 5
 
 
+AGES = ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z"]
+
+
+@pytest.mark.parametrize("at", AGES)
+def test_report_of_another_age_is_refused(cell, at):
+    problem = refused(speaker(cell).report(a_report(1, at=at), a_report(2)), 400, "malformed")
+
+    assert problem["field"] == "$.reports[...].at"
+    assert not CellStatus.objects.exists()
+
+
+@pytest.mark.parametrize("at", [*AGES, "9999-12-31T23:59:59-14:00"])
+def test_event_of_another_age_is_refused(cell, at):
+    problem = refused(speaker(cell).report(a_report(events=[{"at": at, "code": "x"}])), 400, "malformed")
+
+    assert problem["field"] == "$.reports[...].events[...].at"
+
+
+def test_report_that_waited_for_weeks_is_taken(cell):
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 29 * 86400))
+
+    assert speaker(cell).report(a_report(at=at, events=[{"at": at, "code": "x"}])).status_code == 200
+
+
+def test_numbers_cannot_be_used_up(cell):
+    agent = speaker(cell)
+
+    problem = refused(agent.report(a_report(9_007_199_254_740_991)), 400, "malformed")
+
+    assert problem["field"] == "$.reports[...].seq"
+    assert agent.report(a_report(1)).json() == {"last_seq": 1}
+
+
 def test_too_large_a_batch_is_refused(cell):
     refused(speaker(cell).post("reports", b" " * (256 * 1024 + 1)), 413, "too_large")
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.mail import send_due_mails
@@ -183,3 +184,29 @@ def test_other_customers_contacts_hear_nothing(account, charlie, pass_time, mail
     heard(timedelta(0), account=account)
     pass_time(660)
     assert [address for address, _ in mails(mailoutbox)] == ["night@acme.example"]
+
+
+def test_status_that_cannot_be_read_silences_no_alarm(account, pass_time, mailoutbox):
+    """Python knows no such year: whoever reads that column fails."""
+    poisoned = heard(timedelta(0), account=account, name="poisoned cell")
+    heard(timedelta(0), account=account, region="us-east-1", name="orders cell")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE cells_cellstatus SET reported_at = '0044-03-15 BC' WHERE cell_id = %s", [poisoned.pk])
+
+    pass_time(615)
+
+    assert sorted(mails(mailoutbox)) == [
+        ("night@acme.example", "No word from the deployment cell orders cell"),
+        ("night@acme.example", "No word from the deployment cell poisoned cell"),
+    ]
+
+
+def test_alarm_that_cannot_be_written_keeps_no_other_one_back(account, pass_time, mailoutbox):
+    first = heard(timedelta(0), account=account, name="first")
+    heard(timedelta(0), account=account, region="us-east-1", name="second")
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE cells_alarm ADD CONSTRAINT refused CHECK (cell_id <> '{first.pk}')")
+
+    pass_time(615)
+
+    assert mails(mailoutbox) == [("night@acme.example", "No word from the deployment cell second")]

@@ -8,10 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from cells.models import CellStatus, InstanceStatus
+from cells.models import CellStatus, InstanceSample, InstanceStatus
 from cells.protocol.documents import Reports
 from cells.states import Health, InstanceState
-from cells.telemetry.ingest import Received, store
+from cells.telemetry.batching import store_all
+from cells.telemetry.ingest import LONGEST_LEAP, Received, store
 from cells.telemetry.state import cell_health, cell_is_heard, instance_report, missing_components
 from portal.operations.models import Operation
 from portal.operations.states import OperationState
@@ -240,3 +241,72 @@ def test_cell_is_heard_within_a_time(cell):
 
     assert cell_is_heard(cell.pk, within=timedelta(minutes=3))
     assert not cell_is_heard(cell.pk, within=timedelta(minutes=1))
+
+
+# --- What one agent cannot do to others, nor to those after it ----------------------------------------------------------
+
+
+def pair():
+    """Cells of two customers, the one with the smaller id first: the rows of a batch stand in that order."""
+    return sorted((make_cell(), make_cell(region="us-east-1")), key=lambda cell: cell.pk)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_word_of_another_cell_does_not_take_the_place_of_the_own_ones(is_first):
+    victim, other = pair() if is_first else pair()[::-1]
+    instance = make_instance(cell=victim)
+    mine = received(victim, a_report(2, an_instance(instance, health="unhealthy")))
+
+    store([mine, received(other, a_report(1, an_instance(instance)))])
+
+    assert list(InstanceStatus.objects.values_list("seq", "health")) == [(2, "unhealthy")]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_past_of_an_instance_is_written_by_its_own_cell_alone(is_first):
+    victim, other = pair() if is_first else pair()[::-1]
+    instance = make_instance(cell=victim)
+    store([received(victim, a_report(1, an_instance(instance, cpu=5), at=NOW.isoformat()))])
+    later = NOW + timedelta(minutes=10)
+    forged = a_report(900, an_instance(instance, cpu=999_999), at=(NOW - timedelta(hours=1)).isoformat())
+    between = a_report(901, an_instance(instance, cpu=999_999), at=(NOW + timedelta(minutes=5)).isoformat())
+
+    mine = received(victim, a_report(2, an_instance(instance, cpu=6), at=later.isoformat()), at=later)
+    store([received(other, forged, between, a_report(902, at=later.isoformat()), at=later), mine])
+
+    assert list(InstanceSample.objects.order_by("at").values_list("cpu", flat=True)) == [5, 6]
+
+
+def test_numbers_that_leap_ahead_are_refused_whole(cell, instance):
+    store([received(cell, a_report(5, an_instance(instance)))])
+
+    leapt = store([received(cell, a_report(6 + LONGEST_LEAP, an_instance(instance, health="unhealthy")))])
+    near = store([received(cell, a_report(5 + LONGEST_LEAP))])
+
+    assert (leapt, near) == ({cell.pk: 0}, {cell.pk: 5 + LONGEST_LEAP})
+    assert list(InstanceStatus.objects.values_list("seq", "health")) == [(5, "healthy")]
+
+
+def test_first_report_of_a_cell_cannot_be_its_last(cell, instance):
+    assert store([received(cell, a_report(9_007_199_254_740_991, an_instance(instance)))]) == {cell.pk: 0}
+
+    assert not CellStatus.objects.exists()
+    assert not InstanceStatus.objects.exists()
+
+
+def test_answer_tells_how_far_the_cell_is(cell):
+    store([received(cell, a_report(70))])
+
+    assert store([received(cell, a_report(3))]) == {cell.pk: 70}
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"])
+def test_batch_is_written_at_once_beside_a_report_of_another_age(cell, at):
+    good = [make_cell(region=region) for region in ("us-east-1", "eu-west-2")]
+    batch = [received(cell, a_report(1, at=at)), *(received(one, a_report(4, at=NOW.isoformat())) for one in good)]
+
+    with CaptureQueriesContext(connection) as queries:
+        assert store_all(batch) == [None, 4, 4]
+
+    assert len([query for query in queries if "INSERT INTO cells_cellstatus" in query["sql"]]) <= 1
+    assert set(CellStatus.objects.values_list("pk", flat=True)) == {one.pk for one in good}
