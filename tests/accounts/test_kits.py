@@ -304,6 +304,33 @@ def test_kit_grants_what_it_says_and_refuses_what_it_promises(installed):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_kit_operator_reads_what_no_machine_but_a_cells_own_is_told_when_it_starts(installed):
+    """Start-up data often holds secrets: also with an administrator's policy attached, that of the customer's machines stays closed."""
+    ours, theirs = {"aws:ResourceTag/byoc:account": TARGET.account}, {"aws:ResourceTag/byoc:account": "another"}
+    by_stack = {"aws:CalledViaFirst": "cloudformation.amazonaws.com"}
+    operator = f"role/byoc-{TARGET.suffix}-operator"
+    machine, versions = ("ec2:DescribeInstanceAttribute", MACHINE), ("ec2:DescribeLaunchTemplateVersions", "*")
+
+    assert simulated(installed, operator, *machine, ours) == "allowed"
+    assert simulated(installed, operator, *versions, by_stack) == "allowed"
+    for question in ((*machine, {}), (*machine, theirs), (*machine, by_stack), (*versions, {}), (*versions, ours)):
+        assert simulated(installed, operator, *question) == "explicitDeny", question
+        assert simulated(installed, operator, *question, attached=ADMIN) == "explicitDeny", question
+
+
+def test_kit_says_that_the_operator_decides_what_the_agents_machine_does():
+    """It may not enter a cluster itself, but the machine that it starts administers one."""
+    reasons = [str(reason) for grant in GRANTS for action, reason in grant.actions.items() if action == "ec2:RunInstances"]
+    entering = [str(reason) for grant in GRANTS for action, reason in grant.actions.items() if action == "eks:CreateAccessEntry"]
+
+    assert any("What the agent's machine is told when it starts decides what it runs" in reason for reason in reasons)
+    assert all("the operator role is what tells it" in reason for reason in entering)
+    promises = [str(denial.promise) for denial in KIT.denials]
+    assert "Never get into a cluster itself." not in promises
+    assert any("whoever decides what that machine is told, decides what runs there" in promise for promise in promises)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_kit_switches_cut_changes_and_support(sandbox, installed):
     cloudformation = Customer(sandbox, NUMBER).client("cloudformation", TARGET.region)
     stack = KIT.stack_name(TARGET.suffix)

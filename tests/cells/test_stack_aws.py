@@ -104,6 +104,15 @@ def test_aws_cluster_is_reached_from_inside_alone_and_lets_the_agent_in_and_nobo
     assert "cell-agent" in json.dumps(properties("AgentEntry")["PrincipalArn"])
 
 
+def test_aws_cluster_writes_down_who_asked_it_for_what():
+    logged = properties("Cluster")["Logging"]["ClusterLogging"]["EnabledTypes"]
+
+    assert {entry["Type"] for entry in logged} == {"api", "audit", "authenticator"}
+    assert not of_type("AWS::Logs::LogGroup")  # whoever could delete a cell's stack could delete the record of what was done in it
+    (cluster,) = (part for part in STACK.parts() if part.name == "Cluster")
+    assert "stays when the cell is deleted" in str(cluster.cost)
+
+
 def test_aws_secrets_of_the_cluster_are_encrypted_with_the_cells_own_key():
     (encryption,) = properties("Cluster")["EncryptionConfig"]
 

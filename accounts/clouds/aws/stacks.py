@@ -91,7 +91,7 @@ class AwsStacks:
         with translated("CreateStack"):
             client = self._cloudformation(order.region)
             with suppress(client.exceptions.AlreadyExistsException, client.exceptions.TokenAlreadyExistsException):
-                client.create_stack(**_request(order, f"{order.token}--{int(time.time())}"), OnFailure="DO_NOTHING")
+                client.create_stack(**_request(order, f"{order.token}--{time.time_ns()}"), OnFailure="DO_NOTHING")
 
     def _update(self, order: StackOrder, token: str) -> None:
         try:

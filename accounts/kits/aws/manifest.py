@@ -7,6 +7,7 @@ from accounts.kits.manifest import Denial, Grant, KitResource, Phase, Role, Swit
 
 _REQUEST_TAG = {"aws:RequestTag/byoc:account": "{account}"}
 _OUR_TAG = {"aws:ResourceTag/byoc:account": "{account}"}
+_IN_A_STACK = {"aws:CalledViaFirst": "cloudformation.amazonaws.com"}
 _STACK = "arn:aws:cloudformation:{region}:{account_id}:stack/byoc-{short}-cell-check/1"
 _CLUSTER = "arn:aws:eks:{region}:{account_id}:cluster/byoc-{short}-cell-check"
 _ENTRY = "arn:aws:eks:{region}:{account_id}:access-entry/byoc-{short}-cell-check/role/{account_id}/"
@@ -49,10 +50,8 @@ READ: tuple[Grant, ...] = (
         {
             "cloudformation:DescribeStackDriftDetectionStatus": _("See whether a comparison of a cell with its template has ended."),
             "ec2:DescribeAddresses": _("Watch the public address of a cell."),
-            "ec2:DescribeInstanceAttribute": _("Watch the settings of the agent's machine."),
             "ec2:DescribeInternetGateways": _("Watch the internet gateway of a cell."),
-            "ec2:DescribeLaunchTemplateVersions": _("Check how the machines of a cell are started."),
-            "ec2:DescribeLaunchTemplates": _("Watch the templates that the machines of a cell are started from."),
+            "ec2:DescribeLaunchTemplates": _("Find the templates that the machines of a cell are started from, by name."),
             "ec2:DescribeNatGateways": _("Watch the NAT gateway of a cell, and know when it is gone."),
             "ec2:DescribeNetworkAcls": _("Compare the subnets of a cell with what was installed."),
             "ec2:DescribeNetworkInterfaces": _("Find network interfaces that keep a network from being deleted."),
@@ -64,6 +63,17 @@ READ: tuple[Grant, ...] = (
             "ec2:DescribeVpcAttribute": _("Check the name resolution settings of a cell's network."),
             "ec2:DescribeVpcs": _("Watch the network of a cell, and avoid address ranges in use."),
         },
+    ),
+    Grant(
+        "ReadInsideStacks",
+        Role.OPERATOR,
+        Phase.RUN,
+        _(
+            "Only by CloudFormation, which reads the start templates of the cell's own stack. AWS cannot narrow this action to single "
+            "templates, so the operator role is refused when it asks by itself."
+        ),
+        {"ec2:DescribeLaunchTemplateVersions": _("Let CloudFormation and EKS start a cell's machines, and compare how they are started.")},
+        context=_IN_A_STACK,
     ),
     Grant(
         "ReadLeftovers",
@@ -137,20 +147,6 @@ NETWORK: tuple[Grant, ...] = (
         context=_REQUEST_TAG,
     ),
     Grant(
-        "CreateInOwnNetwork",
-        Role.OPERATOR,
-        Phase.RUN,
-        _("Only inside networks, firewall groups and launch templates that carry this account's byoc:account tag."),
-        {
-            "ec2:CreateNatGateway": _("Place the NAT gateway in the cell's own subnet."),
-            "ec2:CreateRouteTable": _("Place routes in the cell's own network."),
-            "ec2:CreateSecurityGroup": _("Place firewall groups in the cell's own network."),
-            "ec2:CreateSubnet": _("Place subnets in the cell's own network."),
-            "ec2:RunInstances": _("Place machines in the cell's own network, from the cell's own launch templates."),
-        },
-        context=_OUR_TAG,
-    ),
-    Grant(
         "TagWhileCreating",
         Role.OPERATOR,
         Phase.RUN,
@@ -173,16 +169,27 @@ NETWORK: tuple[Grant, ...] = (
         "ChangeOwnNetwork",
         Role.OPERATOR,
         Phase.RUN,
-        _TAGGED_OURS,
+        _(
+            "Only on resources that carry this account's byoc:account tag. What is new goes only into such networks, and comes only from "
+            "such launch templates."
+        ),
         {
             "ec2:AssociateRouteTable": _("Connect subnets with their routes."),
             "ec2:AttachInternetGateway": _("Connect the internet gateway with the cell's network."),
             "ec2:AuthorizeSecurityGroupEgress": _("Allow the outgoing traffic that a cell needs."),
             "ec2:AuthorizeSecurityGroupIngress": _("Allow the incoming traffic that a cell needs."),
             "ec2:CreateLaunchTemplateVersion": _("Change how the machines of a cell are started."),
+            "ec2:CreateNatGateway": _("Place the NAT gateway in the cell's own subnet."),
             "ec2:CreateRoute": _("Lead the cell's traffic to its gateways."),
+            "ec2:CreateRouteTable": _("Place routes in the cell's own network."),
+            "ec2:CreateSecurityGroup": _("Place firewall groups in the cell's own network."),
+            "ec2:CreateSubnet": _("Place subnets in the cell's own network."),
+            "ec2:DescribeInstanceAttribute": _(
+                "Let CloudFormation compare the agent's machine with what was installed, what it was told when it started included."
+            ),
             "ec2:ModifyVpcAttribute": _("Switch on name resolution in the cell's network."),
             "ec2:ReplaceRoute": _("Change a route without interrupting traffic."),
+            "ec2:RunInstances": _("Place machines in the cell's own network, from the cell's own launch templates."),
         },
         context=_OUR_TAG,
     ),
@@ -281,8 +288,13 @@ CELLS: tuple[Grant, ...] = (
         "LetAgentIn",
         Role.OPERATOR,
         Phase.RUN,
-        _("Only for the agent's role of this kit, in clusters with the cell's name. The operator role itself never gets in."),
-        {"eks:CreateAccessEntry": _("Let the agent's machine into the cluster.")},
+        _("Only for the agent's role of this kit, in clusters with the cell's name. The operator role is never let in itself."),
+        {
+            "eks:CreateAccessEntry": _(
+                "Let the agent's machine into the cluster. What that machine is told when it starts decides what it does there, and the "
+                "operator role is what tells it."
+            ),
+        },
         resource=_CLUSTER,
         context={**_REQUEST_TAG, "eks:principalArn": _AGENT_ROLE},
     ),
@@ -290,8 +302,11 @@ CELLS: tuple[Grant, ...] = (
         "LetAgentAct",
         Role.OPERATOR,
         Phase.RUN,
-        _("Only for the agent's role of this kit, and only AWS's policy for administrators of one cluster."),
-        {"eks:AssociateAccessPolicy": _("Let the agent install what you order in its cluster.")},
+        _(
+            "Only for the agent's role of this kit, and only AWS's policy for administrators of one cluster. None of AWS's narrower "
+            "policies lets it make and limit the spaces that keep instances apart."
+        ),
+        {"eks:AssociateAccessPolicy": _("Let the agent install what you order in its cluster, which it can change as a whole.")},
         resource=_ENTRY + "byoc-{suffix}-cell-agent/1",
         context={"eks:policyArn": _CLUSTER_ADMIN},
     ),
@@ -303,7 +318,13 @@ CELLS: tuple[Grant, ...] = (
             "Only machines that carry this account's byoc:account tag, of the four sizes that a cell uses, which give their identity to "
             "nobody who does not ask for it in the safe way (IMDSv2), and with no other identity than the agent's."
         ),
-        {"ec2:RunInstances": _("Start the agent's machine, and let EKS start the cluster's.")},
+        {
+            "ec2:RunInstances": _(
+                "Start the agent's machine, and let EKS start the cluster's. What the agent's machine is told when it starts decides what "
+                "it runs, and it may change everything in the cell's cluster; nobody can log in to it, and the operator role can run "
+                "nothing on it later."
+            ),
+        },
         resource="arn:aws:ec2:{region}:{account_id}:instance/*",
         context={
             **_REQUEST_TAG,
@@ -394,7 +415,7 @@ CELLS: tuple[Grant, ...] = (
             "kms:CreateKey": _("Give the cell an encryption key of its own."),
             "kms:TagResource": _("Mark the key as belonging to the cell."),
         },
-        context={**_REQUEST_TAG, "aws:CalledViaFirst": "cloudformation.amazonaws.com"},
+        context={**_REQUEST_TAG, **_IN_A_STACK},
     ),
     Grant(
         "ChangeOwnKeys",
@@ -488,8 +509,12 @@ SUPPORT: tuple[Grant, ...] = (
         _("Only logs of clusters whose name starts with byoc-, this account's short code and -cell-."),
         {
             "logs:DescribeLogStreams": _("Find the log of the time in question."),
-            "logs:FilterLogEvents": _("Search the cluster's own log. It holds no data of your instances."),
-            "logs:GetLogEvents": _("Read the cluster's own log. It holds no data of your instances."),
+            "logs:FilterLogEvents": _(
+                "Search the cluster's own log: who asked the cluster for what, the agent included. What your instances write is not in it."
+            ),
+            "logs:GetLogEvents": _(
+                "Read the cluster's own log: who asked the cluster for what, the agent included. What your instances write is not in it."
+            ),
         },
         resource="arn:aws:logs:{region}:{account_id}:log-group:/aws/eks/byoc-{short}-cell-check/cluster",
     ),
@@ -550,14 +575,17 @@ DENIALS: tuple[Denial, ...] = (
         {"iam:PermissionsBoundary": "arn:aws:iam::{account_id}:policy/byoc-{suffix}-cell-boundary", **_REQUEST_TAG},
     ),
     Denial(
-        _("Never let anybody but the agent into a cluster: no identity of yours, and none of anybody else."),
+        _("Never let anybody but the agent's machine into a cluster: no identity of yours, and none of anybody else."),
         ("eks:CreateAccessEntry",),
         Role.OPERATOR,
         _CLUSTER,
         {**_REQUEST_TAG, "eks:principalArn": "arn:aws:iam::999999999999:role/check"},
     ),
     Denial(
-        _("Never get into a cluster itself."),
+        _(
+            "Never let itself into a cluster. It starts the agent's machine, though, which may change everything in the cell's cluster: "
+            "whoever decides what that machine is told, decides what runs there."
+        ),
         ("eks:CreateAccessEntry",),
         Role.OPERATOR,
         _CLUSTER + "-itself",
@@ -636,6 +664,30 @@ DENIALS: tuple[Denial, ...] = (
         _("Never read your data: no storage, database, secret or parameter."),
         ("s3:GetObject", "dynamodb:GetItem", "secretsmanager:GetSecretValue", "ssm:GetParameter", "kms:Decrypt"),
         Role.OPERATOR,
+    ),
+    Denial(
+        _("Never read what a machine of yours is told when it starts, where many keep secrets."),
+        ("ec2:DescribeInstanceAttribute", "ec2:DescribeLaunchTemplateVersions", "ec2:GetLaunchTemplateData", "ec2:GetConsoleOutput"),
+        Role.OPERATOR,
+    ),
+    Denial(
+        _("Never run a command on a machine, or log in to one, the agent's included."),
+        (
+            "ec2-instance-connect:SendSSHPublicKey",
+            "ec2-instance-connect:OpenTunnel",
+            "ec2:ModifyInstanceAttribute",
+            "ec2:GetConsoleScreenshot",
+            "ssm:SendCommand",
+            "ssm:StartSession",
+        ),
+        Role.OPERATOR,
+        context=_OUR_TAG,
+    ),
+    Denial(
+        _("Never read or delete the log of a cluster, the record of what the agent did: it is yours."),
+        ("logs:GetLogEvents", "logs:FilterLogEvents", "logs:DeleteLogGroup", "logs:DeleteLogStream", "logs:PutRetentionPolicy"),
+        Role.OPERATOR,
+        "arn:aws:logs:{region}:{account_id}:log-group:/aws/eks/byoc-{short}-cell-check/cluster",
     ),
     Denial(
         _("Never read a parameter of yours in AWS Systems Manager."),
@@ -757,7 +809,7 @@ RESOURCES: tuple[KitResource, ...] = (
         "byoc-{suffix}-cell-agent",
         _(
             "Is taken by EC2, and nobody else, for the machine of the agent in each cell. It can look its cluster up, and is the only "
-            "identity that your cells let into their clusters."
+            "identity of this account that your cells let into their clusters, where it may change everything."
         ),
         _NOW,
         _FREE,

@@ -8,7 +8,7 @@ from portal.operations.catalogue import Text
 _FREE = _("Nobody: AWS does not charge for it.")
 _HOURS = _("You, by the hour and by the gigabyte that goes through it.")
 _MACHINE = _("You, by the hour of each machine and by the size of its disk.")
-_CLUSTER = _("You, by the hour.")
+_CLUSTER = _("You, by the hour. Its log by size: it stays when the cell is deleted, until you delete it.")
 _KEY = _("You, a fixed price each month, until seven days after the cell is deleted.")
 _ADDRESS = _("You, by the hour, as for every public IPv4 address.")
 _IN_CLUSTER = _("Nobody: AWS does not charge for it. It runs on the cell's machines.")
@@ -84,7 +84,13 @@ PARTS: tuple[PlannedPart, ...] = (
         _FREE,
     ),
     PlannedPart(
-        "AWS::EKS::Cluster", "Cluster", _("Runs your instances. Its endpoint is private: nobody reaches it from the internet."), _CLUSTER
+        "AWS::EKS::Cluster",
+        "Cluster",
+        _(
+            "Runs your instances. Its endpoint is private: nobody reaches it from the internet. It writes down in your CloudWatch who asked "
+            "it for what, the agent included."
+        ),
+        _CLUSTER,
     ),
     PlannedPart("AWS::EKS::Addon", "NetworkAddon", _("Gives everything in the cluster its addresses."), _IN_CLUSTER),
     PlannedPart("AWS::EKS::Addon", "ProxyAddon", _("Leads traffic inside of the cluster to the right place."), _IN_CLUSTER),

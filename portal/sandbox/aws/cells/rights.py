@@ -349,12 +349,16 @@ def _machine(work: Work) -> Iterator[Ask]:
     if work.verb == "delete":
         yield on("TerminateInstances", "instance", work.made)
         return
+    if work.made:
+        yield on("DescribeInstanceAttribute", "instance", work.made)
     if work.verb == "update" and work.props.get("LaunchTemplate") == work.old.get("LaunchTemplate"):
         yield from retagging("instance", work)
         return
     template = work.props["LaunchTemplate"]["LaunchTemplateId"]
     data = ec2._launch_templates[template]["Versions"][-1]["LaunchTemplateData"]
+    tags = {**specified(data, "instance"), **tag_map(work.props.get("Tags"))}
     yield from launching(template, [], [], tag_map(work.props.get("Tags")))
+    yield Ask("ec2:DescribeInstanceAttribute", arn("instance"), {f"aws:ResourceTag/{key}": value for key, value in tags.items()})
     if profile := data.get("IamInstanceProfile", {}).get("Name"):
         yield passing(f"arn:aws:iam::{get_account_id()}:role/{profile}", "ec2.amazonaws.com")
     image = str(data.get("ImageId", ""))
@@ -385,7 +389,7 @@ ASKERS: dict[str, Asker] = {
 # What CloudFormation reads to see that a resource is there, and for a comparison with its template.
 READS = {
     "AWS::EC2::EIP": ("ec2:DescribeAddresses",),
-    "AWS::EC2::Instance": ("ec2:DescribeInstances", "ec2:DescribeInstanceAttribute", "ec2:DescribeLaunchTemplates", "ec2:DescribeVolumes"),
+    "AWS::EC2::Instance": ("ec2:DescribeInstances", "ec2:DescribeLaunchTemplates", "ec2:DescribeVolumes"),
     "AWS::EC2::InternetGateway": ("ec2:DescribeInternetGateways",),
     "AWS::EC2::LaunchTemplate": ("ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"),
     "AWS::EC2::NatGateway": ("ec2:DescribeNatGateways",),
