@@ -1,5 +1,6 @@
 """Home: what needs you, how the accounts are, what to set up."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,6 +16,8 @@ from accounts.models import CloudAccount, User
 from accounts.states import AccountState
 
 SHOWN_ACCOUNTS = 50
+# What else may wait for somebody: the product adds to it, which tenancy does not know.
+MORE_NEEDS: "list[Callable[[OrganisationRequest], list[Need]]]" = []
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,11 @@ def home(request: OrganisationRequest) -> HttpResponse:
 def _needs(request: OrganisationRequest, accounts: list[CloudAccount]) -> list[Need]:
     if not request.membership.can(Permission.CONNECT_ACCOUNTS):
         return []
-    if not accounts:
+    more = [need for ask in MORE_NEEDS for need in ask(request)]
+    if not accounts and not more:
         return [_first_need(request)]
     needs = [_account_need(account) for account in accounts]
-    return [need for need in needs if need is not None]
+    return [*(need for need in needs if need is not None), *more]
 
 
 def _first_need(request: OrganisationRequest) -> Need:

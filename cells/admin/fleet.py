@@ -5,14 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from cells.fleet.health import cells_of_link
 from cells.fleet.rows import with_number
 from cells.models import Cell, Instance, InstanceRevision
 from cells.states import AgentLink
-from cells.telemetry.state import OFFLINE_AFTER, STALE_AFTER, link_of
+from cells.telemetry.state import link_of
 from portal.audit.admin import ReadOnlyAdmin, ReadOnlyInline
 
 
@@ -26,20 +26,23 @@ class LinkFilter(admin.SimpleListFilter):
         return list(AgentLink.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        now, enabled = timezone.now(), {"is_agent_disabled": False}
-        wanted = {
-            AgentLink.DISABLED: {"is_agent_disabled": True},
-            AgentLink.NEVER: enabled | {"status": None},
-            AgentLink.CONNECTED: enabled | {"status__seen_at__gt": now - STALE_AFTER},
-            AgentLink.STALE: enabled | {"status__seen_at__lte": now - STALE_AFTER, "status__seen_at__gt": now - OFFLINE_AFTER},
-            AgentLink.OFFLINE: enabled | {"status__seen_at__lte": now - OFFLINE_AFTER},
-        }
-        return queryset.filter(**wanted.get(self.value() or "", {}))  # type: ignore[call-overload]
+        return cells_of_link(queryset, AgentLink(link)) if (link := self.value() or "") in AgentLink.values else queryset
 
 
 @admin.register(Cell)
 class CellAdmin(ReadOnlyAdmin):
-    list_display = ("name", "organisation", "cloud", "region", "state", "agent_link", "drift", "instance_number", "stack_version", "created_at")
+    list_display = (
+        "name",
+        "organisation",
+        "cloud",
+        "region",
+        "state",
+        "agent_link",
+        "drift",
+        "instance_number",
+        "stack_version",
+        "created_at",
+    )
     list_filter = ("state", LinkFilter, "drift", "account__cloud", "region", "stack_version", "created_at")
     list_select_related = ("organisation", "account", "status")
     search_fields = ("id__istartswith", "name", "region", "stack_name", "account__external_id", "organisation__name", "organisation__slug")

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
+from django.utils.translation import pgettext_lazy
 
 from accounts.models.cloud_accounts import Cloud
 from cells.models import Cell, CellStatus, Instance
@@ -26,6 +27,9 @@ LINK_BADGES = {
     AgentLink.DISABLED: "neutral",
 }
 DRIFT_BADGES = {Drift.IN_SYNC: "ok", Drift.DRIFTED: "attention", Drift.UNKNOWN: "neutral"}
+# Of these nothing runs that could be healthy.
+QUIET = {InstanceState.CREATING, InstanceState.WAITING_FOR_CELL, InstanceState.STOPPED, InstanceState.DELETED}
+NOT_HEARD = pgettext_lazy("health", "Not heard")
 SILENT = {AgentLink.STALE, AgentLink.OFFLINE}
 INSTANCE_COLUMNS = (
     *("name", "state", "health", "health_at", "cloud", "region", "created_at", "plan__name", "account_id", "account__name"),
@@ -50,15 +54,14 @@ def instance_rows(rows: Iterable[dict[str, Any]], slug: str, provider: str) -> l
     for row in rows:
         state, health = InstanceState(row["state"]), Health(row["health"])
         link = link_since(row["cell__status__seen_at"], is_disabled=bool(row["cell__is_agent_disabled"]))
-        is_known = row["health_at"] is not None and state != InstanceState.DELETED
+        is_known = row["health_at"] is not None and state not in QUIET
         shown.append(
             {
                 "url": f"{before}{row['id']}{after}",
                 "name": row["name"],
                 "plan": row["plan__name"],
                 "state": draw(INSTANCE_BADGES[state], state.label),
-                "health": draw(HEALTH_BADGES[health], health.label) if is_known and link not in SILENT else "",
-                "link": draw(LINK_BADGES[link], link.label) if is_known and link in SILENT else "",
+                "health": (draw("unknown", NOT_HEARD) if link in SILENT else draw(HEALTH_BADGES[health], health.label)) if is_known else "",
                 "cloud": Cloud(row["cloud"]).label,
                 "region": row["region"],
                 "account": (row["account__name"] or row["account__external_id"]) if row["account_id"] else provider,

@@ -18,27 +18,28 @@ WORKING = (
 
 @dataclass(frozen=True)
 class Summary:
-    """Numbers of what is there. Failed, ill and silent ones are what needs somebody."""
+    """Numbers of what is there, and of what needs somebody."""
 
     instances: int
     running: int
     working: int
     failed: int
-    ill: int
+    degraded: int
+    unhealthy: int
     cells: int
     ready: int
     failed_cells: int
     silent: int
     drifted: int
 
-    @property
-    def needs_attention(self) -> bool:
-        return bool(self.failed or self.ill or self.failed_cells or self.silent or self.drifted)
-
 
 def summary_of(organisation: Organisation) -> Summary:
-    """Two queries."""
-    return Summary(**_instances(organisation), **_cells(organisation))
+    """Two queries, once for each time that the organisation is read."""
+    known: Summary | None = getattr(organisation, "fleet_summary", None)
+    if known is None:
+        known = Summary(**_instances(organisation), **_cells(organisation))
+        organisation.fleet_summary = known  # type: ignore[attr-defined]
+    return known
 
 
 def _instances(organisation: Organisation) -> dict[str, int]:
@@ -48,7 +49,8 @@ def _instances(organisation: Organisation) -> dict[str, int]:
         running=Count("pk", filter=running),
         working=Count("pk", filter=Q(state__in=WORKING)),
         failed=Count("pk", filter=Q(state=InstanceState.FAILED)),
-        ill=Count("pk", filter=running & Q(health__in=[Health.DEGRADED, Health.UNHEALTHY])),
+        degraded=Count("pk", filter=running & Q(health=Health.DEGRADED)),
+        unhealthy=Count("pk", filter=running & Q(health=Health.UNHEALTHY)),
     )
 
 

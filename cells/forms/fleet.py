@@ -13,14 +13,14 @@ from django.utils.translation import pgettext, pgettext_lazy
 from accounts.models import CloudAccount, Organisation
 from accounts.models.cloud_accounts import Cloud
 from cells.fleet.facets import HOSTED, Facets
-from cells.fleet.health import cells_of_health
+from cells.fleet.health import cells_of_health, cells_of_link
 from cells.fleet.paging import Order
 from cells.models import Cell, Instance
-from cells.states import CellState, Health, InstanceState
+from cells.states import AgentLink, CellState, Drift, Health, InstanceState
 
 PAGE_SIZES = (50, 25, 100)  # the usual one first
 SORTS = ("name", "-name", "region", "-region", "created_at", "-created_at")
-FOLDED = ("plan", "account", "cloud", "size")
+FOLDED = ("plan", "account", "cloud", "link", "drift", "size")
 LEAST_ID = 4  # letters of an id before it is looked for as one
 
 
@@ -42,7 +42,7 @@ class FoundField(forms.ChoiceField):
 class FleetFilter(forms.Form):
     """Input is the query string. `apply` narrows, `query` reproduces it."""
 
-    q = forms.CharField(label=_("Search"), required=False, max_length=200)
+    q = forms.CharField(label=_("Name, ID, region or account number"), required=False, max_length=200)
     state = forms.ChoiceField(label=pgettext_lazy("fleet filter", "State"), required=False)
     health = forms.ChoiceField(label=pgettext_lazy("fleet filter", "Health"), required=False)
     region = FoundField(label=pgettext_lazy("fleet filter", "Region"), required=False)
@@ -59,7 +59,7 @@ class FleetFilter(forms.Form):
     states: Iterable[tuple[str, Any]] = ()
 
     def __init__(self, data: Mapping[str, str], **kwargs: Any) -> None:
-        super().__init__(data, **kwargs)
+        super().__init__({"size": str(PAGE_SIZES[0]), **data}, **kwargs)
         self._offer("state", self.states)
         self._offer("health", Health.choices)
         self._offer("cloud", Cloud.choices)
@@ -138,16 +138,26 @@ class InstanceFilter(FleetFilter):
 
 
 class CellFilter(FleetFilter):
+    link = forms.ChoiceField(label=pgettext_lazy("fleet filter", "Agent link"), required=False)
+    drift = forms.ChoiceField(label=pgettext_lazy("fleet filter", "Drift"), required=False)
     states = CellState.choices
+
+    def __init__(self, data: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self._offer("link", AgentLink.choices)
+        self._offer("drift", Drift.choices)
+        self.full_clean()
 
     def apply(self, organisation: Organisation) -> QuerySet[Cell]:
         """The cells in the organisation's accounts that pass. Deleted ones only where they are asked for."""
         cells = Cell.objects.for_organisation(organisation)
         found: QuerySet[Cell] = cells.filter(state=self.value("state")) if self.value("state") else cells.exclude(state="deleted")
-        for name, column in (("cloud", "account__cloud"), ("region", "region")):
+        for name, column in (("cloud", "account__cloud"), ("region", "region"), ("drift", "drift")):
             found = found.filter(**{column: self.value(name)}) if self.value(name) else found
         if self.value("health"):
             found = cells_of_health(found, Health(self.value("health")))
+        if self.value("link"):
+            found = cells_of_link(found, AgentLink(self.value("link")))
         if self.value("account"):
             found = found.filter(account__in=_ids(self.value("account")))
         return found.filter(_words(self.value("q"), organisation)) if self.value("q") else found

@@ -78,18 +78,22 @@ def region_choices(plan: Plan, clouds: Iterable[str]) -> list[tuple[str, list[tu
 
 
 def size_words(size: PlanSize) -> str:
-    """`Small: 0.5 vCPU, 512 MiB; 40 to 60 USD a month`."""
+    """`Small: 0.5 vCPU, 512 MiB. About 40 to 60 USD a month.`"""
     return str(
-        _("%(name)s: %(cpu)s vCPU, %(memory)s MiB. About %(low)s to %(high)s %(currency)s a month.")
+        _("%(name)s: %(cpu)s vCPU, %(memory)s. About %(low)s to %(high)s %(currency)s a month.")
         % {
             "name": size.name,
             "cpu": f"{size.cpu / 1000:g}",
-            "memory": size.memory,
+            "memory": memory_words(size.memory),
             "low": f"{size.cost_from:.0f}",
             "high": f"{size.cost_to:.0f}",
             "currency": size.currency,
         }
     )
+
+
+def memory_words(mib: int) -> str:
+    return f"{mib / 1024:g} GiB" if mib >= 1024 else f"{mib} MiB"  # noqa: PLR2004
 
 
 class SizeField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic only for the type checker

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import kits
@@ -19,7 +20,7 @@ from cells.fleet.rows import DRIFT_BADGES, HEALTH_BADGES, LINK_BADGES, SILENT
 from cells.forms.instances import TypedNameForm
 from cells.models import Cell, CellStatus
 from cells.place_words import region_name
-from cells.states import CellState, Drift
+from cells.states import CellState, Drift, Health
 from cells.telemetry.state import health_of, link_of
 from cells.views.instances import OPERATIONS_SHOWN
 from portal.operations.availability import NotAllowed
@@ -29,6 +30,16 @@ from portal.rejected_forms import reject, sent_data
 
 gate = requires(Permission.VIEW)
 manage = requires(Permission.MANAGE_INSTANCES)
+
+
+# States of a resource, as `StackPart` has them.
+PART_BADGES = {
+    "working": ("progress", pgettext_lazy("resource", "Being made")),
+    "ready": ("ok", pgettext_lazy("resource", "Ready")),
+    "failed": ("critical", pgettext_lazy("resource", "Failed")),
+    "deleting": ("progress", pgettext_lazy("resource", "Being removed")),
+    "deleted": ("neutral", pgettext_lazy("resource", "Removed")),
+}
 
 
 def find_cell(request: OrganisationRequest, pk: uuid.UUID) -> Cell:
@@ -65,7 +76,8 @@ def cell_live(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 @require_GET
 def cell_resources(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     cell = find_cell(request, pk)
-    return cell_tab(request, cell, "cell_resources")
+    parts = [part | {"badge": PART_BADGES.get(part["state"], ("unknown", part["state"]))} for part in cell.parts]
+    return cell_tab(request, cell, "cell_resources", parts=parts)
 
 
 @gate
@@ -127,8 +139,8 @@ def _done(request: OrganisationRequest, cell: Cell, do: Callable[[], Operation])
 def cell_tab(request: OrganisationRequest, cell: Cell, name: str, **context: Any) -> HttpResponse:
     tabs = (
         ("cell_detail", _("Overview")),
-        ("cell_metrics", _("Metrics")),
         ("cell_resources", _("Resources")),
+        ("cell_metrics", _("Metrics")),
         ("cell_activity", _("Activity")),
     )
     args = [request.organisation.slug, cell.pk]
@@ -152,7 +164,7 @@ def _axes(cell: Cell) -> dict[str, Any]:
         "cell": cell,
         "status": status,
         "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in SILENT},
-        "health": {"kind": HEALTH_BADGES[health], "label": health.label} if health else None,
+        "health": {"kind": HEALTH_BADGES[health], "label": health.label, "is_good": health == Health.HEALTHY} if health else None,
         "drift": {"kind": DRIFT_BADGES[drift], "label": drift.label},
         "is_gone": cell.state == CellState.DELETED,
     }

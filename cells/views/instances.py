@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from accounts.access import OrganisationRequest, Permission, requires
@@ -21,6 +22,21 @@ from cells.telemetry.state import link_of
 
 gate = requires(Permission.VIEW)
 OPERATIONS_SHOWN = 10
+HEALTH_SENTENCES = {
+    Health.HEALTHY: gettext_lazy("Running and healthy."),
+    Health.DEGRADED: gettext_lazy("Running, but only in part."),
+    Health.UNHEALTHY: gettext_lazy("Running, but not healthy."),
+    Health.UNKNOWN: gettext_lazy("Running. Its health is not known yet."),
+}
+# What each act means, in the order of the page: what it is called, and what it does.
+ACTS = {
+    Act.MODIFY: (gettext_lazy("Change"), gettext_lazy("Another size, or other settings.")),
+    Act.UPGRADE: (gettext_lazy("Upgrade"), gettext_lazy("Another version. An earlier one is possible too.")),
+    Act.RESTART: (gettext_lazy("Restart"), gettext_lazy("End its processes and start them anew.")),
+    Act.STOP: (gettext_lazy("Stop"), gettext_lazy("End its processes and keep its data.")),
+    Act.START: (gettext_lazy("Start"), gettext_lazy("Start its processes again.")),
+    Act.DELETE: (gettext_lazy("Delete instance"), gettext_lazy("Take it away for good, with the data it keeps in the cell.")),
+}
 
 
 def find_instance(request: OrganisationRequest, pk: uuid.UUID) -> Instance:
@@ -61,7 +77,7 @@ def _live(instance: Instance) -> dict[str, Any]:
     return {
         "status": InstanceStatus.objects.filter(pk=instance.pk).first(),
         "live": live_operation("instance", instance.pk),
-        "health": {"kind": HEALTH_BADGES[health], "label": health.label},
+        "health": {"kind": HEALTH_BADGES[health], "sentence": HEALTH_SENTENCES[health]},
         "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in SILENT},
     }
 
@@ -105,31 +121,24 @@ def _acts(request: OrganisationRequest, instance: Instance) -> list[dict[str, st
     """Every act with the reason why not, the same that the request behind it is refused with."""
     if not request.membership.can(Permission.MANAGE_INSTANCES):
         return []
-    labels = {
-        Act.MODIFY: _("Change"),
-        Act.UPGRADE: _("Upgrade"),
-        Act.RESTART: _("Restart"),
-        Act.STOP: _("Stop"),
-        Act.START: _("Start"),
-        Act.DELETE: _("Delete instance"),
-    }
     args = [request.organisation.slug, instance.pk]
     return [
         {
             "name": act.value,
-            "label": label,
+            "label": str(label),
+            "about": str(about),
             "url": reverse(f"cells:instance_{act.value}", args=args),
             "reason": why_not(act, instance),
         }
-        for act, label in labels.items()
+        for act, (label, about) in ACTS.items()
     ]
 
 
 def instance_tab(request: OrganisationRequest, instance: Instance, name: str, **context: Any) -> HttpResponse:
     tabs = (
         ("instance_detail", _("Overview")),
-        ("instance_metrics", _("Metrics")),
         ("instance_configuration", _("Configuration")),
+        ("instance_metrics", _("Metrics")),
         ("instance_activity", _("Activity")),
     )
     args = [request.organisation.slug, instance.pk]

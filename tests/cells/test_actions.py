@@ -159,7 +159,7 @@ def test_cell_with_instances_is_not_deleted(signed_in, cell):
 
     with assert_no_event():
         signed_in.post(there, {"name": cell.name})
-    assert "Delete them first." in signed_in.get(there).text
+    assert "1 instance is in this cell. Delete it first." in signed_in.get(there).text
 
 
 def test_only_what_got_stuck_can_be_kept_on_purpose(signed_in, cell):

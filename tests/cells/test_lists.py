@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from accounts.access import Role
 from cells.models import Cell, CellStatus, Instance
-from cells.states import CellState, Health, InstanceState
-from cells.telemetry.state import health_of
-from tests.cells.factories import make_cell, make_instance, make_plan
+from cells.states import AgentLink, CellState, Health, InstanceState
+from cells.telemetry.state import health_of, link_of
+from tests.cells.factories import make_cell, make_draft, make_instance, make_plan
 from tests.factories import make_cloud_account, make_membership, make_organisation
 
 HTMX = {"HX-Request": "true"}
@@ -105,7 +105,7 @@ def test_each_filter_leaves_what_it_says(name, value, signed_in, account, acme):
     response = signed_in.get(INSTANCES, {name: value or str(other.pk)})
 
     assert names(response) == ["special"]
-    assert "1 of 2 match" in " ".join(response.text.split())
+    assert "1 of 2 instances match" in " ".join(response.text.split())
     assert len(response.context["form"].chips) == 1
 
 
@@ -146,6 +146,25 @@ def test_health_of_cells_in_a_query_is_the_one_that_pages_show(health, nodes, re
 
     expected = ["heard"] if health_of(status) == health else ["unheard"] if health == Health.UNKNOWN else []
     assert names(signed_in.get(CELLS, {"health": health.value})) == expected
+
+
+@pytest.mark.parametrize("link", [*AgentLink])
+def test_link_of_cells_in_a_query_is_the_one_that_pages_show(link, signed_in, account):
+    for region, seconds in (("a", 5), ("b", 100), ("c", 400), ("d", None), ("e", 5)):
+        cell = make_cell(account=account, region=region, name=region, is_agent_disabled=region == "e")
+        if seconds:
+            make_status(cell, seconds=seconds)
+
+    expected = [cell.name for cell in Cell.objects.select_related("status").order_by("name") if link_of(cell) == link]
+    assert len(expected) == 1
+    assert names(signed_in.get(CELLS, {"link": link.value})) == expected
+
+
+def test_drifted_cells_are_found(signed_in, account):
+    make_cell(account=account, name="same", drift="in_sync")
+    make_cell(account=account, region="us-east-1", name="other", drift="drifted")
+
+    assert names(signed_in.get(CELLS, {"drift": "drifted"})) == ["other"]
 
 
 def test_cells_are_found_by_their_account_and_counted_with_their_instances(signed_in, account, acme):
@@ -358,3 +377,60 @@ def test_lists_and_exports_hold_nothing_of_another_organisation(signed_in, accou
             assert "heir" not in exported(signed_in.get(f"{there}export.{kind}"))
     assert reverse("cells:instance_list", args=["acme"]) == INSTANCES
     assert Cell.objects.count() == 1
+
+
+# --- Home ------------------------------------------------------------------------------------------------------------
+
+
+def test_home_counts_the_fleet_and_names_what_needs_somebody(signed_in, account, acme, alice):
+    failed = {"failed_while": "bootstrapping", "failure_code": "quota_exceeded"}
+    cell = make_cell(account=account, drift="drifted")
+    make_status(cell, seconds=400)
+    make_cell(account=account, region="us-east-1", state=CellState.FAILED, **failed)
+    make_instance(cell=cell, health=Health.DEGRADED)
+    make_instance(cell=cell, state=InstanceState.FAILED)
+    make_instance(cell=cell)
+    make_draft(organisation=acme, account=account, created_by=alice, name="orders-next")
+
+    page = signed_in.get("/o/acme/")
+
+    text = " ".join(page.text.split())
+    for said in ("3 instances", "2 running", "1 degraded", "2 deployment cells", "1 not heard", "1 drifted"):
+        assert said in text, said
+    titles = [need.title for need in page.context["needs"]]
+    assert titles == [
+        "1 deployment cell failed",
+        "1 instance failed",
+        "1 instance is degraded",
+        "1 cell is not heard",
+        "1 cell differs from what was ordered",
+        "Continue creating orders-next",
+    ]
+    for need in page.context["needs"][:5]:
+        assert len(signed_in.get(need.url).context["rows"]) == 1, need.title
+
+
+def test_home_of_a_healthy_fleet_needs_nobody(signed_in, account):
+    cell = make_cell(account=account)
+    make_status(cell)
+    make_instance(cell=cell)
+
+    assert signed_in.get("/o/acme/").context["needs"] == []
+
+
+def test_reader_sees_the_numbers_and_is_asked_for_nothing(client, acme, account):
+    make_instance(cell=make_cell(account=account), state=InstanceState.FAILED)
+    client.force_login(make_membership(organisation=acme, role=Role.AUDITOR).user)
+
+    page = client.get("/o/acme/")
+
+    assert ("1 failed" in page.text, page.context["needs"]) == (True, [])
+
+
+def test_accounts_list_counts_cells_and_instances(signed_in, account):
+    make_instance(cell=make_cell(account=account))
+    make_cell(account=account, region="us-east-1", state=CellState.DELETED)
+
+    text = " ".join(signed_in.get("/o/acme/accounts/").text.split())
+
+    assert 'data-label="Cells" class="number">1</td> <td data-label="Instances" class="number">1</td>' in text

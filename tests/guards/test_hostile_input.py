@@ -33,7 +33,7 @@ NAMES = (
         "object",
         "only",
     ),
-    *("account", "confirm", "health", "plan", "release", "retain", "sort"),
+    *("account", "confirm", "drift", "health", "link", "plan", "release", "retain", "sort"),
     *("password", "purpose", "q", "reason", "region", "role", "since", "size", "slug", "state", "theme", "time_zone", "until"),
     *("v", "via", "what", "who"),
 )
