@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     except (files.AlreadyRunningError, OSError, ValueError, KeyError) as problem:
         sys.stderr.write(f"The agent cannot start: {problem}\n")
         return 2
-    runtime: Runtime = LocalRuntime(given.cluster or given.state / "cluster") if given.runtime == "local" else HelmRuntime(given.state)
+    runtime: Runtime = _runtime(given, config)
     look_every = 0.5 if given.runtime == "local" else 10.0
     pace = Pace(look_every, given.report_every, given.longest_wait, given.rotate_every)
     agent = Agent(config, given.state, runtime, pace)
@@ -38,6 +38,12 @@ def main(argv: list[str] | None = None) -> int:
     with held:
         agent.run()
     return 0
+
+
+def _runtime(given: argparse.Namespace, config: Config) -> Runtime:
+    if given.runtime == "local":
+        return LocalRuntime(given.cluster or given.state / "cluster")
+    return HelmRuntime(given.state, allowed_charts=config.allowed_charts)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -7,6 +7,8 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,15 @@ from cells.agent import VERSION, changes, files
 from cells.agent.buffer import BATCH, Buffer
 from cells.agent.identity import Config, Identity
 from cells.agent.runtime import Document, Runtime, RuntimeAwayError
-from cells.agent.wire import Portal, PortalAwayError, RefusedError
+from cells.agent.wire import Portal, PortalAwayError, RefusedError, seconds_of
 
 logger = logging.getLogger("byoc-agent")
 HOLD_SECONDS = 30
 AFTER_REFUSAL_SECONDS = 60.0
 APPLY_AGAIN_SECONDS = 60.0
 MOST_EVENTS = 20
+# A loop that ran for so long did not fail for the same reason again and again.
+LONG_SECONDS = 600.0
 OLDEST_EVENT_SECONDS = 29 * 86400.0
 # The portal takes no such report, today or tomorrow: to send it again would only keep back those behind it.
 NEVER = {"malformed", "unknown_field", "too_large"}
@@ -52,15 +56,28 @@ class Agent:
         self.is_done = threading.Event()  # and was made so: worth a look
         self.is_enrolled = threading.Event()  # and knows from which number to count
         self.has_report = threading.Event()
+        self.news: list[Document] = []  # what has happened since the last report
         self.last_seq = 0  # what the portal has of this cell
         self.away = ""  # why the cluster could not be looked at the last time
 
     def run(self) -> None:
         """Until `stop`."""
-        threads = [threading.Thread(target=loop, name=loop.__name__, daemon=True) for loop in (self.fetch, self.work, self.send)]
-        for thread in threads:
-            thread.start()
-        self.look()
+        for loop in (self.fetch, self.work, self.send):
+            threading.Thread(target=self.keep, args=(loop,), name=loop.__name__, daemon=True).start()
+        self.keep(self.look)
+
+    def keep(self, loop: Callable[[], None]) -> None:
+        """Whatever ends a loop before its time, it begins again: the other three would not notice that it is gone."""
+        tries = 0
+        while not self.stopping.is_set():
+            began = time.monotonic()
+            try:
+                loop()
+            except Exception:
+                tries = tries + 1 if time.monotonic() < began + LONG_SECONDS else 0
+                pause = self._patience(None, tries)
+                logger.exception("loop_failed loop=%s seconds=%.1f", loop.__name__, pause)
+                self.stopping.wait(pause)
 
     def stop(self) -> None:
         self.stopping.set()
@@ -71,7 +88,11 @@ class Agent:
     # --- What is wanted ---
 
     def fetch(self) -> None:
-        portal, tries = Portal(self.config.portal_url), 0
+        with closing(Portal(self.config.portal_url)) as portal:
+            self._fetch(portal)
+
+    def _fetch(self, portal: Portal) -> None:
+        tries = 0
         while not self.stopping.is_set():
             try:
                 pause = self._fetch_once(portal)
@@ -90,11 +111,13 @@ class Agent:
         self.is_enrolled.set()
         answer = self.identity.call(portal, "GET", f"/agent/v1/desired?wait={HOLD_SECONDS}", headers=headers, timeout=HOLD_SECONDS + 15)
         if answer.status == 200:  # noqa: PLR2004
+            if "etag" not in answer.headers or not _is_desired(answer.body):
+                raise PortalAwayError("HTTP 200: this is no desired state")
             files.write(self.state / "desired.json", {"etag": answer.headers["etag"], "desired": answer.body})
             logger.info("desired_state_fetched version=%s instances=%d", answer.body["version"], len(answer.body["instances"]))
             self.is_wanted.set()
         # A portal that has no line free to hold answers at once, and says when to come again.
-        return float(answer.headers.get("retry-after") or 0)
+        return seconds_of(answer.headers.get("retry-after", ""))
 
     # --- Making it so ---
 
@@ -117,17 +140,17 @@ class Agent:
         last: Document | None = None
         told: Any = None
         reported_at = -1e9
-        news: list[Document] = [self._event("agent_started")]
+        self.news = self.news or [self._event("agent_started")]
         while not self.stopping.is_set():
             self.is_done.clear()
             seen, problems = self._observe(last)
-            news = (news + problems + changes.events(last, seen, self._at()))[-MOST_EVENTS:]
+            self.news = (self.news + problems + changes.events(last, seen, self._at()))[-MOST_EVENTS:]
             is_due = time.monotonic() >= reported_at + self.pace.report_every
             if self.is_enrolled.is_set() and (is_due or changes.signature(seen) != told):
                 self.buffer.start_at(max(self.identity.first_seq, self.last_seq + 1))
-                self.buffer.add({"at": self._at(), "agent": {"version": VERSION}, **seen, "events": self._dated(news)})
+                self.buffer.add({"at": self._at(), "agent": {"version": VERSION}, **seen, "events": self._dated(self.news)})
                 self.has_report.set()
-                told, news, reported_at = changes.signature(seen), [], time.monotonic()
+                told, self.news, reported_at = changes.signature(seen), [], time.monotonic()
             last = seen
             self.is_done.wait(self.pace.look_every)
 
@@ -155,7 +178,11 @@ class Agent:
     # --- Telling ---
 
     def send(self) -> None:
-        portal, tries, most = Portal(self.config.portal_url), 0, BATCH
+        with closing(Portal(self.config.portal_url)) as portal:
+            self._send(portal)
+
+    def _send(self, portal: Portal) -> None:
+        tries, most = 0, BATCH
         while not self.stopping.is_set():
             self.has_report.wait(self.pace.report_every)
             self.has_report.clear()
@@ -197,7 +224,7 @@ class Agent:
             self.buffer.drop(batch[0]["seq"])
         return BATCH
 
-    def _patience(self, problem: PortalAwayError | RefusedError, tries: int) -> float:
+    def _patience(self, problem: PortalAwayError | RefusedError | None, tries: int) -> float:
         """Ever longer, up to a limit, and never all agents at the same moment. A refusal does not go away by itself soon."""
         if isinstance(problem, PortalAwayError) and problem.retry_after:
             return problem.retry_after * random.uniform(1.0, 1.5)  # noqa: S311
@@ -206,7 +233,13 @@ class Agent:
         return base * random.uniform(0.5, 1.0)  # noqa: S311
 
 
-def _is_final(problem: Exception) -> bool:
+def _is_desired(document: Any) -> bool:
+    """What is kept on disk and worked towards has at least this form."""
+    parts = [document.get(name) for name in ("components", "instances")]
+    return "version" in document and all(isinstance(part, list) and all(isinstance(one, dict) for one in part) for part in parts)
+
+
+def _is_final(problem: Exception | None) -> bool:
     return isinstance(problem, RefusedError) and problem.code not in {"clock_skew", "token_expired", "replay"}
 
 

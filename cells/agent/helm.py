@@ -6,19 +6,21 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from cells.agent import files, kubernetes
+from cells.agent import files, kubernetes, sources
 from cells.agent.commands import CommandError, run, run_json
 from cells.agent.runtime import Document, RuntimeAwayError
 
 logger = logging.getLogger("byoc-agent")
 PLATFORM = "byoc-platform"
 HELM_SECONDS = 240.0
+DIGEST = re.compile("[0-9a-f]{64}")
 KINDS = "deployments,statefulsets,pods,ingresses"
 METRICS = "/apis/metrics.k8s.io/v1beta1"
 
@@ -26,11 +28,12 @@ METRICS = "/apis/metrics.k8s.io/v1beta1"
 class HelmRuntime:
     """`Runtime` over the two programs. `helm.json` remembers what was done, so that nothing is done twice for the same wish."""
 
-    def __init__(self, folder: Path, *, helm: str = "helm", kubectl: str = "kubectl") -> None:
+    def __init__(self, folder: Path, *, helm: str = "helm", kubectl: str = "kubectl", allowed_charts: tuple[str, ...] = ()) -> None:
         self.charts = folder / "charts"
         self.done_file = folder / "helm.json"
         self.helm = helm
         self.kubectl = kubectl
+        self.allowed_charts = allowed_charts
         self.version = ""
         self.was_up: set[str] = set()
         self.charts.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -99,6 +102,10 @@ class HelmRuntime:
 
     def _chart(self, name: str, version: str, digest: str) -> Path:
         """The chart's package, once its hash is the one that was asked for. Raises CommandError."""
+        if not DIGEST.fullmatch(digest):
+            raise CommandError("chart_digest_mismatch", f"{digest!r} is no SHA-256.")
+        if not sources.is_allowed(name, self.allowed_charts):
+            raise CommandError("chart_not_allowed", f"{name} is no source that this agent takes charts from.")
         kept = self.charts / f"{digest}.tgz"
         if kept.exists() and _sha256(kept) == digest:
             return kept

@@ -30,11 +30,14 @@ class Config:
     portal_url: str
     cell: str
     enrolment_token: str
+    # How the address of a chart may begin; empty: any.
+    allowed_charts: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Config:
         values = json.loads(path.read_text())
-        return cls(str(values["portal_url"]).rstrip("/"), str(values["cell"]), str(values["enrolment_token"]))
+        charts = tuple(str(prefix) for prefix in values.get("allowed_charts", ()))
+        return cls(str(values["portal_url"]).rstrip("/"), str(values["cell"]), str(values["enrolment_token"]), charts)
 
 
 class Identity:
@@ -85,7 +88,12 @@ class Identity:
 
     def _renew(self, portal: Portal) -> None:
         self._enrol(portal)
-        self._rotate(portal)
+        try:
+            self._rotate(portal)
+        except RefusedError as refused:
+            # The key in use is as good as it was; another one is asked for with the next token.
+            if refused.code != "too_many_keys":
+                raise
         self._fetch_token(portal)
 
     def _enrol(self, portal: Portal) -> None:
@@ -122,8 +130,10 @@ class Identity:
         if begun["replaces"] == known["key_id"]:
             # The new key counts from the moment at which it is first used; until then the old one does.
             self._fetch_token(portal)
-            key = Key(begun["pem"])
-            asked = {"public_jwk": key.public_jwk(), "proof": key.sign(self._claims(f"{self.config.portal_url}/agent/v1/keys"))}
+            key, current = Key(begun["pem"]), Key(known["pem"], known["key_id"])
+            claims = self._claims(f"{self.config.portal_url}/agent/v1/keys")
+            approval = current.sign({**claims, "jti": key.thumbprint()})
+            asked = {"public_jwk": key.public_jwk(), "proof": key.sign(claims), "approval": approval}
             headers = {**JSON, "Authorization": f"Bearer {self._token}"}
             answer = self._post(portal, "/agent/v1/keys", json.dumps(asked).encode(), headers).body
             self._keep(begun["pem"], answer["key_id"], known["enrolled_with"], known["first_seq"])

@@ -35,6 +35,11 @@ class Key:
         numbers = self._private.public_key().public_numbers()
         return {"kty": "EC", "crv": "P-256", "x": _number(numbers.x), "y": _number(numbers.y)}
 
+    def thumbprint(self) -> str:
+        """Of the public half (RFC 7638): its members in order, without spaces."""
+        text = json.dumps(self.public_jwk(), separators=(",", ":"), sort_keys=True)
+        return encode(hashlib.sha256(text.encode()).digest())
+
     def sign(self, claims: dict[str, Any]) -> str:
         """A JWT of these claims."""
         header = {"alg": "ES256", "typ": "JWT", "kid": self.id} if self.id else {"alg": "ES256", "typ": "JWT"}

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 TIMEOUT_SECONDS = 20
+LONGEST_AWAY_SECONDS = 3600.0
 MOST_ANSWER_BYTES = 8 * 1024 * 1024
 
 
@@ -96,7 +97,7 @@ class Portal:
         named = {name.lower(): value for name, value in headers.items()}
         value = _json(content) if "json" in named.get("content-type", "") else None
         if status in {http.HTTPStatus.TOO_MANY_REQUESTS} or status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise PortalAwayError(f"HTTP {status}", _seconds(named.get("retry-after", "")))
+            raise PortalAwayError(f"HTTP {status}", seconds_of(named.get("retry-after", "")))
         if status >= http.HTTPStatus.BAD_REQUEST:
             raise RefusedError(status, value if isinstance(value, dict) else {})
         # A sign-in page of some network on the way, or another program on that port.
@@ -112,13 +113,13 @@ def _json(content: bytes) -> Any:
         return None
 
 
-def _seconds(retry_after: str) -> float:
-    """Of a Retry-After header, in either of its forms."""
+def seconds_of(retry_after: str) -> float:
+    """Of a Retry-After header, in either of its forms. Nobody is sent away for longer than an hour."""
     try:
-        return max(0.0, float(retry_after))
+        seconds = float(retry_after)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except (TypeError, ValueError, IndexError):
-        return 0.0
+        try:
+            seconds = parsedate_to_datetime(retry_after).timestamp() - time.time()
+        except (TypeError, ValueError, IndexError, OverflowError):
+            return 0.0
+    return min(LONGEST_AWAY_SECONDS, seconds) if seconds > 0 else 0.0  # "nan" is neither

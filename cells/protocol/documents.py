@@ -52,6 +52,9 @@ class EnrolmentRequest(Strict, frozen=True):
 class KeyRequest(Strict, frozen=True):
     public_jwk: PublicJwk
     proof: Token
+    # A JWT signed with the key in use, for this address, with the new key's thumbprint (RFC 7638) as `jti`: an access token alone,
+    # which whoever sees it could use, registers none.
+    approval: Token
 
 
 class Registered(Strict, frozen=True):

@@ -21,6 +21,8 @@ from portal.audit import Actor, record
 
 VALID_FOR = timedelta(days=2)
 MOST_KEYS = 5
+# An agent changes its key every month. So many are a fault in it, or somebody who tries something.
+MOST_KEYS_A_DAY = 20
 AGENT = Actor.system("agent")
 _FORM = struct.Struct(">16sI")
 
@@ -77,9 +79,12 @@ def enrol(asked: EnrolmentRequest, now: float) -> Registered:
 
 
 def add_key(asked: KeyRequest, current: AgentKey, now: float) -> Registered:
-    """A further key of an enrolled agent. It replaces the others when it is first used. Raises Problem."""
-    key = key_of(asked.public_jwk)
-    check(asked.proof, key, who=str(current.cell_id), audience=address("keys"), now=now)
+    """A further key of an enrolled agent, with the word of the one in use. It replaces the others when it is first used. Raises Problem."""
+    key, who = key_of(asked.public_jwk), str(current.cell_id)
+    check(asked.proof, key, who=who, audience=address("keys"), now=now)
+    approval = check(asked.approval, key_of(PublicJwk(**current.public_jwk)), who=who, audience=address("keys"), now=now)
+    if approval.jti != key.thumbprint():
+        raise Problem("assertion_invalid", "The `jti` of `approval` is not the thumbprint of the new key.")
     with transaction.atomic():
         cell = Cell.objects.select_for_update().get(pk=current.cell_id)
         known = AgentKey.objects.filter(cell=cell, thumbprint=key.thumbprint()).first()
@@ -88,6 +93,8 @@ def add_key(asked: KeyRequest, current: AgentKey, now: float) -> Registered:
         if known is None:
             if AgentKey.objects.valid().filter(cell=cell).count() >= MOST_KEYS:
                 raise Problem("too_many_keys", f"{MOST_KEYS} keys are valid already. Use the last one: the others end then.")
+            if AgentKey.objects.filter(cell=cell, created_at__gte=timezone.now() - timedelta(days=1)).count() >= MOST_KEYS_A_DAY:
+                raise Problem("too_many_keys", f"{MOST_KEYS_A_DAY} keys were registered within a day. Go on with the one in use.")
             known = _register(cell, current.generation, asked.public_jwk, key.thumbprint())
             details = {"key": known.thumbprint[:8]}
             record(

@@ -129,6 +129,7 @@ SIGN_IN: dict[str, str | Promise] = {
     "public_jwk.y": _("The public key, second half."),
     "agent_version": _("Which version of the agent enrols."),
     "proof": _("A signature with the agent's key: whoever enrols it holds it. It is not kept."),
+    "approval": _("A signature with the key in use, for the one that follows it. It is not kept."),
     "grant_type": _("A fixed word of OAuth2."),
     "client_assertion_type": _("A fixed word of OAuth2."),
     "client_assertion": _("A signature with the agent's key, valid for a minute, for a short access token. It is not kept."),

@@ -61,7 +61,8 @@ class Speaker:
         return answer
 
     def add_key(self, key: Key, **claims):
-        return self.post("key", {"public_jwk": key.public_jwk(), "proof": key.sign(self.claims("keys", **claims))})
+        approval = self.key.sign(self.claims("keys", jti=key.thumbprint()))
+        return self.post("key", {"public_jwk": key.public_jwk(), "proof": key.sign(self.claims("keys", **claims)), "approval": approval})
 
     def desired(self, etag: str = "", wait: int | str = 0):
         headers = self._auth() | ({"If-None-Match": etag} if etag else {})

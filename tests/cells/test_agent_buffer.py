@@ -3,10 +3,12 @@
 import http.server
 import json
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from cells.agent import files
 from cells.agent.agent import Agent, Pace
 from cells.agent.buffer import Buffer
 from cells.agent.identity import Config
@@ -82,12 +84,18 @@ class Answers(http.server.BaseHTTPRequestHandler):
     planned: list = []
     seen: list = []
 
+    def do_GET(self):
+        self._answer()
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.path == "/agent/v1/reports":
             Answers.seen.append([one["seq"] for one in json.loads(body)["reports"]])
+        self._answer()
+
+    def _answer(self):
         status, headers, document = Answers.planned.pop(0) if Answers.planned else (200, {}, {"last_seq": 1})
-        content = json.dumps(document).encode()
+        content = json.dumps(document).encode() if status != 304 else b""
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}.items():
             self.send_header(name, value)
@@ -203,3 +211,96 @@ def test_portal_says_how_long_to_wait(agent):
 def test_refusal_is_not_asked_again_at_once(agent):
     assert agent._patience(RefusedError(403, {"code": "agent_revoked"}), 0) >= 30
     assert agent._patience(RefusedError(401, {"code": "clock_skew"}), 0) <= 1
+
+
+# --- Loops -----------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def kept(agent, loop):
+    """One loop at work, as `run` has it, without its long waits."""
+    agent.stopping.wait = lambda seconds: threading.Event().wait(min(seconds, 0.01))
+    thread = threading.Thread(target=agent.keep, args=(loop,), daemon=True)
+    thread.start()
+    yield
+    agent.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+DESIRED = {"cell": "c", "version": 7, "components": [], "instances": []}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        (304, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, {}),
+        (304, {"Retry-After": "soon"}, {}),
+        (200, {"ETag": '"1"'}, {"version": 1}),
+        (200, {"ETag": '"1"'}, {"version": 1, "components": [3], "instances": []}),
+        (200, {}, DESIRED),
+        (401, {"Content-Type": "application/problem+json"}, {"code": "clock_skew", "server_time": "noon"}),
+    ],
+    ids=["date", "word", "no instances", "no components", "no tag", "no time"],
+)
+def test_odd_answer_does_not_end_the_loop_that_fetches(agent, odd):
+    Answers.planned = [odd, (200, {"ETag": '"7"'}, DESIRED)]
+
+    with kept(agent, agent.fetch):
+        assert agent.is_wanted.wait(10)
+
+    assert files.read(agent.state / "desired.json") == {"etag": '"7"', "desired": DESIRED}
+
+
+def test_wish_that_breaks_the_runtime_does_not_end_the_loop_that_works(agent):
+    applied, is_applied = [], threading.Event()
+
+    def apply(desired):
+        applied.append(desired)
+        if len(applied) == 1:
+            raise KeyError("components")
+        is_applied.set()
+
+    agent.runtime.apply = apply
+    files.write(agent.state / "desired.json", {"etag": '"7"', "desired": DESIRED})
+
+    with kept(agent, agent.work):
+        assert is_applied.wait(10)
+
+
+def test_broken_look_does_not_end_the_loop_that_looks(agent):
+    seen = {"cluster": {"nodes_ready": 1, "nodes": 1}, "components": [], "instances": []}
+    looks = iter([ZeroDivisionError(), seen])
+
+    def observe():
+        look = next(looks, seen)
+        if isinstance(look, Exception):
+            raise look
+        return look
+
+    agent.runtime.observe = observe
+    agent.is_enrolled.set()
+
+    with kept(agent, agent.look):
+        assert agent.has_report.wait(10)
+
+    assert [event["code"] for event in agent.buffer.batch()[0]["events"]] == ["agent_started"]
+
+
+def test_agent_counts_on_where_the_portal_stands(agent, portal):
+    agent.buffer.add(report())
+    Answers.planned = [(200, {}, {"last_seq": 500})]
+    send_all(agent, portal)
+    agent.runtime.observe = lambda: {"cluster": {"nodes_ready": 1, "nodes": 1}, "components": [], "instances": []}
+    agent.is_enrolled.set()
+
+    with kept(agent, agent.look):
+        assert agent.has_report.wait(10)
+
+    assert agent.buffer.batch()[0]["seq"] == 501
+
+
+def test_what_was_noted_under_a_wrong_clock_is_told_under_the_right_one(agent):
+    dated = agent._dated([{"at": "1970-01-01T00:00:09Z", "code": "agent_started"}, {"at": "2099-01-01T00:00:00Z", "code": "x"}])
+
+    assert [event["at"][:4] for event in dated] == [agent._at()[:4]] * 2

@@ -335,9 +335,41 @@ def test_same_next_key_is_registered_once(cell):
 def test_key_that_the_agent_does_not_hold_is_refused(cell):
     agent, strange = speaker(cell), Key.make()
 
-    answer = agent.post("key", {"public_jwk": strange.public_jwk(), "proof": agent.key.sign(agent.claims("keys"))})
+    approval = agent.key.sign(agent.claims("keys", jti=strange.thumbprint()))
+
+    proof = agent.key.sign(agent.claims("keys"))
+    answer = agent.post("key", {"public_jwk": strange.public_jwk(), "proof": proof, "approval": approval})
 
     refused(answer, 401, "assertion_invalid")
+
+
+@pytest.mark.parametrize("signed_by", ["thief", "agent for another key", "agent for another address"])
+def test_access_token_alone_registers_no_key(cell, signed_by):
+    agent, strange = speaker(cell), Key.make()
+    words = {
+        "thief": lambda: strange.sign(agent.claims("keys", jti=strange.thumbprint())),
+        "agent for another key": lambda: agent.key.sign(agent.claims("keys", jti=Key.make().thumbprint())),
+        "agent for another address": lambda: agent.key.sign(agent.claims("token", jti=strange.thumbprint())),
+    }
+    proof = strange.sign(agent.claims("keys"))
+
+    answer = agent.post("key", {"public_jwk": strange.public_jwk(), "proof": proof, "approval": words[signed_by]()})
+
+    refused(answer, 401, "assertion_invalid")
+    assert AgentKey.objects.count() == 1
+
+
+def test_agent_cannot_change_its_key_all_day(cell):
+    agent = speaker(cell)
+    for _ in range(19):
+        after = Key.make()
+        after.id = agent.add_key(after).json()["key_id"]
+        agent.key = after
+        assert agent.fetch_token().status_code == 200
+
+    refused(agent.add_key(Key.make()), 409, "too_many_keys")
+    AgentKey.objects.update(created_at=timezone.now() - timedelta(days=1))
+    assert agent.add_key(Key.make()).status_code == 201
 
 
 def test_keys_that_were_replaced_do_not_come_back(cell):
