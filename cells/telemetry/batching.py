@@ -21,7 +21,6 @@ LINGER_S = 0.004
 MOST_ROWS = 1000
 # More than this, or than settings.AGENT_WAITING requests, is told to come again.
 MOST_WAITING_BYTES = 64 * 1024 * 1024
-PREPARE_AFTER = 5  # runs of the same statement
 
 
 class Full(Exception):
@@ -139,6 +138,7 @@ def _store(batch: Sequence[Received]) -> dict[UUID, int]:
 
 
 def _connect() -> None:
-    """Of the writing thread. Its two statements are planned once, not for every batch: they have a dozen parts."""
-    connection.ensure_connection()
-    connection.connection.prepare_threshold = PREPARE_AFTER
+    """Of the writing thread. Its statements are planned once: a plan for arrays of any length, by index and never by reading the tables."""
+    if connection.connection is None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET plan_cache_mode = force_generic_plan")

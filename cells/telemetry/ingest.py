@@ -19,6 +19,8 @@ from cells.protocol.documents import InstanceReport, Report, Reports
 from cells.telemetry.bells import ring_cells, ring_instances
 
 MOST_EVENTS = 50
+# Runs of a statement on one connection. Planning these two, of a dozen parts each, costs more than running them for one report.
+PREPARE_AFTER = 2
 # The past keeps the first look of each five minutes, and takes what an agent kept while the portal was away, up to some days.
 SAMPLE_EVERY_S = 300
 OLDEST_SAMPLE = timedelta(days=7)
@@ -60,6 +62,7 @@ def store(batch: Sequence[Received]) -> dict[UUID, int]:
     """
     with transaction.atomic(), connection.cursor():
         # Django's own cursor writes values into the statement's text; this one sends them beside it, in binary.
+        connection.connection.prepare_threshold = PREPARE_AFTER
         with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
             changed = write(cursor, rows_of(batch))
         ring_cells(changed.cells)
@@ -202,8 +205,8 @@ PAST_INSTANCE_COLUMNS = {
 }  # fmt: skip
 
 
-def _given(columns: dict[str, str]) -> str:
-    return f"unnest({', '.join(f'%b::{kind}[]' for kind in columns.values())}) AS g({', '.join(columns)})"
+def _given(columns: dict[str, str], name: str) -> str:
+    return f"unnest({', '.join(f'%b::{kind}[]' for kind in columns.values())}) AS {name}({', '.join(columns)})"
 
 
 def _excluded(columns: Iterable[str]) -> str:
@@ -214,81 +217,90 @@ def _listed(columns: Iterable[str], of: str) -> str:
     return ", ".join(f"{of}.{column}" for column in columns)
 
 
+def _is_written(of: str, key: str) -> str:
+    """Whether this batch wrote it. As a look into a set, never as a join: the planner takes arrays for ten rows and would loop in loops."""
+    return f"({of}.{key} IN (SELECT {key} FROM written)) IS TRUE"  # noqa: S608  only our own names
+
+
 def _samples(key: str, columns: Sequence[str]) -> str:
     """The newest look where it is the first of its five minutes, and those before it that are of later minutes than any kept."""
     table = f"cells_{key.removesuffix('_id')}sample"
     return f"""
     INSERT INTO {table} ({key}, at, {", ".join(columns)})
-    SELECT g.{key}, g.sampled_at, {_listed(columns, "g")} FROM g JOIN written USING ({key}) LEFT JOIN before USING ({key})
-    WHERE before.sampled_at IS NULL OR before.sampled_at < g.sampled_at
+    SELECT g.{key}, g.sampled_at, {_listed(columns, "g")} FROM g
+    WHERE (g.old_sampled_at IS NULL OR g.old_sampled_at < g.sampled_at) AND {_is_written("g", key)}
     UNION ALL
-    SELECT p.{key}, p.at, {_listed(columns, "p")} FROM past p JOIN written USING ({key}) JOIN g USING ({key}) LEFT JOIN before USING ({key})
-    WHERE p.seq > coalesce(before.seq, 0) AND p.at < g.sampled_at AND p.cell_id = g.cell_id
+    SELECT p.{key}, p.at, {_listed(columns, "p")} FROM {_given(PAST_CELL_COLUMNS if key == "cell_id" else PAST_INSTANCE_COLUMNS, "p")}
+    JOIN g ON g.{key} = p.{key} AND g.cell_id = p.cell_id
+    WHERE p.seq > g.old_seq AND p.at < g.sampled_at AND {_is_written("p", key)}
     ON CONFLICT DO NOTHING
     """  # noqa: S608  only our own names
 
 
 def _health(of: str) -> str:
     """`cells.telemetry.state.health_of`, in the database; a test compares the two."""
-    return f"""CASE WHEN {of}.nodes_ready IS NULL THEN NULL WHEN {of}.nodes_ready = 0 THEN 'unhealthy'
-        WHEN {of}.nodes_ready < {of}.nodes OR jsonb_path_exists({of}.components, '$[*] ? (@.state != "ready")') THEN 'degraded'
+    return f"""CASE WHEN g.{of}nodes_ready IS NULL THEN NULL WHEN g.{of}nodes_ready = 0 THEN 'unhealthy'
+        WHEN g.{of}nodes_ready < g.{of}nodes OR jsonb_path_exists(g.{of}components, '$[*] ? (@.state != "ready")') THEN 'degraded'
         ELSE 'healthy' END"""
 
 
-_PLAIN_CELL = [column for column in CELL_COLUMNS if column not in {"cell_id", "components", "events", "digest", "sampled_at"}]
+def _short(statement: str) -> str:
+    """Without its margins: psycopg remembers a statement it has read only up to 4,096 characters, and reading one takes a millisecond."""
+    return " ".join(statement.split())
+
+
+_PLAIN_CELL = [column for column in CELL_COLUMNS if column not in {"cell_id", "components", "events", "digest"}]
+_JSON = {"components", "events", "endpoints"}
 _CELL_SAMPLE = [column for column in PAST_CELL_COLUMNS if column not in {"cell_id", "seq", "at"}]
-# A brief report says nothing of components: what is known of them stays, and with it what the digest is of.
-CELLS = f"""
-WITH g AS MATERIALIZED (SELECT * FROM {_given(CELL_COLUMNS)}),
-past AS (SELECT * FROM {_given(PAST_CELL_COLUMNS)}),
-before AS (
-    SELECT s.cell_id, s.digest, s.seq, s.nodes_ready, s.nodes, s.components, s.events, s.sampled_at
-    FROM cells_cellstatus s JOIN g USING (cell_id)
+# `g` is what came, beside what stood there. A brief report says nothing of components: what is known of them stays, and with it
+# what the digest is of.
+CELLS = _short(f"""
+WITH g AS MATERIALIZED (
+    SELECT n.cell_id, {_listed(_PLAIN_CELL, "n")},
+           CASE WHEN n.components IS NULL THEN coalesce(old.components, '[]') ELSE n.components::jsonb END AS components,
+           CASE WHEN n.events = '[]' THEN coalesce(old.events, '[]') ELSE n.events::jsonb END AS events,
+           CASE WHEN n.components IS NULL THEN coalesce(old.digest, 0) ELSE n.digest END AS digest,
+           coalesce(old.seq, 0) AS old_seq, old.digest AS old_digest, old.nodes_ready AS old_nodes_ready, old.nodes AS old_nodes,
+           old.components AS old_components, old.sampled_at AS old_sampled_at
+    FROM {_given(CELL_COLUMNS, "n")} JOIN cells_cell c ON c.id = n.cell_id LEFT JOIN cells_cellstatus old ON old.cell_id = n.cell_id
 ),
 written AS (
     INSERT INTO cells_cellstatus AS s ({", ".join(CELL_COLUMNS)})
-    SELECT g.cell_id, {_listed(_PLAIN_CELL, "g")},
-           CASE WHEN g.components IS NULL THEN coalesce(old.components, '[]'::jsonb) ELSE g.components::jsonb END,
-           CASE WHEN g.events = '[]' THEN coalesce(old.events, '[]'::jsonb) ELSE g.events::jsonb END,
-           CASE WHEN g.components IS NULL THEN coalesce(old.digest, 0) ELSE g.digest END,
-           greatest(g.sampled_at, old.sampled_at)
-    FROM g JOIN cells_cell c ON c.id = g.cell_id LEFT JOIN before old ON old.cell_id = g.cell_id
-    WHERE g.seq <= coalesce(old.seq, 0) + {LONGEST_LEAP}
-    ORDER BY g.cell_id
-    ON CONFLICT (cell_id) DO UPDATE SET {_excluded([*_PLAIN_CELL, "components", "events", "digest", "sampled_at"])}
+    SELECT {_listed(CELL_COLUMNS, "g")} FROM g WHERE g.seq <= g.old_seq + {LONGEST_LEAP} ORDER BY g.cell_id
+    ON CONFLICT (cell_id) DO UPDATE SET {_excluded(column for column in CELL_COLUMNS if column not in {"cell_id", "sampled_at"})},
+        sampled_at = greatest(s.sampled_at, EXCLUDED.sampled_at)
     WHERE EXCLUDED.seq > s.seq
-    RETURNING s.cell_id, s.seq, s.digest, s.seen_at, s.nodes_ready, s.nodes, s.components
+    RETURNING s.cell_id
 ),
 sampled AS ({_samples("cell_id", _CELL_SAMPLE)}),
 turned AS (
     INSERT INTO cells_statuschange (cell_id, axis, value, at)
     SELECT t.cell_id, 'health', t.became, t.seen_at FROM (
-        SELECT w.cell_id, w.seen_at, {_health("w")} AS became, {_health("before")} AS was FROM written w LEFT JOIN before USING (cell_id)
-        WHERE (w.digest, w.nodes_ready, w.nodes) IS DISTINCT FROM (before.digest, before.nodes_ready, before.nodes)
+        SELECT g.cell_id, g.seen_at, {_health("")} AS became, {_health("old_")} AS was FROM g
+        WHERE (g.digest, g.nodes_ready, g.nodes) IS DISTINCT FROM (g.old_digest, g.old_nodes_ready, g.old_nodes)
+          AND {_is_written("g", "cell_id")}
     ) t WHERE t.became IS DISTINCT FROM t.was
 )
-SELECT c.id, w.cell_id IS NOT NULL AND before.digest IS DISTINCT FROM w.digest,
-       CASE WHEN g.seq > coalesce(before.seq, 0) + {LONGEST_LEAP} THEN 0 ELSE greatest(w.seq, before.seq, g.seq) END
-FROM g JOIN cells_cell c ON c.id = g.cell_id LEFT JOIN written w ON w.cell_id = c.id LEFT JOIN before ON before.cell_id = c.id
-"""  # noqa: S608  only our own column names
+SELECT g.cell_id, g.digest IS DISTINCT FROM g.old_digest AND {_is_written("g", "cell_id")},
+       CASE WHEN g.seq > g.old_seq + {LONGEST_LEAP} THEN 0 ELSE greatest(g.old_seq, g.seq) END
+FROM g
+""")  # noqa: S608  only our own column names
 
 _STORED_INSTANCE = [column for column in INSTANCE_COLUMNS if column != "cell_id"]
 _INSTANCE_SAMPLE = [column for column in PAST_INSTANCE_COLUMNS if column not in {"instance_id", "cell_id", "seq", "at"}]
-_JSON = {"endpoints", "components"}
 # An instance of another cell is not there: the agent of one cell cannot speak for another.
-INSTANCES = f"""
+INSTANCES = _short(f"""
 WITH g AS MATERIALIZED (
-    SELECT g.* FROM {_given(INSTANCE_COLUMNS)} JOIN cells_instance i ON i.id = g.instance_id AND i.cell_id = g.cell_id
-    WHERE i.state <> 'deleted'
-),
-past AS (SELECT * FROM {_given(PAST_INSTANCE_COLUMNS)}),
-before AS (
-    SELECT s.instance_id, s.seq, s.state, s.revision, s.problem, s.sampled_at FROM cells_instancestatus s JOIN g USING (instance_id)
+    SELECT {", ".join(f"n.{column}::jsonb AS {column}" if column in _JSON else f"n.{column}" for column in INSTANCE_COLUMNS)},
+           coalesce(old.seq, 0) AS old_seq, old.state AS old_state, old.revision AS old_revision, old.problem AS old_problem,
+           old.sampled_at AS old_sampled_at, i.applied_revision AS was_applied, i.health AS was_health, i.endpoints AS was_endpoints,
+           CASE WHEN n.state = 'absent' OR n.problem <> '' THEN i.applied_revision ELSE n.revision END AS applied
+    FROM {_given(INSTANCE_COLUMNS, "n")} JOIN cells_instance i ON i.id = n.instance_id AND i.cell_id = n.cell_id AND i.state <> 'deleted'
+    LEFT JOIN cells_instancestatus old ON old.instance_id = n.instance_id
 ),
 written AS (
     INSERT INTO cells_instancestatus AS s ({", ".join(_STORED_INSTANCE)})
-    SELECT {", ".join(f"g.{column}::jsonb" if column in _JSON else f"g.{column}" for column in _STORED_INSTANCE)} FROM g
-    ORDER BY g.instance_id
+    SELECT {_listed(_STORED_INSTANCE, "g")} FROM g ORDER BY g.instance_id
     ON CONFLICT (instance_id) DO UPDATE SET
         {_excluded(column for column in _STORED_INSTANCE if column not in {"instance_id", "sampled_at"})},
         sampled_at = greatest(s.sampled_at, EXCLUDED.sampled_at)
@@ -296,24 +308,20 @@ written AS (
     RETURNING s.instance_id
 ),
 sampled AS ({_samples("instance_id", _INSTANCE_SAMPLE)}),
-wanted AS (
-    SELECT g.instance_id, g.seen_at, g.health, i.health AS was, g.endpoints::jsonb AS endpoints,
-           CASE WHEN g.state = 'absent' OR g.problem <> '' THEN i.applied_revision ELSE g.revision END AS revision
-    FROM g JOIN written USING (instance_id) JOIN cells_instance i ON i.id = g.instance_id
-),
 turned AS (
     INSERT INTO cells_statuschange (instance_id, axis, value, at)
-    SELECT w.instance_id, 'health', w.health, w.seen_at FROM wanted w WHERE w.health <> w.was
+    SELECT g.instance_id, 'health', g.health, g.seen_at FROM g WHERE g.health <> g.was_health AND {_is_written("g", "instance_id")}
 ),
 changed AS (
-    UPDATE cells_instance i SET applied_revision = w.revision, health = w.health, endpoints = w.endpoints,
-           health_at = CASE WHEN i.health = w.health THEN i.health_at ELSE w.seen_at END
-    FROM wanted w
-    WHERE i.id = w.instance_id AND (i.applied_revision, i.health, i.endpoints) IS DISTINCT FROM (w.revision, w.health, w.endpoints)
+    UPDATE cells_instance i SET applied_revision = g.applied, health = g.health, endpoints = g.endpoints,
+           health_at = CASE WHEN g.was_health = g.health THEN i.health_at ELSE g.seen_at END
+    FROM g
+    WHERE i.id = g.instance_id AND (g.was_applied, g.was_health, g.was_endpoints) IS DISTINCT FROM (g.applied, g.health, g.endpoints)
+      AND {_is_written("g", "instance_id")}
     RETURNING i.id
 )
 SELECT id FROM changed
 UNION
-SELECT g.instance_id FROM g JOIN written USING (instance_id) LEFT JOIN before USING (instance_id)
-WHERE (g.state, g.revision, g.problem) IS DISTINCT FROM (before.state, before.revision, before.problem)
-"""  # noqa: S608
+SELECT g.instance_id FROM g
+WHERE (g.state, g.revision, g.problem) IS DISTINCT FROM (g.old_state, g.old_revision, g.old_problem) AND {_is_written("g", "instance_id")}
+""")  # noqa: S608
