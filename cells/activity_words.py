@@ -21,6 +21,7 @@ register_actions(
         "instance.started": _("Started the instance %(subject)s"),
         "instance.restarted": _("Restarted the instance %(subject)s"),
         "instance.deletion_started": _("Deleted the instance %(subject)s"),
+        "instance.deleted": _("Removed what was left of the instance %(subject)s with its cell"),
         "instance.protected": _("Protected the instance %(subject)s from deletion"),
         "instance.unprotected": _("Took the protection from the instance %(subject)s"),
         "cell.drifted": _("Found the cell %(subject)s changed from what was ordered"),

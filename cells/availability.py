@@ -6,7 +6,7 @@ Button, form and action ask the same one, so a greyed button and a refused reque
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.environment.assessments import why_not_build
 from accounts.models import CloudAccount, Kit
@@ -94,8 +94,10 @@ def why_not_delete_cell(cell: Cell) -> str:
     """Empty when a cell may be deleted: nothing runs in it, and nothing else is under way."""
     if cell.state in {CellState.DELETING, CellState.DELETED}:
         return _("The cell is being deleted or is gone.")
-    if count := cell.instances.alive().count():
-        return _("%(count)s instances are in this cell. Delete them first.") % {"count": count}
+    if count := cell.instances.holding_their_cell().count():
+        return ngettext(
+            "%(count)s instance is in this cell. Delete it first.", "%(count)s instances are in this cell. Delete them first.", count
+        ) % {"count": count}
     if cell.state in {CellState.BOOTSTRAPPING, CellState.UPDATING, CellState.PLANNED}:
         return _("An operation on this cell is under way. Wait until it has ended, or cancel it.")
     return ""

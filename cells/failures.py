@@ -9,6 +9,10 @@ from portal.operations.catalogue import FailureText, WaitText, register_failures
 
 INSTANCES_GO_ON = _("Instances that run in this cell go on running.")
 KEPT = _("What was built so far stays in your account, and costs what such resources cost. Nothing else of yours was changed.")
+STANDING = _(
+    "%(ready)s resources of the cell stand. They stay in your account and cost what such resources cost; the cell's page lists them. "
+    "Nothing else of yours was changed."
+)
 NO_HARM = _("Your data and your other instances are not affected.")
 RETRY = _("Retry this step. If it fails again, contact %(provider)s with the reference.")
 
@@ -24,8 +28,8 @@ FAILURES = {
         act=_("Connect the account again, then press Retry this step."),
     ),
     "stack_failed": FailureText(
-        happened=_("%(cloud)s could not build %(part)s (%(made)s)."),
-        means=KEPT,
+        happened=_("%(cloud)s could not build %(part)s."),
+        means=STANDING,
         act=_("Read the cause below and mend it, then press Retry this step: what stands is kept."),
     ),
     "stack_took_too_long": FailureText(
@@ -36,7 +40,10 @@ FAILURES = {
     "agent_not_heard": FailureText(
         happened=_("The infrastructure stands, but its agent has not reported in."),
         means=KEPT,
-        act=_("Check that the cell's network lets its machine reach the portal over HTTPS. Then press Retry this step."),
+        act=_(
+            "Check that the cell's network lets its machine reach the portal over HTTPS. Then press Retry this step: the agent gets a new "
+            "machine."
+        ),
     ),
     "components_not_installed": FailureText(
         happened=_("Not all platform components of the cell were installed in time."),
@@ -51,7 +58,7 @@ FAILURES = {
     "stopped": FailureText(
         happened=_("The operation was cancelled before it had ended."),
         means=KEPT,
-        act=_("Start it again from the page of what was worked on, or delete that."),
+        act=_("Delete the cell. The next instance in this region makes a new one."),
     ),
     "cell_not_empty": FailureText(
         happened=_("%(count)s instances are still in this cell."),
@@ -59,7 +66,7 @@ FAILURES = {
         act=_("Delete these instances first, then delete the cell."),
     ),
     "stack_delete_failed": FailureText(
-        happened=_("%(cloud)s could not remove %(part)s (%(made)s): something else still uses it."),
+        happened=_("%(cloud)s could not remove %(part)s: something else still uses it."),
         means=_("What was removed stays removed. The rest goes on costing what such resources cost."),
         act=_("Remove what uses it, as the cause below says, then press Retry this step. Or delete the cell again and keep that part."),
     ),
@@ -122,7 +129,10 @@ FAILURES = {
     "not_removed": FailureText(
         happened=_("The cell's agent has not said that the instance is gone."),
         means=_("It may still run and cost. Your other instances are not affected."),
-        act=_("Look at the agent link of the cell. When the agent is heard again, press Retry this step."),
+        act=_(
+            "Look at the agent link of the cell. When the agent is heard again, press Retry this step. If it is gone for good, delete the "
+            "cell: what is left of this instance goes with it."
+        ),
     ),
     "plans_not_published": FailureText(
         happened=_("%(provider)s has not published the plan that %(cloud)s builds a cell from."),
@@ -141,14 +151,107 @@ FAILURES = {
     ),
     "quota_exceeded": FailureText(
         happened=_("A limit of your %(kind)s is too low: %(cloud)s refused to build %(part)s."),
-        means=KEPT,
+        means=STANDING,
         act=_("Ask %(cloud)s for a higher limit; Environment of this account has the link. Then press Retry this step."),
+    ),
+}
+
+# What a cloud says while accounts are connected, too: there nothing has been built yet, here a cell may stand.
+STACKS = {
+    "stack_access_denied": FailureText(
+        happened=_("%(cloud)s denied a call that the kit allows."),
+        means=STANDING,
+        act=_("Open the account's Trust page: it says whether a permission is missing. When it is restored, press Retry this step."),
+    ),
+    "stack_denied_by_organisation": FailureText(
+        happened=_("A policy of your organisation in %(cloud)s denies what the cell needs."),
+        means=STANDING,
+        act=_("Show the text below to whoever manages your organisation in %(cloud)s. When it is allowed, press Retry this step."),
+    ),
+    "stack_region_disabled": FailureText(
+        happened=_("The region of the cell cannot be used in this %(kind)s any more."),
+        means=STANDING,
+        act=_("Enable the region in %(cloud)s, then press Retry this step."),
+    ),
+    "stack_api_disabled": FailureText(
+        happened=_("A service of %(cloud)s that the cell needs is switched off."),
+        means=STANDING,
+        act=_("Enable the service that is named below, then press Retry this step."),
+    ),
+    "stack_provider_not_registered": FailureText(
+        happened=_("A service of %(cloud)s that the cell needs is not registered in this %(kind)s."),
+        means=STANDING,
+        act=_("Register the service that is named below, then press Retry this step."),
+    ),
+    "stack_perimeter_denied": FailureText(
+        happened=_("A service perimeter around this %(kind)s keeps us out."),
+        means=STANDING,
+        act=_("Show the text below to whoever manages the perimeter. When it lets us in, press Retry this step."),
+    ),
+    "stack_trust_refused": FailureText(
+        happened=_("%(cloud)s refused to let us in for longer than this step may take."),
+        means=STANDING,
+        act=_("Open the account's Trust page and restore what it says. Then press Retry this step."),
+    ),
+    "stack_kit_not_found": FailureText(
+        happened=_("%(cloud)s does not find what the kit has made, and the cell needs."),
+        means=STANDING,
+        act=_("Open the account's Trust page and restore what it says. Then press Retry this step."),
+    ),
+    "stack_token_expired": FailureText(
+        happened=_("%(cloud)s says that the token of this portal had expired when it arrived."),
+        means=STANDING,
+        act=_("%(provider)s checks the clock of this portal. Press Retry this step."),
+    ),
+    "stack_session_expired": FailureText(
+        happened=_("%(cloud)s ended the portal's session before the step was done."),
+        means=STANDING,
+        act=_("Press Retry this step."),
+    ),
+    "stack_issuer_unreachable": FailureText(
+        happened=_("%(cloud)s could not fetch the public keys of this portal."),
+        means=STANDING,
+        act=_("%(provider)s sees this failure. Press Retry this step in a few minutes."),
+    ),
+    "stack_throttled": FailureText(
+        happened=_("%(cloud)s asked to slow down for longer than this step may take."),
+        means=STANDING,
+        act=_("Press Retry this step in a few minutes."),
+    ),
+    "stack_cloud_unavailable": FailureText(
+        happened=_("%(cloud)s did not answer, or answered with a fault of its own, for longer than this step may take."),
+        means=STANDING,
+        act=_("Press Retry this step when %(cloud)s has recovered."),
+    ),
+    "stack_unknown_cloud_error": FailureText(
+        happened=_("%(cloud)s answered with something this portal does not know."),
+        means=STANDING,
+        act=_("Read what %(cloud)s says below. Press Retry this step, or contact %(provider)s with the reference."),
+    ),
+    "capacity_missing": FailureText(
+        happened=_("%(cloud)s has no free machines for %(part)s at the moment."),
+        means=STANDING,
+        act=_("This is a shortage of %(cloud)s, not a limit of yours. Press Retry this step later: what stands is kept."),
+    ),
+    "name_taken": FailureText(
+        happened=_("%(cloud)s could not build %(part)s: something with its name is there already."),
+        means=STANDING,
+        act=_("Remove or rename what the cause below names, if it is yours. Then press Retry this step: what stands is kept."),
+    ),
+    "still_in_use": FailureText(
+        happened=_("%(cloud)s could not replace %(part)s: something else still uses it."),
+        means=STANDING,
+        act=_("Remove what uses it, as the cause below says. Then press Retry this step: what stands is kept."),
     ),
 }
 
 WAITS = {
     "account_needs_attention": WaitText(
         sentence=_("The trust of this account is lost or switched off, so nothing can be built there."),
+        act=_("Restore the trust on the account's Trust page. The operation then goes on by itself."),
+    ),
+    "access_refused": WaitText(
+        sentence=_("%(cloud)s no longer lets us into this %(kind)s. What stands there stays as it is."),
         act=_("Restore the trust on the account's Trust page. The operation then goes on by itself."),
     ),
     "environment_checking": WaitText(sentence=_("The environment of %(region)s is being checked before anything is built.")),
@@ -172,5 +275,5 @@ WAITS = {
     "instance_removing": WaitText(sentence=_("The cell's agent removes the instance.")),
 }
 
-register_failures(FAILURES)
+register_failures(FAILURES | STACKS)
 register_waits(WAITS)

@@ -32,7 +32,8 @@ def request_cell_deletion(cell: Cell, *, by: User, retain: Sequence[str] = ()) -
         cell = _locked(cell)
         refuse_if(why_not_delete_cell(cell))
         move_cell(cell, CellState.DELETING, by=Actor.user(by), is_recorded=False)
-        return _start(cell, "delete_cell", by=by, retain=list(retain))
+        made = [part["made"] for part in cell.parts if part["name"] in retain and part["made"]]
+        return _start(cell, "delete_cell", by=by, retain=list(retain), retain_made=made)
 
 
 def _locked(cell: Cell) -> Cell:

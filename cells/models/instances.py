@@ -35,6 +35,14 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
     def alive(self) -> "InstanceQuerySet":
         return self.filter(state__in=sorted(ALIVE_INSTANCES))
 
+    def left_behind(self) -> "InstanceQuerySet":
+        """Their agent was to remove them, and did not. What is left of them goes with their cell."""
+        return self.filter(state=InstanceState.FAILED, failed_while=InstanceState.DELETING)
+
+    def holding_their_cell(self) -> "InstanceQuerySet":
+        """Of a cell: as long as one of these is there, it is not deleted."""
+        return self.alive().exclude(state=InstanceState.FAILED, failed_while=InstanceState.DELETING)
+
     def deployed(self) -> "InstanceQuerySet":
         """Those that the agent of their cell is told about."""
         return self.filter(state__in=sorted(DEPLOYED_INSTANCES))

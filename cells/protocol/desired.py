@@ -30,6 +30,9 @@ def desired_state(cell_id: UUID) -> Desired:
     newest = InstanceRevision.objects.filter(
         instance__cell=cell_id, instance__state__in=sorted(DEPLOYED_INSTANCES), number=F("instance__revision")
     )
+    # What failed on its way to the cell is not wanted there until somebody retries it.
+    never_there = sorted(set(InstanceState) - DEPLOYED_INSTANCES)
+    newest = newest.exclude(instance__state=InstanceState.FAILED, instance__failed_while__in=never_there)
     rows = newest.select_related("instance", "release", "size").order_by("instance_id")
     is_staying = cell.state != CellState.DELETING
     return Desired(

@@ -15,7 +15,7 @@ from cells.orders import stacks_of
 from cells.states import CellState, Health, InstanceState
 from cells.steps.stacks import asks_the_cloud, cell_of, raise_stack
 from cells.telemetry.bells import ring_instances
-from cells.telemetry.state import cell_health, missing_components
+from cells.telemetry.state import cell_health, missing_components, newest_agent_is_heard
 from cells.transitions import move_cell
 from portal.audit import Actor
 from portal.operations.engine import OperationInProgress, StepContext
@@ -26,6 +26,7 @@ from portal.operations.states import Party
 
 WORKER = Actor.worker("cells")
 MOST_ZONES = 3
+NOT_HEARD = "agent_not_heard"
 
 
 @asks_the_cloud
@@ -34,8 +35,6 @@ def check_readiness(ctx: StepContext) -> Outcome:
     cell = cell_of(ctx)
     _begin(cell)
     account = cell.account
-    if account.state == AccountState.NEEDS_ATTENTION or account.switched_off:
-        return Wait(60, on=Party.YOU, why="account_needs_attention")
     if account.state != AccountState.CONNECTED:
         return Fail("access_ended")
     newest = newest_assessment(account, cell.region)
@@ -72,7 +71,7 @@ def _look_around(account: CloudAccount, region: str) -> Outcome:
 
 def await_agent(ctx: StepContext) -> Outcome:
     """The agent's machine starts, enrols and speaks. Its first report rings for this operation."""
-    if cell_health(ctx.data["cell"]) is None:
+    if not newest_agent_is_heard(ctx.data["cell"]):
         return Wait(10, on=Party.CLOUD, why="agent_starting")
     return Done()
 
@@ -106,9 +105,11 @@ def _failed(operation: Operation) -> None:
 
 
 def retried(operation: Operation) -> None:
-    """Back to what was being done when it failed."""
+    """Back to what was being done when it failed. A machine whose agent was never heard would not do better: the next one is another."""
     cell = Cell.objects.select_for_update().get(pk=operation.subject_id)
     if cell.state == CellState.FAILED:
+        if cell.failure_code == NOT_HEARD:
+            Cell.objects.filter(pk=cell.pk).update(generation=cell.generation + 1)
         move_cell(cell, CellState(cell.failed_while), by=WORKER, is_recorded=False)
 
 
@@ -143,6 +144,15 @@ _INFRASTRUCTURE = StepSpec(
     budget=timedelta(minutes=60),
     late_code="stack_took_too_long",
 )
+_AGENT = StepSpec(
+    "agent",
+    _("The cell's agent reports in"),
+    await_agent,
+    actor=Party.CLOUD,
+    budget=timedelta(minutes=20),
+    late_code=NOT_HEARD,
+    retry_from="infrastructure",
+)
 _HEALTHY = StepSpec(
     "healthy", _("The cell reports that it is healthy"), await_health, budget=timedelta(minutes=15), late_code="cell_not_healthy"
 )
@@ -167,14 +177,7 @@ register(
                 budget=timedelta(minutes=20),
             ),
             _INFRASTRUCTURE,
-            StepSpec(
-                "agent",
-                _("The cell's agent reports in"),
-                await_agent,
-                actor=Party.CLOUD,
-                budget=timedelta(minutes=20),
-                late_code="agent_not_heard",
-            ),
+            _AGENT,
             _COMPONENTS,
             _HEALTHY,
         ),
@@ -186,14 +189,14 @@ register(
         subject_url=cell_url,
         names=names,
         retry_note=_("What was built is kept. The cloud goes on from there."),
-        cancel_note=_("What was built stays in your cloud until you retry or delete the cell."),
+        cancel_note=_("What was built stays in your cloud until you delete the cell."),
     )
 )
 register(
     Kind(
         name="update_cell",
         title=_("Update deployment cell"),
-        steps=(_INFRASTRUCTURE, _COMPONENTS, _HEALTHY),
+        steps=(_INFRASTRUCTURE, _AGENT, _COMPONENTS, _HEALTHY),
         on_succeeded=_ready,
         on_failed=_failed,
         on_retried=retried,

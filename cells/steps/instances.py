@@ -26,6 +26,8 @@ from portal.operations.states import Party
 WORKER = Actor.worker("instances")
 LOOK_EVERY_SECONDS = 10
 AGENT_PATIENCE = timedelta(minutes=3)
+# An agent tries again every minute and reports twice a minute: until then a retry may be looking at the refusal of before.
+TRIED_AGAIN_WITHIN = timedelta(seconds=100)
 
 
 def instance_of(ctx: StepContext) -> Instance:
@@ -61,7 +63,10 @@ def await_applied(ctx: StepContext) -> Outcome:
     instance = instance_of(ctx)
     report = instance_report(instance.pk)
     if report and report.revision >= ctx.data["revision"]:
-        return Fail("apply_refused", evidence=report.problem) if report.problem else Done()
+        if not report.problem:
+            return Done()
+        if ctx.attempt == 1 or ctx.now() - (ctx.step.started_at or ctx.now()) > TRIED_AGAIN_WITHIN:
+            return Fail("apply_refused", evidence=report.problem)
     return _waiting(ctx, instance, "agent_applying")
 
 
@@ -137,6 +142,8 @@ def _retried(operation: Operation) -> None:
     instance = _locked(operation)
     if instance.state == InstanceState.FAILED:
         move_instance(instance, InstanceState(instance.failed_while), by=WORKER, is_recorded=False)
+        if instance.cell_id:
+            touch_desired(instance.cell_id)
 
 
 def why_not_retry(operation: Operation) -> str:

@@ -1,14 +1,19 @@
 """Steps on the stack of a cell: have it stand, have it gone, find what is left of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from functools import wraps
+from typing import Any
+
+from django.utils import timezone
 
 from accounts.clouds.base import CloudError
-from accounts.clouds.stacks import StackLook, StackPart, StackState
+from accounts.clouds.stacks import STACK_CODES, StackLook, StackPart, StackState
 from accounts.issuer.tokens import KitReplaced
-from accounts.models import Kit
+from accounts.models import CloudAccount, Kit, TrustWatch
+from accounts.states import AccountState, TrustVerdict
+from accounts.steps.watch import LOSSES
 from cells import stacks
 from cells.models import Cell
 from cells.orders import kit_in_use, order_of, stacks_of, target_of_cell
@@ -20,9 +25,12 @@ from portal.redaction import without_secrets
 
 LOOK_EVERY_SECONDS = 10
 BUSY = "stack_busy"
-# Our access to the account has ended while the operation was under way.
-ACCESS_ENDED = (KitReplaced, Kit.DoesNotExist)
+LOOK_AT_TRUST_EVERY_SECONDS = 60
 MOST_EVIDENCE = 4000
+# What a cloud says of a cell alone. Every other code is said while an account is connected as well, where it means another thing.
+OF_CELLS = STACK_CODES | {"capacity_missing", "name_taken", "stack_delete_failed", "stack_failed", "still_in_use"}
+# The cloud knows us, and refuses this one thing: waiting for our access to be restored would not help.
+OF_ONE_CALL = {"access_denied", "api_disabled", "denied_by_organisation", "perimeter_denied", "provider_not_registered", "region_disabled"}
 
 
 def cell_of(ctx: StepContext) -> Cell:
@@ -34,11 +42,16 @@ def asks_the_cloud(step: Callable[[StepContext], Outcome]) -> Callable[[StepCont
 
     @wraps(step)
     def ask(ctx: StepContext) -> Outcome:
+        cell = cell_of(ctx)
+        if cell.account.state == AccountState.NEEDS_ATTENTION or cell.account.switched_off:
+            return Wait(LOOK_AT_TRUST_EVERY_SECONDS, on=Party.YOU, why="account_needs_attention")
         try:
             return step(ctx)
         except CloudError as error:
-            return outcome_of(error)
-        except ACCESS_ENDED:
+            return outcome_of(error, ctx, cell)
+        except KitReplaced:
+            return Retry("access_ended")  # by the next one, which the next try works with
+        except Kit.DoesNotExist:
             return Fail("access_ended")
 
     return ask
@@ -55,19 +68,29 @@ def raise_stack(ctx: StepContext) -> Outcome:
         Cell.objects.filter(pk=cell.pk).update(outputs=dict(look.outputs))
         return Done()
     if look.state == StackState.FAILED and ctx.data.get("ordered") == _attempt(ctx):
-        return Fail(look.code or "stack_failed", params=_failed_part(look), evidence=without_secrets(look.raw)[:MOST_EVIDENCE])
+        return _gave_up(look.code or "stack_failed", look)
     if look.state in {StackState.WORKING, StackState.DELETING}:
         return _working(look)
     if look.state == StackState.ABSENT and cell.kit != (kit := kit_in_use(cell.account)):
         Cell.objects.filter(pk=cell.pk).update(kit=kit)  # nothing stands: it is built with the identities of the kit in use
         cell.kit = kit
         order = order_of(cell)
-    if look.state != StackState.READY and renew_enrolment(cell):
+    # Whatever is ordered now may build the agent's machine anew, which needs a token that nobody has used.
+    if renew_enrolment(cell):
         order = order_of(cell)
     _remember_order(cell, order.name, order.token)
     cloud.apply(order)
     ctx.log(f"Ordered {order.name}")
     return _working(look, ordered=_attempt(ctx))
+
+
+def _gave_up(code: str, look: StackLook) -> Fail:
+    return Fail(code_of(code), params=_failed_part(look), evidence=without_secrets(look.raw)[:MOST_EVIDENCE])
+
+
+def code_of(code: str) -> str:
+    """The same refusal means one thing for an account that is being connected, and another one for a cell: each has its own words."""
+    return code if code in OF_CELLS else f"stack_{code}"
 
 
 def _attempt(ctx: StepContext) -> str:
@@ -97,9 +120,12 @@ def keep_parts(cell: Cell, look: StackLook) -> None:
 
 
 def _failed_part(look: StackLook) -> dict[str, str]:
-    failed = next((part for part in look.parts if part.state == "failed"), StackPart("", ""))
+    """The part that the cause names: others may have failed for its sake."""
+    failed = [part for part in look.parts if part.state == "failed"]
+    named = [part for part in failed if part.name and part.name in look.raw]
+    cause = min(named, key=lambda part: look.raw.index(part.name), default=next(iter(failed), None))
     ready = sum(part.state == "ready" for part in look.parts)
-    return {"part": failed.name, "kind": failed.kind, "made": failed.made, "ready": str(ready)}
+    return {"part": f"{cause.name} ({cause.kind})" if cause else "", "ready": str(ready)}
 
 
 @asks_the_cloud
@@ -114,7 +140,7 @@ def clear_stack(ctx: StepContext) -> Outcome:
     if look.state == StackState.ABSENT:
         return Done()
     if look.state == StackState.DELETE_FAILED and ctx.data.get("cleared") == _attempt(ctx):
-        return Fail("stack_delete_failed", params=_failed_part(look), evidence=without_secrets(look.raw)[:MOST_EVIDENCE])
+        return _gave_up("stack_delete_failed", look)
     if look.state == StackState.DELETING:
         return _clearing(look)
     cloud.delete(cell.stack_name, cell.region, retain=ctx.data.get("retain", ()))
@@ -133,8 +159,8 @@ def sweep(ctx: StepContext) -> Outcome:
     """Look by tag for what the stack's deletion left behind. What is found is listed and never deleted on a guess."""
     cell = cell_of(ctx)
     tags = stacks.load(cell.account.cloud).tags(target_of_cell(cell), str(cell.pk))
-    kept = set(ctx.data.get("retain", ()))
-    left = [part for part in stacks_of(cell.account).find_leftovers(cell.region, tags) if part.name not in kept and part.made not in kept]
+    found = stacks_of(cell.account).find_leftovers(cell.region, tags)
+    left = [part for part in found if not _is_kept(part, ctx.data)]
     Cell.objects.filter(pk=cell.pk).update(parts=[asdict(part) for part in left])
     if not left:
         return Done()
@@ -144,10 +170,28 @@ def sweep(ctx: StepContext) -> Outcome:
     return Fail("leftovers_found", params={"count": str(len(left)), "listed": listed})
 
 
-def outcome_of(error: CloudError) -> Outcome:
-    """A refusal of the cloud as the answer of a step: a passing one is tried again."""
+def _is_kept(part: StackPart, data: Mapping[str, Any]) -> bool:
+    """On purpose: by its name in the stack, or by what the cloud calls it, which may be written at more length here."""
+    return part.name in data.get("retain", ()) or any(made in part.made for made in data.get("retain_made", ()))
+
+
+def outcome_of(error: CloudError, ctx: StepContext, cell: Cell) -> Outcome:
+    """A refusal of the cloud as the answer of a step: a passing one is tried again, a lost trust is yours to restore."""
     evidence = without_secrets(error.raw)[:MOST_EVIDENCE]
     if error.code == BUSY:
         return Wait(LOOK_EVERY_SECONDS, on=Party.CLOUD, why="stack_busy")
+    if error.code in LOSSES:
+        _have_trust_looked_at(cell.account)
+    if error.code in LOSSES - OF_ONE_CALL and not error.retryable:
+        if ctx.step.waiting_why != "access_refused":
+            ctx.log(evidence)
+        return Wait(LOOK_AT_TRUST_EVERY_SECONDS, on=Party.YOU, why="access_refused")
     answer = Retry if error.retryable else Fail
-    return answer(error.code, params=error.params, evidence=evidence)
+    ready = sum(part["state"] == "ready" for part in cell.parts)
+    return answer(code_of(error.code), params={"part": cell.stack_name, "ready": str(ready), **error.params}, evidence=evidence)
+
+
+def _have_trust_looked_at(account: CloudAccount) -> None:
+    """By the watch, which alone decides whether it is lost."""
+    now = timezone.now()
+    TrustWatch.objects.filter(account=account, verdict=TrustVerdict.HOLDS, next_at__gt=now).update(next_at=now)

@@ -5,12 +5,12 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from cells.models import Cell
+from cells.models import Cell, Instance
 from cells.protocol.enrolment import revoke_agent
-from cells.states import CellState
+from cells.states import CellState, InstanceState
 from cells.steps.bootstrap import WORKER, cell_url, names, retried, why_not_retry
 from cells.steps.stacks import cell_of, clear_stack, sweep
-from cells.transitions import move_cell
+from cells.transitions import move_cell, move_instance
 from portal.operations.engine import StepContext
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome
@@ -20,7 +20,7 @@ from portal.operations.states import Party
 
 def check_empty(ctx: StepContext) -> Outcome:
     """Nothing is deleted under a running instance, whatever was asked for."""
-    count = cell_of(ctx).instances.alive().count()
+    count = cell_of(ctx).instances.holding_their_cell().count()
     return Fail("cell_not_empty", params={"count": str(count)}) if count else Done()
 
 
@@ -32,9 +32,14 @@ def dismiss_agent(ctx: StepContext) -> Outcome:
 
 
 def _deleted(operation: Operation) -> None:
+    # Instances before their cell, as everywhere: two that want both never wait for each other.
+    left_behind = list(Instance.objects.left_behind().select_for_update().filter(cell=operation.subject_id).order_by("pk"))
     cell = Cell.objects.select_for_update().get(pk=operation.subject_id)
     if cell.state == CellState.DELETING:
         move_cell(cell, CellState.DELETED, by=WORKER, is_recorded=False)
+        for instance in left_behind:
+            move_instance(instance, InstanceState.DELETING, by=WORKER, is_recorded=False)
+            move_instance(instance, InstanceState.DELETED, by=WORKER)
 
 
 def _failed(operation: Operation) -> None:

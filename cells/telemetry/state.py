@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import F, Subquery
 from django.utils import timezone
 
-from cells.models import Cell, CellStatus, InstanceStatus
+from cells.models import Cell, CellStatus, Enrolment, InstanceStatus
 from cells.states import AgentLink, CellState, Health
 
 # The agent reports every 30 seconds. Two missed reports may be the network; ten are a silence that somebody should know of.
@@ -38,6 +39,12 @@ def cell_health(cell_id: UUID) -> Health | None:
     """From its machines and the platform's components; None until its agent has been heard for the first time."""
     status = CellStatus.objects.filter(cell=cell_id).first()
     return health_of(status) if status else None
+
+
+def newest_agent_is_heard(cell_id: UUID) -> bool:
+    """The agent of the machine that was ordered last has enrolled and reported: what an earlier one said does not count."""
+    enrolled = Enrolment.objects.filter(cell=cell_id, generation=F("cell__generation"), used_at__isnull=False)
+    return CellStatus.objects.filter(cell=cell_id, seen_at__gte=Subquery(enrolled.values("used_at")[:1])).exists()
 
 
 def health_of(status: CellStatus) -> Health:

@@ -206,7 +206,7 @@ def test_cell_is_not_deleted_while_somebody_is_creating_in_it(acme, alice, accou
         until_waiting(2)
 
     assert creating.end().answer.cell_id == cell.pk
-    assert str(deleting.end().refused.reason) == "1 instances are in this cell. Delete them first."
+    assert str(deleting.end().refused.reason) == "1 instance is in this cell. Delete it first."
     cell.refresh_from_db()
     assert cell.state == CellState.READY
 

@@ -179,7 +179,7 @@ REASONS = (
     ("denied_by_organisation", "RequestDisallowedByPolicy|DenyAssignmentAuthorizationFailed"),
     ("access_denied", "AuthorizationFailed|LinkedAuthorizationFailed|Forbidden|403|.*Authorization failed for template resource .*"),
     ("quota_exceeded", ".*QuotaExceeded.*|.*Insufficient[A-Za-z]*Quota|.*Limit(Reached|Exceeded)"),
-    ("no_capacity", "SkuNotAvailable|.*AllocationFailed|OverconstrainedAllocationRequest|.*NotAvailableForSubscription"),
+    ("capacity_missing", "SkuNotAvailable|.*AllocationFailed|OverconstrainedAllocationRequest|.*NotAvailableForSubscription"),
     ("provider_not_registered", "MissingSubscriptionRegistration"),
     ("still_in_use", "InUse.*|NicInUse|.*CannotBeDeleted|.*HasActive.*|ScopeLocked"),
     ("name_taken", ".*AlreadyExists|.*AlreadyTaken"),
@@ -192,4 +192,4 @@ def reason_of(error: Mapping[str, Any]) -> tuple[str, str]:
     code, text = arm_code(error)
     raw = f"{code}: {text}"
     found = (stable for stable, pattern in REASONS if re.fullmatch(pattern, code) or re.fullmatch(pattern, raw, re.DOTALL))
-    return next(found, "resource_failed"), raw
+    return next(found, "stack_failed"), raw

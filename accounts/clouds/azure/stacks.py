@@ -155,7 +155,7 @@ class AzureStacks:
         for failed in found.properties.failed_resources or ():
             if failed.error:
                 return reason_of(failed.error.as_dict())
-        return reason_of(found.properties.error.as_dict()) if found.properties.error else ("resource_failed", _word(found))
+        return reason_of(found.properties.error.as_dict()) if found.properties.error else ("stack_failed", _word(found))
 
     def _parts(self, found: DeploymentStack, state: StackState) -> list[StackPart]:
         """What the stack holds, what failed, what went; and while it is being built, what its deployment is at."""

@@ -205,7 +205,8 @@ Tagged = Iterator[tuple[str, list[dict[str, str]]]]
 def _ec2_tagged() -> Tagged:
     for made, tags in list(ec2._tags.items()):
         kind = KINDS.get(made.partition("-")[0])
-        if kind:
+        is_gone = kind == "volume" and made not in ec2._volumes  # ministack forgets its tags later
+        if kind and not is_gone:
             yield arn(kind, made), list(tags)
 
 
