@@ -1,4 +1,4 @@
-"""Takes the reports of agents beside Django: `uvicorn portal.ingest:application` (README, section 'Running it')."""
+"""Takes the reports of agents beside Django: `uvicorn portal.ingest:application` (README, section 'Going to production')."""
 
 import os
 
