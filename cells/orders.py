@@ -1,5 +1,8 @@
 """From a cell's row to what its cloud is asked for."""
 
+from dataclasses import replace
+from hashlib import sha256
+
 from django.conf import settings
 
 from accounts import kits
@@ -15,6 +18,7 @@ from cells.models import Cell
 from cells.protocol.enrolment import enrolment_token
 from cells.protocol.package import package_sha256
 from cells.stacks.base import AgentBootstrap, CellInput
+from cells.stacks.bootstrap import cloud_init
 
 
 def kit_in_use(account: CloudAccount) -> Kit:
@@ -39,13 +43,13 @@ def order_of(cell: Cell) -> StackOrder:
 
 
 def _input(cell: Cell) -> CellInput:
-    stack = stacks.load(cell.account.cloud)
     agent = AgentBootstrap(
         portal_url=settings.AGENT_URL,
         cell=str(cell.pk),
         enrolment_token=enrolment_token(cell),
         package_url=f"{settings.AGENT_URL}/agent/v1/agent.pyz",
         package_sha256=package_sha256(),
+        allowed_charts=settings.AGENT_CHARTS,
     )
     return CellInput(
         cell=str(cell.pk),
@@ -55,5 +59,12 @@ def _input(cell: Cell) -> CellInput:
         machine_size=cell.machine_size,
         machines=cell.machines,
         agent=agent,
-        token=f"{cell.pk.hex[:12]}-g{cell.generation}-v{stack.version.replace('.', '-')}-m{cell.machines}{cell.machine_size[:1]}",
+        token=order_token(cell, agent),
     )
+
+
+def order_token(cell: Cell, agent: AgentBootstrap) -> str:
+    """Another one whenever something else is ordered: also when only the agent, or the start of its machine, is another."""
+    version = stacks.load(cell.account.cloud).version.replace(".", "-")
+    start = sha256(cloud_init(replace(agent, enrolment_token=""), setup=()).encode()).hexdigest()[:8]
+    return f"{cell.pk.hex[:12]}-g{cell.generation}-v{version}-m{cell.machines}{cell.machine_size[:1]}-a{start}"

@@ -241,6 +241,8 @@ AGENT_STORING = env.int("PORTAL_AGENT_STORING", default=4)
 AGENT_WAITING = env.int("PORTAL_AGENT_WAITING", default=5000)
 # Days that figures of cells and instances are kept; changes of health are kept for longer (cells.telemetry.changes).
 HISTORY_DAYS = env.int("PORTAL_HISTORY_DAYS", default=14)
+# From where agents take charts, by the beginnings of addresses; empty: from any that is encrypted. Cells learn it when they are ordered.
+AGENT_CHARTS = env.list("PORTAL_AGENT_CHARTS", default=[])
 # What the agent installs in every cell before any instance: [{"name", "chart", "chart_version", "digest"}].
 PLATFORM_COMPONENTS = env.json("PORTAL_PLATFORM_COMPONENTS", default=[])
 

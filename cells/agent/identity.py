@@ -36,7 +36,7 @@ class Config:
     @classmethod
     def read(cls, path: Path) -> Config:
         values = json.loads(path.read_text())
-        charts = tuple(str(prefix) for prefix in values.get("allowed_charts", ()))
+        charts = tuple(str(values.get("allowed_charts", "")).split())
         return cls(str(values["portal_url"]).rstrip("/"), str(values["cell"]), str(values["enrolment_token"]), charts)
 
 

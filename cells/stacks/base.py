@@ -18,6 +18,8 @@ class AgentBootstrap:
     enrolment_token: str = field(repr=False)  # used once; the same for every order of one generation of the cell
     package_url: str  # of the agent's own file
     package_sha256: str
+    # How the address of a chart may begin; empty: any that is encrypted. The machine keeps it: the portal cannot widen it afterwards.
+    allowed_charts: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

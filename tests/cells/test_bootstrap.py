@@ -11,9 +11,15 @@ import zipfile
 import pytest
 import yaml
 
+from cells.agent.identity import Config
+from cells.orders import order_token
 from cells.protocol.package import agent_package, package_sha256
+from cells.stacks.azure.stack import KUBELOGIN_SHA256, STACK
 from cells.stacks.base import AgentBootstrap
-from cells.stacks.bootstrap import cloud_init
+from cells.stacks.bootstrap import HELM_SHA256, KUBECTL_SHA256, cloud_init
+from portal.sandbox.agents import read_user_data
+from tests.cells.factories import make_cell
+from tests.clouds.azure.test_cell_template import INPUT, TARGET
 
 SETUP = ["aws eks update-kubeconfig --name 'one two' --kubeconfig \"$KUBECONFIG\"", "if true; then\n  echo done\nfi"]
 
@@ -91,7 +97,104 @@ def test_user_data_that_no_cloud_takes_is_refused():
 def test_address_of_the_package_cannot_run_anything():
     script = cloud_init(bootstrap(package_url="https://portal.example/x; reboot"), setup=[])
 
-    assert "curl -fsSL --retry 3 -o $file.new 'https://portal.example/x; reboot'\n" in script
+    assert f"fetch 'https://portal.example/x; reboot' {package_sha256()}\n" in script
+
+
+def prepare_script(setup=SETUP, **values):
+    return files(cloud_init(bootstrap(), setup=setup, **values))["/usr/local/sbin/byoc-agent-prepare"]["content"]
+
+
+def service():
+    return files(cloud_init(bootstrap(), setup=SETUP))["/etc/systemd/system/byoc-agent.service"]["content"].splitlines()
+
+
+def test_root_works_where_the_agents_user_can_put_nothing():
+    lines = prepare_script().splitlines()
+
+    assert not any("/var/lib/byoc-agent" in line for line in lines)
+    assert lines.index("cd /root") < min(number for number, line in enumerate(lines) if "curl" in line or "python3" in line)
+    assert any(line.startswith("export HOME=/root ") for line in lines)
+    assert [line for line in lines if "python3" in line and "install -qy" not in line] == ["if ! python3 -Ic 'import cryptography'; then"]
+    assert "chown -R root:byoc-agent /etc/byoc-agent" in lines  # its user reads what it was told, and changes none of it
+
+
+def test_python_reads_no_module_from_where_it_is_started(tmp_path):
+    package, trap = tmp_path / "agent.pyz", tmp_path / "trap"
+    package.write_bytes(agent_package())
+    trap.mkdir()
+    (trap / "json.py").write_text("raise SystemExit('trapped')")
+    words = next(line for line in service() if line.startswith("ExecStart=")).partition("=")[2].split()
+    assert words[:3] == ["/usr/bin/python3", "-I", "/usr/local/lib/byoc-agent.pyz"]
+
+    words = [sys.executable, "-I", package, "--version"]
+    done = subprocess.run(words, cwd=trap, env={"PYTHONPATH": str(trap)}, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (0, "1.0.0\n")
+
+
+def test_service_can_write_its_own_directory_and_nothing_else():
+    wanted = {"StateDirectory=byoc-agent", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes"}
+    wanted |= {"NoNewPrivileges=yes", "CapabilityBoundingSet=", "RestrictSUIDSGID=yes", "RestrictNamespaces=yes"}
+
+    assert wanted <= set(service())
+
+
+def test_programs_have_the_hashes_that_stand_in_the_script():
+    script = prepare_script()
+
+    assert all(script.count(known) == 1 for known in (*HELM_SHA256.values(), *KUBECTL_SHA256.values()))
+    assert ".sha256" not in script
+    assert script.count("curl") == 1 + SETUP[0].count("curl")  # in `fetch` alone
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_file_of_another_hash_is_not_kept(tmp_path, is_right):
+    script = prepare_script()
+    fetch = script[script.index("fetch() {") : script.index("\n}\n") + 3]
+    (tmp_path / "there").write_text("the program")
+    known = hashlib.sha256(b"the program" if is_right else b"another").hexdigest()
+    lines = f"set -euo pipefail\n{fetch}if true; then\nfetch 'file://{tmp_path}/there' {known}\ncp download kept\nfi\n"
+
+    done = subprocess.run(["bash"], input=lines, cwd=tmp_path, text=True, capture_output=True, check=False)
+
+    assert (done.returncode == 0, (tmp_path / "kept").exists(), (tmp_path / "download").exists()) == (is_right,) * 3
+
+
+def test_machine_is_closed_before_anything_is_fetched():
+    lines = prepare_script(lock=["passwd --lock somebody"]).splitlines()
+
+    assert lines[:3] == ["#!/bin/bash", "set -euo pipefail", "passwd --lock somebody"]
+
+
+def test_azure_machine_is_closed_first_and_believes_no_latest_version():
+    order = STACK.order(TARGET, INPUT)
+    script = files(order.secrets["agentData"])["/usr/local/sbin/byoc-agent-prepare"]["content"].splitlines()
+
+    assert script[2:4] == ["systemctl disable --now ssh.socket ssh.service || true", "passwd --lock byoc"]
+    assert not any("install-cli" in line for line in script)
+    assert [line.split()[2] for line in script if line.startswith("fetch https://github.com/")] == [KUBELOGIN_SHA256]
+
+
+def test_sources_of_charts_are_told_to_the_machine(tmp_path):
+    told = ("oci://registry.fernhill.example/charts", "https://charts.example")
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(read_user_data(cloud_init(bootstrap(allowed_charts=told), setup=SETUP))))
+
+    assert Config.read(config).allowed_charts == told
+    config.write_text(json.dumps(read_user_data(cloud_init(bootstrap(), setup=SETUP))))
+    assert Config.read(config).allowed_charts == ()
+
+
+@pytest.mark.django_db
+def test_another_agent_is_another_order():
+    """The same cell, brought to another package: the stack has to replace the machine."""
+    cell = make_cell()
+    token = order_token(cell, bootstrap())
+
+    others = [{"package_sha256": "0" * 64}, {"allowed_charts": ["oci://registry.fernhill.example/charts"]}]
+
+    assert order_token(cell, bootstrap(enrolment_token="of the next generation")) == token
+    assert len({token, *(order_token(cell, bootstrap(**values)) for values in others)}) == 3
 
 
 # --- The package -------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ CLUSTER = "cell-cluster"
 # What instances run on. The cluster's own programs and the agent always take the smallest that serves.
 SIZES = {"small": "Standard_D2s_v5", "medium": "Standard_D4s_v5", "large": "Standard_D8s_v5"}
 SYSTEM_SIZE, AGENT_SIZE = "Standard_D2s_v5", "Standard_B2als_v2"
+KUBELOGIN, KUBELOGIN_SHA256 = "v0.2.19", "ebaeff02aa899c5cae6a2b954b64fc02738185319df2570f7dc053451efa4b2f"
 
 
 class AzureCellStack:
@@ -31,7 +32,7 @@ class AzureCellStack:
         return _group(target, region)
 
     def order(self, target: Target, cell: CellInput) -> StackOrder:
-        told = cloud_init(cell.agent, setup=_setup(_group(target, cell.region)))
+        told = cloud_init(cell.agent, setup=_setup(_group(target, cell.region)), lock=LOCK)
         nodes, rest = ip_network(cell.cidr).subnets()
         parameters = {
             "location": cell.region,
@@ -88,18 +89,24 @@ def _password(token: str) -> str:
     return f"B1-{hashlib.sha256(f'password of the machine {token}'.encode()).hexdigest()[:48]}"
 
 
+# Nobody logs in to this machine: SSH goes, and the account that Azure wants is locked, before anything is fetched.
+LOCK = ("systemctl disable --now ssh.socket ssh.service || true", "passwd --lock byoc")
+
+
 def _setup(group: str) -> tuple[str, ...]:
-    """Nobody logs in to this machine: SSH goes first. The cluster's address is fetched, and each call to it signed in, by the machine's
-    own identity."""
+    """The cluster's address is fetched, and each call to it signed in, by the machine's own identity.
+
+    Microsoft's packages are signed with the key that the same company's host hands out: whoever holds that host is believed.
+    """
     return (
-        "systemctl disable --now ssh.socket ssh.service || true",
-        "passwd --lock byoc",
         "curl -fsSL https://packages.microsoft.com/keys/microsoft.asc | gpg --dearmor --yes -o /usr/share/keyrings/microsoft.gpg",
         'echo "deb [arch=$arch signed-by=/usr/share/keyrings/microsoft.gpg] https://packages.microsoft.com/repos/azure-cli/ '
         '$(. /etc/os-release && echo $VERSION_CODENAME) main" > /etc/apt/sources.list.d/azure-cli.list',
         "apt-get update -q && apt-get install -qy azure-cli",
+        f"fetch https://github.com/Azure/kubelogin/releases/download/{KUBELOGIN}/kubelogin-linux-amd64.zip {KUBELOGIN_SHA256}",
+        "python3 -Im zipfile -e download kubelogin",
+        "install kubelogin/bin/linux_amd64/kubelogin /usr/local/bin/kubelogin",
         "az login --identity --output none",
-        "az aks install-cli --install-location /tmp/kubectl --kubelogin-install-location /usr/local/bin/kubelogin",
         f"az aks get-credentials --resource-group {group} --name {CLUSTER} --file $KUBECONFIG --overwrite-existing",
         "kubelogin convert-kubeconfig --login msi --kubeconfig $KUBECONFIG",
         "az logout",
