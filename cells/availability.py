@@ -33,10 +33,10 @@ _I = InstanceState
 ALLOWED: dict[Act, frozenset[InstanceState]] = {
     Act.MODIFY: frozenset({_I.RUNNING, _I.STOPPED, _I.FAILED}),
     Act.UPGRADE: frozenset({_I.RUNNING, _I.STOPPED, _I.FAILED}),
-    Act.STOP: frozenset({_I.RUNNING}),
+    Act.STOP: frozenset({_I.RUNNING, _I.FAILED}),
     Act.START: frozenset({_I.STOPPED}),
     Act.RESTART: frozenset({_I.RUNNING}),
-    Act.DELETE: frozenset({_I.RUNNING, _I.STOPPED, _I.FAILED, _I.CREATING, _I.WAITING_FOR_CELL}),
+    Act.DELETE: frozenset({_I.RUNNING, _I.STOPPED, _I.FAILED, _I.CREATING, _I.WAITING_FOR_CELL, _I.DEPLOYING}),
 }
 # What failed has to have got this far for a new wish to reach it.
 _REACHABLE_FAILURES = frozenset({_I.DEPLOYING, _I.UPDATING, _I.STARTING, _I.STOPPING})
@@ -47,7 +47,7 @@ def why_not(act: Act, instance: Instance) -> str:
     state = InstanceState(instance.state)
     if state not in ALLOWED[act]:
         return _of_state(act, state)
-    if state == _I.FAILED and act in {Act.MODIFY, Act.UPGRADE} and instance.failed_while not in _REACHABLE_FAILURES:
+    if state == _I.FAILED and act in {Act.MODIFY, Act.UPGRADE, Act.STOP} and instance.failed_while not in _REACHABLE_FAILURES:
         return _("The instance never reached its cell. Retry what failed, or delete the instance.")
     if act == Act.DELETE and instance.is_protected:
         return _("The instance is protected from deletion. Switch the protection off first.")
@@ -68,7 +68,7 @@ def _of_state(act: Act, state: InstanceState) -> str:
     if state == _I.RUNNING and act == Act.START:
         return _("The instance is running.")
     if state == _I.FAILED:
-        return _("The last operation failed. Retry it, change the instance, or delete it.")
+        return _("The last operation failed. Retry it, change the instance, stop it, or delete it.")
     return _("Another operation on this instance is under way. Wait until it has ended.")
 
 

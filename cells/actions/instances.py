@@ -104,7 +104,8 @@ def _bootstrap(placement: Bootstrap, wish: Wish, *, by: User) -> Cell:
         organisation_id=account.organisation_id,
         by=by if wish.account else None,  # a cell that the provider hosts is not asked for by a customer
         data={"cell": str(cell.pk), "cloud": account.cloud, "region": cell.region},
-        is_recorded=False,  # one act, one event: that of the instance names the cell
+        # One act, one event: that of the instance names the cell. Where the provider hosts, the provider's own log tells of it.
+        is_recorded=wish.account is None,
     )
     return cell
 
