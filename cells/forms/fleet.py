@@ -42,7 +42,12 @@ class FoundField(forms.ChoiceField):
 class FleetFilter(forms.Form):
     """Input is the query string. `apply` narrows, `query` reproduces it."""
 
-    q = forms.CharField(label=_("Name, ID, region or account number"), required=False, max_length=200)
+    q = forms.CharField(
+        label=_("Search"),
+        required=False,
+        max_length=200,
+        widget=forms.SearchInput(attrs={"placeholder": _("Name, ID, region, account")}),
+    )
     state = forms.ChoiceField(label=pgettext_lazy("fleet filter", "State"), required=False)
     health = forms.ChoiceField(label=pgettext_lazy("fleet filter", "Health"), required=False)
     region = FoundField(label=pgettext_lazy("fleet filter", "Region"), required=False)

@@ -79,12 +79,12 @@ class ReleaseForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Release
-        fields = ("plan", "version", "chart", "chart_version", "digest", "notes", "is_offered", "published_at")
+        fields = ("plan", "version", "chart", "chart_version", "digest", "notes", "is_offered")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.instance._state.adding:  # what was released stays what it was
-            for name in ("plan", "version", "chart", "chart_version", "digest", "published_at"):
+            for name in ("plan", "version", "chart", "chart_version", "digest"):
                 self.fields[name].disabled = True
 
 

@@ -27,6 +27,7 @@ from portal import views
 from portal.operations.driver import advance
 from portal.operations.models import Operation, Step
 from portal.operations.states import OperationState, Party, StepState
+from tests.browser import fleet
 from tests.browser.conftest import is_fault
 from tests.browser.steps import confirm_password, sign_in
 from tests.customer import Customer
@@ -146,6 +147,7 @@ OWNER = {
     "mfa_activate_totp": at("/auth/2fa/totp/activate/"),
     "mfa_list_webauthn": at("/auth/2fa/webauthn/"),
     "mfa_add_webauthn": at("/auth/2fa/webauthn/add/"),
+    **fleet.PAGES,
 }
 STAFF = {
     "portal:gallery": at("/gallery/"),
@@ -176,6 +178,7 @@ NO_PAGE = {
     "portal:theme": "POST", "mfa_login_webauthn": "JSON", "mfa_reauthenticate_webauthn": "JSON",
     "portal:brand": "a stylesheet", "portal:healthz": "JSON", "issuer_jwks": "JSON", "issuer_discovery": "JSON",
     "account_confirm_login_code": "switched off", "mfa_edit_webauthn": "test_look's passkey", "mfa_remove_webauthn": "test_look's passkey",
+    **fleet.NO_PAGE,
     "mfa_authenticate": "visited while staff signs in", "accounts:support_home": "visited as the support engineer",
 }  # fmt: skip
 
@@ -228,6 +231,7 @@ def world(portal, sandbox):
     assert {Operation.objects.get(pk=getattr(found, f"{state}_work")).state: state for state in OperationState.values} == {
         state: state for state in OperationState.values
     }
+    found.fleet = fleet.make_fleet(acme, owner)
     return found
 
 
@@ -324,7 +328,8 @@ def test_pages_of_an_owner(page, portal, world, complaints):
 
 def test_pages_with_nothing_on_them_and_pages_that_refuse(visit, portal, complaints):
     owner = visit("owner@globex.example")
-    empty = [f"/o/globex/{path}" for path in ("", "accounts/", "operations/", "activity/", "settings/members/", "settings/contacts/")]
+    lists = ("", "accounts/", "cells/", "instances/", "operations/", "activity/", "settings/members/", "settings/contacts/")
+    empty = [f"/o/globex/{path}" for path in lists]
     look_at_all(owner, portal, empty, complaints)
 
     auditor = visit("auditor@acme.example")

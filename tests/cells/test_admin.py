@@ -150,7 +150,7 @@ def test_size_in_use_keeps_its_figures_and_changes_its_price(office):
 def test_release_is_published_once_and_then_only_taken_from_the_offer(office):
     plan = make_plan()
     release = {"plan": str(plan.pk), "version": "1.5.0", "chart": "oci://registry.example/orders", "chart_version": "1.5.0"}
-    release |= {"published_at_0": "2026-11-21", "published_at_1": "10:00:00", "is_offered": "on", "reason": "New version", "notes": ""}
+    release |= {"is_offered": "on", "reason": "New version", "notes": ""}
 
     refused = office.post(place(Release, "add"), release | {"digest": "abc"})
     assert "64 letters and digits" in " ".join(errors(refused)["digest"])
