@@ -18,7 +18,6 @@ from cells.models import Cell
 from cells.protocol.enrolment import enrolment_token
 from cells.protocol.package import package_sha256
 from cells.stacks.base import AgentBootstrap, CellInput
-from cells.stacks.bootstrap import cloud_init
 
 
 def kit_in_use(account: CloudAccount) -> Kit:
@@ -38,8 +37,23 @@ def target_of_cell(cell: Cell) -> Target:
 
 
 def order_of(cell: Cell) -> StackOrder:
-    """What shall stand for this cell now. The same cell gives the same order, until its figures or our stack change."""
-    return stacks.load(cell.account.cloud).order(target_of_cell(cell), _input(cell))
+    """What shall stand for this cell now. The same cell gives the same order, until anything of it changes."""
+    stack, target, given = stacks.load(cell.account.cloud), target_of_cell(cell), _input(cell)
+    return stack.order(target, replace(given, token=order_token(cell, stack.order(target, _anonymous(given)))))
+
+
+def order_token(cell: Cell, draft: StackOrder) -> str:
+    """Drawn from everything that is ordered: the document, its files, every value, the agent and how its machine starts."""
+    parts = [draft.document]
+    for values in (draft.files, draft.parameters, draft.secrets, draft.tags):
+        parts += [f"{name}\0{values[name]}" for name in sorted(values)]
+    content = sha256("\0".join(parts).encode()).hexdigest()
+    return f"{cell.pk.hex[:12]}-g{cell.generation}-{content[:24]}"
+
+
+def _anonymous(given: CellInput) -> CellInput:
+    """Without what tells one enrolment from the next: the generation stands in the token itself."""
+    return replace(given, agent=replace(given.agent, enrolment_token=""))
 
 
 def _input(cell: Cell) -> CellInput:
@@ -59,12 +73,5 @@ def _input(cell: Cell) -> CellInput:
         machine_size=cell.machine_size,
         machines=cell.machines,
         agent=agent,
-        token=order_token(cell, agent),
+        token="",
     )
-
-
-def order_token(cell: Cell, agent: AgentBootstrap) -> str:
-    """Another one whenever something else is ordered: also when only the agent, or the start of its machine, is another."""
-    version = stacks.load(cell.account.cloud).version.replace(".", "-")
-    start = sha256(cloud_init(replace(agent, enrolment_token=""), setup=()).encode()).hexdigest()[:8]
-    return f"{cell.pk.hex[:12]}-g{cell.generation}-v{version}-m{cell.machines}{cell.machine_size[:1]}-a{start}"

@@ -49,7 +49,11 @@ def compare(cell_id: UUID) -> None:
     if cell.state != CellState.READY or not cell.stack_name:
         return
     try:
-        look = stacks_of(cell.account).find_drift(order_of(cell))
+        order = order_of(cell)
+        if order.token != cell.stack_token:  # an update is due: what stands is not what would be ordered now, by nobody's hand
+            Cell.objects.filter(pk=cell_id).update(drift_due_at=timezone.now() + EVERY)
+            return
+        look = stacks_of(cell.account).find_drift(order)
     except (CloudError, KitReplaced, Kit.DoesNotExist) as refusal:
         # The watch over the trust tells of a loss; here nothing has been learned.
         log.info("drift_not_compared", cell=str(cell_id), code=getattr(refusal, "code", "access_ended"))

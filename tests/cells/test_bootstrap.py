@@ -12,13 +12,11 @@ import pytest
 import yaml
 
 from cells.agent.identity import Config
-from cells.orders import order_token
 from cells.protocol.package import agent_package, package_sha256
 from cells.stacks.azure.stack import KUBELOGIN_SHA256, STACK
 from cells.stacks.base import AgentBootstrap
 from cells.stacks.bootstrap import HELM_SHA256, KUBECTL_SHA256, cloud_init
 from portal.sandbox.agents import read_user_data
-from tests.cells.factories import make_cell
 from tests.clouds.azure.test_cell_template import INPUT, TARGET
 
 SETUP = ["aws eks update-kubeconfig --name 'one two' --kubeconfig \"$KUBECONFIG\"", "if true; then\n  echo done\nfi"]
@@ -183,18 +181,6 @@ def test_sources_of_charts_are_told_to_the_machine(tmp_path):
     assert Config.read(config).allowed_charts == told
     config.write_text(json.dumps(read_user_data(cloud_init(bootstrap(), setup=SETUP))))
     assert Config.read(config).allowed_charts == ()
-
-
-@pytest.mark.django_db
-def test_another_agent_is_another_order():
-    """The same cell, brought to another package: the stack has to replace the machine."""
-    cell = make_cell()
-    token = order_token(cell, bootstrap())
-
-    others = [{"package_sha256": "0" * 64}, {"allowed_charts": ["oci://registry.fernhill.example/charts"]}]
-
-    assert order_token(cell, bootstrap(enrolment_token="of the next generation")) == token
-    assert len({token, *(order_token(cell, bootstrap(**values)) for values in others)}) == 3
 
 
 # --- The package -------------------------------------------------------------------------------------------------------
