@@ -13,12 +13,12 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from cells.agent import files, kubernetes, sources
+from cells.agent import files, kubernetes, sources, walls
 from cells.agent.commands import CommandError, run, run_json
 from cells.agent.runtime import Document, RuntimeAwayError
+from cells.agent.walls import PLATFORM
 
 logger = logging.getLogger("byoc-agent")
-PLATFORM = "byoc-platform"
 HELM_SECONDS = 240.0
 DIGEST = re.compile("[0-9a-f]{64}")
 KINDS = "deployments,statefulsets,pods,ingresses"
@@ -72,14 +72,14 @@ class HelmRuntime:
         self._note(kind, name, {"wanted": wanted, "problem": problem})
 
     def _install_component(self, wanted: Document) -> None:
-        self._namespace(PLATFORM, wanted["name"])
+        self._namespace(walls.platform(wanted["name"]))
         self._install(wanted["name"], PLATFORM, wanted, {})
 
     def _install_instance(self, wanted: Document) -> None:
         name, known = wanted["id"], self.done["instances"].get(wanted["id"])
         space = _space(name)
-        self._namespace(space, name)
         sizes = wanted["values"]["resources"]
+        self._namespace(walls.instance(space, name, sizes))
         resources = {"cpu": f"{sizes['cpu']}m", "memory": f"{sizes['memory']}Mi", "storage": f"{sizes['storage']}Gi"}
         values = {**wanted["values"]["parameters"], "byoc": {"instance": name, "resources": resources}}
         self._install("app", space, wanted["release"], values)
@@ -122,10 +122,10 @@ class HelmRuntime:
             shutil.rmtree(folder, ignore_errors=True)
         return kept
 
-    def _namespace(self, space: str, owner: str) -> None:
-        labels = {"app.kubernetes.io/managed-by": "byoc-agent", "byoc/of": owner}
-        document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space, "labels": labels}}
-        run(self.kubectl, "apply", "--server-side", "--field-manager=byoc-agent", "-f", "-", stdin=json.dumps(document))
+    def _namespace(self, documents: list[Document]) -> None:
+        """The namespace comes first, then what holds it: before anything is installed there, and again with every change."""
+        items = {"apiVersion": "v1", "kind": "List", "items": documents}
+        run(self.kubectl, "apply", "--server-side", "--field-manager=byoc-agent", "-f", "-", stdin=json.dumps(items))
 
     def _remove_instance(self, name: str) -> None:
         space = _space(name)

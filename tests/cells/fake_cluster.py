@@ -76,13 +76,21 @@ def helm_uninstall(state, words):
 
 
 def kubectl_apply(state, words):
-    made = json.loads((HOME / "calls").read_text().splitlines()[-1])[-1]["metadata"]["name"]
-    state["namespaces"] = sorted({*state["namespaces"], made})
+    """A list, one by one in its order, each by the rights of who asks."""
+    applied = state.setdefault("applied", {})
+    for item in json.loads((HOME / "calls").read_text().splitlines()[-1])[-1]["items"]:
+        kind, named = item["kind"], item["metadata"]
+        if kind == "Namespace":
+            state["namespaces"] = sorted({*state["namespaces"], named["name"]})
+        elif named["namespace"] not in state["namespaces"]:
+            return fail(f'Error from server (NotFound): namespaces "{named["namespace"]}" not found')
+        applied.setdefault(named.get("namespace", named["name"]), {})[kind] = item
     return 0
 
 
 def kubectl_delete(state, words):
     state["namespaces"] = [space for space in state["namespaces"] if space != words[2]]
+    state.get("applied", {}).pop(words[2], None)
     return 0
 
 

@@ -87,7 +87,16 @@ def test_instance_is_installed_from_the_chart_of_that_hash(runtime, cluster):
 
     assert verbs(cluster) == ["kubectl apply", "helm pull", "helm upgrade", "kubectl get"]
     apply, pull, upgrade, _ = cluster.calls
-    assert apply[-1]["metadata"] == {"name": SPACE, "labels": {"app.kubernetes.io/managed-by": "byoc-agent", "byoc/of": ID}}
+    assert apply[-1]["items"][0]["metadata"] == {
+        "name": SPACE,
+        "labels": {
+            "app.kubernetes.io/managed-by": "byoc-agent",
+            "byoc/of": ID,
+            "pod-security.kubernetes.io/enforce": "baseline",
+            "pod-security.kubernetes.io/audit": "restricted",
+            "pod-security.kubernetes.io/warn": "restricted",
+        },
+    }
     assert pull[:5] == ["helm", "pull", CHART, "--version", "1.0.0"]
     assert upgrade[2] == "app"
     assert upgrade[4:7] == ["--install", "--namespace", SPACE]

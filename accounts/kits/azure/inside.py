@@ -19,7 +19,8 @@ CLUSTER: dict[str, Text] = {
 }
 
 _CLUSTERS = "Microsoft.ContainerService/managedClusters"
-# Objects of Kubernetes that a chart may hold, which the agent therefore creates, changes and deletes.
+# Objects of Kubernetes that a chart may hold, which the agent therefore creates, changes and deletes. Roles are not among them: whoever
+# writes those can give away more than it has.
 _MANAGED: dict[str, Text] = {
     "apps/daemonsets": _("Run a program of an instance on every machine."),
     "apps/deployments": _("Run the programs of an instance."),
@@ -28,13 +29,12 @@ _MANAGED: dict[str, Text] = {
     "batch/cronjobs": _("Run the regular work of an instance."),
     "batch/jobs": _("Run the one-off work of an instance, such as moving its data to a new version."),
     "configmaps": _("Hand an instance its settings."),
+    "limitranges": _("Keep each program of an instance to the size that was ordered."),
     "namespaces": _("Keep instances apart, each in a namespace of its own."),
     "networking.k8s.io/ingresses": _("Lead traffic to an instance."),
     "networking.k8s.io/networkpolicies": _("Say which programs of an instance may reach each other."),
     "persistentvolumeclaims": _("Give an instance its disks."),
     "policy/poddisruptionbudgets": _("Keep an instance up while machines are renewed."),
-    "rbac.authorization.k8s.io/rolebindings": _("Give the programs of an instance their rights inside their namespace."),
-    "rbac.authorization.k8s.io/roles": _("Write down those rights."),
     "resourcequotas": _("Keep an instance to the size that was ordered."),
     "secrets": _("Hand an instance its passwords, and keep Helm's own record of what was installed. They stay in the cell."),
     "serviceaccounts": _("Give the programs of an instance a name inside the cluster."),
@@ -49,7 +49,6 @@ _SEEN: dict[str, Text] = {
     "pods": _("See whether an instance is healthy."),
     "storage.k8s.io/storageclasses": _("See which disks there are."),
 }
-_HANDED_ON = _("Let the rights of an instance's programs be written down at all: Kubernetes asks for this beside the right to write them.")
 
 AGENT: dict[str, Text] = {
     f"{_CLUSTERS}/read": _("Find the cell's cluster."),
@@ -57,7 +56,5 @@ AGENT: dict[str, Text] = {
     **{f"{_CLUSTERS}/{name}/{verb}": reason for name, reason in _MANAGED.items() for verb in ("read", "write", "delete")},
     **{f"{_CLUSTERS}/{name}/read": reason for name, reason in _SEEN.items()},
     f"{_CLUSTERS}/pods/delete": _("Restart a program of an instance."),
-    f"{_CLUSTERS}/rbac.authorization.k8s.io/roles/bind/action": _HANDED_ON,
-    f"{_CLUSTERS}/rbac.authorization.k8s.io/roles/escalate/action": _HANDED_ON,
 }
 FINDING = (f"{_CLUSTERS}/read", f"{_CLUSTERS}/listClusterUserCredential/action")  # asked of Azure; all others of the cluster

@@ -506,7 +506,11 @@ RESOURCES: tuple[KitResource, ...] = (
         "CellAgentRole",
         _ROLE,
         "byoc-{suffix}-cell-agent",
-        _("What the agent may do inside the cell's cluster: run instances. It sees no other cluster and nothing else of Azure."),
+        _(
+            "What the agent may do inside the cell's cluster: run instances. It sees no other cluster and nothing else of Azure, gives "
+            "nobody a role and runs no command in a pod. What it installs may do more than the agent itself: the limits of each "
+            "instance's namespace hold that, and the agent sets them."
+        ),
     ),
     _made("OperatorAssignment", _ASSIGNMENT, "byoc-{suffix}-operator", _("Gives the operator identity its role in the subscription.")),
     _made(

@@ -109,7 +109,7 @@ FIRST: tuple[Denial, ...] = (
         PROJECT,
     ),
     Denial(
-        _("Never sign in to a machine of yours, and never start one outside a cluster."),
+        _("Never sign in to a machine of yours, and never start, change or remove one itself: only the builder does, as a plan says."),
         ("compute.instances.create", "compute.instances.osLogin", "compute.instances.setMetadata", "compute.instances.delete"),
         Role.OPERATOR,
         PROJECT,
@@ -163,19 +163,26 @@ ADDED: tuple[Denial, ...] = (
         NODE,
     ),
     Denial(
-        _("Never use or open the account of the agent, and never enter a cluster itself."),
+        _(
+            "Never open the account of the agent, and never enter a cluster itself. The plans that it orders start the agent's machine, "
+            "though: whoever decides what that machine is told, decides what runs in the cluster."
+        ),
         (*_OPENING, "iam.serviceAccounts.actAs", "iam.serviceAccounts.setIamPolicy", "iam.serviceAccountKeys.create"),
         Role.OPERATOR,
         AGENT_ACCOUNT,
     ),
     Denial(
-        _("Nothing of ours enters a cluster but the agent: the operator reads and changes nothing in it."),
+        _("Nothing of ours enters a cluster but the agent's machine: the operator itself reads and changes nothing in it."),
         ("container.pods.list", "container.pods.exec", "container.secrets.get", "container.deployments.create", "container.clusters.get"),
         Role.OPERATOR,
         PROJECT,
     ),
     Denial(
-        _("The agent gives nobody rights in a cluster, runs no command in your pods, reads no log, and changes no machine."),
+        _(
+            "The agent itself gives nobody a role in a cluster, runs no command in your pods, reads none of their logs, and changes no "
+            "machine. It installs what was ordered, though, and what is installed may do more than the agent. What holds that are the "
+            "limits of each instance's namespace, which the agent sets: no privileged pods, traffic within the namespace, the size ordered."
+        ),
         (
             "container.clusterRoleBindings.create",
             "container.clusterRoles.bind",
@@ -235,8 +242,9 @@ ADDED: tuple[Denial, ...] = (
     ),
     Denial(
         _(
-            "The builder starts one machine in each cell, that of the agent, under a name that Google Cloud checks. It signs in to none, "
-            "and never changes what all machines of your project are told."
+            "The builder signs in to no machine, reads no disk and no console, and never changes what all machines of your project are "
+            "told. It starts machines under names of cells alone: our plans start one in each cell, that of the agent, and Google Cloud "
+            "checks the name, not how many there are."
         ),
         (*_SIGNING_IN, "compute.instances.attachDisk", "compute.disks.useReadOnly", "compute.instances.getSerialPortOutput"),
         Role.BUILDER,

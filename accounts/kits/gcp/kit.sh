@@ -184,13 +184,12 @@ AGENT=(
   container.statefulSets.list
 )
 
-# Install, change and remove what runs there. Bound to the agent account while changes are allowed, for the same clusters. It gives nobody
-# rights in a cluster, runs no command in a pod, and changes no machine.
+# Install, change and remove what runs there. Bound to the agent account while changes are allowed, for the same clusters. None of these
+# gives anybody a role in a cluster, runs a command in a pod, or changes a machine. What is installed may do more than the agent itself.
 AGENT_CHANGE=(
   container.configMaps.create
   container.configMaps.delete
   container.configMaps.get
-  container.configMaps.list
   container.configMaps.update
   container.cronJobs.create
   container.cronJobs.delete
@@ -211,13 +210,15 @@ AGENT_CHANGE=(
   container.jobs.create
   container.jobs.delete
   container.jobs.update
+  container.limitRanges.create
+  container.limitRanges.get
+  container.limitRanges.update
   container.namespaces.create
   container.namespaces.delete
   container.namespaces.update
   container.networkPolicies.create
   container.networkPolicies.delete
   container.networkPolicies.get
-  container.networkPolicies.list
   container.networkPolicies.update
   container.persistentVolumeClaims.create
   container.persistentVolumeClaims.delete
@@ -225,9 +226,11 @@ AGENT_CHANGE=(
   container.podDisruptionBudgets.create
   container.podDisruptionBudgets.delete
   container.podDisruptionBudgets.get
-  container.podDisruptionBudgets.list
   container.podDisruptionBudgets.update
   container.pods.delete
+  container.resourceQuotas.create
+  container.resourceQuotas.get
+  container.resourceQuotas.update
   container.secrets.create
   container.secrets.delete
   container.secrets.get
@@ -236,7 +239,6 @@ AGENT_CHANGE=(
   container.serviceAccounts.create
   container.serviceAccounts.delete
   container.serviceAccounts.get
-  container.serviceAccounts.list
   container.serviceAccounts.update
   container.services.create
   container.services.delete

@@ -129,7 +129,10 @@ CELLS: tuple[Grant, ...] = (
         "machines.build",
         Role.OPERATOR,
         Phase.RUN,
-        _("Only the kit's own builder account. A plan that the operator orders is built with the builder's rights, and with no others."),
+        _(
+            "Only the kit's own builder account. A plan that the operator orders is built with the builder's rights, and with no others: "
+            "they include starting a machine as the agent, which may use the cell's cluster."
+        ),
         {"iam.serviceAccounts.actAs": _("Let Infrastructure Manager build a cell as the builder.")},
         BUILDER,
     ),
@@ -221,10 +224,16 @@ BUILD: tuple[Grant, ...] = (
             ),
             "compute.firewalls.get": _("Compare a firewall rule of a cell with what was installed."),
             "compute.firewalls.update": _("Adjust a firewall rule of a cell."),
-            "compute.instances.create": _("Start the machine of the agent, which has no public address and which nobody can sign in to."),
+            "compute.instances.create": _(
+                "Start the machine of the agent, which has no public address and which nobody can sign in to. What it is told when it "
+                "starts decides what it runs, and it may use the cell's cluster."
+            ),
             "compute.instances.get": _("Compare the machine of the agent with what was installed."),
             "compute.instances.setLabels": _("Mark the machine of the agent as the cell's."),
-            "compute.instances.setMetadata": _("Tell the machine of the agent what to start, and that no key of yours opens it."),
+            "compute.instances.setMetadata": _(
+                "Tell the machine of the agent, when it is made, what to start, and that no key of your project opens it. Google Cloud "
+                "asks for the same right to tell a machine something else as it runs: our plans never do, and a plan that is wrong could."
+            ),
             "compute.instances.setServiceAccount": _("Have the machine of the agent run as the kit's agent account."),
             "container.clusters.get": _("Compare the cluster of a cell with what was installed."),
             "container.clusters.update": _("Keep Kubernetes up to date, and give a cell more or fewer machines."),

@@ -6,6 +6,11 @@ from accounts.kits.manifest import Grant, Phase, Role
 
 PROJECT = "projects/{account_id}"
 _OWN_CLUSTERS = _("Only clusters whose names start with byoc-, this account's short code and a dash.")
+# Helm finds, reads and writes its record of what was installed among the secrets of a namespace; IAM knows no namespaces.
+_WHOLE_CLUSTER = _(
+    "Only clusters whose names start with byoc-, this account's short code and a dash. Within one, Google Cloud cannot narrow this to "
+    "single namespaces."
+)
 
 AGENT: tuple[Grant, ...] = (
     Grant(
@@ -49,12 +54,11 @@ AGENT: tuple[Grant, ...] = (
         "agent_change.run",
         Role.AGENT,
         Phase.RUN,
-        _OWN_CLUSTERS,
+        _WHOLE_CLUSTER,
         {
             "container.configMaps.create": _("Install the settings of an instance."),
             "container.configMaps.delete": _("Remove the settings of an instance."),
             "container.configMaps.get": _("Compare the settings of an instance with what was ordered."),
-            "container.configMaps.list": _("Find the settings of an instance."),
             "container.configMaps.update": _("Change the settings of an instance."),
             "container.cronJobs.create": _("Install timed tasks of an instance."),
             "container.cronJobs.delete": _("Remove timed tasks of an instance."),
@@ -75,13 +79,15 @@ AGENT: tuple[Grant, ...] = (
             "container.jobs.create": _("Install single tasks of an instance."),
             "container.jobs.delete": _("Remove single tasks of an instance."),
             "container.jobs.update": _("Change single tasks of an instance."),
+            "container.limitRanges.create": _("Hold each process of an instance to the size that was ordered."),
+            "container.limitRanges.get": _("Compare the largest process of an instance with what was ordered."),
+            "container.limitRanges.update": _("Change that limit when another size is ordered."),
             "container.namespaces.create": _("Install the space that keeps instances apart."),
             "container.namespaces.delete": _("Remove the space that keeps instances apart."),
             "container.namespaces.update": _("Change the space that keeps instances apart."),
             "container.networkPolicies.create": _("Install what an instance may talk to."),
             "container.networkPolicies.delete": _("Remove what an instance may talk to."),
             "container.networkPolicies.get": _("Compare what an instance may talk to with what was ordered."),
-            "container.networkPolicies.list": _("Find what an instance may talk to."),
             "container.networkPolicies.update": _("Change what an instance may talk to."),
             "container.persistentVolumeClaims.create": _("Install the storage of an instance."),
             "container.persistentVolumeClaims.delete": _("Remove the storage of an instance."),
@@ -89,18 +95,21 @@ AGENT: tuple[Grant, ...] = (
             "container.podDisruptionBudgets.create": _("Install how much of an instance may pause at once."),
             "container.podDisruptionBudgets.delete": _("Remove how much of an instance may pause at once."),
             "container.podDisruptionBudgets.get": _("Compare how much of an instance may pause at once with what was ordered."),
-            "container.podDisruptionBudgets.list": _("Find how much of an instance may pause at once."),
             "container.podDisruptionBudgets.update": _("Change how much of an instance may pause at once."),
             "container.pods.delete": _("Restart the processes of an instance."),
-            "container.secrets.create": _("Install the secrets of an instance, and the record of what was installed."),
-            "container.secrets.delete": _("Remove the secrets of an instance, and the record of what was installed."),
-            "container.secrets.get": _("Compare the secrets of an instance, and the record of what was installed with what was ordered."),
-            "container.secrets.list": _("Find the secrets of an instance, and the record of what was installed."),
-            "container.secrets.update": _("Change the secrets of an instance, and the record of what was installed."),
+            "container.resourceQuotas.create": _("Hold an instance to the size that was ordered."),
+            "container.resourceQuotas.get": _("Compare the size of an instance with what was ordered."),
+            "container.resourceQuotas.update": _("Change the size of an instance when another is ordered."),
+            "container.secrets.create": _("Install the secrets of an instance, and Helm's record of what was installed."),
+            "container.secrets.delete": _("Remove the secrets of an instance, and Helm's record of what was installed."),
+            "container.secrets.get": _(
+                "Compare the secrets of an instance, and Helm's record of what was installed, with what was ordered."
+            ),
+            "container.secrets.list": _("Find Helm's record of what was installed, which stands among the secrets."),
+            "container.secrets.update": _("Change the secrets of an instance, and Helm's record of what was installed."),
             "container.serviceAccounts.create": _("Install the identities of an instance inside of its cluster."),
             "container.serviceAccounts.delete": _("Remove the identities of an instance inside of its cluster."),
             "container.serviceAccounts.get": _("Compare the identities of an instance inside of its cluster with what was ordered."),
-            "container.serviceAccounts.list": _("Find the identities of an instance inside of its cluster."),
             "container.serviceAccounts.update": _("Change the identities of an instance inside of its cluster."),
             "container.services.create": _("Install addresses of an instance."),
             "container.services.delete": _("Remove addresses of an instance."),

@@ -74,7 +74,7 @@ RESOURCES: tuple[KitResource, ...] = (
         "byoc-{suffix}-agent",
         _(
             "Is what the agent's machine in each cell runs as, so that the agent can install and watch your instances from inside. "
-            "Trusts no sign-in from outside of your project. Has no key."
+            "Trusts no sign-in from outside of your project; what a plan tells that machine to run, runs as this account. Has no key."
         ),
         _NOW,
         _FREE,

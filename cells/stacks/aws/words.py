@@ -87,12 +87,14 @@ PARTS: tuple[PlannedPart, ...] = (
         "AWS::EKS::Cluster",
         "Cluster",
         _(
-            "Runs your instances. Its endpoint is private: nobody reaches it from the internet. It writes down in your CloudWatch who asked "
-            "it for what, the agent included."
+            "Runs your instances. Its endpoint is private: nobody reaches it from the internet. It writes down in your CloudWatch who "
+            "asked it for what, the agent included."
         ),
         _CLUSTER,
     ),
-    PlannedPart("AWS::EKS::Addon", "NetworkAddon", _("Gives everything in the cluster its addresses."), _IN_CLUSTER),
+    PlannedPart(
+        "AWS::EKS::Addon", "NetworkAddon", _("Gives everything in the cluster its addresses, and keeps instances apart."), _IN_CLUSTER
+    ),
     PlannedPart("AWS::EKS::Addon", "ProxyAddon", _("Leads traffic inside of the cluster to the right place."), _IN_CLUSTER),
     PlannedPart("AWS::EKS::Addon", "IdentityAddon", _("Hands the storage role to the disk add-on, and to nothing else."), _IN_CLUSTER),
     PlannedPart(

@@ -40,7 +40,10 @@ PARTS: tuple[PlannedPart, ...] = (
     PlannedPart(
         "google_container_cluster",
         "google_container_cluster.cell",
-        _("The Kubernetes cluster that runs your instances. Its API has a private address only."),
+        _(
+            "The Kubernetes cluster that runs your instances. Its API has a private address only. Google Cloud encrypts all that it keeps "
+            "with a key of its own; a key of yours would take rights over keys, which the kit does not ask for."
+        ),
         _("You, by the hour. Google Cloud gives each billing account a free amount every month."),
     ),
     PlannedPart(
