@@ -1,6 +1,7 @@
 """Deleting a cell, the other way round: its agent leaves, the stack goes, what is left is looked for by tag."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -33,7 +34,7 @@ def dismiss_agent(ctx: StepContext) -> Outcome:
 
 def _deleted(operation: Operation) -> None:
     # Instances before their cell, as everywhere: two that want both never wait for each other.
-    left_behind = list(Instance.objects.left_behind().select_for_update().filter(cell=operation.subject_id).order_by("pk"))
+    left_behind = list(Instance.objects.left_behind().select_for_update().filter(cell_id=UUID(operation.subject_id)).order_by("pk"))
     cell = Cell.objects.select_for_update().get(pk=operation.subject_id)
     if cell.state == CellState.DELETING:
         move_cell(cell, CellState.DELETED, by=WORKER, is_recorded=False)

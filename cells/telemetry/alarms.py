@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import DatabaseError, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from accounts.mail import absolute_url, queue_mail
+from accounts.mail import absolute_url
+from cells.contacts import mail_contacts
 from cells.models import Alarm, Cell, Instance
 from cells.states import AgentLink, CellState, Health, InstanceState
 from cells.telemetry.sweep import take_lock
@@ -72,8 +73,9 @@ def _begun(now: datetime, listening_since: datetime) -> Iterator[Alarm]:
         silent = Cell.objects.filter(state__in=WATCHED, is_agent_disabled=False, link__link=AgentLink.OFFLINE)
         silent = silent.filter(status__seen_at__lt=now - CELL_SILENT_FOR).filter(_is_untold("cell", now))
         # Of the status, our own clock alone: what an agent has written there is not needed, and must not be able to stop this.
-        for cell in silent.select_related("organisation").annotate(heard_at=F("status__seen_at"))[:MOST_A_ROUND]:
-            yield Alarm(cell=cell, since=cell.heard_at)
+        heard_at = dict(silent.values_list("pk", "status__seen_at")[:MOST_A_ROUND])
+        for cell in Cell.objects.filter(pk__in=heard_at).select_related("organisation"):
+            yield Alarm(cell=cell, since=heard_at[cell.pk])
     ill = Instance.objects.filter(state=InstanceState.RUNNING, health=Health.UNHEALTHY, health_at__lt=now - INSTANCE_ILL_FOR)
     # Of a silent cell nothing is known: its own alarm tells of it.
     ill = ill.filter(cell__link__link=AgentLink.CONNECTED).filter(_is_untold("instance", now))
@@ -115,6 +117,4 @@ def _tell(alarm: Alarm, *, is_over: bool) -> None:
     record(organisation_id=organisation.pk, action=action, actor=SWEEPER, subject=subject, details=details)
     context = {"name": subject.label, "organisation": organisation, "since": alarm.since}
     context["url"] = absolute_url(page, organisation.slug, subject.id)
-    contacts = organisation.contacts.operational().confirmed().values_list("email", flat=True)
-    for address in sorted({address.lower() for address in contacts}):
-        queue_mail(to=address, template=template, context=context)
+    mail_contacts(organisation, template=template, context=context)
