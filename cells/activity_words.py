@@ -8,6 +8,9 @@ register_actions(
     {
         "cell.agent_enrolled": _("Enrolled the agent of %(subject)s"),
         "cell.agent_key_added": _("Gave the agent of %(subject)s a new key"),
+        "cell.agent_contested": _("Refused a second agent with the enrolment token of %(subject)s"),
+        "cell.agent_disabled": _("Switched the agent of %(subject)s off"),
+        "cell.agent_enabled": _("Switched the agent of %(subject)s on"),
         "plan.created": _("Added the plan %(subject)s. Reason: %(reason)s"),
         "plan.changed": _("Changed the plan %(subject)s. Reason: %(reason)s"),
         "release.published": _("Published the release %(subject)s. Reason: %(reason)s"),

@@ -13,7 +13,7 @@ from accounts.models import CloudAccount, Kit
 from accounts.states import AccountState, KitState
 from cells.models import Cell, Instance
 from cells.placement import Refusal
-from cells.states import CellState, InstanceState
+from cells.states import SERVED_CELLS, CellState, InstanceState
 from portal.operations.models import Operation
 
 
@@ -106,6 +106,29 @@ def why_not_delete_cell(cell: Cell) -> str:
 def why_not_update_cell(cell: Cell) -> str:
     if cell.state != CellState.READY:
         return _("Only a cell that is ready can be updated.")
+    if cell.is_agent_disabled:
+        return _("The agent of the cell is switched off. Switch it on first.")
+    return _of_earlier_kit(cell)
+
+
+def why_not_replace_agent(cell: Cell) -> str:
+    """One that is switched off may be replaced: the one that follows it is switched on."""
+    if cell.state != CellState.READY:
+        return _("Only the agent of a cell that is ready can be replaced. Until then, you can switch it off.")
+    return _of_earlier_kit(cell)
+
+
+def why_not_switch_agent(cell: Cell, *, is_on: bool) -> str:
+    if cell.state not in SERVED_CELLS:
+        return _("The cell has no agent.")
+    if cell.state == CellState.DELETING:
+        return _("The cell is being deleted, and its agent with it.")
+    if is_on != cell.is_agent_disabled:
+        return _("The agent is switched on.") if is_on else _("The agent is switched off.")
+    return ""
+
+
+def _of_earlier_kit(cell: Cell) -> str:
     if cell.kit and cell.kit.state != KitState.CURRENT:
         return _(
             "The cell was built under an earlier kit, and its cluster keeps the identities of that kit. Only a new cell takes the new ones."

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from cells.views import agent, cells, fleet, instance_acts, instance_create, instances, metrics
+from cells.views import agent, cell_agent, cells, fleet, instance_acts, instance_create, instances, metrics
 
 app_name = "cells"
 
@@ -60,5 +60,8 @@ urlpatterns += [
     path("o/<slug:slug>/visible/", metrics.visible, name="visible"),
     path(f"{CELL}activity/", cells.cell_activity, name="cell_activity"),
     path(f"{CELL}update/", cells.cell_update, name="cell_update"),
+    path(f"{CELL}agent/replace/", cell_agent.cell_agent_replace, name="cell_agent_replace"),
+    path(f"{CELL}agent/off/", cell_agent.cell_agent_switch, {"is_on": False}, name="cell_agent_off"),
+    path(f"{CELL}agent/on/", cell_agent.cell_agent_switch, {"is_on": True}, name="cell_agent_on"),
     path(f"{CELL}delete/", cells.cell_delete, name="cell_delete"),
 ]

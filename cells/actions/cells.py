@@ -1,15 +1,17 @@
-"""What a person asks of a cell: update it, delete it."""
+"""What a person asks of a cell: update it, replace its agent or switch it off, delete it."""
 
 from collections.abc import Sequence
 
 from django.db import transaction
 
 from accounts.models import CloudAccount, User
-from cells.availability import why_not_delete_cell, why_not_update_cell
+from cells.availability import why_not_delete_cell, why_not_replace_agent, why_not_switch_agent, why_not_update_cell
 from cells.models import Cell
+from cells.protocol.access import denied
+from cells.protocol.enrolment import revoke_agent
 from cells.states import CellState
 from cells.transitions import move_cell, subject_of_cell
-from portal.audit import Actor
+from portal.audit import Actor, record
 from portal.operations.availability import refuse_if
 from portal.operations.engine import start
 from portal.operations.models import Operation
@@ -34,6 +36,29 @@ def request_cell_deletion(cell: Cell, *, by: User, retain: Sequence[str] = ()) -
         move_cell(cell, CellState.DELETING, by=Actor.user(by), is_recorded=False)
         made = [part["made"] for part in cell.parts if part["name"] in retain and part["made"]]
         return _start(cell, "delete_cell", by=by, retain=list(retain), retain_made=made)
+
+
+def request_agent_replacement(cell: Cell, *, by: User) -> Operation:
+    """End the access of the cell's agent now, and have its machine built anew. Raises NotAllowed, LostRace."""
+    with transaction.atomic():
+        cell = _locked(cell)
+        refuse_if(why_not_replace_agent(cell))
+        revoke_agent(cell)
+        # The stack is ordered anew because the order is another one: it holds the token of the next enrolment.
+        Cell.objects.filter(pk=cell.pk).update(generation=cell.generation + 1, is_agent_disabled=False)
+        move_cell(cell, CellState.UPDATING, by=Actor.user(by), is_recorded=False)
+        return _start(cell, "replace_agent", by=by)
+
+
+def switch_agent(cell: Cell, *, is_on: bool, by: User) -> None:
+    """Raises NotAllowed."""
+    with transaction.atomic():
+        cell = _locked(cell)
+        refuse_if(why_not_switch_agent(cell, is_on=is_on))
+        Cell.objects.filter(pk=cell.pk).update(is_agent_disabled=not is_on)
+        action = "cell.agent_enabled" if is_on else "cell.agent_disabled"
+        record(organisation_id=cell.organisation_id, action=action, actor=Actor.user(by), subject=subject_of_cell(cell))
+        transaction.on_commit(denied.forget)
 
 
 def _locked(cell: Cell) -> Cell:

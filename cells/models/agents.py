@@ -50,6 +50,8 @@ class Enrolment(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(_("valid until"))
     used_at = models.DateTimeField(_("used"), null=True, blank=True)
+    # Somebody came with it and another key, after it was used. Told of once.
+    contested_at = models.DateTimeField(_("contested"), null=True, blank=True)
     used_by = models.OneToOneField(AgentKey, on_delete=models.CASCADE, related_name="enrolment", null=True, blank=True)
 
     class Meta:

@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.mail import absolute_url
+from cells.contacts import mail_contacts
 from cells.models import AgentKey, Cell, CellStatus, Enrolment
 from cells.protocol.access import denied
 from cells.protocol.documents import EnrolmentRequest, KeyRequest, PublicJwk, Registered
@@ -58,23 +60,31 @@ def enrol(asked: EnrolmentRequest, now: float) -> Registered:
     generation = _read(asked.token, asked.cell)
     key = key_of(asked.public_jwk)
     check(asked.proof, key, who=str(asked.cell), audience=address("enrolments"), now=now)
+    registered = _enrol(asked, generation, key.thumbprint())
+    if registered is None:
+        raise Problem("enrolment_used", "An agent with another key was enrolled with it. If that was not yours, replace the agent now.")
+    denied.forget()
+    return registered
+
+
+def _enrol(asked: EnrolmentRequest, generation: int, thumbprint: str) -> Registered | None:
+    """None, and a word to those who should know, when another key has used the token."""
     with transaction.atomic():
         # The cell before the enrolment, everywhere: two that want both never wait for each other.
         cell = Cell.objects.select_for_update().get(pk=asked.cell)
         enrolment = Enrolment.objects.select_for_update(of=("self",)).select_related("used_by").get(cell=cell, generation=generation)
         if enrolment.used_by is not None:
-            return _again(cell, enrolment, key.thumbprint())
+            return _again(cell, enrolment, thumbprint)
         if timezone.now() >= enrolment.expires_at:
             raise Problem("enrolment_expired", "Retry the cell's operation in the portal: it makes the token valid again.")
         AgentKey.objects.valid().filter(cell=cell).update(revoked_at=timezone.now())
-        row = _register(cell, generation, asked.public_jwk, key.thumbprint())
+        row = _register(cell, generation, asked.public_jwk, thumbprint)
         Enrolment.objects.filter(pk=enrolment.pk).update(used_at=row.created_at, used_by=row)
         details = {"key": row.thumbprint[:8], "agent_version": asked.agent_version}
         record(
             organisation_id=cell.organisation_id, action="cell.agent_enrolled", actor=AGENT, subject=subject_of_cell(cell), details=details
         )
         ring_cells([cell.pk])
-    denied.forget()
     return Registered(key_id=row.pk, first_seq=_first_seq(cell))
 
 
@@ -135,13 +145,26 @@ def _read(token: str, cell: UUID) -> int:
     return int(generation)
 
 
-def _again(cell: Cell, enrolment: Enrolment, thumbprint: str) -> Registered:
+def _again(cell: Cell, enrolment: Enrolment, thumbprint: str) -> Registered | None:
     used_by = enrolment.used_by
     if used_by is None or used_by.thumbprint != thumbprint:
-        raise Problem("enrolment_used", "An agent with another key was enrolled with it. If that was not yours, tell your provider now.")
+        _tell_contested(cell, enrolment)
+        return None
     if used_by.revoked_at is not None:
         raise Problem("agent_revoked", "The key that was enrolled with it has ended.")
     return Registered(key_id=used_by.pk, first_seq=_first_seq(cell))
+
+
+def _tell_contested(cell: Cell, enrolment: Enrolment) -> None:
+    """Once for each token: who holds it can come again and again."""
+    now = timezone.now()
+    if not Enrolment.objects.filter(pk=enrolment.pk, contested_at=None).update(contested_at=now):
+        return
+    subject, organisation = subject_of_cell(cell), cell.organisation
+    record(organisation_id=organisation.pk, action="cell.agent_contested", actor=AGENT, subject=subject)
+    url = absolute_url("cells:cell_detail", organisation.slug, cell.pk)
+    context = {"name": subject.label, "organisation": organisation, "at": now, "url": url}
+    mail_contacts(organisation, template="cell_agent_contested", context=context)
 
 
 def _register(cell: Cell, generation: int, jwk: PublicJwk, thumbprint: str) -> AgentKey:

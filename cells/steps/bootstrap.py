@@ -194,6 +194,21 @@ register(
 )
 register(
     Kind(
+        name="replace_agent",
+        title=_("Replace the agent"),
+        steps=(_INFRASTRUCTURE, _AGENT, _COMPONENTS, _HEALTHY),
+        on_succeeded=_ready,
+        on_failed=_failed,
+        on_retried=retried,
+        why_not_retry=why_not_retry,
+        subject_url=cell_url,
+        names=names,
+        is_cancellable=False,
+        retry_note=_("The agent that was replaced stays without access. The cloud goes on with the new machine."),
+    )
+)
+register(
+    Kind(
         name="update_cell",
         title=_("Update deployment cell"),
         steps=(_INFRASTRUCTURE, _AGENT, _COMPONENTS, _HEALTHY),

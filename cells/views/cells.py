@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from cells.actions.cells import request_cell_deletion, request_cell_update
-from cells.availability import live_operation, why_not_delete_cell, why_not_update_cell
+from cells.availability import live_operation, why_not_delete_cell, why_not_replace_agent, why_not_switch_agent, why_not_update_cell
 from cells.fleet.rows import DRIFT_BADGES, HEALTH_BADGES, LINK_BADGES, SILENT
 from cells.forms.instances import TypedNameForm
 from cells.models import Cell, CellStatus
@@ -60,6 +60,8 @@ def cell_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         "instances": instances,
         "why_not_delete": why_not_delete_cell(cell),
         "why_not_update": why_not_update_cell(cell),
+        "why_not_replace_agent": why_not_replace_agent(cell),
+        "why_not_switch_agent": why_not_switch_agent(cell, is_on=cell.is_agent_disabled),
     }
     return cell_tab(request, cell, "cell_detail", **context)
 
@@ -98,7 +100,7 @@ def cell_delete(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
             return reject(request)
         if not form.is_valid():
             return reject(request, form)
-        return _done(request, cell, lambda: request_cell_deletion(cell, by=request.user, retain=_retained(request, cell)))
+        return done(request, cell, lambda: request_cell_deletion(cell, by=request.user, retain=_retained(request, cell)))
     title = _("Delete cell %(name)s") % {"name": cell.name}
     context = {"cell": cell, "form": form, "reason": why_not_delete_cell(cell), "title": title, "crumbs": cell_crumbs(cell, title)}
     return render(request, "cells/cells/cell_delete.html", context | {"stuck": _stuck(cell)})
@@ -119,13 +121,13 @@ def _retained(request: OrganisationRequest, cell: Cell) -> list[str]:
 def cell_update(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     cell = find_cell(request, pk)
     if request.method == "POST":
-        return _done(request, cell, lambda: request_cell_update(cell, by=request.user))
+        return done(request, cell, lambda: request_cell_update(cell, by=request.user))
     title = _("Update cell %(name)s") % {"name": cell.name}
     context = {"cell": cell, "reason": why_not_update_cell(cell), "title": title, "crumbs": cell_crumbs(cell, title)}
     return render(request, "cells/cells/cell_update.html", context)
 
 
-def _done(request: OrganisationRequest, cell: Cell, do: Callable[[], Operation]) -> HttpResponse:
+def done(request: OrganisationRequest, cell: Cell, do: Callable[[], Operation]) -> HttpResponse:
     """Somebody may have acted since this page looked: the action looks again, and what it says is shown beside the cell."""
     try:
         return redirect(do())

@@ -138,7 +138,7 @@ def test_protected_instance_is_not_deleted_until_the_protection_is_off(signed_in
 
 
 @pytest.mark.parametrize("state", [*CellState])
-@pytest.mark.parametrize("name", ["cell_update", "cell_delete"])
+@pytest.mark.parametrize("name", ["cell_update", "cell_delete", "cell_agent_replace"])
 def test_acts_on_cells_agree_with_what_their_page_says(name, state, signed_in, cell):
     type(cell).objects.filter(pk=cell.pk).update(
         state=state, failed_while="bootstrapping" if state == "failed" else "", failure_code="x" if state == "failed" else ""

@@ -138,6 +138,9 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "cells:instance_delete": (make_named_instance, {"name": "orders-prod"}, "instance.deletion_started"),
     "cells:instance_protect": (MAKERS["instance"], {"protected": "yes"}, "instance.protected"),
     "cells:cell_update": (MAKERS["cell"], {}, "operation.started"),
+    "cells:cell_agent_replace": (MAKERS["cell"], {}, "operation.started"),
+    "cells:cell_agent_off": (MAKERS["cell"], {}, "cell.agent_disabled"),
+    "cells:cell_agent_on": (lambda o, by: make_own_cell(o, by, is_agent_disabled=True), {}, "cell.agent_enabled"),
     "cells:cell_delete": (lambda o, by: make_own_cell(o, by, name="Main"), {"name": "Main"}, "operation.started"),
 }
 # Requests that need a scene of their own; the test named after the URL plays it.
