@@ -38,24 +38,29 @@ class Buckets:
 
 
 class Gate:
-    """So many at once and no more: whoever comes then shall come again, not wait in line."""
+    """So many at once and no more, and of each caller who is named one alone: whoever comes then shall come again, not wait in line."""
 
     def __init__(self, most: int) -> None:
         self.inside = 0
         self._most = most
+        self._named: set[Hashable] = set()
         self._lock = threading.Lock()
 
     @contextmanager
-    def entered(self) -> Iterator[bool]:
+    def entered(self, who: Hashable = None) -> Iterator[bool]:
         """Whether there was room."""
         with self._lock:
-            has_room = self.inside < self._most
+            has_room = self.inside < self._most and who not in self._named
             self.inside += has_room
+            if has_room and who is not None:
+                self._named.add(who)
         try:
             yield has_room
         finally:
             with self._lock:
                 self.inside -= has_room
+                if has_room:
+                    self._named.discard(who)
 
 
 def too_many(seconds: int) -> Problem:

@@ -105,7 +105,7 @@ def desired_detail(request: HttpRequest) -> HttpResponse:
         return _desired(grant)
     headers = {}
     if wait:
-        with holding.entered() as has_room:
+        with holding.entered(grant.cell) as has_room:
             if has_room and _is_changed_within(wait, grant, known):
                 return _desired(grant)
             if not has_room:

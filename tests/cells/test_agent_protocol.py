@@ -470,6 +470,19 @@ def test_no_more_lines_are_held_than_there_are_threads_for(cell):
     assert (answer.status_code, answer["Retry-After"]) == (304, "5")
 
 
+def test_one_cell_holds_one_line(cell):
+    agent = speaker(cell)
+    etag = agent.desired()["ETag"]
+    with views.holding.entered(cell.pk) as is_first, views.holding.entered(make_cell(region="us-east-1").pk) as is_other:
+        pass
+    with views.holding.entered(cell.pk):
+        answer = agent.desired(etag, wait=1)
+
+    assert (is_first, is_other) == (True, True)
+    assert (answer.status_code, answer["Retry-After"]) == (304, "1")
+    assert "Retry-After" not in agent.desired(etag, wait=1)
+
+
 @pytest.mark.parametrize("wait", ["-1", "31", "x", "1e1", "\u0663"])
 def test_wait_is_a_number_of_seconds(cell, wait):
     refused(speaker(cell).desired(wait=wait), 400, "malformed")
