@@ -24,6 +24,7 @@ register_actions(
         "cloud_account.renewal_started": _("Made a new kit to take the place of the one in use"),
         "cloud_account.renewal_stopped": _("Gave the new kit up and kept the one in use"),
         "cloud_account.kit_renewed": _("The new kit %(kit_version)s took the place of %(kit_version_before)s"),
+        "cloud_account.kit_removed": _("Said that what kit number %(generation)s had made is removed"),
         "cloud_account.stayed_on_kit": _("Stayed on the kit in use instead of %(declined)s"),
         "cloud_account.trust_lost": _("The trust of %(subject)s was lost: %(code)s"),
         "cloud_account.trust_restored": _("The trust of %(subject)s was restored"),
@@ -39,7 +40,7 @@ register_actions(
         "signing_key.retired": _("Removed a signing key"),
     }
 )
-register_subjects({"kit_renewal": _("Renewal of a kit")})
+register_subjects({"kit_renewal": _("Kit of an account")})
 
 register_actions(
     {

@@ -159,7 +159,7 @@ def why_not_renew(account: CloudAccount) -> str:
     """Empty when a kit may be run beside the one in use: to update it, or to restore a trust that was lost."""
     if account.state in WATCHED_STATES:
         return ""
-    return _("Only the kit of a connected account can be renewed.")
+    return _("Only the kit of a connected account can be updated.")
 
 
 def why_not_retry_renewing(operation: Operation) -> str:

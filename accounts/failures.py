@@ -208,6 +208,10 @@ WAITS = {
         sentence=_("The kit stopped: project %(account_id)s has number %(found)s. You entered %(expected)s. Nothing was made."),
         act=_("Stop connecting, correct the project number under Account, and make the kit again."),
     ),
+    "tenant_id_differs": WaitText(
+        sentence=_("The kit stopped: subscription %(account_id)s belongs to tenant %(found)s. You entered %(expected)s. Nothing was made."),
+        act=_("Stop connecting, correct the tenant ID under Account, and make the kit again."),
+    ),
     "issuer_unreachable": WaitText(
         sentence=_(
             "The kit was run, but %(cloud)s cannot fetch the public keys of this portal. %(provider)s has to mend this. It is tried again "

@@ -7,6 +7,7 @@ from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 
 from accounts import kits
+from accounts.availability import why_keep_kit
 from accounts.issuer.addresses import issuer_url
 from accounts.kits.base import Publication, Route
 from accounts.kits.manifest import KitResource
@@ -26,6 +27,27 @@ class KitLinks:
     made_name: str
     removal_command: str
     newer_version: str  # what the routes would bring instead of this kit's own version; empty while they are the same
+
+
+@dataclass(frozen=True)
+class StandingKit:
+    """A kit that is over and was run: how what it made is removed, or why it has to stay a while."""
+
+    kit: Kit
+    made_name: str
+    removal_command: str  # empty while there is a reason to keep it
+    keep_reason: str
+
+
+def standing_kits(account: CloudAccount) -> list[StandingKit]:
+    """Every kit that may still stand in the customer's cloud beside the one in use, the newest first."""
+    shipped = kits.load(account.cloud)
+    found = []
+    for kit in account.kits.standing().select_related("account"):
+        reason = why_keep_kit(kit)
+        command = "" if reason else shipped.removal_command(target_of(account, kit))
+        found.append(StandingKit(kit, shipped.made_name(kit.suffix), command, reason))
+    return found
 
 
 def kit_links(kit: Kit, *, link: StepLink | None = None) -> KitLinks:

@@ -11,7 +11,7 @@ from accounts import kits
 from accounts.kits import history
 from accounts.kits.history import Difference
 from accounts.models import CloudAccount, Kit
-from accounts.states import WATCHED_STATES, AccountState, KitState
+from accounts.states import WATCHED_STATES, KitState
 
 
 @dataclass
@@ -56,7 +56,7 @@ class KitOffer:
     @property
     def restores(self) -> bool:
         """The new kit is there to restore a trust, not only to bring news."""
-        return self.account.state == AccountState.NEEDS_ATTENTION or self.account.is_disabled
+        return self.account.needs_restoring
 
 
 def kit_offer(account: CloudAccount) -> KitOffer | None:

@@ -42,6 +42,8 @@ def move_account(
     fields: dict[str, Any] = {"state": to, "state_at": timezone.now(), "failure_code": code}
     if to == AccountState.CONNECTED and was not in WATCHED_STATES:
         fields["connected_at"] = fields["state_at"]
+    if to == AccountState.DISCONNECTED and was in WATCHED_STATES:
+        fields["disconnected_at"] = fields["state_at"]
     if to not in WATCHED_STATES or to == AccountState.NEEDS_ATTENTION:
         fields["switched_off"] = ""
     with transaction.atomic():

@@ -49,6 +49,7 @@ urlpatterns = [
     path("o/<slug:slug>/accounts/<uuid:pk>/trust/status/", trust.account_trust_status, name="account_trust_status"),
     path("o/<slug:slug>/accounts/<uuid:pk>/trust/check/", trust.account_trust_check, name="account_trust_check"),
     path("o/<slug:slug>/accounts/<uuid:pk>/rename/", account_acts.account_rename, name="account_rename"),
+    path("o/<slug:slug>/accounts/<uuid:pk>/kit/removed/", account_acts.account_kit_removed, name="account_kit_removed"),
     path("o/<slug:slug>/accounts/<uuid:pk>/disconnect/", account_acts.account_disconnect, name="account_disconnect"),
     path("o/<slug:slug>/accounts/<uuid:pk>/reconnect/", account_acts.account_reconnect, name="account_reconnect"),
     path("o/<slug:slug>/accounts/<uuid:pk>/activity/", cloud_accounts.account_activity, name="account_activity"),

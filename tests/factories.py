@@ -131,8 +131,8 @@ def answers_to_terms(account: CloudAccount, **changed: str) -> dict[str, str]:
 def make_watched_account(*, verdict: TrustVerdict = TrustVerdict.HOLDS, code: str = "", **fields: Any) -> CloudAccount:
     """A connected account with its kit, and a watch that last found this."""
     account = make_cloud_account(**{"state": AccountState.CONNECTED, "connected_at": timezone.now(), **fields})
-    make_kit(account=account)
     now = timezone.now()
+    make_kit(account=account, ran_at=now)
     seen = {"looked_at": now, "last_try_at": now, "refusals_at": now, "next_at": now + timedelta(hours=1)}
     TrustWatch.objects.create(account=account, verdict=verdict, code=code, **seen)
     return account

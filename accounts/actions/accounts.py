@@ -1,10 +1,11 @@
 """What a person does with an account that is there: give it another name, end our access to it."""
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.availability import why_not_disconnect, why_not_name
 from accounts.mail import absolute_url, queue_mail
-from accounts.models import CloudAccount, TrustChange, TrustWatch, User
+from accounts.models import CloudAccount, Kit, TrustChange, TrustWatch, User
 from accounts.states import AccountState
 from accounts.transitions import move_account, renewal_of, retire_kits, subject_of
 from portal.audit import Actor, record
@@ -48,6 +49,23 @@ def disconnect_account(account: CloudAccount, *, by: User) -> None:
         TrustChange.objects.note(account, AccountState.DISCONNECTED)
         move_account(account, AccountState.DISCONNECTED, by=Actor.user(by))
         _tell_disconnected(account, by)
+
+
+def mark_kit_removed(account: CloudAccount, *, generation: int, by: User) -> None:
+    """The customer has removed what a kit of before had made: it is listed no more. One that is in use stays as it is."""
+    with transaction.atomic():
+        kit = Kit.objects.standing().select_for_update().filter(account=account, generation=generation).first()
+        if kit is None:
+            return
+        kit.removed_at = timezone.now()
+        kit.save(update_fields=["removed_at"])
+        record(
+            organisation_id=account.organisation_id,
+            action="cloud_account.kit_removed",
+            actor=Actor.user(by),
+            subject=subject_of(account),
+            details={"generation": generation},
+        )
 
 
 def _tell_disconnected(account: CloudAccount, by: User) -> None:

@@ -41,6 +41,10 @@ class DuplicateAccount(Exception):
         self.existing = existing
 
 
+class DraftChanged(Exception):
+    """Somebody has changed the draft since the page was opened. Nothing was saved."""
+
+
 def start_draft(*, organisation: Organisation, cloud: Cloud, by: User) -> CloudAccount:
     with transaction.atomic():
         account = CloudAccount.objects.create(organisation=organisation, cloud=cloud, created_by=by)
@@ -61,11 +65,17 @@ def choose_cloud(account: CloudAccount, *, cloud: Cloud, by: User) -> None:
         _record(locked, "details_saved", by=by, **changes)
 
 
-def save_identity(account: CloudAccount, *, name: str, external_id: str, identity: Mapping[str, str] | None = None, by: User) -> None:
-    """Name and id of the account, and what else tells it apart. Raises NotAllowed, DuplicateAccount."""
+def save_identity(
+    account: CloudAccount, *, name: str, external_id: str, identity: Mapping[str, str] | None = None, by: User, seen: str = ""
+) -> None:
+    """Name and id of the account, and what else tells it apart. Raises NotAllowed, DuplicateAccount, DraftChanged.
+
+    `seen` is the mark of the answers that the page showed, where there was a page.
+    """
     try:
         with transaction.atomic():
             locked = _lock(account, why_not_edit)
+            _require_unchanged(locked, seen)
             changes = {"name": [locked.name, name], "account_number": [locked.external_id, external_id]}
             changes |= {key: [locked.identity.get(key, ""), value] for key, value in (identity or {}).items()}
             locked.name, locked.external_id, locked.identity = name, external_id, dict(identity or {})
@@ -79,10 +89,11 @@ def save_identity(account: CloudAccount, *, name: str, external_id: str, identit
         raise DuplicateAccount(existing) from error
 
 
-def save_place(account: CloudAccount, *, region: str, by: User) -> None:
-    """The region the kit runs in. Raises NotAllowed."""
+def save_place(account: CloudAccount, *, region: str, by: User, seen: str = "") -> None:
+    """The region the kit runs in; `seen` as for `save_identity`. Raises NotAllowed, DraftChanged."""
     with transaction.atomic():
         locked = _lock(account, why_not_edit)
+        _require_unchanged(locked, seen)
         changes = {"region": [locked.home_region, region]}
         locked.home_region = region
         _save_draft(locked, "review", "home_region")
@@ -174,6 +185,9 @@ def _keep_report(kit: Kit, said: Mapping[str, str], *, by: Actor) -> None:
     with transaction.atomic():
         if not Kit.objects.filter(pk=kit.pk, state__in=sorted(TRUSTED_KIT_STATES)).update(reported=reported):
             return
+        kit.reported = reported
+        if not kit.differing:
+            Kit.objects.filter(pk=kit.pk, ran_at=None).update(ran_at=timezone.now())
         record(
             organisation_id=account.organisation_id,
             action="cloud_account.kit_reported",
@@ -243,6 +257,11 @@ def _account_waits(account: CloudAccount, *, by: User, details: dict[str, object
         _record(account, "kit_issued", by=by, **details)
     else:
         move_account(account, AccountState.WAITING_FOR_KIT, by=Actor.user(by), action="cloud_account.kit_issued", details=details)
+
+
+def _require_unchanged(locked: CloudAccount, seen: str) -> None:
+    if seen and seen != locked.answers_mark:
+        raise DraftChanged(locked.pk)
 
 
 def _save_draft(account: CloudAccount, next_step: str, *fields: str) -> None:

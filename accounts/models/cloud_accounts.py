@@ -1,7 +1,9 @@
 """Cloud accounts, the kits issued for them, and what verification found."""
 
+import json
 import uuid
 from datetime import timedelta
+from hashlib import sha256
 from typing import ClassVar
 
 from django.db import models
@@ -12,7 +14,15 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.people import Organisation, User
-from accounts.states import CONNECTING_STATES, PROVEN_STATES, TERMINAL_STATES, WATCHED_STATES, AccountState, KitState
+from accounts.states import (
+    CONNECTING_STATES,
+    PROVEN_STATES,
+    TERMINAL_STATES,
+    TRUSTED_KIT_STATES,
+    WATCHED_STATES,
+    AccountState,
+    KitState,
+)
 
 KIT_LIFETIME = timedelta(days=7)
 
@@ -85,6 +95,8 @@ class CloudAccount(models.Model):
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     connected_at = models.DateTimeField(null=True, blank=True)
+    # When the customer ended the connection, also while it is tried again; `state_at` is of the last try then.
+    disconnected_at = models.DateTimeField(null=True, blank=True)
     last_contact_at = models.DateTimeField(null=True, blank=True)
     # Why connecting failed, or why a connected account needs attention.
     failure_code = models.CharField(max_length=60, blank=True, default="")
@@ -129,6 +141,12 @@ class CloudAccount(models.Model):
         return reverse("accounts:account_detail", args=[self.organisation.slug, self.pk])
 
     @property
+    def answers_mark(self) -> str:
+        """Stands for the answers as they are now: a page that shows another one was opened before somebody changed them."""
+        answers = [self.cloud, self.name, self.external_id, self.identity, self.home_region]
+        return sha256(json.dumps(answers, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
     def is_connecting(self) -> bool:
         return self.state in CONNECTING_STATES
 
@@ -164,6 +182,12 @@ class CloudAccount(models.Model):
         return bool(self.switched_off) and self.state == AccountState.CONNECTED
 
     @property
+    def needs_restoring(self) -> bool:
+        """Its trust was lost, or its kit deleted: a new kit restores it. What a switch has switched off is switched on again instead."""
+        is_deleted = self.is_disabled and self.switched_off == SwitchedOff.KIT
+        return self.state == AccountState.NEEDS_ATTENTION or is_deleted
+
+    @property
     def state_words(self) -> str:
         """The state; "Disabled by you" where the customer's own switch stands before it."""
         if self.is_awaiting_terms:
@@ -176,6 +200,10 @@ class KitQuerySet(models.QuerySet["Kit"]):
         """Those that tokens are made for: the current one, and a candidate within its days. A renewal left half-way ends by itself."""
         in_time = models.Q(state=KitState.CANDIDATE, expires_at__gt=timezone.now())
         return self.filter(models.Q(state=KitState.CURRENT) | in_time)
+
+    def standing(self) -> "KitQuerySet":
+        """Those that were run and are over: what they made may still be in the cloud. One that was never run made nothing."""
+        return self.exclude(state__in=TRUSTED_KIT_STATES).filter(ran_at__isnull=False, removed_at=None)
 
 
 class Kit(models.Model):
@@ -194,6 +222,10 @@ class Kit(models.Model):
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField()
+    # The first time that its cloud let us in with it, or that somebody told what it had made.
+    ran_at = models.DateTimeField(_("first seen to have run"), null=True, blank=True)
+    # The customer's word, after its trust had ended: we cannot look any more.
+    removed_at = models.DateTimeField(_("said to be removed"), null=True, blank=True)
 
     objects: ClassVar[KitQuerySet] = KitQuerySet.as_manager()  # type: ignore[assignment]
 
@@ -214,6 +246,14 @@ class Kit(models.Model):
     def suffix(self) -> str:
         """What every resource name of this kit ends with, unique per account and generation: `3f9a1c2e-g1`."""
         return f"{self.account_id.hex[:8]}-g{self.generation}"
+
+    @property
+    def differing(self) -> str:
+        """What the kit found to be another than the customer said, by its name in the account's identity: it stopped before it made
+        anything. Empty where nothing differs.
+        """
+        given = self.account.identity
+        return next((name for name in given if self.reported.get(name) and self.reported[name] != given[name]), "")
 
 
 class TrustCheck(models.Model):

@@ -31,7 +31,7 @@ from portal.operations.engine import StepContext
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
 from portal.operations.registry import Kind, StepSpec, register
-from portal.operations.states import Party
+from portal.operations.states import OperationState, Party
 from portal.operations.transitions import LostRace
 
 log = structlog.get_logger()
@@ -93,6 +93,7 @@ def run_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudAda
     except CloudError as error:
         return _trust_is_not_open(ctx, account, kit, adapter, error)
     ctx.log(f"Signed in as {identity.principal}")
+    Kit.objects.filter(pk=kit.pk, ran_at=None).update(ran_at=timezone.now())
     _move_once(account, AccountState.WAITING_FOR_KIT, AccountState.VERIFYING)
     return Done({"principal": identity.principal})
 
@@ -144,12 +145,12 @@ def _not_ready(ctx: StepContext, error: CloudError) -> Outcome:
 
 
 def not_run(account: CloudAccount, kit: Kit, looks: int) -> Wait:
-    """A kit that stopped before it made anything may have said why: the number of this project is another one."""
-    told, given = kit.reported.get("project_number", ""), account.identity.get("project_number", "")
-    params = {"account_id": account.external_id, "found": told, "expected": given}
-    if told and told != given:
-        return Wait(_pace(kit), on=Party.YOU, why="project_number_differs", params=params, data={"looks": looks})
-    return Wait(_pace(kit), on=Party.YOU, why="kit_not_run", params=params, data={"looks": looks})
+    """A kit that stopped before it made anything may have said why: this project has another number, this subscription another tenant."""
+    params, why = {"account_id": account.external_id}, "kit_not_run"
+    if name := kit.differing:
+        params |= {"found": kit.reported[name], "expected": account.identity[name]}
+        why = f"{name}_differs"
+    return Wait(_pace(kit), on=Party.YOU, why=why, params=params, data={"looks": looks})
 
 
 def _pasted_wrongly(ctx: StepContext, kit: Kit, error: CloudError) -> Outcome | None:
@@ -307,7 +308,9 @@ def _retried(operation: Operation) -> None:
 
 
 def account_url(operation: Operation) -> str:
-    return reverse("accounts:account_detail", args=[operation.organisation.slug, operation.subject_id])
+    """The account; after an attempt that was stopped its kits, where what they left in the cloud is named."""
+    page = "account_kit" if operation.state == OperationState.CANCELLED else "account_detail"
+    return reverse(f"accounts:{page}", args=[operation.organisation.slug, operation.subject_id])
 
 
 def names(operation: Operation) -> dict[str, object]:
@@ -326,6 +329,7 @@ PARTS = {
     "client_id_unknown": (_("Paste the client IDs again"), "connect_waiting"),
     "client_id_refused": (_("Paste the client IDs again"), "connect_waiting"),
     "project_number_differs": (_("Stop connecting and change the number"), "connect_stop"),
+    "tenant_id_differs": (_("Stop connecting and change the tenant"), "connect_stop"),
 }
 
 

@@ -6,14 +6,14 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
-from accounts.actions.accounts import disconnect_account, rename_account
+from accounts.actions.accounts import disconnect_account, mark_kit_removed, rename_account
 from accounts.actions.connect import issue_kit, newest_generation
 from accounts.availability import why_not_disconnect, why_not_reconnect
 from accounts.forms.trust import DisconnectForm, ReconnectForm, RenameForm
-from accounts.kit_links import kit_links
+from accounts.kit_links import standing_kits
 from accounts.models import CloudAccount
 from accounts.sign_in import step_up
 from accounts.views.cloud_accounts import account_crumbs, find_account
@@ -74,16 +74,26 @@ def account_reconnect(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespon
         except NotAllowed as refusal:
             return refused(request, account, refusal)
         return redirect(step_url(account, "run"))
-    kit = account.kits.select_related("account").first()
     context = {
         "account": account,
         "form": form,
         "reason": reason,
         "generation": newest_generation(account),
-        "removal_command": kit_links(kit).removal_command if kit else "",
+        "standing": standing_kits(account),
         "crumbs": account_crumbs(account, _("Reconnect")),
     }
     return render(request, "accounts/cloud_accounts/account_reconnect.html", context)
+
+
+@gate
+@require_POST
+def account_kit_removed(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """The customer has run a removal command. Pressed twice it says the same."""
+    account = find_account(request, pk)
+    generation = shown_generation(request)
+    mark_kit_removed(account, generation=generation, by=request.user)
+    messages.success(request, _("Kit number %(number)s is listed as removed.") % {"number": generation})
+    return redirect("accounts:account_kit", request.organisation.slug, account.pk)
 
 
 def refused(request: OrganisationRequest, account: CloudAccount, reason: NotAllowed) -> HttpResponse:

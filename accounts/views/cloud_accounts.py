@@ -14,7 +14,7 @@ from django.views.decorators.vary import vary_on_headers
 from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.forms.connect import AccountFilterForm
-from accounts.kit_links import identity_answers, kit_links, named_resources
+from accounts.kit_links import identity_answers, kit_links, named_resources, standing_kits
 from accounts.kit_offer import kit_offer
 from accounts.kits.base import search_permissions
 from accounts.kits.manifest import PermissionGroup, grouped
@@ -111,9 +111,8 @@ def account_kit(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     links = kit_links(issued[0]) if issued else None
     resources = named_resources(account, issued[0].generation if issued else 1)
     documents = kits.load(account.cloud).documents
-    return account_tab(
-        request, account, "account_kit", offer=kit_offer(account), issued=issued, links=links, resources=resources, documents=documents
-    )
+    context = {"issued": issued, "links": links, "resources": resources, "documents": documents}
+    return account_tab(request, account, "account_kit", offer=kit_offer(account), standing=standing_kits(account), **context)
 
 
 @gate

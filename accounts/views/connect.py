@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,6 +19,7 @@ from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.actions.connect import (
     STEPS,
+    DraftChanged,
     DuplicateAccount,
     accept_review,
     choose_cloud,
@@ -35,13 +37,14 @@ from accounts.actions.step_links import open_link
 from accounts.availability import why_not_discard, why_not_stop
 from accounts.environment.preflight import is_blocked, preflight
 from accounts.forms.connect import IdentityForm, PlaceForm, ReportForm, StartForm
-from accounts.kit_links import identity_answers, installer_rights, kit_links, named_resources
+from accounts.kit_links import identity_answers, installer_rights, kit_links, named_resources, standing_kits
 from accounts.kits.base import Route, search_permissions
 from accounts.kits.manifest import grouped
 from accounts.models import CloudAccount
 from accounts.models.cloud_accounts import Cloud
 from accounts.states import PROVEN_STATES, AccountState, KitState
 from accounts.transitions import subject_of
+from accounts.views.drafts import found_by_kit, is_behind, rejected, unsaved
 from portal.audit import Actor
 from portal.operations.availability import NotAllowed
 from portal.operations.catalogue import fill
@@ -98,21 +101,23 @@ def connect_resume(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 def connect_account(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = _account(request, pk)
     if moved := _elsewhere(account, "account"):
-        return moved
-    initial = {"name": account.name, "external_id": account.external_id, **account.identity}
+        return unsaved(request, account, moved)
+    found = found_by_kit(account)
+    initial = {"name": account.name, "external_id": account.external_id, **account.identity, **found}
     form = IdentityForm(sent_data(request), initial=initial, account=account)
     if request.method == "POST":
-        if not form.is_valid():
-            return reject(request, form)
+        if is_behind(request, account) or not form.is_valid():
+            return rejected(request, account, form)
         try:
-            name = form.cleaned_data["name"]
-            save_identity(account, name=name, external_id=form.external_id, identity=form.identity, by=request.user)
-        except DuplicateAccount:  # made since the form looked: its page finds it too
-            return reject(request, form)
+            name, seen = form.cleaned_data["name"], request.POST.get("seen", "")
+            save_identity(account, name=name, external_id=form.external_id, identity=form.identity, by=request.user, seen=seen)
+        except (DraftChanged, DuplicateAccount):  # since the form looked: its page finds it too
+            return rejected(request, account, form)
         except NotAllowed as reason:
             return _refused(request, account, reason)
         return redirect(step_url(account, "place"))
-    return _page(request, "account", account, form=form)
+    told = [(form.fields[name].label, account.identity[name], value) for name, value in found.items()]
+    return _page(request, "account", account, form=form, told=told)
 
 
 @gate
@@ -120,14 +125,16 @@ def connect_account(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
 def connect_place(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = _account(request, pk)
     if moved := _elsewhere(account, "place"):
-        return moved
+        return unsaved(request, account, moved)
     initial = {"region": account.home_region or kits.load(account.cloud).default_region}
     form = PlaceForm(sent_data(request), initial=initial, account=account)
     if request.method == "POST":
-        if not form.is_valid():
-            return reject(request, form)
+        if is_behind(request, account) or not form.is_valid():
+            return rejected(request, account, form)
         try:
-            save_place(account, region=form.cleaned_data["region"], by=request.user)
+            save_place(account, region=form.cleaned_data["region"], by=request.user, seen=request.POST.get("seen", ""))
+        except DraftChanged:
+            return rejected(request, account, form)
         except NotAllowed as reason:
             return _refused(request, account, reason)
         return redirect(step_url(account, "review"))
@@ -262,10 +269,17 @@ def connect_stop(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
             stop_connecting(account, by=request.user)
         except NotAllowed as reason:
             return _refused(request, account, reason)
+        messages.success(request, _stopped(account))
         return redirect(account if account.was_connected else step_url(account, "account"))
     return render(
         request, "accounts/connect/connect_stop.html", {"account": account, "reason": why_not_stop(account), **_left_behind(account)}
     )
+
+
+def _stopped(account: CloudAccount) -> str:
+    if account.was_connected:
+        return _("Connecting is stopped, and the kit's trust has ended. The account stays disconnected.")
+    return _("Connecting is stopped, and the kit's trust has ended. Your answers are kept: change them, or discard the draft.")
 
 
 @gate
@@ -321,9 +335,13 @@ def _operation(account: CloudAccount) -> Operation | None:
 
 
 def _left_behind(account: CloudAccount) -> dict[str, Any]:
-    """How to remove what an issued kit may have made; empty before the first."""
+    """How to remove what the newest kit may have made, and what earlier ones did; empty before the first."""
     kit = account.kits.select_related("account").first()
-    return {"words": kits.load(account.cloud).words, "command": kit_links(kit).removal_command} if kit else {}
+    if kit is None:
+        return {}
+    earlier = [standing for standing in standing_kits(account) if standing.kit != kit]
+    command = "" if kit.removed_at else kit_links(kit).removal_command
+    return {"words": kits.load(account.cloud).words, "command": command, "standing": earlier}
 
 
 def shown_generation(request: OrganisationRequest) -> int:
@@ -338,6 +356,7 @@ def _waiting_page(request: OrganisationRequest, account: CloudAccount) -> HttpRe
     if kit:
         names = {"number": account.external_id, "region": kit.region}
         words = kits.load(account.cloud).words
+        context["standing"] = standing_kits(account)
         context |= {"links": kit_links(kit), "doubts": [fill(doubt, names) for doubt in words.doubts]}
     return _page(request, "waiting", account, **context)
 

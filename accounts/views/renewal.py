@@ -16,9 +16,9 @@ from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.actions.connect import newest_generation, report_kit, take_up
 from accounts.actions.renewal import start_renewal, stay_on_kit, stop_renewal
-from accounts.availability import why_keep_kit, why_not_renew
+from accounts.availability import why_not_renew
 from accounts.forms.connect import ReportForm
-from accounts.kit_links import kit_links
+from accounts.kit_links import kit_links, standing_kits
 from accounts.kit_offer import KitOffer, kit_offer
 from accounts.models import CloudAccount, Kit
 from accounts.states import KitState
@@ -127,13 +127,9 @@ def _candidate(account: CloudAccount) -> Kit | None:
 def _waiting(request: OrganisationRequest, account: CloudAccount) -> HttpResponse:
     operation = _operation(account)
     form = ReportForm(sent_data(request), account=account, issued=_candidate(account))
-    replaced = account.kits.select_related("account").filter(state=KitState.OUTDATED).first()
     context: dict[str, Any] = {"operation": operation, "report": form, "offer": kit_offer(account)}
     context["generation"] = newest_generation(account)
-    is_over = operation is not None and operation.state == "succeeded"
-    context["keep_reason"] = why_keep_kit(replaced) if replaced else ""
-    can_go = replaced and is_over and not context["keep_reason"]
-    context["removal_command"] = kit_links(replaced).removal_command if replaced and can_go else ""
+    context["standing"] = standing_kits(account)
     return _page(request, account, "kit_waiting", **context)
 
 

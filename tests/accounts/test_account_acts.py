@@ -1,5 +1,6 @@
 """Rename, disconnect, reconnect: what each does at once, what it leaves alone, and what stands in its way."""
 
+import re
 import time
 from datetime import timedelta
 from http import HTTPStatus
@@ -11,9 +12,10 @@ from django.utils import timezone
 
 from accounts import availability, kits
 from accounts.actions.accounts import disconnect_account
-from accounts.actions.connect import issue_kit, stop_connecting
+from accounts.actions.connect import issue_kit, report_kit_itself, stop_connecting
 from accounts.issuer.addresses import issuer_url
 from accounts.issuer.tokens import KitReplaced, token_source
+from accounts.kits.base import Report
 from accounts.models import CloudAccount, Kit, OutgoingMail, TrustChange, TrustCheck, TrustWatch
 from accounts.states import AccountState, KitState
 from accounts.steps.watch import take_due
@@ -24,7 +26,7 @@ from portal.operations.models import Operation
 from portal.operations.states import OperationState
 from tests.activity import assert_no_event, assert_one_event
 from tests.customer import Customer
-from tests.factories import make_cloud_account, make_contact, make_lost_account, make_membership, make_watched_account
+from tests.factories import make_cloud_account, make_contact, make_kit, make_lost_account, make_membership, make_watched_account
 
 pytestmark = pytest.mark.django_db
 NUMBER = "111122223333"
@@ -268,3 +270,69 @@ def test_reconnect_verifies_everything_again(acme, alice, sandbox, mailoutbox):
     assert list(account.trust_changes.order_by("id").values_list("was", "now")) == [("holds", "disconnected"), ("disconnected", "holds")]
     actions = list(Event.objects.order_by("sequence").values_list("action", flat=True))
     assert actions[-4:] == ["cloud_account.kit_issued", "cloud_account.verifying", "cloud_account.connected", "operation.succeeded"]
+
+
+# --- What stands in the cloud ----------------------------------------------------------------------------------------
+
+
+def standing(owner, account, page="account_kit") -> list[str]:
+    """Numbers of the kits that a page tells how to remove."""
+    return re.findall(r"Command to remove kit number (\d+)", owner.get(url(page, account)).text)
+
+
+def test_kit_that_ran_is_told_until_removed_and_one_that_never_ran_is_not(owner, acme, alice, disconnected):
+    assert set(standing(owner, disconnected)) == {"1"}
+    issue_kit(disconnected, after_generation=1, by=alice)
+    stop_connecting(CloudAccount.objects.get(), by=alice)
+
+    for page in ("account_kit", "account_reconnect"):
+        assert set(standing(owner, disconnected, page)) == {"1"}, page
+    assert Operation.objects.get().subject_url == url("account_kit", disconnected)
+
+    with assert_one_event(acme, action="cloud_account.kit_removed") as written:
+        owner.post(url("account_kit_removed", disconnected), {"generation": "1"})
+    assert written.event.sentence == "Said that what kit number 1 had made is removed"
+    with assert_no_event():
+        owner.post(url("account_kit_removed", disconnected), {"generation": "1"})
+        owner.post(url("account_kit_removed", disconnected), {"generation": "2"})
+    assert standing(owner, disconnected, "account_reconnect") == []
+
+
+def test_kit_in_use_is_not_told_as_one_to_remove(owner, acme):
+    account = make_watched_account(organisation=acme)
+    make_kit(account=account, generation=2, state="outdated", ran_at=timezone.now())
+
+    assert set(standing(owner, account)) == {"2"}
+    owner.post(url("account_kit_removed", account), {"generation": "1"})
+    assert account.kits.get(generation=1).removed_at is None
+
+
+def test_kit_that_a_cell_was_built_under_is_kept(owner, disconnected, monkeypatch):
+    monkeypatch.setattr(availability, "NEEDS_KIT", [lambda kit: "Two cells use its identities."])
+
+    shown = owner.get(url("account_kit", disconnected)).text
+
+    assert "Two cells use its identities." in shown
+    assert "Command to remove kit number" not in shown
+
+
+def test_stop_reconnecting_does_not_move_the_day_of_the_disconnection(owner, alice, disconnected):
+    long_ago = timezone.now() - timedelta(days=30)
+    CloudAccount.objects.update(disconnected_at=long_ago)
+    issue_kit(disconnected, after_generation=1, by=alice)
+    stop_connecting(CloudAccount.objects.get(), by=alice)
+
+    assert f'Since <time datetime="{long_ago:%Y-%m-%dT%H:%M:%SZ}">' in owner.get(url("account_kit", disconnected)).text
+
+
+def test_kit_has_run_when_it_reports_but_not_when_it_stopped_at_a_wrong_tenant(acme, alice):
+    account = make_cloud_account(
+        organisation=acme, cloud="azure", home_region="westeurope", identity={"tenant_id": "3" * 8}, external_id="s"
+    )
+    issue_kit(account, after_generation=0, by=alice)
+    kit = Kit.objects.select_related("account__organisation").get()
+
+    report_kit_itself(kit, report=Report({"tenant_id": "1" * 8}))
+    assert Kit.objects.get().ran_at is None
+    report_kit_itself(kit, report=Report({"tenant_id": "3" * 8, "client_id": "c"}))
+    assert Kit.objects.get().ran_at is not None

@@ -1,5 +1,6 @@
 """Connecting an Azure subscription as the demo's customer does: the page's own command or parameters, in the played clouds, to the end."""
 
+import html
 import json
 import ssl
 import urllib.request
@@ -66,11 +67,11 @@ def look() -> Operation:
     return operation
 
 
-def run_in_shell(sandbox, command: str) -> str:
+def run_in_shell(sandbox, command: str, *, ends_with: int = 0) -> str:
     browser = Browser(Played(sandbox.console_port))
     browser.sign_in_to_shell(OWNER, SUBSCRIPTION)
     code, output = browser.run(command)
-    assert code == 0, output
+    assert code == ends_with, output
     return output
 
 
@@ -217,3 +218,22 @@ def test_connect_azure_client_ids_pasted_after_a_failure_are_looked_at_at_once(a
     _paste(client, alice, account, f"{right['operator']}\n{right['support']}")
 
     assert look().state == OperationState.SUCCEEDED
+
+
+def test_connect_azure_wrong_tenant_is_named_by_the_kit_and_changed_where_it_leads(account, sandbox, client, alice):
+    CloudAccount.objects.filter(pk=account.pk).update(identity={"tenant_id": ELSE})
+    client.force_login(alice)
+    assert look().waiting_why == "kit_not_run"
+
+    said = run_in_shell(sandbox, shell_command(CloudAccount.objects.get()), ends_with=1)
+    assert f"belongs to tenant {TENANT}, and this kit was made for tenant {ELSE}. Nothing was changed." in said
+    assert f"correct the tenant ID to {TENANT}" in said
+    assert look().waiting_why == "tenant_id_differs"
+    assert account.kits.get().ran_at is None
+
+    shown = html.unescape(client.get(reverse("accounts:connect_waiting", args=["acme", account.pk])).text)
+    assert f"subscription {SUBSCRIPTION} belongs to tenant {TENANT}. You entered {ELSE}. Nothing was made." in shown
+    stop = reverse("accounts:connect_stop", args=["acme", account.pk])
+    assert f'href="{stop}">Stop connecting and change the tenant</a>' in shown
+    shown = html.unescape(client.get(client.post(stop).headers["Location"]).text)
+    assert f'name="tenant_id" value="{TENANT}"' in shown

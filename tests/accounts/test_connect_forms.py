@@ -338,3 +338,39 @@ def test_connect_google_says_which_number_the_kit_found(owner, acme, alice, told
     words = wait_text(waits.why, {"variant": "gcp", "kind": "Google Cloud project", **waits.params})
     wanted = "The kit stopped: project acme-data-prod has number 123456789012. You entered 123456789013. Nothing was made."
     assert (words.sentence == wanted) == bool(told)
+
+
+def test_draft_changed_in_another_tab_is_said_before_it_is_replaced(owner, acme):
+    draft = draft_of(acme, "aws")
+    seen = owner.get(page(draft, "account")).context["account"].answers_mark
+    mine = {"name": "Mine", "external_id": "111122223333"}
+    owner.post(page(draft, "account"), mine | {"name": "Theirs", "seen": seen})
+
+    shown = owner.post(page(draft, "account"), mine | {"seen": seen}, follow=True)
+
+    assert "Somebody changed this draft after you opened the page." in shown.content.decode()
+    assert 'value="Mine"' in shown.content.decode()
+    assert CloudAccount.objects.get().name == "Theirs"
+    owner.post(page(draft, "account"), mine | {"seen": shown.context["account"].answers_mark})
+    assert CloudAccount.objects.get().name == "Mine"
+
+
+def test_place_of_a_draft_changed_in_another_tab_is_not_replaced_unseen(owner, acme):
+    draft = make_cloud_account(organisation=acme, wizard_step="place")
+    seen = draft.answers_mark
+    owner.post(page(draft, "place"), {"region": "eu-west-1", "seen": seen})
+
+    shown = owner.post(page(draft, "place"), {"region": "us-west-2", "seen": seen}, follow=True)
+
+    assert "Somebody changed this draft" in shown.content.decode()
+    assert CloudAccount.objects.get().home_region == "eu-west-1"
+
+
+@pytest.mark.parametrize("step", ["account", "place"])
+def test_continue_after_the_kit_was_made_says_that_nothing_was_saved(owner, acme, alice, step):
+    account = make_cloud_account(organisation=acme)
+    issue_kit(account, after_generation=0, by=alice)
+
+    shown = owner.post(page(account, step), {"name": "Other", "external_id": "111122223333", "region": "eu-west-1"}, follow=True)
+
+    assert "What you entered was not saved. The kit is already made" in shown.content.decode()

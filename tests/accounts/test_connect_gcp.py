@@ -165,4 +165,11 @@ def test_connect_gcp_wrong_number_is_named_by_the_kit_and_changed_where_it_leads
     assert f"project {PROJECT} has number {NUMBER}. You entered 123456789013." in shown
     stop = reverse("accounts:connect_stop", args=["acme", account.pk])
     assert f'href="{stop}">Stop connecting and change the number</a>' in shown
-    assert client.post(stop).headers["Location"] == reverse("accounts:connect_account", args=["acme", account.pk])
+    account_page = reverse("accounts:connect_account", args=["acme", account.pk])
+    assert client.post(stop).headers["Location"] == account_page
+    shown = html.unescape(client.get(account_page).text)
+    assert "Connecting is stopped, and the kit's trust has ended." in shown
+    assert f"The kit found another Project number: {NUMBER}. You had entered 123456789013." in shown
+    assert f'name="project_number" value="{NUMBER}"' in shown
+    client.post(account_page, {"name": account.name, "external_id": PROJECT, "project_number": NUMBER})
+    assert "The kit found another" not in client.get(account_page).text

@@ -88,6 +88,13 @@ def make_sent_account(organisation: Organisation, by: User) -> CloudAccount:
     return account
 
 
+def make_account_with_a_kit_left(organisation, by):
+    """Connected, and what a kit of before had made is still in the cloud."""
+    account = make_watched_account(organisation=organisation)
+    make_kit(account=account, generation=2, state="outdated", ran_at=timezone.now())
+    return account
+
+
 # The smallest request that changes something: (the object its `pk` names, POST data, the event's action). By alice, Acme's owner.
 ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "accounts:organisation_settings": (None, {"name": "Acme Rockets"}, "organisation.renamed"),
@@ -113,6 +120,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "accounts:account_kit_stay": (make_connected_account, {}, "cloud_account.stayed_on_kit"),
     "accounts:account_kit_report": (make_renewing_account, REPORT, "cloud_account.kit_reported"),
     "accounts:account_kit_stop": (make_renewing_account, {}, "cloud_account.renewal_stopped"),
+    "accounts:account_kit_removed": (make_account_with_a_kit_left, {"generation": "2"}, "cloud_account.kit_removed"),
     "accounts:account_rename": (MAKERS["account"], {"name": "Renamed"}, "cloud_account.renamed"),
     "accounts:account_disconnect": (
         lambda o, by: make_watched_account(organisation=o, name="Main"),

@@ -22,7 +22,8 @@ WORDS = Words(
     identity_command_label=gettext_lazy("This prints the AWS account number you are signed in to"),
     place_label=gettext_lazy("Region for the kit"),
     place_help=gettext_lazy(
-        "The kit's stack is kept here. What it makes works in every region, so cells may stand elsewhere. Cannot be changed later."
+        "The kit's stack is kept here. What it makes works in every region, so cells may stand elsewhere. "
+        "Cannot be changed once the account is connected."
     ),
     run_title=gettext_lazy("Run the kit in AWS"),
     made_label=gettext_lazy("Stack name"),
@@ -55,7 +56,7 @@ IDENTITY_FIELDS = (
     IdentityField(
         name="external_id",
         label=gettext_lazy("AWS account number"),
-        help=gettext_lazy("12 digits. Spaces and dashes are fine. Cannot be changed later."),
+        help=gettext_lazy("12 digits. Spaces and dashes are fine. Cannot be changed once the account is connected."),
         error=gettext_lazy("Enter the 12 digits of the AWS account number. You find them in the AWS console, top right."),
         clean=clean_account_id,
         is_numeric=True,

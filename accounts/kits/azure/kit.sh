@@ -3,7 +3,7 @@
 #
 # Deploys kit.json into one subscription: two identities that trust short-lived tokens of the portal, their roles, and one resource
 # group for a deployment cell, with the identities and the empty key vault that the cell will use. Creates no key and no secret, and
-# sends nothing anywhere but two client ids to the portal (--report).
+# sends nothing anywhere but two client ids to the portal (--report), or the tenant where that is not the one that was said.
 #
 # Safe to run again: what kit.json makes and is missing or was changed is put back, and your two switches stay as you set them.
 # It takes away nothing that was added beside that: another credential of an identity, another assignment. The portal finds those
@@ -78,8 +78,13 @@ demand allow-support "$allow_support" 'yes|no|keep'
 # Every command names the subscription, so that no other one can be touched, whichever the shell is set to.
 found=$(az account show --subscription "$subscription" --query tenantId --output tsv) ||
   stop "this shell does not see subscription $subscription. Sign in to it: az login --tenant $tenant"
-[[ ${found,,} == "$tenant" ]] ||
-  stop "subscription $subscription belongs to tenant ${found,,}, and this kit was made for tenant $tenant. Nothing was changed."
+if [[ ${found,,} != "$tenant" ]]; then
+  # The portal is told the tenant that it was not given, so that its page can name both. A hint, as at the end.
+  [[ -z $report ]] || curl -fsS -o /dev/null -m 20 -X POST -H 'Content-Type: application/json' -d \
+    "{\"kit\": \"azure\", \"subscription_id\": \"$subscription\", \"tenant_id\": \"${found,,}\", \"region\": \"$region\"}" \
+    "$report" || true
+  stop "subscription $subscription belongs to tenant ${found,,}, and this kit was made for tenant $tenant. Nothing was changed. In the portal, stop connecting, correct the tenant ID to ${found,,}, and make the kit again."
+fi
 
 name="byoc-$suffix-kit"
 

@@ -29,34 +29,48 @@ _LOCATION = re.compile(r"[a-z0-9]{4,40}")
 
 
 def read(text: str) -> Report | None:
-    """None if it names no client id. Whatever else it says is left out; what is kept is an id, whole."""
+    """None if it names no client id, unless it is the script that stopped and tells the tenant instead. What else it says is left out;
+    what is kept is an id, whole.
+    """
     found = _from_json(text[:LONGEST]) or _from_lines(text[:LONGEST]) or _from_bare_ids(text[:LONGEST])
     values = {name: value for name, value in found.items() if name in KEPT}
-    if "client_id" not in values:
+    if "client_id" not in values and not ("tenant_id" in values and _is_of_the_script(text[:LONGEST])):
         return None
     return Report(values, found.get("subscription_id", ""), found.get("region", ""))
 
 
 def why_not_report(report: Report, target: Target) -> str:
     """What no pair of client ids of this kit can be. Whether Azure knows them, only Azure can tell."""
-    client_id, support = report.values["client_id"], report.values.get("support_client_id", "")
+    told, given = report.values.get("tenant_id", ""), target.identity["tenant_id"]
+    if told not in {"", given}:
+        return words.other_tenant(told=told, given=given, subscription=target.external_id)
+    client_id, support = report.values.get("client_id", ""), report.values.get("support_client_id", "")
     if target.external_id in {client_id, support}:
         return words.is_subscription(target.external_id)
-    if target.identity["tenant_id"] in {client_id, support}:
-        return words.is_tenant(target.identity["tenant_id"])
+    if given in {client_id, support}:
+        return words.is_tenant(given)
+    if not client_id:
+        return str(words.WORDS.report_error)
     if not support:
         return words.one_client_id()
     return words.same_client_id(client_id) if client_id == support else ""
 
 
-def _from_json(text: str) -> dict[str, str]:
+def _is_of_the_script(text: str) -> bool:
+    return bool(_object(text).get("kit") == "azure")
+
+
+def _object(text: str) -> dict[str, Any]:
     begin, end = text.find("{"), text.rfind("}")
     try:
         told = json.loads(text[begin : end + 1])
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(told, dict):
-        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _from_json(text: str) -> dict[str, str]:
+    told = _object(text)
     outputs = told.get("outputs")
     inner = outputs if isinstance(outputs, dict) else told
     return _known({str(name): _plain(value) for name, value in inner.items()})

@@ -25,7 +25,9 @@ WORDS = Words(
     ),
     identity_command_label=gettext_lazy("This prints the subscription and the tenant you are signed in to"),
     place_label=gettext_lazy("Location for the kit and the first cell"),
-    place_help=gettext_lazy("The kit makes one resource group here, and the operator can build in it alone. Cannot be changed later."),
+    place_help=gettext_lazy(
+        "The kit makes one resource group here, and the operator can build in it alone. Cannot be changed once the account is connected."
+    ),
     run_title=gettext_lazy("Run the kit in Azure"),
     made_label=gettext_lazy("Resource group"),
     remove=gettext_lazy("If the kit has been run, remove what it made, in Cloud Shell:"),
@@ -67,14 +69,16 @@ IDENTITY_FIELDS = (
     IdentityField(
         name="external_id",
         label=gettext_lazy("Subscription ID"),
-        help=gettext_lazy("Five groups of letters and digits, like 8f2a6c1e-1111-4222-8333-444455556666. Cannot be changed later."),
+        help=gettext_lazy(
+            "Five groups of letters and digits, like 8f2a6c1e-1111-4222-8333-444455556666. Cannot be changed once the account is connected."
+        ),
         error=gettext_lazy("Enter the ID of the subscription, not its name. You find it in the Azure portal under Subscriptions."),
         clean=clean_guid,
     ),
     IdentityField(
         name="tenant_id",
         label=gettext_lazy("Tenant ID"),
-        help=gettext_lazy("Of the directory that the subscription belongs to. Cannot be changed later."),
+        help=gettext_lazy("Of the directory that the subscription belongs to. Cannot be changed once the account is connected."),
         error=gettext_lazy("Enter the ID of the tenant, not its domain. You find it in the Azure portal under Microsoft Entra ID."),
         clean=clean_guid,
     ),
@@ -97,6 +101,14 @@ def is_subscription(found: str) -> str:
 
 def is_tenant(found: str) -> str:
     return _("%(id)s is the ID of your tenant. Paste the two client IDs that the kit made.") % {"id": found}
+
+
+def other_tenant(*, told: str, given: str, subscription: str) -> str:
+    """Two tenants for one subscription: which is whose."""
+    return _(
+        "This names tenant %(told)s. You entered %(given)s as the tenant of subscription %(subscription)s. If %(told)s is right, stop "
+        "connecting and correct the tenant ID; if not, paste what the script printed for this subscription."
+    ) % {"told": told, "given": given, "subscription": subscription}
 
 
 def shell_route(*, command: str, link: str) -> Route:

@@ -22,7 +22,8 @@ WORDS = Words(
     identity_command_label=gettext_lazy("This prints the id and the number of the project that gcloud is set to"),
     place_label=gettext_lazy("Region of the first cell"),
     place_help=gettext_lazy(
-        "The kit itself belongs to no region. Your first cell will stand here; others may stand elsewhere. Cannot be changed later."
+        "The kit itself belongs to no region. Your first cell will stand here; others may stand elsewhere. "
+        "Cannot be changed once the account is connected."
     ),
     run_title=gettext_lazy("Run the kit in Cloud Shell"),
     made_label=gettext_lazy("Identity pool"),
@@ -83,7 +84,8 @@ IDENTITY_FIELDS = (
         label=gettext_lazy("Project id"),
         help=gettext_lazy(
             "Name a project of its own, in which nothing else runs: Google Cloud cannot hold the rights that build a cell to single "
-            "networks. 6 to 30 lower-case letters, digits and dashes, not the project's name. Cannot be changed later."
+            "networks. 6 to 30 lower-case letters, digits and dashes, not the project's name. "
+            "Cannot be changed once the account is connected."
         ),
         error=gettext_lazy("Enter the project id: 6 to 30 lower-case letters, digits and dashes. You find it in the console, top left."),
         clean=clean_project_id,
@@ -91,7 +93,9 @@ IDENTITY_FIELDS = (
     IdentityField(
         name="project_number",
         label=gettext_lazy("Project number"),
-        help=gettext_lazy("Digits only. It tells this project from a later one of the same id. Cannot be changed later."),
+        help=gettext_lazy(
+            "Digits only. It tells this project from a later one of the same id. Cannot be changed once the account is connected."
+        ),
         error=gettext_lazy("Enter the project number: digits only. You find it in the console, on the project's dashboard."),
         clean=clean_project_number,
         is_numeric=True,
