@@ -1,4 +1,6 @@
-"""What the pages say about an account's trust: the verdict in a sentence, what broke, what has changed. Reads rows, decides nothing."""
+"""What the pages say about an account's trust: the verdict in a sentence, what is trusted, what broke or was switched off, what has
+changed. Reads rows, decides nothing.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,11 +11,15 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import kits
 from accounts.availability import why_not_look
-from accounts.clouds.base import ALLOW_SUPPORT, is_off
-from accounts.models import CloudAccount, TrustChange, TrustWatch
-from accounts.states import AccountState, TrustVerdict
-from accounts.targets import cloud_names
+from accounts.clouds.base import ALLOW_CHANGES, ALLOW_SUPPORT, Subject, is_off
+from accounts.issuer.addresses import issuer_url
+from accounts.kit_links import named_resources, publication
+from accounts.models import CloudAccount, Kit, TrustChange, TrustWatch
+from accounts.models.cloud_accounts import SwitchedOff
+from accounts.states import KitState, TrustVerdict
+from accounts.targets import cloud_names, target_of
 from portal.operations.catalogue import FailureText, failure_text
 
 SHOWN_CHANGES = 300
@@ -55,6 +61,31 @@ class ChangeRow:
     @property
     def badges(self) -> tuple[tuple[str, str], tuple[str, str]]:
         return _badge(self.was), _badge(self.now)
+
+
+@dataclass(frozen=True)
+class SwitchRow:
+    """One of the customer's own switches: how it stands, and the command that turns it over."""
+
+    name: str
+    title: str
+    effect: str
+    is_off: bool
+    command: str  # empty where there is none for the version in use
+
+    @property
+    def command_label(self) -> str:
+        return _("Command to switch it on again") if self.is_off else _("Command to switch it off")
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """What the customer's cloud trusts: whose tokens, meant for whom, and what they open."""
+
+    kit: Kit
+    issuer: str
+    audience: str
+    identities: list[tuple[str, str]]  # name in the cloud, subject of the tokens that open it
 
 
 def _badge(word: str) -> tuple[str, str]:
@@ -143,7 +174,44 @@ class TrustPanel:
 
     @property
     def needs_restoring(self) -> bool:
-        return self.account.state == AccountState.NEEDS_ATTENTION or self.account.is_disabled
+        return self.account.needs_restoring
+
+    @property
+    def is_switched_off(self) -> bool:
+        return self.watch is not None and self.watch.verdict == TrustVerdict.SWITCHED_OFF
+
+    @property
+    def switch_on(self) -> SwitchRow | None:
+        """What switches changes on again, while that is all there is to do."""
+        is_off_now = self.is_switched_off and self.account.switched_off == SwitchedOff.CHANGES
+        return next((row for row in self.switches if row.name == ALLOW_CHANGES), None) if is_off_now else None
+
+    @cached_property
+    def kit(self) -> Kit | None:
+        return self.account.kits.filter(state=KitState.CURRENT).first() if self.account.is_watched else None
+
+    @cached_property
+    def trusted(self) -> Trusted | None:
+        """None where nothing is trusted now."""
+        if self.kit is None:
+            return None
+        target = target_of(self.account, self.kit)
+        named = [name for name, _resource in named_resources(self.account, self.kit.generation)]
+        ends = {"-operator": Subject.OPS, "-support": Subject.SUPPORT}
+        found = {name: target.subject(subject) for end, subject in ends.items() for name in named if name.endswith(end)}
+        return Trusted(self.kit, issuer_url(self.kit), target.audience, list(found.items()))
+
+    @cached_property
+    def switches(self) -> list[SwitchRow]:
+        if self.kit is None or self.watch is None:
+            return []
+        shipped, target, rows = kits.load(self.account.cloud), target_of(self.account, self.kit), []
+        for switch in shipped.switches:
+            name = switch.parameter[:1].upper() + switch.parameter[1:]  # as every kit's report calls it
+            is_set_off = is_off(self.watch.switches, name) or (name == ALLOW_CHANGES and self.account.switched_off == SwitchedOff.CHANGES)
+            command = shipped.switch_command(target, publication(self.account.cloud), name, "yes" if is_set_off else "no")
+            rows.append(SwitchRow(name, str(switch.title), str(switch.effect), is_set_off, command))
+        return rows
 
     @cached_property
     def changes(self) -> list[ChangeRow]:

@@ -68,7 +68,7 @@ class Standing:
     @property
     def operation(self) -> Operation:
         """The newest attempt to connect or to renew."""
-        return Operation.objects.filter(kind__in=["connect_cloud_account", "renew_kit"]).newest_first()[0]
+        return Operation.objects.filter(kind__in=["connect_cloud_account", "renew_kit", "restore_trust"]).newest_first()[0]
 
     def drive(self) -> Operation:
         lose_lease(self.operation.pk)

@@ -12,7 +12,7 @@ from portal.operations.actions import cancel_live
 from portal.operations.availability import refuse_if
 from portal.operations.engine import start
 
-RENEW = "renew_kit"
+RENEW, RESTORE = "renew_kit", "restore_trust"
 
 
 def start_renewal(account: CloudAccount, *, after_generation: int, by: User) -> None:
@@ -28,7 +28,7 @@ def start_renewal(account: CloudAccount, *, after_generation: int, by: User) -> 
         _give_up(account, by=by)
         kit = next_kit(account, by=by, state=KitState.CANDIDATE)
         start(
-            kind=RENEW,
+            kind=RESTORE if account.needs_restoring else RENEW,
             subject=renewal_of(account),
             organisation_id=account.organisation_id,
             by=by,

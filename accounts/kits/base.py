@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
-from accounts.clouds.base import PermissionProbe, Target
+from accounts.clouds.base import ALLOW_CHANGES, ALLOW_SUPPORT, PermissionProbe, Target
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 from portal.operations.catalogue import Text
 
@@ -58,6 +58,10 @@ class Route:
     def has_link(self) -> bool:
         """Whether its own primary button stands on the page."""
         return any(act.link for act in self.acts)
+
+
+# What the scripts call a switch that the reports name so.
+SWITCH_OPTIONS = {ALLOW_CHANGES: "allow-changes", ALLOW_SUPPORT: "allow-support"}
 
 
 @dataclass(frozen=True)
@@ -220,6 +224,10 @@ class CloudKit(Protocol):
 
     def removal_command(self, target: Target) -> str:
         """Removes what this issued kit made."""
+        ...
+
+    def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
+        """Sets one switch of a kit that stands, to "yes" or "no"; empty where this version's own files are no longer handed out."""
         ...
 
     def installer_rights(self, publication: Publication, issuer: str) -> str:

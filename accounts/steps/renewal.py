@@ -5,6 +5,7 @@ run_kit -> check_kit -> check_permissions -> check_trust -> check_refusals -> ta
 The account stays connected meanwhile, with the kit that it has. Only `take_over` changes anything, in one transaction.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import transaction
@@ -13,19 +14,18 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.availability import why_not_retry_renewing
 from accounts.clouds.base import CloudAdapter
-from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
-from accounts.states import WATCHED_STATES, AccountState, KitState
+from accounts.models import CloudAccount, Kit, TrustChange, TrustCheck, TrustWatch
+from accounts.states import WATCHED_STATES, AccountState, KitState, TrustVerdict
 from accounts.steps.connect import (
     PARTS,
     VERIFYING_STEPS,
     WORKER,
-    account_url,
     names,
     on_account,
     run_kit,
     your_part,
 )
-from accounts.steps.endings import forget_reported_place, tell
+from accounts.steps.endings import forget_reported_place, tell, told_of_trust
 from accounts.steps.trust_checks import keep_checks
 from accounts.targets import probes_of
 from accounts.transitions import move_account, move_kit, subject_of
@@ -93,11 +93,18 @@ def _failed(operation: Operation) -> None:
     if operation.failure_code == "kit_expired":
         for kit in account.kits.filter(state=KitState.CANDIDATE):
             move_kit(kit, KitState.EXPIRED)
-    _tell(account, operation, "renewal_failed")
+    kit = account.kits.get(pk=operation.data["kit"])
+    tell(account, operation, "renewal_failed", "accounts:account_kit_waiting", account.pk, kit=kit)
 
 
 def _succeeded(operation: Operation) -> None:
-    _tell(CloudAccount.objects.select_related("organisation").get(pk=operation.subject_id), operation, "kit_renewed")
+    account = CloudAccount.objects.select_related("organisation").get(pk=operation.subject_id)
+    kit = account.kits.get(pk=operation.data["kit"])
+    # The line of history that the watch began with when this kit took over.
+    back = account.trust_changes.filter(kind=TrustChange.Kind.TRUST, now=TrustVerdict.HOLDS, at__gte=kit.state_at)
+    is_restored = back.filter(was__in=[TrustVerdict.LOST, TrustVerdict.SWITCHED_OFF]).exists()
+    also = told_of_trust(account.organisation) if is_restored else set()
+    tell(account, operation, "kit_renewed", "accounts:account_kit", account.pk, also=also, kit=kit, is_restored=is_restored)
 
 
 def _cancelled(operation: Operation) -> None:
@@ -109,11 +116,6 @@ def _cancelled(operation: Operation) -> None:
 def _retried(operation: Operation) -> None:
     for kit in Kit.objects.filter(pk=operation.data["kit"], state=KitState.CANDIDATE):
         forget_reported_place(kit)
-
-
-def _tell(account: CloudAccount, operation: Operation, template: str) -> None:
-    kit = account.kits.get(pk=operation.data["kit"])
-    tell(account, operation, template, "accounts:account_kit_waiting", account.pk, kit=kit)
 
 
 def renewal_names(operation: Operation) -> dict[str, object]:
@@ -129,25 +131,31 @@ def your_part_url(operation: Operation) -> str:
     return f"{url}#report" if page == "connect_waiting" else url
 
 
-register(
-    Kind(
-        name="renew_kit",
-        title=_("Renew the kit"),
-        steps=(
-            StepSpec("run_kit", _("You run the new kit"), run_kit, actor=Party.YOU, budget=timedelta(days=8), patience=timedelta(days=8)),
-            *VERIFYING_STEPS,
-            StepSpec("take_over", _("The new kit takes over"), take_over, retry_from="check_kit"),
-        ),
-        on_failed=_failed,
-        on_succeeded=_succeeded,
-        on_cancelled=_cancelled,
-        on_retried=_retried,
-        why_not_retry=why_not_retry_renewing,
-        subject_url=account_url,
-        your_part=your_part,
-        your_part_url=your_part_url,
-        names=renewal_names,
-        retry_note=_("The new kit is kept, and so is the one in use. Every check is made again."),
-        cancel_note=_("The new kit's trust ends at once. The account stays connected with the kit in use."),
-    )
+def kits_url(operation: Operation) -> str:
+    """The account's kits: what an attempt that is over has left in the cloud is named there."""
+    return reverse("accounts:account_kit", args=[operation.organisation.slug, operation.subject_id])
+
+
+UPDATE = Kind(
+    name="renew_kit",
+    title=_("Update the kit"),
+    steps=(
+        StepSpec("run_kit", _("You run the new kit"), run_kit, actor=Party.YOU, budget=timedelta(days=8), patience=timedelta(days=8)),
+        *VERIFYING_STEPS,
+        StepSpec("take_over", _("The new kit takes over"), take_over, retry_from="check_kit"),
+    ),
+    on_failed=_failed,
+    on_succeeded=_succeeded,
+    on_cancelled=_cancelled,
+    on_retried=_retried,
+    why_not_retry=why_not_retry_renewing,
+    subject_url=kits_url,
+    your_part=your_part,
+    your_part_url=your_part_url,
+    names=renewal_names,
+    retry_note=_("The new kit is kept, and so is the one in use. Every check is made again."),
+    cancel_note=_("The new kit's trust ends at once. The account stays connected with the kit in use."),
 )
+register(UPDATE)
+# The same for a trust that was lost: one act, by the name of its button.
+register(replace(UPDATE, name="restore_trust", title=_("Restore the trust")))

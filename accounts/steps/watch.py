@@ -24,11 +24,12 @@ from accounts import kits
 from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, PermissionResult, RefusalResult, require_current_kit
 from accounts.issuer.tokens import KitReplaced
 from accounts.mail import absolute_url, queue_mail
-from accounts.models import CloudAccount, Contact, Kit, TrustChange, TrustWatch
+from accounts.models import CloudAccount, Kit, TrustChange, TrustWatch
 from accounts.models.cloud_accounts import SwitchedOff
 from accounts.models.trust import REFUSALS_EVERY, spread
 from accounts.states import TRUST_VERDICTS, UNCONFIRMED, WATCHED_STATES, AccountState, KitState, Sight, TrustVerdict
 from accounts.steps.adapters import adapter_for
+from accounts.steps.endings import told_of_trust
 from accounts.steps.promises import require_promises
 from accounts.steps.trust_checks import keep_permissions, keep_refusals, what_is_missing
 from accounts.targets import cloud_names, probes_of, target_of
@@ -282,12 +283,15 @@ def _carry_over(watch: TrustWatch) -> None:
         _tell(watch, "trust_restored")
     elif verdict == TrustVerdict.HOLDS and account.switched_off:
         _flag(watch, "", action="cloud_account.switched_on")
+        _tell(watch, "switched_on")
     elif verdict == TrustVerdict.SWITCHED_OFF and account.state == AccountState.NEEDS_ATTENTION:
         details = {"code": watch.reason, "params": _named(watch)}
         move_account(account, AccountState.CONNECTED, by=WATCHER, action="cloud_account.switched_off", details=details)
         CloudAccount.objects.filter(pk=account.pk).update(switched_off=watch.code)
+        _tell(watch, "switched_off")
     elif verdict == TrustVerdict.SWITCHED_OFF and account.switched_off != watch.code:
         _flag(watch, watch.code, action="cloud_account.switched_off", details={"code": watch.reason, "params": _named(watch)})
+        _tell(watch, "switched_off")
 
 
 def _flag(watch: TrustWatch, code: str, *, action: str, details: Mapping[str, object] = MappingProxyType({})) -> None:
@@ -303,16 +307,14 @@ def _named(watch: TrustWatch) -> dict[str, str]:
 
 
 def _tell(watch: TrustWatch, template: str) -> None:
-    """Once to each confirmed operational and security contact, written in the transaction of what it tells."""
+    """Once to each who hears of it, written in the transaction of what it tells."""
     account = watch.account
-    told = (Contact.Purpose.OPERATIONAL, Contact.Purpose.SECURITY)
-    contacts = account.organisation.contacts.confirmed().filter(purpose__in=told).values_list("email", flat=True)
     context = {
         "account": account,
         "url": absolute_url("accounts:account_trust", account.organisation.slug, account.pk),
         "failure": failure_text(watch.reason, {**cloud_names(account.cloud), **watch.params}) if watch.code else None,
     }
-    for address in sorted({address.lower() for address in contacts}):
+    for address in sorted(told_of_trust(account.organisation)):
         queue_mail(to=address, template=template, context=context)
 
 

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.actions.trust import look_now
 from accounts.trust_panel import trust_panel
@@ -27,11 +28,12 @@ def account_trust(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 @gate
 @require_GET
 def account_trust_status(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    """The live part of the page, polled while something is about to change by itself."""
+    """The live part of the page, and the badge above it, polled while something is about to change by itself."""
     account = find_account(request, pk)
     panel = trust_panel(account, can_act=request.membership.can(Permission.RUN_OPERATIONS))
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
-    return render(request, "accounts/trust/_trust_panel.html", {"panel": panel, "account": account, "can_connect": can_connect})
+    context = {"panel": panel, "account": account, "can_connect": can_connect, "words": kits.load(account.cloud).words}
+    return render(request, "accounts/trust/_trust_update.html", context)
 
 
 @requires(Permission.RUN_OPERATIONS)

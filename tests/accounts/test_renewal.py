@@ -58,7 +58,7 @@ def account(acme, alice, customer, mailoutbox):
 
 def newest() -> Operation:
     """The newest attempt to connect or to renew."""
-    return Operation.objects.filter(kind__in=["connect_cloud_account", "renew_kit"]).newest_first().first()
+    return Operation.objects.filter(kind__in=["connect_cloud_account", "renew_kit", "restore_trust"]).newest_first().first()
 
 
 def drive() -> Operation:
@@ -154,6 +154,7 @@ def test_renewal_restores_a_trust_that_was_lost(account, acme, alice, customer):
     assert (account.state, account.failure_code) == ("needs_attention", "lost_provider_deleted")
 
     start_renewal(account, after_generation=1, by=alice)
+    assert newest().title == "Restore the trust"
     customer.run_kit(account.kits.get(generation=2))
     assert drive().state == OperationState.SUCCEEDED
 
@@ -162,6 +163,10 @@ def test_renewal_restores_a_trust_that_was_lost(account, acme, alice, customer):
     assert list(account.trust_changes.order_by("id").values_list("was", "now")) == [("holds", "lost"), ("lost", "holds")]
     renewed = Event.objects.get(action="cloud_account.kit_renewed")
     assert renewed.details["state"] == ["needs_attention", "connected"]
+    send_due_mails()
+    told = [message for message in mail.outbox if message.subject == "The trust of Production is restored"]
+    assert sorted(message.to[0] for message in told) == sorted([alice.email, "night@acme.example"])
+    assert "has taken over, and everything was verified again. The account is connected." in told[0].body
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import failures_trust, kits
+from accounts.issuer.addresses import issuer_url
 from accounts.kits.aws import failures as aws
 from accounts.models import CloudAccount, Kit, TrustChange, TrustWatch
 from accounts.steps.trust_history import KEPT_FOR, tidy
@@ -30,6 +31,7 @@ from tests.fragments import assert_same_fragment
 from tests.portal.test_admin_site import make_staff, sign_in
 
 pytestmark = pytest.mark.django_db
+CLIENT = "8f2a6c1e-1111-4222-8333-444455556666"
 # Nobody's loss: the cloud's own trouble or ours.
 NOBODYS = {
     "cloud_unavailable",
@@ -93,6 +95,12 @@ def test_trust_page_of_a_trust_that_holds(member, acme):
     assert "The trust holds." in shown
     assert "Nothing has changed since the account was connected." in shown
     assert "Check now" in shown
+    kit = Kit.objects.select_related("account").get()
+    for trusted in (issuer_url(kit), "sts.amazonaws.com", f"byoc-{kit.suffix}-operator", f"byoc-{kit.suffix}-support", kit.version):
+        assert trusted in shown, trusted
+    assert "Changes by the operator role: on" in shown
+    assert "ParameterKey=AllowChanges,ParameterValue=no" in shown
+    assert "ParameterKey=AllowSupport,ParameterValue=no" in shown
     assert "hx-trigger" not in shown.split('id="trust-panel"')[1].split(">")[0]
 
 
@@ -143,6 +151,51 @@ def test_disabled_account_is_no_outage_anywhere(member, acme):
     assert "Nothing waits for you." in member.get("/o/acme/").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("cloud", "fields", "command"),
+    [
+        ("aws", {}, "ParameterKey=AllowChanges,ParameterValue=yes"),
+        ("gcp", {"external_id": "acme-prod", "identity": {"project_number": "123456789012"}}, "--allow-changes yes"),
+        ("azure", {"external_id": CLIENT, "home_region": "westeurope", "identity": {"tenant_id": CLIENT}}, "--allow-changes yes"),
+    ],
+)
+def test_trust_page_of_what_was_switched_off_leads_to_switching_it_on(member, acme, cloud, fields, command):
+    shown = page(member, make_disabled_account(organisation=acme, cloud=cloud, **fields))
+
+    assert "What you switched off" in shown
+    assert "What broke" not in shown
+    assert "Restore the trust</a>" not in shown
+    first = shown.split('aria-label="Command to switch changes on again"')[1].split("</code>")[0]
+    assert first.endswith(command)
+
+
+def test_trust_page_of_an_older_kit_hands_out_no_script_that_would_replace_it(member, acme):
+    identity = {"project_number": "123456789012"}
+    account = make_disabled_account(organisation=acme, cloud="gcp", external_id="acme-prod", identity=identity)
+    account.kits.update(version="1.1.0")
+
+    assert "Command to switch" not in page(member, account)
+
+
+def test_trust_page_of_a_first_look_does_not_say_that_nothing_changed(member, acme):
+    account = make_watched_account(organisation=acme, verdict="doubted", code="policy_edited")
+
+    assert "Nothing has changed since" not in page(member, account)
+    assert "once a second look finds it again" in page(member, account)
+
+
+def test_trust_status_brings_the_badge_and_the_history(member, acme):
+    account = make_disabled_account(organisation=acme)
+    TrustChange.objects.note(account, "switched_off", code="changes")
+
+    fragment = page(member, account, "account_trust_status")
+
+    assert 'id="account-state" hx-swap-oob="true"' in fragment
+    assert "Disabled by you" in fragment.split('id="account-state"')[1]
+    assert "badge-ok" in fragment.split("What has changed")[1], "from: it held"
+    assert_same_fragment(page(member, account), fragment)
+
+
 def test_trust_page_polls_while_an_answer_is_coming_and_not_after(member, acme):
     account = make_watched_account(organisation=acme)
     TrustWatch.objects.update(asked_at=timezone.now() + timedelta(seconds=1))
@@ -182,7 +235,7 @@ def test_trust_page_has_a_constant_number_of_queries(member, acme, django_assert
     for name in range(200):
         TrustChange.objects.create(account=account, kind="permission", was="held", now="missing", name=f"ec2:Action{name}")
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         page(member, account)
 
 

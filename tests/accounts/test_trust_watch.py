@@ -21,6 +21,7 @@ from tests.factories import make_cloud_account, make_contact
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NUMBER = "111122223333"
+TOLD = ("alice", "ciso", "night")  # the owner, the security and the operational contact
 
 
 @pytest.fixture
@@ -124,10 +125,11 @@ def test_watch_loss_counts_when_a_second_look_finds_it_again(account, customer, 
     assert seen.watch.lost_since == first - SECOND
     assert verdicts(seen) == [("lost", code)]
     subject = "Production needs attention: its trust is lost"
-    assert told() == [("ciso", subject), ("night", subject)]
+    assert told() == [(name, subject) for name in TOLD]
     with assert_no_event():
         look(account, later=timedelta(hours=1))
-    assert len(told()) == 2
+    assert len(told()) == len(TOLD)
+    assert "Two looks found the same." in mail.outbox[0].body
 
 
 def test_watch_names_each_permission_that_is_lost_and_that_comes_back(account, customer, acme, alice):
@@ -159,7 +161,7 @@ def test_watch_names_each_permission_that_is_lost_and_that_comes_back(account, c
     assert list(history) == [("ec2:CreateVpc", "held", "missing"), ("ec2:CreateVpc", "missing", "held")]
     assert not seen.trust_checks.filter(is_ok=False).exists()
     subject = "Production is connected again"
-    assert told() == [("ciso", subject), ("night", subject)]
+    assert told() == [(name, subject) for name in TOLD]
 
 
 def test_watch_a_doubt_that_passes_was_nothing(account, customer):
@@ -233,11 +235,16 @@ def test_watch_the_customers_own_switch_is_no_outage(account, customer, acme):
     assert (seen.watch.verdict, seen.failure_code) == ("switched_off", "")
     with assert_no_event():
         look(account, later=SECOND)
-    assert told() == []
+    subject = "Production was switched off in your cloud"
+    assert told() == [(name, subject) for name in TOLD]
+    assert "You have switched off changes" in mail.outbox[0].body or "AllowChanges is set to" in mail.outbox[0].body
+    mail.outbox.clear()
 
     update(customer, kit, AllowChanges="yes")
     with assert_one_event(acme, action="cloud_account.switched_on"):
         seen = look(account)
+    subject = "Production is switched on again"
+    assert told() == [(name, subject) for name in TOLD]
 
     assert (seen.switched_off, seen.badge, seen.state_words, seen.watch.verdict) == ("", "ok", "Connected", "holds")
     assert verdicts(seen) == [("switched_off", "changes"), ("holds", "")]
@@ -294,7 +301,7 @@ def test_watch_the_customers_own_deletion_of_the_kit_is_disabled_by_the_customer
         seen = look(account, later=SECOND)
 
     assert (seen.state, seen.switched_off, seen.watch.verdict) == ("connected", "kit", "switched_off")
-    assert told() == []
+    assert told() == [(name, "Production was switched off in your cloud") for name in TOLD]
 
 
 def test_watch_tokens_that_nobody_accepts_are_our_fault_and_those_that_one_refuses_are_not(account, customer):

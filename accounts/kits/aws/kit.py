@@ -169,6 +169,19 @@ class AwsKit:
     def removal_command(self, target: Target) -> str:
         return f"aws cloudformation delete-stack --region {target.region} --stack-name {self.stack_name(target.suffix)}"
 
+    def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
+        """An update of the stack with the template that it has: right for an earlier version as well."""
+        lines = [
+            "aws cloudformation update-stack",
+            f"--region {target.region}",
+            f"--stack-name {self.stack_name(target.suffix)}",
+            "--use-previous-template",
+            "--capabilities CAPABILITY_NAMED_IAM",
+            "--parameters",
+        ]
+        kept = [f"  ParameterKey={name},UsePreviousValue=true" for name in self.parameters_of(target) if name != switch]
+        return " \\\n  ".join([*lines, *kept, f"  ParameterKey={switch},ParameterValue={value}"])
+
     def made_name(self, suffix: str) -> str:
         return self.stack_name(suffix)
 

@@ -20,7 +20,7 @@ from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, DENIALS, GRANT
 from accounts.kits.azure.report import why_not_report
 from accounts.kits.azure.traffic import TRAFFIC
 from accounts.kits.azure.words import IDENTITY_FIELDS, WORDS
-from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Published, Report, Route, Words
+from accounts.kits.base import SWITCH_OPTIONS, Document, EnvironmentCheck, IdentityField, Publication, Published, Report, Route, Words
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 
 AUDIENCE = "api://AzureADTokenExchange"
@@ -186,6 +186,12 @@ class AzureKit:
             f"# az keyvault purge {here} --name {vault_name(target.account)}",
         ]
         return "\n".join(lines)
+
+    def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
+        """The kit's own command again, with the switch named; the other stays as it stands."""
+        if target.kit_version != self.version:
+            return ""
+        return f"{self.shell_command(target, publication)} \\\n    --{SWITCH_OPTIONS[switch]} {value}"
 
     def installer_rights(self, publication: Publication, issuer: str) -> str:
         """Empty: who may write roles and give them can give itself every right, so there is nothing narrower than an owner."""

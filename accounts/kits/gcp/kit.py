@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from accounts.clouds.base import ALLOW_SUPPORT, PermissionProbe, Target, is_off
 from accounts.clouds.gcp.shipped import ShippedAccount, ShippedBinding, ShippedKit
 from accounts.kits import kept
-from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
+from accounts.kits.base import SWITCH_OPTIONS, Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
 from accounts.kits.gcp import installer, script, terraform, words
 from accounts.kits.gcp.denials import ADDED, DENIALS, FIRST, UNTIL_AGENT
 from accounts.kits.gcp.environment import ENVIRONMENT_CHECKS
@@ -159,6 +159,12 @@ class GcpKit:
 
     def removal_command(self, target: Target) -> str:
         return installer.removal(target, accounts=_accounts(target), roles=_bound_roles(target))
+
+    def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
+        """The kit's own command again, with the switch named; the other stays as it stands."""
+        if target.kit_version != self.version:
+            return ""
+        return f"{self.command(target, publication)} \\\n    --{SWITCH_OPTIONS[switch]} {value}"
 
     def installer_rights(self, publication: Publication, issuer: str) -> str:
         """As a custom role that gcloud reads; `gcloud iam roles create` takes the file."""
