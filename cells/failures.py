@@ -262,6 +262,7 @@ WAITS = {
     "stack_deleting": WaitText(sentence=_("%(cloud)s is removing the cell: %(left)s resources are left.")),
     "leftovers_fading": WaitText(sentence=_("%(cloud)s still lists %(count)s resources of the cell. They usually vanish within minutes.")),
     "agent_starting": WaitText(sentence=_("The agent's machine is starting. It reports in by itself, usually within five minutes.")),
+    "components_leaving": WaitText(sentence=_("The agent removes platform components, so that nothing of theirs is left in your cloud.")),
     "components_installing": WaitText(sentence=_("The agent installs platform components. Still to come: %(names)s.")),
     "cell_settling": WaitText(sentence=_("The cell is up and settles. It is ready when it reports that it is healthy.")),
     "cell_coming": WaitText(sentence=_("The deployment cell in %(region)s is being brought up. The instance follows by itself.")),

@@ -1,8 +1,9 @@
-"""Deleting a cell, the other way round: its agent leaves, the stack goes, what is left is looked for by tag."""
+"""Deleting a cell, the other way round: components go, the agent leaves, the stack goes, what is left is looked for by tag."""
 
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -10,19 +11,42 @@ from cells.models import Cell, Instance
 from cells.protocol.enrolment import revoke_agent
 from cells.states import CellState, InstanceState
 from cells.steps.bootstrap import WORKER, cell_url, names, retried, why_not_retry
-from cells.steps.stacks import cell_of, clear_stack, sweep
-from cells.transitions import move_cell, move_instance
+from cells.steps.stacks import LOOK_EVERY_SECONDS, cell_of, clear_stack, sweep
+from cells.telemetry.state import cell_is_heard, standing_components
+from cells.transitions import move_cell, move_instance, touch_desired
 from portal.operations.engine import StepContext
 from portal.operations.models import Operation
-from portal.operations.outcomes import Done, Fail, Outcome
+from portal.operations.outcomes import Done, Fail, Outcome, Wait
 from portal.operations.registry import Kind, StepSpec, register
 from portal.operations.states import Party
+
+AGENT_PATIENCE = timedelta(minutes=3)
+COMPONENTS_PATIENCE = timedelta(minutes=10)
 
 
 def check_empty(ctx: StepContext) -> Outcome:
     """Nothing is deleted under a running instance, whatever was asked for."""
     count = cell_of(ctx).instances.holding_their_cell().count()
     return Fail("cell_not_empty", params={"count": str(count)}) if count else Done()
+
+
+def clear_components(ctx: StepContext) -> Outcome:
+    """The agent takes away what the platform put into the cluster: what that made in the cloud would hold on to the network.
+
+    A silent agent keeps nobody from leaving: what is left then is found by its tag at the end.
+    """
+    cell = cell_of(ctx)
+    if not settings.PLATFORM_COMPONENTS or not cell_is_heard(cell.pk, within=AGENT_PATIENCE):
+        return Done()
+    if not ctx.data.get("components_told"):
+        touch_desired(cell.pk)
+        return Wait(LOOK_EVERY_SECONDS, on=Party.PROVIDER, why="components_leaving", data={"components_told": True})
+    if not standing_components(cell.pk):
+        return Done()
+    if ctx.waited_for("components_leaving") > COMPONENTS_PATIENCE:
+        ctx.log("Components are still reported; what they made is looked for by its tag")
+        return Done()
+    return Wait(LOOK_EVERY_SECONDS, on=Party.PROVIDER, why="components_leaving")
 
 
 def dismiss_agent(ctx: StepContext) -> Outcome:
@@ -55,6 +79,7 @@ register(
         title=_("Delete deployment cell"),
         steps=(
             StepSpec("empty", _("No instance is left in the cell"), check_empty),
+            StepSpec("components_leave", _("The agent removes platform components"), clear_components, budget=timedelta(minutes=20)),
             StepSpec("agent_leaves", _("The cell's agent loses its access"), dismiss_agent),
             StepSpec(
                 "infrastructure_goes",

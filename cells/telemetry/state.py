@@ -56,6 +56,12 @@ def health_of(status: CellStatus) -> Health:
     return Health.HEALTHY
 
 
+def standing_components(cell_id: UUID) -> list[str]:
+    """Names of the platform's components that the agent still reports."""
+    components = CellStatus.objects.filter(cell=cell_id).values_list("components", flat=True).first() or []
+    return [component["name"] for component in components]
+
+
 def missing_components(cell_id: UUID) -> list[str]:
     """Names of the platform's components that are not ready in this cell, in the version that is wanted."""
     components = CellStatus.objects.filter(cell=cell_id).values_list("components", flat=True).first() or []

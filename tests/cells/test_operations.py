@@ -19,7 +19,7 @@ from cells.actions.instances import (
     stop_instance,
     upgrade_instance,
 )
-from cells.models import Cell, Instance
+from cells.models import Cell, CellStatus, Instance
 from cells.states import CellState, InstanceState
 from portal.audit.models import Event
 from tests.activity import assert_one_event
@@ -84,3 +84,20 @@ def test_two_instances_make_one_cell_live_and_leave_nothing_behind(cloud, stand,
 def test_clouds_are_all_of_them():
     assert set(CLOUDS) == set(HANDS)
     assert django_settings.PLATFORM_COMPONENTS is not None
+
+
+def test_components_leave_before_the_agent_does(stand, alice, acme, settings):
+    """What they made in the cloud would hold on to the network, and only the agent can take it away."""
+    settings.PLATFORM_COMPONENTS = [{"name": "ingress", "chart": "oci://x.example/ingress", "chart_version": "4.1.0", "digest": "1" * 64}]
+    standing = stand("azure")
+    instance = create_instance(acme, name="orders", wish=wish(standing.account, make_plan()), by=alice)
+    drive_to_end()
+    assert [component["name"] for component in CellStatus.objects.get().components] == ["ingress"]
+    delete_instance(instance, by=alice)
+    drive_to_end()
+
+    request_cell_deletion(Cell.objects.get(), by=alice)
+    drive_to_end()
+
+    assert CellStatus.objects.get().components == []
+    assert Cell.objects.get().state == CellState.DELETED
