@@ -119,8 +119,7 @@ def why_not_discard(account: CloudAccount) -> str:
 
 def why_not_send_step(account: CloudAccount) -> str:
     """Empty when the kit waits to be run, so that somebody else can be asked to run it."""
-    kit = account.kits.filter(state=KitState.CURRENT).first()
-    if account.state != AccountState.WAITING_FOR_KIT or kit is None or kit.expires_at <= timezone.now():
+    if not account.kits.waiting().exists():
         return _("There is no kit that waits to be run. Make the kit first, then send this step.")
     sent = Event.objects.filter(organisation_id=account.organisation_id, action__in=STEP_LINK_EVENTS, at__gt=timezone.now() - A_DAY)
     if sent.count() >= STEP_LINKS_A_DAY:
@@ -131,7 +130,7 @@ def why_not_send_step(account: CloudAccount) -> str:
 
 def why_not_withdraw_step(account: CloudAccount) -> str:
     """Empty when a link to the account's kit is open."""
-    if StepLink.objects.open().filter(kit__account=account, kit__state=KitState.CURRENT).exists():
+    if StepLink.objects.open().filter(kit__in=account.kits.trusted()).exists():
         return ""
     return _("There is no open link. It was withdrawn, has expired, or its kit is over.")
 

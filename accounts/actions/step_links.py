@@ -18,12 +18,12 @@ from portal.operations.availability import NotAllowed, refuse_if
 
 
 def send_step(account: CloudAccount, *, by: User, email: str = "", lifetime: timedelta = STEP_LINK_LIFETIME) -> tuple[StepLink, str]:
-    """A link to the account's current kit, and its address, which is mailed where an e-mail address is given. Raises NotAllowed."""
+    """A link to the kit that waits to be run, and its address, which is mailed where an e-mail address is given. Raises NotAllowed."""
     token = new_token()
     with transaction.atomic():
         locked = _lock(account)
         refuse_if(why_not_send_step(locked))
-        kit = locked.kits.get(state="current")
+        kit = locked.kits.waiting().get()
         ended = kit.step_links.unended()
         was_open = ended.open().exists()
         ended.update(ended_at=timezone.now())
@@ -46,7 +46,7 @@ def withdraw_step(account: CloudAccount, *, by: User) -> None:
     with transaction.atomic():
         locked = _lock(account)
         refuse_if(why_not_withdraw_step(locked))
-        link = StepLink.objects.unended().get(kit__account=locked, kit__state="current")
+        link = StepLink.objects.open().filter(kit__in=locked.kits.trusted()).latest("created_at")
         link.ended_at = timezone.now()
         link.save(update_fields=["ended_at"])
         _record(link, "step_link.revoked", Actor.user(by), sent_to=link.email)

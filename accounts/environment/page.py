@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -47,6 +49,14 @@ class Row:
     finding: EnvironmentFinding | None
     cloud: str
     is_past: bool = False
+    console: str = ""
+
+    @property
+    def link(self) -> str:
+        """Where the console shows it: the console that this portal is set to, where there is one."""
+        found = self.finding.link if self.finding else ""
+        parts = urlsplit(found)
+        return f"{self.console}{parts._replace(scheme='', netloc='').geturl()}" if found and self.console else found
 
     @property
     def verdict(self) -> Verdict | None:
@@ -141,7 +151,7 @@ class EnvironmentPage:
         found = self.findings.get(self.shown.pk, {})
         # An older look may not have known a check of today's kit, and is no reason to say that it is being asked.
         return [
-            Row(check, found.get(check.name), self.cloud, self.is_past)
+            Row(check, found.get(check.name), self.cloud, self.is_past, settings.CONSOLE_URLS[self.account.cloud])
             for check in self._checks
             if check.name in found or (self.running and self._is_asked(check))
         ]

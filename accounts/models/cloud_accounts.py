@@ -201,6 +201,12 @@ class KitQuerySet(models.QuerySet["Kit"]):
         in_time = models.Q(state=KitState.CANDIDATE, expires_at__gt=timezone.now())
         return self.filter(models.Q(state=KitState.CURRENT) | in_time)
 
+    def waiting(self) -> "KitQuerySet":
+        """Those that somebody may be asked to run now: the first of an account, or the one that is to replace another."""
+        first = models.Q(state=KitState.CURRENT, account__state=AccountState.WAITING_FOR_KIT)
+        next_one = models.Q(state=KitState.CANDIDATE, ran_at=None, account__state__in=WATCHED_STATES)
+        return self.filter(first | next_one, expires_at__gt=timezone.now())
+
     def standing(self) -> "KitQuerySet":
         """Those that were run and are over: what they made may still be in the cloud. One that was never run made nothing."""
         return self.exclude(state__in=TRUSTED_KIT_STATES).filter(ran_at__isnull=False, removed_at=None)

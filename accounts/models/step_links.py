@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.cloud_accounts import CloudAccount, Kit
 from accounts.models.people import User
-from accounts.states import PROVEN_STATES, AccountState, KitState
+from accounts.states import PROVEN_STATES, TRUSTED_KIT_STATES, AccountState, KitState
 from portal.audit.parties import Actor, ActorKind
 
 STEP_LINK_LIFETIME = timedelta(days=3)
@@ -72,10 +72,10 @@ class StepLink(models.Model):
     @property
     def phase(self) -> StepLinkPhase:
         """By the rows as they were read: link, kit and account together decide."""
-        is_over = self.ended_at is not None or self.expires_at <= timezone.now() or self.kit.state != KitState.CURRENT
+        is_over = self.ended_at is not None or self.expires_at <= timezone.now() or self.kit.state not in TRUSTED_KIT_STATES
         if is_over or self.account.state == AccountState.DRAFT:
             return StepLinkPhase.GONE
-        if self.account.state == AccountState.WAITING_FOR_KIT:
+        if self.account.state == AccountState.WAITING_FOR_KIT or (self.kit.state == KitState.CANDIDATE and self.kit.ran_at is None):
             return StepLinkPhase.OPEN if self.kit.expires_at > timezone.now() else StepLinkPhase.GONE
         if self.account.state == AccountState.VERIFYING or self.account.state in PROVEN_STATES:
             return StepLinkPhase.SEEN

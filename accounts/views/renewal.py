@@ -16,6 +16,7 @@ from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.actions.connect import newest_generation, report_kit, take_up
 from accounts.actions.renewal import start_renewal, stay_on_kit, stop_renewal
+from accounts.actions.step_links import open_link
 from accounts.availability import why_not_renew
 from accounts.forms.connect import ReportForm
 from accounts.kit_links import kit_links, standing_kits
@@ -72,7 +73,7 @@ def account_kit_run(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
     route = links.routes.get(asked) or next(iter(links.routes.values()))
     documents = kits.load(account.cloud).documents
     tabs = route_tabs(links.routes, route)
-    return _page(request, account, "kit_run", kit=kit, links=links, route=route, routes=tabs, documents=documents)
+    return _page(request, account, "kit_run", kit=kit, links=links, route=route, routes=tabs, documents=documents, link=open_link(kit))
 
 
 @gate

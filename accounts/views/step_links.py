@@ -28,10 +28,9 @@ from accounts.kits.manifest import grouped
 from accounts.models import CloudAccount, StepLink
 from accounts.models.people import token_hash
 from accounts.models.step_links import StepLinkPhase
-from accounts.states import AccountState, KitState
+from accounts.states import KitState
 from accounts.views.connect import current_step, route_tabs, step_url
 from portal.operations.availability import NotAllowed
-from portal.operations.models import Operation
 from portal.rejected_forms import reject, sent_data
 
 # A link is 256 random bits: this is not against guessing, it keeps one machine from asking without end.
@@ -53,13 +52,15 @@ def connect_send(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = _account(request, pk)
     if request.method == "POST":
         return _send(request, account)
-    kit = account.kits.filter(state=KitState.CURRENT).first()
+    kit = account.kits.waiting().first()
     link = open_link(kit) if kit else None
     if link and (url := request.get_signed_cookie(SENT_COOKIE, default="", max_age=SENT_SECONDS)):
-        response = render(request, "accounts/step_links/step_sent.html", {"account": account, "link": link, "url": url})
+        shown = {"account": account, "link": link, "url": url, "run_url": run_url(account)}
+        response = render(request, "accounts/step_links/step_sent.html", shown)
         response.delete_cookie(SENT_COOKIE, path=request.path)
         return response
     context = {"account": account, "form": SendStepForm(sent_data(request)), "kit": kit, "link": link, "reason": why_not_send_step(account)}
+    context["run_url"] = run_url(account)
     return render(request, "accounts/step_links/step_send.html", context)
 
 
@@ -73,7 +74,7 @@ def _send(request: OrganisationRequest, account: CloudAccount) -> HttpResponse:
         return redirect(request.path)  # which says why not
     if link.email:
         messages.success(request, _("The link is on its way to %(email)s.") % {"email": link.email})
-        return redirect(step_url(account, "run"))
+        return redirect(run_url(account))
     response = redirect(request.path)
     # The secret is kept nowhere here: the one browser that may show it carries it to the next page.
     response.set_signed_cookie(
@@ -92,7 +93,7 @@ def connect_send_withdraw(request: OrganisationRequest, pk: uuid.UUID) -> HttpRe
         messages.error(request, refusal.reason)
     else:
         messages.success(request, _("The link is withdrawn. It opens nothing any more."))
-    return redirect("accounts:connect_resume", request.organisation.slug, account.pk)
+    return redirect(run_url(account))
 
 
 @gate
@@ -100,10 +101,19 @@ def connect_send_withdraw(request: OrganisationRequest, pk: uuid.UUID) -> HttpRe
 def connect_send_status(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """Polled by the run page: leads on once the kit has run, and shows until then what became of an open link."""
     account = _account(request, pk)
-    if account.state != AccountState.WAITING_FOR_KIT:
-        return HttpResponse(headers={"HX-Redirect": step_url(account, current_step(account))})
-    kit = account.kits.filter(state=KitState.CURRENT).first()
-    return render(request, "accounts/step_links/_sent_link.html", {"account": account, "link": open_link(kit) if kit else None})
+    kit = account.kits.waiting().first()
+    if kit is None:
+        return HttpResponse(headers={"HX-Redirect": run_url(account)})
+    return render(request, "accounts/step_links/_sent_link.html", {"account": account, "link": open_link(kit)})
+
+
+def run_url(account: CloudAccount) -> str:
+    """Where the sender was: at the kit that is to replace another, or where connecting is."""
+    is_renewing = account.is_watched and account.kits.filter(state=KitState.CANDIDATE).exists()
+    if not is_renewing:
+        return step_url(account, current_step(account))
+    page = "run" if account.kits.waiting().exists() else "waiting"
+    return reverse(f"accounts:account_kit_{page}", args=[account.organisation.slug, account.pk])
 
 
 def _account(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:
@@ -218,7 +228,7 @@ def _step_page(request: HttpRequest, link: StepLink) -> HttpResponse:
 
 def _status(link: StepLink) -> dict[str, Any]:
     """What is known about the run: when the portal last looked, when it saw the kit."""
-    operations = Operation.objects.for_subject("cloud_account", link.account.pk).newest_first()
+    operations = link.account.organisation.operations.newest_first()
     operation = operations.filter(data__kit=str(link.kit.pk)).first()
     step = operation.steps.filter(name="run_kit").order_by("-attempt").first() if operation else None
     seen_at = (step.ended_at if step and step.is_done else None) or link.account.state_at

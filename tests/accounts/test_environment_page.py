@@ -202,6 +202,14 @@ def test_environment_shows_evidence_reason_and_remedy(member, account):
     assert "ec2 L-1216C47A: limit 5, in use 4" in page
 
 
+def test_environment_leads_to_the_console_that_the_portal_is_set_to(member, account, settings):
+    settings.CONSOLE_URLS = {**settings.CONSOLE_URLS, "aws": "https://console.example/aws"}
+    assessment = make_assessment(account=account, verdicts={"quota_vcpus": "block"})
+    assessment.findings.filter(name="quota_vcpus").update(link="https://eu-west-1.console.aws.amazon.com/servicequotas/home?region=x#!/y")
+
+    assert 'href="https://console.example/aws/servicequotas/home?region=x#!/y"' in shown(member, account).text
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [

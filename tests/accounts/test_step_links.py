@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -13,8 +14,9 @@ from django.utils import timezone
 from accounts import kits
 from accounts.access import Role
 from accounts.actions.connect import issue_kit, stop_connecting
+from accounts.actions.renewal import start_renewal
 from accounts.actions.step_links import send_step, withdraw_step
-from accounts.models import CloudAccount, StepLink
+from accounts.models import CloudAccount, Kit, StepLink
 from accounts.models.cloud_accounts import KIT_LIFETIME
 from accounts.models.people import token_hash
 from accounts.models.step_links import STEP_LINK_LIFETIME
@@ -23,7 +25,15 @@ from portal.audit.models import Event
 from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation
 from tests.activity import assert_no_event, assert_one_event
-from tests.factories import make_cloud_account, make_contact, make_kit, make_membership, make_step_link
+from tests.factories import (
+    make_cloud_account,
+    make_contact,
+    make_kit,
+    make_lost_account,
+    make_membership,
+    make_step_link,
+    make_watched_account,
+)
 from tests.fragments import assert_same_fragment
 
 ARN = "arn:aws:cloudformation:us-east-1:111122223333:stack/byoc-x-kit/5d1b0c6e"
@@ -401,3 +411,29 @@ def test_permissions_tab_offers_the_link_while_the_kit_waits(client, account, al
 
     CloudAccount.objects.filter(pk=account.pk).update(state=AccountState.CONNECTED)
     assert own(account, "connect_send") not in client.get(own(account, "account_permissions")).text
+
+
+# --- The kit that is to replace another ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [make_watched_account, make_lost_account])
+def test_step_of_a_renewal_can_be_sent_and_is_over_once_the_kit_has_run(client, alice, acme, make):
+    account = make(organisation=acme)
+    start_renewal(account, after_generation=1, by=alice)
+    client.force_login(alice)
+    args = [acme.slug, account.pk]
+    shown = client.get(reverse("accounts:account_kit_run", args=args)).content.decode()
+    assert "Send this step to a colleague" in shown
+    assert ("The account stays connected with the kit in use" in shown) is (make is make_watched_account)
+
+    link, there = send_step(account, by=alice)
+    there = there.removeprefix(settings.PORTAL_URL)
+    assert link.kit.generation == 2
+    client.logout()
+    assert f"byoc-{link.kit.suffix}-kit" in client.get(there).content.decode()
+
+    Kit.objects.filter(pk=link.kit_id).update(ran_at=timezone.now())
+    assert "The portal has seen the kit" in client.get(there).content.decode()
+    client.force_login(alice)
+    moved = client.get(reverse("accounts:connect_send_status", args=args))
+    assert moved["HX-Redirect"] == reverse("accounts:account_kit_waiting", args=args)
