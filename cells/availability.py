@@ -87,6 +87,14 @@ REFUSALS = {
     Refusal.CELL_FAILED: gettext_lazy("The deployment cell in this region has failed. Retry or delete it first."),
     Refusal.CELL_LEAVING: gettext_lazy("The deployment cell in this region is being deleted. Wait until it is gone."),
     Refusal.CELL_FULL: gettext_lazy("The deployment cell in this region is full. Ask your provider, or choose another region."),
+    Refusal.KIT_TOO_OLD: gettext_lazy(
+        "The kit of this account is too old to build a deployment cell. Update the kit first: open the account under Cloud accounts and "
+        "choose “Update the kit”. What you have answered here is kept."
+    ),
+    Refusal.ONLY_WHERE_THE_KIT_IS: gettext_lazy(
+        "In this account a deployment cell can stand only in the region that its kit was run for. Choose that region, or connect the "
+        "account once more for the other one."
+    ),
 }
 
 

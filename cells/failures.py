@@ -22,6 +22,16 @@ FAILURES = {
         means=_("Nothing was built. %(cloud)s was only looked at."),
         act=_("Open Environment of this account: each check that blocks says what mends it. Then press Retry this step."),
     ),
+    "kit_too_old": FailureText(
+        happened=_("This account's kit, version %(version)s, cannot build a deployment cell."),
+        means=_("Nothing was built, and nothing of yours was changed."),
+        act=_("Update the kit first: open the account under Cloud accounts and choose “Update the kit”. Then press Retry this step."),
+    ),
+    "only_where_the_kit_is": FailureText(
+        happened=_("In this account a deployment cell can stand only in %(only)s, where its kit was run, and not in %(region)s."),
+        means=_("Nothing was built, and nothing of yours was changed."),
+        act=_("Delete this cell, and create the instance in %(only)s or in another account."),
+    ),
     "access_ended": FailureText(
         happened=_("Our access to this %(kind)s has ended: it was disconnected, or its kit was replaced."),
         means=_("What stands in your cloud stays as it is. Nobody looks after it until the access is restored."),

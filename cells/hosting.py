@@ -5,8 +5,10 @@ from uuid import UUID
 
 from django.db.models import Count, Q
 
-from accounts.models import CloudAccount, Organisation
-from accounts.states import AccountState
+from accounts import kits
+from accounts.kits.history import offers_cells
+from accounts.models import CloudAccount, Kit, Organisation
+from accounts.states import AccountState, KitState
 from cells.models import Cell, HostingAccount, Plan
 from cells.placement import AccountFacts, CellFacts, Placement, PlanFacts, place
 from cells.states import ALIVE_INSTANCES, CellState, Hosting, Tenancy
@@ -21,13 +23,14 @@ def lock_places(plan: Plan, account: CloudAccount | None, *, cloud: str) -> None
 def find_place(plan: Plan, *, organisation: Organisation, cloud: str, region: str, account: CloudAccount | None) -> Placement:
     hosts = [] if plan.needs_account else list(_hosts(plan, cloud))
     accounts = [account.pk] if account else [host.account_id for host in hosts]
+    in_use = _kits(accounts)
     return place(
         PlanFacts(Hosting(plan.hosting), Tenancy(plan.tenancy), plan.regions),
         organisation=str(organisation.pk),
         cloud=cloud,
         region=region,
-        account=_facts(account, Hosting.CUSTOMER) if account else None,
-        hosts=[_host_facts(host) for host in hosts],
+        account=_facts(account, in_use.get(account.pk), Hosting.CUSTOMER) if account else None,
+        hosts=[_host_facts(host, in_use.get(host.account_id)) for host in hosts],
         cells=_cells(accounts, region),
     )
 
@@ -36,15 +39,34 @@ def _hosts(plan: Plan, cloud: str) -> Iterable[HostingAccount]:
     return HostingAccount.objects.select_related("account").filter(hosting=plan.hosting, account__cloud=cloud).order_by("account_id")
 
 
-def _facts(account: CloudAccount, hosting: Hosting) -> AccountFacts:
+def builds_cells(cloud: str, kit: Kit | None) -> bool:
+    """An account without a kit in use has other troubles, which are told as such."""
+    return kit is None or offers_cells(cloud, kit.version)
+
+
+def only_region(account: CloudAccount, kit: Kit | None) -> str:
+    """The one region where cells of this account can stand; empty where the cloud's kit reaches all."""
+    return "" if kits.load(account.cloud).cell_regions_are_free else kit.region if kit else account.home_region
+
+
+def region_in_use(account: CloudAccount) -> str:
+    return only_region(account, _kits([account.pk]).get(account.pk))
+
+
+def _facts(account: CloudAccount, kit: Kit | None, hosting: Hosting, reserved: str = "", *, is_open: bool = True) -> AccountFacts:
     is_usable = account.state == AccountState.CONNECTED and not account.switched_off
-    return AccountFacts(str(account.pk), account.cloud, hosting, is_usable)
+    builds, only = builds_cells(account.cloud, kit), only_region(account, kit)
+    return AccountFacts(str(account.pk), account.cloud, hosting, is_usable, reserved, is_open, builds, only)
 
 
-def _host_facts(host: HostingAccount) -> AccountFacts:
-    is_usable = host.account.state == AccountState.CONNECTED and not host.account.switched_off
+def _host_facts(host: HostingAccount, kit: Kit | None) -> AccountFacts:
     reserved = str(host.reserved_for_id) if host.reserved_for_id else ""
-    return AccountFacts(str(host.account_id), host.account.cloud, Hosting(host.hosting), is_usable, reserved, host.is_open)
+    return _facts(host.account, kit, Hosting(host.hosting), reserved, is_open=host.is_open)
+
+
+def _kits(accounts: Sequence[UUID]) -> dict[UUID, Kit]:
+    """Those in use, by account."""
+    return {kit.account_id: kit for kit in Kit.objects.filter(account__in=accounts, state=KitState.CURRENT)}
 
 
 def _cells(accounts: Sequence[UUID], region: str) -> list[CellFacts]:

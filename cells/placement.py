@@ -24,6 +24,8 @@ class AccountFacts:
     is_usable: bool  # trust holds, and the customer has not switched us off
     reserved_for: str = ""  # organisation; empty means everybody
     is_open: bool = True
+    builds_cells: bool = True  # an earlier kit lacks what a cell needs
+    only_region: str = ""  # where its cells can stand; empty means anywhere
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Refusal(StrEnum):
     CELL_FAILED = "cell_failed"
     CELL_LEAVING = "cell_leaving"
     CELL_FULL = "cell_full"
+    KIT_TOO_OLD = "kit_too_old"  # a cell would have to be made, and the account's kit cannot
+    ONLY_WHERE_THE_KIT_IS = "only_where_the_kit_is"  # the same, in another region than the kit's
 
 
 @dataclass(frozen=True)
@@ -127,7 +131,7 @@ def _in_hosts(hosts: Sequence[AccountFacts], region: str, cells: Sequence[CellFa
 def _in_account(account: AccountFacts, region: str, cells: Sequence[CellFacts]) -> Placement:
     here = next((cell for cell in cells if (cell.account, cell.region) == (account.id, region) and cell.state != CellState.DELETED), None)
     if here is None:
-        return Bootstrap(account.id, region)
+        return _new_cell(account, region)
     if here.state == CellState.FAILED:
         return NoPlace(Refusal.CELL_FAILED)
     if here.state == CellState.DELETING:
@@ -137,3 +141,11 @@ def _in_account(account: AccountFacts, region: str, cells: Sequence[CellFacts]) 
     if here.state in {CellState.READY, CellState.UPDATING}:
         return Reuse(here.id)
     return WaitFor(here.id)
+
+
+def _new_cell(account: AccountFacts, region: str) -> Placement:
+    if not account.builds_cells:
+        return NoPlace(Refusal.KIT_TOO_OLD)
+    if account.only_region not in {"", region}:
+        return NoPlace(Refusal.ONLY_WHERE_THE_KIT_IS)
+    return Bootstrap(account.id, region)

@@ -85,6 +85,11 @@ def is_outdated(cloud: str, version: str) -> bool:
     return number(version) < number(load(cloud).version)
 
 
+def offers_cells(cloud: str, version: str) -> bool:
+    """Whether a deployment cell can be built under this version of the kit."""
+    return number(version) >= number(load(cloud).cells_since)
+
+
 @cache
 def _read(path: Path) -> Snapshot:
     told = json.loads(path.read_text(encoding="utf-8"))

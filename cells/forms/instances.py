@@ -4,13 +4,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
 from accounts.models import CloudAccount, Organisation
 from accounts.states import AccountState
+from cells.availability import REFUSALS
 from cells.forms.parameters import ParametersForm
+from cells.hosting import find_place, region_in_use
 from cells.models import Instance, Plan, PlanSize, Release
+from cells.placement import NoPlace, Refusal
 from cells.states import InstanceState
 
 NAME_HELP = _("Letters, digits and dashes. Your endpoints carry this name. Cannot be changed later.")
@@ -42,7 +47,7 @@ class PlaceForm(forms.Form):
 
     def __init__(self, *args: Any, organisation: Organisation, plan: Plan, account: CloudAccount | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.plan = plan
+        self.plan, self.organisation = plan, organisation
         accounts = organisation.cloud_accounts.filter(state=AccountState.CONNECTED, cloud__in=list(plan.regions))
         if plan.needs_account:
             self.fields["account"].queryset = accounts  # type: ignore[attr-defined]
@@ -55,6 +60,24 @@ class PlaceForm(forms.Form):
         account, place = self.cleaned_data.get("account"), self.cleaned_data.get("region", "")
         if account and place and place.partition(":")[0] != account.cloud:
             self.add_error("region", forms.ValidationError(_("This region is of another cloud than the account."), code="other_cloud"))
+        elif account and place:
+            self._clean_new_cell(account)
+
+    def _clean_new_cell(self, account: CloudAccount) -> None:
+        """Where no cell is yet, one would have to be made: some kits can make none, or one in their own region alone."""
+        cloud, region = self.place
+        found = find_place(self.plan, organisation=self.organisation, cloud=cloud, region=region, account=account)
+        if found == NoPlace(Refusal.KIT_TOO_OLD):
+            update = reverse("accounts:account_kit_update", args=[self.organisation.slug, account.pk])
+            link = format_html('<a href="{}">{}</a>', update, _("Update the kit"))
+            self.add_error("account", forms.ValidationError(format_html("{} {}.", REFUSALS[Refusal.KIT_TOO_OLD], link), code="kit_too_old"))
+        elif found == NoPlace(Refusal.ONLY_WHERE_THE_KIT_IS):
+            only = {"account": account, "region": region_in_use(account)}
+            words = _(
+                "In %(account)s, a deployment cell can stand only in %(region)s, the region that its kit was run for. Choose %(region)s, "
+                "or another account."
+            )
+            self.add_error("region", forms.ValidationError(words, code="only_where_the_kit_is", params=only))
 
     @property
     def place(self) -> tuple[str, str]:

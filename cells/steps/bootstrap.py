@@ -8,8 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.environment.assessments import newest_assessment, start_assessment, why_not_build
 from accounts.models import Assessment, CloudAccount, Kit
-from accounts.states import AccountState
+from accounts.states import AccountState, KitState
 from accounts.targets import cloud_names
+from cells.hosting import builds_cells, only_region
 from cells.models import Cell, Instance
 from cells.orders import stacks_of
 from cells.states import CellState, Health, InstanceState
@@ -37,6 +38,8 @@ def check_readiness(ctx: StepContext) -> Outcome:
     account = cell.account
     if account.state != AccountState.CONNECTED:
         return Fail("access_ended")
+    if unfit := _unfit_kit(cell):
+        return unfit
     newest = newest_assessment(account, cell.region)
     if newest is None or not newest.is_fresh or _is_before(ctx, newest):
         return _look_around(account, cell.region)
@@ -45,6 +48,16 @@ def check_readiness(ctx: StepContext) -> Outcome:
     if not cell.zones:
         Cell.objects.filter(pk=cell.pk).update(zones=list(stacks_of(account).find_zones(cell.region)[:MOST_ZONES]))
     return Done()
+
+
+def _unfit_kit(cell: Cell) -> Fail | None:
+    """Before anything is asked of the cloud: under an earlier kit it would only be refused, half-way."""
+    account, kit = cell.account, cell.kit or cell.account.kits.filter(state=KitState.CURRENT).first()
+    if not builds_cells(account.cloud, kit):
+        return Fail("kit_too_old", params={"version": kit.version if kit else ""})
+    if only_region(account, kit) not in {"", cell.region}:
+        return Fail("only_where_the_kit_is", params={"region": cell.region, "only": only_region(account, kit)})
+    return None
 
 
 def _begin(cell: Cell) -> None:

@@ -46,6 +46,22 @@ def test_own_account_without_a_cell_in_the_region_bootstraps_one():
     assert placed(IN_OWN, account=OWN, cells=[cell(CellState.READY, region="us-east-1")]) == Bootstrap("own", "eu-west-1")
 
 
+@pytest.mark.parametrize(
+    ("limits", "region", "expected"),
+    [
+        ({"builds_cells": False}, "eu-west-1", NoPlace(Refusal.KIT_TOO_OLD)),
+        ({"only_region": "eu-north-1"}, "eu-west-1", NoPlace(Refusal.ONLY_WHERE_THE_KIT_IS)),
+        ({"only_region": "eu-west-1"}, "eu-west-1", Bootstrap("own", "eu-west-1")),
+    ],
+)
+def test_new_cell_needs_a_kit_that_can_build_it_there(limits, region, expected):
+    """A cell that stands already is reused all the same."""
+    own = AccountFacts("own", "aws", Hosting.CUSTOMER, is_usable=True, **limits)
+
+    assert placed(IN_OWN, account=own, region=region) == expected
+    assert placed(IN_OWN, account=own, region=region, cells=[cell(CellState.READY)]) == Reuse("cell-own-eu-west-1")
+
+
 def test_full_cell_is_no_place():
     assert placed(IN_OWN, account=OWN, cells=[cell(CellState.READY, instances=10)]) == NoPlace(Refusal.CELL_FULL)
 

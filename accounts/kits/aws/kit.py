@@ -58,6 +58,7 @@ class AwsKit:
     default_region = "us-east-1"
     cell_vcpus = 6
     cell_regions_are_free = True
+    cells_since = "1.4.0"
     spreads_within = timedelta(minutes=3)
     regions: tuple[Region, ...] = REGIONS
     resources: tuple[KitResource, ...] = RESOURCES

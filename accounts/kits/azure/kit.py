@@ -47,6 +47,7 @@ class AzureKit:
     default_region = "westeurope"
     cell_vcpus = 8
     cell_regions_are_free = False
+    cells_since = "1.2.0"
     spreads_within = timedelta(minutes=10)
     regions: tuple[Region, ...] = REGIONS
     resources: tuple[KitResource, ...] = RESOURCES

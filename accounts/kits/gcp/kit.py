@@ -62,6 +62,7 @@ class GcpKit:
     default_region = "us-central1"
     cell_vcpus = 6
     cell_regions_are_free = True
+    cells_since = "1.2.0"
     spreads_within = timedelta(minutes=10)
     regions: tuple[Region, ...] = REGIONS
     resources: tuple[KitResource, ...] = RESOURCES
