@@ -31,7 +31,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         "organisation_policy",
         title=_("Rules of your organisation"),
         why=_("A service control policy of AWS Organizations outranks every permission of the account."),
-        passed=_("No service control policy stands in the way, and AWS would let us create a network in %(region)s."),
+        passed=_("No service control policy stands in the way, and AWS would let the operator role create a network in %(region)s."),
         blocked=_("A rule of your organisation forbids what a cell needs in %(region)s: %(permissions)s."),
         remedy=_("Show this to whoever manages your AWS organisation. In its management account, this lists the policies in force:"),
     ),
