@@ -81,6 +81,7 @@ class DriftLook:
     is_finished: bool
     differences: Sequence[Difference] = ()
     detail: str = ""  # what could not be compared
+    is_compared: bool = True  # False: there is nothing that could be compared, or the cloud did not do it
 
 
 class StackCloud(Protocol):

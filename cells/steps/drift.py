@@ -68,7 +68,7 @@ def compare(cell_id: UUID) -> None:
 def _keep(cell: Cell, look: DriftLook) -> None:
     """The finding, and one event when it is another than before. Written only over the state it was found in."""
     now = timezone.now()
-    found = Drift.DRIFTED if look.differences else Drift.IN_SYNC
+    found = Drift.UNKNOWN if not look.is_compared else Drift.DRIFTED if look.differences else Drift.IN_SYNC
     differences = [asdict(difference) for difference in look.differences[:MOST_DIFFERENCES]]
     with transaction.atomic():
         locked = Cell.objects.select_for_update().get(pk=cell.pk)
@@ -76,7 +76,8 @@ def _keep(cell: Cell, look: DriftLook) -> None:
             return
         was = Drift(locked.drift)
         Cell.objects.filter(pk=cell.pk).update(drift=found, drift_at=now, drift_due_at=now + EVERY, differences=differences)
-        if was != found and {was, found} != {Drift.UNKNOWN, Drift.IN_SYNC}:
+        has_news = found == Drift.DRIFTED if was != Drift.DRIFTED else found == Drift.IN_SYNC
+        if has_news:
             record(
                 organisation_id=locked.organisation_id,
                 action=f"cell.{found.value}",

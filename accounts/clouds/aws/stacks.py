@@ -200,11 +200,12 @@ class AwsStacks:
     def find_drift(self, order: StackOrder) -> DriftLook:
         stack = self._find(order.name, order.region)
         if stack is None:
-            return DriftLook(is_finished=True, detail="There is no such stack.")
+            gone = Difference("AWS::CloudFormation::Stack", order.name, "", "", "there", "missing")
+            return DriftLook(is_finished=True, differences=[gone], detail="There is no such stack.")
         state = STATES.get(stack["StackStatus"], StackState.FAILED)
         if state is not StackState.READY:
             is_over = state not in {StackState.WORKING, StackState.DELETING}
-            return DriftLook(is_finished=is_over, detail=f"The stack is in {stack['StackStatus']}.")
+            return DriftLook(is_finished=is_over, detail=f"The stack is in {stack['StackStatus']}.", is_compared=False)
         if not self._is_compared(stack, order):
             return DriftLook(is_finished=False)
         return self._drift(order)

@@ -131,7 +131,7 @@ class GcpStacks:
             parts=parts,
             code=code,
             raw=raw,
-            link=f"{CONSOLE}/infra-manager/deployments/details/{region}/{name}?project={self.shipped.project}",
+            link=f"{CONSOLE}/infra-manager/deployments/details/{self.target.region}/{name}?project={self.shipped.project}",
         )
 
     # --- take away ---
@@ -143,15 +143,20 @@ class GcpStacks:
         found = deployments.find(self._name(name, region))
         if found is None or _state(found) is StackState.DELETING:
             return
-        deployments.delete(found.name, keeps_resources=bool(retain) and self._is_rest_retained(found, retain))
+        if retain:
+            self._require_retainable(found, retain)
+        deployments.delete(found.name, keeps_resources=bool(retain))
 
-    def _is_rest_retained(self, found: "Deployment", retain: Sequence[str]) -> bool:
+    def _require_retainable(self, found: "Deployment", retain: Sequence[str]) -> None:
+        """Raises CloudError where something that nobody has named would stay, or go."""
         if _state(found) is not StackState.DELETE_FAILED:
-            return False
+            raise CloudError("retain_too_early", raw=f"{found.name} is {_word(found)}: parts are kept only once deleting has failed")
         revision = self._session.deployments.newest_revision(found.name)
         resources = self._session.deployments.resources(revision.name) if revision else []
         parts = [_part(resource, revision) for resource in resources]
-        return all(part.name in retain for part in parts if part.state != "deleted")
+        if names := [part.name for part in parts if part.state != "deleted" and part.name not in retain]:
+            params = {"names": ", ".join(names)}
+            raise CloudError("retain_all_or_nothing", raw=f"{found.name} still holds {params['names']}", params=params)
 
     def find_zones(self, region: str) -> Sequence[str]:
         pages = self._session.pages("compute", f"/compute/v1/projects/{self.shipped.project}/regions", "regions")
