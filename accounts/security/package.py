@@ -20,6 +20,7 @@ from accounts.models.environment import KEPT_ASSESSMENTS
 from accounts.models.people import INVITATION_LIFETIME
 from accounts.models.step_links import STEP_LINK_LIFETIME
 from accounts.security.hosts import connections
+from accounts.security.inside import TELLERS, Flow
 from accounts.security.responsibilities import PART_WORDS, TASKS
 from accounts.sign_in import STEP_UP_MAX_AGE
 from accounts.steps.trust_history import KEPT_FOR
@@ -28,6 +29,7 @@ from accounts.steps.trust_history import KEPT_FOR
 def security_package(organisation: Organisation, cloud: str) -> dict[str, Any]:
     """Raises KeyError for a cloud without a kit."""
     kit = kits.load(cloud)
+    inside = [tell(organisation, cloud) for tell in TELLERS]
     return {
         "record": "security package",
         "made_at": timezone.now(),
@@ -36,8 +38,9 @@ def security_package(organisation: Organisation, cloud: str) -> dict[str, Any]:
         "provider": {"name": settings.PROVIDER_NAME, "contact": settings.PROVIDER_SUPPORT_EMAIL},
         "kit": _kit(kit),
         "responsibilities": _responsibilities(),
-        "data_flows": _flows(kit),
-        "connections": [vars(connection) for connection in connections(cloud)],
+        "data_flows": [vars(flow) for flow in (*_flows(kit), *(flow for told in inside for flow in told.flows))],
+        "connections": [vars(one) for one in (*connections(cloud), *(one for told in inside for one in told.connections))],
+        "records": [vars(record) for told in inside for record in told.records],
         "permissions": [_permission(permission) for permission in kit.permissions],
         "never_allowed": [_denial(denial) for denial in kit.denials],
         "creates": [_resource(resource) for resource in kit.resources],
@@ -83,7 +86,7 @@ def _responsibilities() -> list[dict[str, Any]]:
     ]
 
 
-def _flows(kit: CloudKit) -> list[dict[str, Any]]:
+def _flows(kit: CloudKit) -> list[Flow]:
     """What goes where, and what does not."""
     names = {"cloud": kit.words.cloud, "provider": settings.PROVIDER_NAME, "account": kit.words.account}
     flows = [
@@ -105,7 +108,7 @@ def _flows(kit: CloudKit) -> list[dict[str, Any]]:
     ]
     if kit.words.is_report_needed:
         flows.append((_("The kit's script"), _("The portal"), _("Ids of what the kit made"), _("Keys and passwords")))
-    return [{"source": source, "target": target, "carries": carries, "never": never} for source, target, carries, never in flows]
+    return [Flow(*flow) for flow in flows]
 
 
 def _permission(permission: Any) -> dict[str, Any]:

@@ -46,6 +46,24 @@ class PlannedPart:
     cost: Text  # who pays for what; "Nobody: AWS does not charge for it."
 
 
+@dataclass(frozen=True)
+class Called:
+    """A host that the agent's machine opens connections to."""
+
+    host: str
+    purpose: Text
+    port: int = 443
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is written down of what happens in a cell, where, and who may read it; or that it is not."""
+
+    what: Text
+    where: Text
+    reader: Text
+
+
 class CellStack(Protocol):
     """The cell of one cloud."""
 
@@ -61,6 +79,14 @@ class CellStack(Protocol):
 
     def parts(self) -> Sequence[PlannedPart]:
         """All that the order creates."""
+        ...
+
+    def calls(self) -> Sequence[Called]:
+        """Every host that the agent's machine calls, apart from the portal and the charts' registries."""
+        ...
+
+    def records(self) -> Sequence[Kept]:
+        """What this cloud writes down of a cell."""
         ...
 
     def tags(self, target: Target, cell: str = "") -> dict[str, str]:

@@ -5,7 +5,9 @@ import shlex
 from collections.abc import Sequence
 from textwrap import indent
 
-from cells.stacks.base import AgentBootstrap
+from django.utils.translation import gettext_lazy as _
+
+from cells.stacks.base import AgentBootstrap, Called
 
 CONFIG = "/etc/byoc-agent/config.json"
 KUBECONFIG = "/etc/byoc-agent/kubeconfig"
@@ -25,6 +27,12 @@ KUBECTL, KUBECTL_SHA256 = (
         "x86_64": "a2e984a18a0c063279d692533031c1eff93a262afcc0afdc517375432d060989",
         "aarch64": "58f82f9fe796c375c5c4b8439850b0f3f4d401a52434052f2df46035a8789e25",
     },
+)
+
+# What the lines below fetch from, in every cloud. A test holds this, and each stack's own, against the lines.
+CALLS = (
+    Called("dl.k8s.io", _("kubectl, compared with the SHA-256 in the machine's own start.")),
+    Called("get.helm.sh", _("Helm, compared with the SHA-256 in the machine's own start.")),
 )
 
 # Everything is done by the service's own start, so that whatever fails (the portal or a mirror is away) is tried again until it works.

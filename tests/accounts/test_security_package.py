@@ -21,6 +21,8 @@ from accounts.issuer.tokens import LIFETIME_S
 from accounts.security.hosts import connections
 from accounts.security.package import in_words
 from accounts.security.responsibilities import TASKS, Part
+from cells import stacks
+from tests.cells.factories import make_plan, make_release
 from tests.factories import make_contact, make_membership
 
 CLOUDS = sorted(kits.KITS)
@@ -124,6 +126,37 @@ def test_hosts_of_aws_are_those_the_adapter_calls():
 def test_hosts_of_google_and_azure_are_those_of_the_clients():
     assert {urlsplit(url).hostname for url in gcp_clients.HOSTS.values()} == set(kits.load("gcp").traffic.hosts)
     assert {urlsplit(url).hostname for url in (azure_clients.AUTHORITY, azure_clients.ARM)} == set(kits.load("azure").traffic.hosts)
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_package_knows_the_agent_what_it_tells_and_whom_it_calls(cloud, pages, settings):
+    settings.AGENT_URL = "https://agents.acme-test.example:8443"
+    settings.AGENT_CHARTS = ["oci://charts.acme-test.example/products"]
+    settings.PLATFORM_COMPONENTS = [
+        {"name": "ingress", "chart": "oci://platform.acme-test.example/ingress", "chart_version": "1", "digest": ""}
+    ]
+    make_release(plan=make_plan(), version="2.0.0", chart="https://products.acme-test.example/orders.tgz")
+    text, file = pages(cloud)
+
+    called = {(row["host"], row["port"]) for row in file["connections"] if row["source"] == "The agent's machine in a cell"}
+    registries = {(f"{name}.acme-test.example", 443) for name in ("charts", "platform", "products")}
+    own = {(one.host, one.port) for one in stacks.load(cloud).calls()}
+    assert called >= {("agents.acme-test.example", 8443), *registries, *own}
+    assert [host for host, _ in called if host not in text] == []
+    told = next(row for row in file["data_flows"] if (row["source"], row["target"]) == ("The agent in a cell", "The portal"))
+    assert told["link"] == reverse("cells:visible", args=["acme"])
+    assert f'<a href="{told["link"]}">' in text
+    assert "secrets" in told["never"]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
+def test_package_says_what_is_written_down_and_what_is_not(cloud, pages):
+    text, file = pages(cloud)
+
+    kept = {row["what"]: row["where"] for row in file["records"]}
+    assert "Not written down" in kept["Each connection of a cell's network (flow logs)"]
+    assert any("who asked the cluster" in what.lower() or "who changed what in the cluster" in what.lower() for what in kept)
+    assert [what for what, where in kept.items() if what not in text or where not in text] == []
 
 
 def test_lifetimes_are_those_of_the_code(pages):

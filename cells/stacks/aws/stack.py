@@ -6,9 +6,9 @@ from pathlib import Path
 
 from accounts.clouds.base import Target
 from accounts.clouds.stacks import StackOrder
-from cells.stacks.aws.words import PARTS
-from cells.stacks.base import CellInput, PlannedPart
-from cells.stacks.bootstrap import cloud_init
+from cells.stacks.aws.words import HOSTS, PARTS, RECORDS
+from cells.stacks.base import Called, CellInput, Kept, PlannedPart
+from cells.stacks.bootstrap import CALLS, cloud_init
 
 TEMPLATE_PATH = Path(__file__).with_name("template.yaml")
 MACHINE_TYPES = {"small": "m6i.large", "medium": "m6i.xlarge", "large": "m6i.2xlarge"}
@@ -52,6 +52,12 @@ class AwsCell:
 
     def parts(self) -> Sequence[PlannedPart]:
         return PARTS
+
+    def calls(self) -> Sequence[Called]:
+        return (*CALLS, *HOSTS)
+
+    def records(self) -> Sequence[Kept]:
+        return RECORDS
 
     def tags(self, target: Target, cell: str = "") -> dict[str, str]:
         return {"byoc:account": target.account, "byoc:managed": "cell"} | ({"byoc:cell": cell} if cell else {})

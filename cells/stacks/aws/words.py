@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from cells.stacks.base import PlannedPart
+from cells.stacks.base import Called, Kept, PlannedPart
 from portal.operations.catalogue import Text
 
 _FREE = _("Nobody: AWS does not charge for it.")
@@ -122,5 +122,24 @@ PARTS: tuple[PlannedPart, ...] = (
     ),
     PlannedPart(
         "AWS::EC2::Instance", "AgentMachine", _("Runs the agent, which dials out to the portal and installs what you order."), _MACHINE
+    ),
+)
+
+HOSTS = (
+    Called("eks.<region>.amazonaws.com", _("The address of the cell's own cluster.")),
+    Called("al2023-repos-<region>-de612dc2.s3.dualstack.<region>.amazonaws.com", _("Packages of Amazon Linux.")),
+    Called("cdn.amazonlinux.com", _("Packages of Amazon Linux, for an image that names this mirror.")),
+)
+
+RECORDS = (
+    Kept(
+        _("Who asked the cluster for what, the agent included (Kubernetes' api, audit and authenticator logs)"),
+        _("CloudWatch in your account, /aws/eks/ and the cluster's name. It stays when the cell is deleted, until you delete it."),
+        _("You, and support during access that you approved. The operator can neither read nor delete it."),
+    ),
+    Kept(
+        _("Each connection of a cell's network (flow logs)"),
+        _("Not written down: the kit asks for no right to switch that on. You can, for the cell's network as for any other of yours."),
+        _("You, where you switch it on."),
     ),
 )

@@ -13,9 +13,9 @@ from pathlib import Path
 from accounts.clouds.base import Target
 from accounts.clouds.stacks import StackOrder
 from accounts.kits.azure.kit import vault_name
-from cells.stacks.azure.words import PARTS
-from cells.stacks.base import CellInput, PlannedPart
-from cells.stacks.bootstrap import cloud_init
+from cells.stacks.azure.words import HOSTS, PARTS, RECORDS
+from cells.stacks.base import Called, CellInput, Kept, PlannedPart
+from cells.stacks.bootstrap import CALLS, cloud_init
 
 TEMPLATE = Path(__file__).with_name("cell.json")
 CLUSTER = "cell-cluster"
@@ -63,6 +63,12 @@ class AzureCellStack:
 
     def parts(self) -> Sequence[PlannedPart]:
         return PARTS
+
+    def calls(self) -> Sequence[Called]:
+        return (*CALLS, *HOSTS)
+
+    def records(self) -> Sequence[Kept]:
+        return RECORDS
 
     def tags(self, target: Target, cell: str = "") -> dict[str, str]:
         return {"byoc-account": target.account, "byoc-managed": "cell", **({"byoc-cell": cell} if cell else {})}

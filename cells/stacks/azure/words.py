@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from cells.stacks.base import PlannedPart
+from cells.stacks.base import Called, Kept, PlannedPart
 from portal.operations.catalogue import Text
 
 _FREE = _("Nobody: Azure does not charge for it.")
@@ -62,5 +62,32 @@ PARTS = (
         "cell-agent",
         _("Runs the agent, which fetches from the portal what shall run and reports how it is. It has no public address and no login."),
         _("You: for a small machine and its disk, by the hour."),
+    ),
+)
+
+HOSTS = (
+    Called("packages.microsoft.com", _("Azure's command line, from packages that Microsoft signs.")),
+    Called("github.com", _("kubelogin, compared with the SHA-256 in the machine's own start.")),
+    Called("release-assets.githubusercontent.com", _("Where github.com leads for that file.")),
+    Called("management.azure.com", _("The address of the cell's own cluster.")),
+    Called("login.microsoftonline.com", _("Signs the machine's own identity in.")),
+    Called("azure.archive.ubuntu.com", _("Packages of Ubuntu, by plain HTTP, as Ubuntu signs them."), 80),
+)
+
+RECORDS = (
+    Kept(
+        _("What was changed in the cell's group, and by whom"),
+        _("The activity log of your subscription: Azure keeps it always, for 90 days."),
+        _("You, and support during access that you approved."),
+    ),
+    Kept(
+        _("Who asked the cluster for what, the agent included"),
+        _("Not written down: the kit asks for no right over diagnostic settings. You can add one to the cell's cluster (kube-audit)."),
+        _("You, where you switch it on."),
+    ),
+    Kept(
+        _("Each connection of a cell's network (flow logs)"),
+        _("Not written down: the kit asks for no right to switch that on. You can, for the cell's network as for any other of yours."),
+        _("You, where you switch it on."),
     ),
 )

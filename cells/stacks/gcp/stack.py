@@ -9,9 +9,9 @@ from accounts.clouds.base import Target
 from accounts.clouds.gcp import plans
 from accounts.clouds.stacks import StackOrder
 from accounts.kits.gcp.kit import GcpKit
-from cells.stacks.base import CellInput, PlannedPart
-from cells.stacks.bootstrap import cloud_init
-from cells.stacks.gcp.words import PARTS
+from cells.stacks.base import Called, CellInput, Kept, PlannedPart
+from cells.stacks.bootstrap import CALLS, cloud_init
+from cells.stacks.gcp.words import HOSTS, PARTS, RECORDS
 
 PLAN_PATH = Path(__file__).with_name("plan")
 MACHINE_TYPES = {"small": "e2-standard-2", "medium": "e2-standard-4", "large": "e2-standard-8"}
@@ -60,6 +60,12 @@ class GcpCell:
 
     def parts(self) -> Sequence[PlannedPart]:
         return PARTS
+
+    def calls(self) -> Sequence[Called]:
+        return (*CALLS, *HOSTS)
+
+    def records(self) -> Sequence[Kept]:
+        return RECORDS
 
     def tags(self, target: Target, cell: str = "") -> dict[str, str]:
         return {"byoc-account": target.account, "byoc-managed": "cell"} | ({"byoc-cell": cell} if cell else {})

@@ -5,7 +5,7 @@ A resource goes by its whole address: its name alone may be that of another kind
 
 from django.utils.translation import gettext_lazy as _
 
-from cells.stacks.base import PlannedPart
+from cells.stacks.base import Called, Kept, PlannedPart
 
 _FREE = _("Nobody: Google Cloud does not charge for it.")
 _MACHINE = _("You, by the hour of each machine and by the size of its disk.")
@@ -57,5 +57,31 @@ PARTS: tuple[PlannedPart, ...] = (
         "google_compute_instance.agent",
         _("A small machine for the agent, which calls the portal from inside. Nobody can sign in to it, and nothing dials in."),
         _MACHINE,
+    ),
+)
+
+HOSTS = (
+    Called("packages.cloud.google.com", _("Google's command line, from packages that Google signs.")),
+    Called("container.googleapis.com", _("The address of the cell's own cluster.")),
+    Called("<region>.gce.archive.ubuntu.com", _("Packages of Ubuntu, by plain HTTP, as Ubuntu signs them."), 80),
+    Called("archive.ubuntu.com", _("Packages of Ubuntu, by plain HTTP, as Ubuntu signs them."), 80),
+    Called("security.ubuntu.com", _("Security updates of Ubuntu, by plain HTTP, as Ubuntu signs them."), 80),
+)
+
+RECORDS = (
+    Kept(
+        _("Who changed what in the cluster, the agent included"),
+        _("Cloud Logging in your project, the admin activity log: Google Cloud keeps it always, for 400 days."),
+        _("You. No account of the kit reads logs."),
+    ),
+    Kept(
+        _("Who read what in the cluster"),
+        _("Not written down, unless you switch on data access logs of the Kubernetes Engine API."),
+        _("You, where you switch it on."),
+    ),
+    Kept(
+        _("Each connection of a cell's network (flow logs)"),
+        _("Not written down: the kit asks for no right to switch that on. You can, for the cell's network as for any other of yours."),
+        _("You, where you switch it on."),
     ),
 )
