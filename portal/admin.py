@@ -34,9 +34,17 @@ LEFT_OUT = frozenset({"account.emailaddress", "account.emailconfirmation", "mfa.
 
 GROUPS = (
     ("customers", pgettext_lazy("administration", "Customers"), ("organisation", "user", "membership", "invitation", "contact")),
-    ("fleet", pgettext_lazy("administration", "Fleet"), ("cloudaccount", "cell", "instance", "preparation", "trustwatch", "operation", "step")),
+    (
+        "fleet",
+        pgettext_lazy("administration", "Fleet"),
+        ("cloudaccount", "cell", "instance", "preparation", "trustwatch", "operation", "step"),
+    ),
     ("access", pgettext_lazy("administration", "Access"), ("supportrequest", "supportgrant", "receipt")),
-    ("delivery", pgettext_lazy("administration", "Delivery"), ("kit", "plan", "release", "hostingaccount", "issuerkey", "signingkey", "outgoingmail")),
+    (
+        "delivery",
+        pgettext_lazy("administration", "Delivery"),
+        ("kit", "plan", "release", "hostingaccount", "issuerkey", "signingkey", "outgoingmail"),
+    ),
     ("audit", pgettext_lazy("administration", "Audit"), ("event", "logentry")),
 )
 OTHER = ("other", pgettext_lazy("administration", "Other"))

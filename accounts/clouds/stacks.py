@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-
 # Codes of errors that only the work on stacks can end with; who orders stacks has words for them.
 STACK_CODES = frozenset({"plans_not_published", "quota_exceeded", "retain_all_or_nothing", "retain_too_early", "stack_busy"})
 

@@ -157,7 +157,12 @@ def test_kit_cell_roles_open_to_services_of_aws_alone():
         trusts[name] = statement["Principal"]
         assert role["PermissionsBoundary"] == f"arn:aws:iam::{NUMBER}:policy/byoc-{TARGET.suffix}-cell-boundary"
 
-    services = {"Agent": "ec2.amazonaws.com", "Cluster": "eks.amazonaws.com", "Node": "ec2.amazonaws.com", "Storage": "pods.eks.amazonaws.com"}
+    services = {
+        "Agent": "ec2.amazonaws.com",
+        "Cluster": "eks.amazonaws.com",
+        "Node": "ec2.amazonaws.com",
+        "Storage": "pods.eks.amazonaws.com",
+    }
     assert trusts == {name: {"Service": service} for name, service in services.items()}
 
 

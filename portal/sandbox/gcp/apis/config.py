@@ -176,9 +176,7 @@ def update_deployment(call: Call) -> dict[str, Any]:
     return operation
 
 
-@method(
-    f"{API}.deployments.delete", f"DELETE {ONE}", permission="config.deployments.delete", query=("force", "deletePolicy", "requestId")
-)
+@method(f"{API}.deployments.delete", f"DELETE {ONE}", permission="config.deployments.delete", query=("force", "deletePolicy", "requestId"))
 def delete_deployment(call: Call) -> dict[str, Any]:
     found = _found(call)
     _require_free(found)
@@ -271,9 +269,7 @@ def _preview(call: Call) -> dict[str, Any]:
     return found
 
 
-@method(
-    f"{API}.previews.create", f"POST {PREVIEWS}", permission="config.previews.create", query=("previewId", "requestId"), body=PREVIEW
-)
+@method(f"{API}.previews.create", f"POST {PREVIEWS}", permission="config.previews.create", query=("previewId", "requestId"), body=PREVIEW)
 def create_preview(call: Call) -> dict[str, Any]:
     name, given = call.one("previewId"), call.body
     if not ID.fullmatch(name):
