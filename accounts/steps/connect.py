@@ -146,11 +146,14 @@ def _not_ready(ctx: StepContext, error: CloudError) -> Outcome:
 
 def not_run(account: CloudAccount, kit: Kit, looks: int) -> Wait:
     """A kit that stopped before it made anything may have said why: this project has another number, this subscription another tenant."""
-    params, why = {"account_id": account.external_id}, "kit_not_run"
-    if name := kit.differing:
-        params |= {"found": kit.reported[name], "expected": account.identity[name]}
-        why = f"{name}_differs"
-    return Wait(_pace(kit), on=Party.YOU, why=why, params=params, data={"looks": looks})
+    name, pace, data = kit.differing, _pace(kit), {"looks": looks}
+    params = {"account_id": account.external_id, "found": kit.reported.get(name, ""), "expected": account.identity.get(name, "")}
+    match name:
+        case "project_number":
+            return Wait(pace, on=Party.YOU, why="project_number_differs", params=params, data=data)
+        case "tenant_id":
+            return Wait(pace, on=Party.YOU, why="tenant_id_differs", params=params, data=data)
+    return Wait(pace, on=Party.YOU, why="kit_not_run", params=params, data=data)
 
 
 def _pasted_wrongly(ctx: StepContext, kit: Kit, error: CloudError) -> Outcome | None:
