@@ -41,7 +41,7 @@ def run(stand: Stand, report: Report, options) -> None:
     with stand.served(gunicorn("portal.wsgi:application", PORT), PORT) as process:
         page = _cpu(stand, process, load.get(first, cookie=cookie), options)
         end = _cpu(stand, process, load.get(last, cookie=cookie), options)
-        etag = answer.headers.get("ETag", "")
+        etag = client.get(first, headers={"HX-Request": "true"}).headers.get("ETag", "")  # of the poll
         same = _cpu(stand, process, load.get(first, cookie=cookie, etag=etag), options, expects=304) if etag else None
     total = f"{options.own:,} instances in a table of {options.instances:,}"
     problem = page[1] or one[1] or ("" if shown >= 25 else f"{shown} rows shown")

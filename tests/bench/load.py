@@ -121,5 +121,5 @@ def post(path: str, body: bytes, *, token: str = "") -> bytes:
 
 
 def get(path: str, *, cookie: str = "", etag: str = "") -> bytes:
-    extra = (f"Cookie: {cookie}\r\n" if cookie else "") + (f"If-None-Match: {etag}\r\n" if etag else "")
+    extra = (f"Cookie: {cookie}\r\n" if cookie else "") + (f"HX-Request: true\r\nIf-None-Match: {etag}\r\n" if etag else "")
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{extra}\r\n".encode()

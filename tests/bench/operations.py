@@ -54,6 +54,7 @@ def _ours(stand: Stand, number: int) -> tuple[float, float, str]:
     from portal.audit import Subject
     from portal.operations.engine import start
     from portal.operations.models import Operation, Step
+    from portal.operations.states import StepState
     from tests.factories import make_organisation
 
     organisation = make_organisation(name="Steps", slug="steps")
@@ -79,6 +80,6 @@ def _ours(stand: Stand, number: int) -> tuple[float, float, str]:
     finally:
         worker.terminate()
         worker.wait(30)
-    done = Step.objects.filter(operation__kind=KIND, state="succeeded").count()
+    done = Step.objects.filter(operation__kind=KIND, state=StepState.DONE).count()
     problem = "" if done == number * STEPS else f"{done} of {number * STEPS} steps succeeded"
     return done / seconds, used / max(1, done), problem
