@@ -65,6 +65,7 @@ def run(stand: Stand, report: Report, options) -> None:
         ours=counts,
         ratio=str(max(len(queries_first), len(queries_last))),
         goal="≤ 6, the same",
+        problem="" if len(queries_first) and len(queries_last) else "the counter failed",
     )
     if same:
         report.add(
