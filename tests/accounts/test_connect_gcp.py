@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import kits
 from accounts.actions.connect import issue_kit
 from accounts.kit_links import kit_links
 from accounts.models import CloudAccount, TrustCheck
@@ -105,7 +106,7 @@ def test_connect_gcp_waits_for_the_script_then_connects(account, sandbox):
     account.refresh_from_db()
     assert account.state == AccountState.CONNECTED
     checks = TrustCheck.objects.filter(account=account)
-    assert checks.filter(kind=TrustCheck.Kind.PERMISSION, is_ok=True).count() == 84
+    assert checks.filter(kind=TrustCheck.Kind.PERMISSION, is_ok=True).count() == len(kits.load("gcp").permissions)
     assert checks.filter(kind=TrustCheck.Kind.REFUSAL, is_ok=True).count() == 4
     assert not checks.filter(is_ok=False).exists()
     assert sandbox.control("GET", "violations") == []
