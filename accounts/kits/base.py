@@ -161,6 +161,11 @@ class Traffic:
     session: timedelta | None = None  # how long a session lasts that the portal asks for; None where the cloud sets it
 
 
+def mark_of_place(external_id: str, region: str) -> str:
+    """Up to twelve letters and digits that tell one account's place from another, for names that are short and unique in a whole cloud."""
+    return f"{external_id:.4}{region[:3]}{region[-3:]}{len(region)}".lower()
+
+
 class CloudKit(Protocol):
     """The kit of one cloud, in the version that is shipped now."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from accounts.clouds.base import Target
-from accounts.kits.base import CloudKit
+from accounts.kits.base import CloudKit, mark_of_place
 
 ROOT = Path(__file__).parent
 Shipped = TypeVar("Shipped")
@@ -68,8 +68,9 @@ def _read(place: Path) -> Any:
 def _names(target: Target) -> dict[str, str]:
     """The longer before what it begins with. Some names take no dashes, and some only the beginning of an id."""
     suffix = {"suffix": target.suffix, "suffix_": target.suffix.replace("-", "_")}
-    account = {"account": target.account, "account18": target.account[:18], **suffix, "short": target.suffix.partition("-")[0]}
-    return {"issuer": target.issuer, **account, "external_id": target.external_id, "region": target.region, **target.identity}
+    account = {"account": target.account, **suffix, "short": target.suffix.partition("-")[0]}
+    mark = {"place": mark_of_place(target.external_id, target.region)}
+    return {"issuer": target.issuer, **account, **mark, "external_id": target.external_id, "region": target.region, **target.identity}
 
 
 def _replaced(value: Any, texts: Mapping[str, str]) -> Any:

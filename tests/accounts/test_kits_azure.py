@@ -155,9 +155,19 @@ def test_azure_kit_vault_opens_to_roles_alone() -> None:
 
     assert vault["properties"]["enableRbacAuthorization"] is True
     assert "accessPolicies" not in vault["properties"]
-    assert re.fullmatch(r"[a-z](?:-?[a-z0-9]){2,23}", vault_name(TARGET.account))
-    assert template.parsed()["variables"]["vault"] == "[concat('byoc-', substring(parameters('accountRef'), 0, 18))]"
-    assert vault_name(TARGET.account) == f"byoc-{TARGET.account[:18]}" == KIT.shipped(TARGET).vault
+    assert vault_name(TARGET.account, TARGET.external_id, TARGET.region) == KIT.shipped(TARGET).vault
+
+
+@pytest.mark.parametrize("location", [region.code for region in KIT.regions])
+def test_azure_kit_vault_has_a_name_that_azure_takes(location) -> None:
+    assert re.fullmatch(r"[a-z](?:-?[a-z0-9]){2,23}", vault_name(TARGET.account, TARGET.external_id, location))
+
+
+def test_azure_kit_vaults_of_two_places_have_two_names() -> None:
+    """One that was made in the wrong place must not keep the right one from being made."""
+    places = [(subscription, region.code) for subscription in (SUBSCRIPTION, TENANT) for region in KIT.regions]
+
+    assert len({vault_name(TARGET.account, *place) for place in places}) == len(places)
 
 
 def test_azure_kit_breaks_none_of_its_promises() -> None:

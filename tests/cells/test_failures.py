@@ -28,6 +28,7 @@ PARAMS = {
     "region": "eu-west-1",
     "listed": "AWS::EC2::Volume vol-1",
 }
+PARAMS |= {"version": "1.3.0", "only": "eu-west-1"}
 PARAMS |= {"count": "2", "names": "ingress", "instance": "orders", "code": "throttled"}
 # These are asked for while an account is connected, never for a cell.
 NEVER_OF_STACKS = {"changes_switched_off", "environment_not_asked", "duplicate_account", "kit_expired", "kit_replaced"}
@@ -118,7 +119,7 @@ def test_failures_use_only_params_that_are_given(code):
     text = TEXTS[code]
     used = {name for part in (text.happened, text.means, text.act) for name in re.findall(r"%\((\w+)\)s", str(part))}
 
-    assert used <= {"provider", "cloud", "kind", "part", "ready", "region", "count", "listed"}
+    assert used <= {"provider", "cloud", "kind", "part", "ready", "region", "count", "listed", "version", "only"}
     assert not re.search(r'"kind":', steps())
 
 

@@ -20,7 +20,18 @@ from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, DENIALS, GRANT
 from accounts.kits.azure.report import why_not_report
 from accounts.kits.azure.traffic import TRAFFIC
 from accounts.kits.azure.words import IDENTITY_FIELDS, WORDS
-from accounts.kits.base import SWITCH_OPTIONS, Document, EnvironmentCheck, IdentityField, Publication, Published, Report, Route, Words
+from accounts.kits.base import (
+    SWITCH_OPTIONS,
+    Document,
+    EnvironmentCheck,
+    IdentityField,
+    Publication,
+    Published,
+    Report,
+    Route,
+    Words,
+    mark_of_place,
+)
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 
 AUDIENCE = "api://AzureADTokenExchange"
@@ -184,7 +195,7 @@ class AzureKit:
             "# The cell's resource group is still there. If you use no cell and no newer kit, delete it too:",
             f"# az group delete {here} --name {cell_group}",
             "# Azure keeps a deleted vault for 90 days, and with it its name. To connect this subscription again before that:",
-            f"# az keyvault purge {here} --name {vault_name(target.account)}",
+            f"# az keyvault purge {here} --name {vault_name(target.account, target.external_id, target.region)}",
         ]
         return "\n".join(lines)
 
@@ -227,7 +238,7 @@ class AzureKit:
                 "cell-cluster": ShippedIdentity(f"{own}-cell-cluster", cell_group, ""),
                 "cell-agent": ShippedIdentity(f"{own}-cell-agent", cell_group, ""),
             },
-            vault=vault_name(target.account),
+            vault=vault_name(target.account, target.external_id, target.region),
             roles={source.role: _shipped_role(source, names) for source in template.ROLES},
         )
 
@@ -253,9 +264,13 @@ class AzureKit:
         )
 
 
-def vault_name(account: str) -> str:
-    """One vault for each account, whatever the generation: the cell's key outlives a kit. Its name is unique in all of Azure."""
-    return f"byoc-{account:.18}"
+def vault_name(account: str, subscription: str, location: str) -> str:
+    """One vault for each account and place, whatever the generation: the cell's key outlives a kit.
+
+    Its name is unique in all of Azure and has 24 characters at most. A kit that was run in the wrong subscription or location leaves a
+    vault there, which must not take the name of the right one: hence the mark of the place.
+    """
+    return f"byoc{account:.8}{mark_of_place(subscription, location)}"
 
 
 def permission_key(role: str, action: str) -> str:

@@ -38,7 +38,7 @@ class AzureCellStack:
             "location": cell.region,
             "account": target.account,
             "cell": cell.cell,
-            "vault": vault_name(target.account),
+            "vault": vault_name(target.account, target.external_id, cell.region),
             "clusterIdentity": f"byoc-{target.suffix}-cell-cluster",
             "agentIdentity": f"byoc-{target.suffix}-cell-agent",
             "networkRange": cell.cidr,
