@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from accounts.access import Role
-from tests.factories import PASSWORD, make_membership, make_organisation, make_user
+from tests.factories import PASSWORD, make_cloud_account, make_membership, make_organisation, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -137,6 +137,7 @@ def test_menu_closes_on_escape_and_gives_focus_back(server, page, mia):
 
 
 def test_page_says_when_the_portal_is_out_of_reach(server, page, mia, complaints):
+    make_cloud_account(organisation=mia.memberships.get().organisation)  # a list with nothing in it has no filter
     sign_in(page, server, mia)
     page.goto(f"{server}/o/acme/accounts/")
     notice = page.locator("[data-portal-connection]")
