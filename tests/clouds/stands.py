@@ -7,7 +7,7 @@ only one cloud knows belongs into tests of its own.
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from accounts.clouds.base import CloudAdapter, Place, Subject, Target
+from accounts.clouds.base import CloudAdapter, Place, Subject, Target, TokenSource
 from accounts.kits.base import CloudKit
 from tests.clouds.aws.test_adapter import PlayedAws
 from tests.clouds.azure.played import AzureStand
@@ -25,6 +25,10 @@ class Stand(Protocol):
 
     def adapter(self, **changes: Any) -> CloudAdapter:
         """A new one, with `changes` to the target."""
+        ...
+
+    def tokens(self, target: Target) -> TokenSource:
+        """What an adapter asks for its tokens; a test that watches them puts its own in the place of this."""
         ...
 
     # The customer runs the kit, and has switches.

@@ -309,12 +309,11 @@ def test_contract_fault_while_signing_in_is_passing(standing, kind, code):
 
 def test_contract_errors_hold_no_token(standing):
     seen = []
-    adapter = standing.adapter()
-    minted = adapter.tokens
-    adapter.tokens = lambda **claims: seen.append(minted(**claims)) or seen[-1]
+    mint = standing.tokens(standing.target)
+    standing.tokens = lambda _target: lambda **claims: seen.append(mint(**claims)) or seen[-1]
     standing.break_sign_in("lost_reply")
 
-    error = refusal(adapter.probe_trust)
+    error = refusal(standing.adapter().probe_trust)
 
     assert seen
     assert not any(token.split(".")[2] in f"{error!r} {error.raw} {error.__cause__!r}" for token in seen)

@@ -88,14 +88,14 @@ def test_adapter_resolves_no_name_but_this_machines(cloud_name, cloud, sandbox, 
 
 def minted(stand) -> dict[str, str]:
     """Every token that the adapter asks for, made here, where the issuer's key is; they live long enough for one more run."""
-    adapter, found = stand.adapter(), {}
-    mint = adapter.tokens
+    mint, found = stand.tokens(stand.target), {}
 
     def note(*, subject: str, audience: str) -> str:
         found[f"{subject} {audience}"] = token = mint(subject=subject, audience=audience)
         return token
 
-    adapter.tokens = note
+    stand.tokens = lambda _target: note
+    adapter = stand.adapter()
     adapter.probe_trust()
     adapter.check_permissions(stand.kit.probes(stand.target))
     adapter.check_refusals()
