@@ -357,11 +357,12 @@ def test_agent_machine_that_is_stopped_is_said_and_comes_back_by_itself(case):
     assert (instance.state, instance.applied_revision) == (InstanceState.RUNNING, 2)
 
 
-def test_update_brings_the_cell_a_new_agent_and_waits_for_it(case, monkeypatch):
-    """A stack with another version: the machine of the agent is told a token that nobody has used."""
+def test_update_brings_the_cell_a_new_agent_and_waits_for_it(case, monkeypatch, settings):
+    """A stack with another content: the machine of the agent is told a token that nobody has used."""
     case = case()
     instance = case.live()
     monkeypatch.setattr(AWS_STACK, "version", "9.9.9")
+    settings.AGENT_CHARTS = ["oci://registry.fernhill.example/charts"]
     request_cell_update(case.cell, by=case.alice)
     drive_to_end()
 
