@@ -338,7 +338,7 @@ def _left_behind(account: CloudAccount) -> dict[str, Any]:
     """How to remove what the newest kit may have made, and what earlier ones did; empty before the first."""
     kit = account.kits.select_related("account").first()
     if kit is None:
-        return {}
+        return {"standing": []}
     earlier = [standing for standing in standing_kits(account) if standing.kit != kit]
     command = "" if kit.removed_at else kit_links(kit).removal_command
     return {"words": kits.load(account.cloud).words, "command": command, "standing": earlier}

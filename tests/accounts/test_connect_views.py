@@ -268,6 +268,13 @@ def test_connect_stop_and_discard_say_what_stays_behind(owner, acme):
     assert not CloudAccount.objects.exists()
 
 
+def test_connect_discard_of_a_draft_that_had_no_kit_lists_none(owner, acme):
+    response = owner.get(page(make_cloud_account(organisation=acme), "discard"))
+
+    assert response.status_code == 200
+    assert "Kits that may still stand" not in text_of(response)
+
+
 def test_connect_pages_need_the_permission(client, acme, bob):
     account = make_cloud_account(organisation=acme)
     bob.memberships.update(role="auditor")
