@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import pytest
@@ -167,8 +168,11 @@ def test_machines_die_with_the_sandbox_however_it_ends(tmp_path):
 
 
 def asked(hosts, method, **form):
+    """In a thread of its own: once a browser has been opened in this process, a loop already runs in the main thread."""
     headers = {"content-type": "application/x-www-form-urlencoded"}
-    return asyncio.run(MachinePages(hosts)(Request(method, "/machines/", {}, headers, urlencode(form).encode())))
+    request = Request(method, "/machines/", {}, headers, urlencode(form).encode())
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(MachinePages(hosts)(request))).result()
 
 
 def test_page_of_the_machines_has_a_switch_for_each_agent(hosts):
