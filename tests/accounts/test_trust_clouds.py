@@ -25,12 +25,15 @@ from tests.standing import SECOND, Standing, told
 pytestmark = pytest.mark.django_db(transaction=True)
 AWS, AZURE, GCP = "aws", "azure", "gcp"
 ALL = (AWS, AZURE, GCP)
+TOLD = ("alice", "ciso", "night")  # the owner, the security and the operational contact
 Act = Callable[[Any], object]
 
 
 @pytest.fixture
 def stand(acme, alice, sandbox, monkeypatch, mailoutbox):
-    make_contact(organisation=acme, email="night@acme.example", confirmed_at=timezone.now())
+    # The owner is a contact as well, and is still told once.
+    for email, purpose in [("night@acme.example", "operational"), ("ciso@acme.example", "security"), (alice.email, "security")]:
+        make_contact(organisation=acme, email=email, purpose=purpose, confirmed_at=timezone.now())
     return lambda cloud: Standing(cloud, organisation=acme, alice=alice, sandbox=sandbox, monkeypatch=monkeypatch)
 
 
@@ -200,7 +203,7 @@ def test_watch_loss_is_believed_at_the_second_look_named_in_the_clouds_words_and
         seen = standing.look(later=SECOND)
 
     assert (seen.state, seen.failure_code, standing.verdicts) == ("needs_attention", f"lost_{loss.code}", [("lost", loss.code)])
-    assert told() == [("night", "Production needs attention: its trust is lost")]
+    assert told() == everyone("needs attention: its trust is lost")
     page = read(client, standing)
     assert loss.says in page
     assert "%(" not in page
@@ -212,6 +215,11 @@ def test_watch_loss_is_believed_at_the_second_look_named_in_the_clouds_words_and
             seen = standing.look(later=timedelta(minutes=2))
         assert (seen.state, seen.failure_code, seen.watch.verdict) == ("connected", "", "holds")
         assert not seen.trust_checks.filter(is_ok=False).exists()
+        assert told() == everyone("is connected again", "needs attention: its trust is lost")
+
+
+def everyone(*news: str) -> list[tuple[str, str]]:
+    return [(name, f"Production {what}") for name in TOLD for what in news]
 
 
 def read(client, standing: Standing) -> str:
@@ -294,7 +302,7 @@ def test_watch_the_customers_own_switch_is_no_outage(stand, client, cloud):
     assert says[cloud] in read(client, standing)
     with assert_no_event():
         standing.look(later=SECOND)
-    assert told() == []
+    assert told() == everyone("was switched off in your cloud")
 
     switch(standing, "AllowChanges", "yes")
     with assert_one_event(standing.account.organisation, action="cloud_account.switched_on"):
@@ -302,6 +310,7 @@ def test_watch_the_customers_own_switch_is_no_outage(stand, client, cloud):
 
     assert (seen.switched_off, seen.state_words, seen.watch.verdict) == ("", "Connected", "holds")
     assert standing.verdicts == [("switched_off", "changes"), ("holds", "")]
+    assert told() == everyone("is switched on again", "was switched off in your cloud")
 
 
 @pytest.mark.parametrize("cloud", ALL)
@@ -395,4 +404,4 @@ def test_watch_the_customers_own_deletion_of_the_kit_is_disabled_by_the_customer
         seen = standing.look(later=SECOND)
 
     assert (seen.state, seen.switched_off, seen.watch.verdict) == ("connected", "kit", "switched_off")
-    assert told() == []
+    assert told() == everyone("was switched off in your cloud")
