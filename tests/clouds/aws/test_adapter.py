@@ -461,7 +461,8 @@ def test_adapter_asks_for_all_permissions_in_few_calls(standing, sandbox):
     assert counted["hits"] == len(
         {(probe.role, probe.resource, *sorted(probe.context.items())) for probe in standing.kit.probes(standing.target)}
     )
-    assert counted["hits"] <= 30
+    # Every narrowing of its own costs one call; a new one must be worth it.
+    assert counted["hits"] <= 31
 
 
 # --- refusals ---
