@@ -167,6 +167,7 @@ NO_PAGE = {
     "accounts:connect_send_status": "a fragment", "accounts:connect_send_withdraw": "POST", "accounts:step_link_file": "a file",
     "accounts:step_link_status": "a fragment", "accounts:step_link_report": "POST",
     "accounts:account_trust_check": "POST", "accounts:account_kit_stay": "POST", "accounts:account_kit_report": "POST",
+    "accounts:account_kit_removed": "POST",
     "accounts:account_kit_stop": "POST", "accounts:operation_progress": "a fragment of the page",
     "accounts:security_package_file": "a file",
     "accounts:connect_report": "POST", "accounts:kit_report": "POST", "accounts:connect_run_again": "POST",
