@@ -9,7 +9,7 @@ from django.urls import reverse
 from accounts import kits
 from accounts.availability import why_keep_kit
 from accounts.issuer.addresses import issuer_url
-from accounts.kits.base import Publication, Route
+from accounts.kits.base import Publication, Route, mark_of_place
 from accounts.kits.manifest import KitResource
 from accounts.models import CloudAccount, Kit, StepLink
 from accounts.targets import target_of
@@ -76,6 +76,7 @@ def named_resources(account: CloudAccount, generation: int) -> list[tuple[str, K
         "suffix": kit.suffix,
         "short": kit.suffix.partition("-")[0],
         "region": account.home_region,
+        "mark": mark_of_place(account.external_id, account.home_region),
         "issuer_path": issuer_url(kit).removeprefix("https://"),
     }
     return [(resource.name.format(**names), resource) for resource in kits.load(account.cloud).resources]

@@ -80,7 +80,7 @@ class KitResource:
 
     logical_id: str
     type: str
-    name: str  # with {account}, {suffix}, {short}, {region} and {issuer_path}
+    name: str  # with {account}, {suffix}, {short}, {region}, {mark} (of the place) and {issuer_path}
     purpose: Text
     phase: Text
     payer: Text

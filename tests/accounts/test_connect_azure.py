@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from accounts import kits
 from accounts.actions.connect import issue_kit, report_kit
-from accounts.kit_links import kit_links
+from accounts.kit_links import kit_links, named_resources
 from accounts.models import CloudAccount, TrustCheck
 from accounts.states import AccountState
+from accounts.targets import target_of
 from portal.audit import Actor
 from portal.operations.catalogue import failure_text, wait_text
 from portal.operations.models import Operation
@@ -237,3 +238,9 @@ def test_connect_azure_wrong_tenant_is_named_by_the_kit_and_changed_where_it_lea
     assert f'href="{stop}">Stop connecting and change the tenant</a>' in shown
     shown = html.unescape(client.get(client.post(stop).headers["Location"]).text)
     assert f'name="tenant_id" value="{TENANT}"' in shown
+
+
+def test_connect_azure_page_names_the_vault_as_the_kit_does(account):
+    named_there = {resource.logical_id: name for name, resource in named_resources(account, generation=1)}
+
+    assert named_there["CellVault"] == kits.load("azure").shipped(target_of(account, account.kits.get())).vault

@@ -486,7 +486,7 @@ RESOURCES: tuple[KitResource, ...] = (
     KitResource(
         "CellVault",
         "Microsoft.KeyVault/vaults",
-        "byoc-{account:.18}",
+        "byoc{short}{mark}",
         _("Keeps the key that the secrets of the cell's cluster are encrypted with. It opens to roles alone; the operator can give none."),
         _NOW,
         _("You: Azure charges for each use of a key, some cents a month."),

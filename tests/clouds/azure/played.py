@@ -14,6 +14,7 @@ from tests.clouds.conftest import ISSUER_HOST, SandboxProcess, TestIssuer
 
 ACCOUNT = "3f9a1c2e-0b5d-4c1e-9a57-6a1f0c2d3e4b"
 SUFFIX = "3f9a1c2e-g1"
+VAULT = "byoc3f9a1c2e2222wesope10"  # of the account in this subscription and place
 SWITCHES_ON = {"allowChanges": "yes", "allowSupport": "yes"}  # the customer's own to say, at every run
 IDENTITY = "Microsoft.ManagedIdentity/userAssignedIdentities"
 

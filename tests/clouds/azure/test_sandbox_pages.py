@@ -277,7 +277,7 @@ def test_removal_command_leaves_only_the_empty_group_of_the_cell(browser: Browse
     assert code == 0, output
     left = {entry["id"] for entry in account.control("GET", f"resources?under={account.scope}")} - before
     assert {number.rpartition("/")[2] for number in left} == {
-        "byoc-aaaaaaaa-cell-westeurope", "byoc-aaaaaaaa-g1-cell", "byoc-aaaaaaaa-0000-4000",
+        "byoc-aaaaaaaa-cell-westeurope", "byoc-aaaaaaaa-g1-cell", "byocaaaaaaaa2222wesope10",
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from accounts.clouds.stacks import StackState
 from portal.sandbox.azure.deployments.whatif import differences
 from tests.clouds.azure import models
 from tests.clouds.azure.cells import CELL, AzureCellStand, cell_input
-from tests.clouds.azure.played import addresses
+from tests.clouds.azure.played import VAULT, addresses
 from tests.clouds.conftest import SandboxProcess, TestIssuer
 
 MACHINES, CLUSTERS = "Microsoft.Compute/virtualMachines", "Microsoft.ContainerService/managedClusters"
@@ -41,7 +41,7 @@ def test_azure_stack_denies_nobody_and_takes_nothing_with_it_but_its_own(stand: 
     }  # fmt: skip
     stand.stacks().delete(stand.name, "westeurope")
     left = {entry["name"] for entry in stand.inside()}
-    assert {"byoc-3f9a1c2e-g1-cell-cluster", "byoc-3f9a1c2e-g1-cell-agent", "byoc-3f9a1c2e-0b5d-4c1e"} <= left  # the kit's
+    assert {"byoc-3f9a1c2e-g1-cell-cluster", "byoc-3f9a1c2e-g1-cell-agent", VAULT} <= left  # the kit's
     assert "cell-key" in left  # the Resource Manager deletes no key
     assert not {"cell-net", "cell-cluster", "cell-rules"} & left
 
@@ -293,4 +293,4 @@ def test_azure_leftovers_count_the_group_of_the_machines(stand: AzureCellStand) 
     found = {part.name for part in stand.stacks().find_leftovers("westeurope", stand.stack.tags(stand.target, CELL))}
 
     assert f"{stand.name}-nodes" in found
-    assert not {"byoc-3f9a1c2e-0b5d-4c1e", stand.name, "byoc-3f9a1c2e-g1-cell-agent"} & found  # the kit's
+    assert not {VAULT, stand.name, "byoc-3f9a1c2e-g1-cell-agent"} & found  # the kit's
