@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "portal.apps.PortalConfig",
     "portal.apps.PortalAdminConfig",
     "accounts.apps.AccountsConfig",
+    "accounts.support.apps.SupportConfig",
     "cells.apps.CellsConfig",
     "portal.operations.apps.OperationsConfig",
     "portal.audit.apps.AuditConfig",

@@ -70,3 +70,31 @@ class Profile(TextChoices):
 
 # Two different approvers, unless the organisation's own policy is stricter still.
 WRITING_PROFILES = frozenset({Profile.OPERATE, Profile.REPAIR})
+
+PROFILE_ORDER = tuple(Profile)
+ENDED_AS = frozenset({_A.EXPIRED, _A.REVOKED, _A.COMPLETED, _A.ACTIVATION_FAILED})
+
+
+class BundleState(TextChoices):
+    REQUESTED = "requested", pgettext_lazy("diagnostic bundle", "Requested")  # by an engineer; the customer has not agreed yet
+    COLLECTING = "collecting", pgettext_lazy("diagnostic bundle", "Being collected")
+    COLLECTED = "collected", pgettext_lazy("diagnostic bundle", "Ready for you to look through")
+    RELEASED = "released", pgettext_lazy("diagnostic bundle", "Released")
+    DECLINED = "declined", pgettext_lazy("diagnostic bundle", "Declined")
+    FAILED = "failed", pgettext_lazy("diagnostic bundle", "Failed")
+    EXPIRED = "expired", pgettext_lazy("diagnostic bundle", "Expired")
+    DELETED = "deleted", pgettext_lazy("diagnostic bundle", "Deleted")
+
+
+_B = BundleState
+BUNDLE_MOVES: dict[BundleState, frozenset[BundleState]] = {
+    _B.REQUESTED: frozenset({_B.COLLECTING, _B.DECLINED, _B.EXPIRED, _B.DELETED}),
+    _B.COLLECTING: frozenset({_B.COLLECTED, _B.FAILED, _B.DELETED}),
+    _B.COLLECTED: frozenset({_B.RELEASED, _B.DECLINED, _B.EXPIRED, _B.DELETED}),
+    _B.RELEASED: frozenset({_B.EXPIRED, _B.DELETED}),
+    _B.DECLINED: frozenset(),
+    _B.FAILED: frozenset(),
+    _B.EXPIRED: frozenset(),
+    _B.DELETED: frozenset(),
+}
+BUNDLES_UNDER_WAY = frozenset({_B.REQUESTED, _B.COLLECTING, _B.COLLECTED})

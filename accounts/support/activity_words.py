@@ -1,0 +1,1 @@
+"""Words of the activity log for support access."""

@@ -1,0 +1,147 @@
+"""What happens under a grant: doors that a cloud opened, acts through them, the proof that a door is shut, lines of the cloud's own log."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts.models import User
+from accounts.support.models.requests import AccessRequest
+
+
+class DoorQuerySet(models.QuerySet["Door"]):
+    def standing(self) -> "DoorQuerySet":
+        return self.filter(shut_at=None)
+
+
+class Door(models.Model):
+    """A session that a cloud opened for a grant. Its secret lies sealed, and is erased once the end is proven."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="doors")
+    handle = models.CharField(_("name in the cloud's log"), max_length=200)
+    policy = models.TextField(_("policy the cloud holds it to"))
+    sealed_secret = models.TextField(blank=True, default="")
+    opened_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(_("expires at"))
+    shut_at = models.DateTimeField(_("shut at"), null=True, blank=True)
+
+    objects: ClassVar[DoorQuerySet] = DoorQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["opened_at"]
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        constraints = [models.UniqueConstraint(fields=["request"], condition=Q(shut_at=None), name="door_one_standing_per_grant")]
+
+    def __str__(self) -> str:
+        return self.handle
+
+
+class ActState(models.TextChoices):
+    ASKED = "asked", pgettext_lazy("act", "Waiting")
+    RUNNING = "running", pgettext_lazy("act", "Running")
+    DONE = "done", pgettext_lazy("act", "Done")
+    FAILED = "failed", pgettext_lazy("act", "Failed")
+    REFUSED = "refused", pgettext_lazy("act", "Refused")
+    CUT_SHORT = "cut_short", pgettext_lazy("act", "Cut short")
+
+
+ACTS_UNDER_WAY = frozenset({ActState.ASKED, ActState.RUNNING})
+
+
+class Via(models.TextChoices):
+    CLOUD = "cloud", pgettext_lazy("act", "Read from the cloud")
+    AGENT = "agent", pgettext_lazy("act", "Done by the cell's agent")
+
+
+class Act(models.Model):
+    """One typed thing that an engineer did under a grant: written before it is done, completed with its redacted result."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="acts")
+    door = models.ForeignKey(Door, on_delete=models.PROTECT, related_name="acts", null=True, blank=True)  # none: by the agent
+    name = models.CharField(_("act"), max_length=60)
+    arguments = models.JSONField(default=dict, blank=True)
+    via = models.CharField(_("way"), max_length=10, choices=Via.choices)
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(default=timezone.now, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(_("state"), max_length=20, choices=ActState.choices, default=ActState.ASKED)
+    # Redacted before it is stored; the hash is of this text.
+    output = models.TextField(blank=True, default="")
+    sha256 = models.CharField(max_length=64, blank=True, default="")
+    bytes = models.PositiveIntegerField(default=0)
+    is_cut = models.BooleanField(default=False)
+    redactions = models.JSONField(default=dict, blank=True)  # name of a rule: how often it struck
+    traces = models.JSONField(default=list, blank=True)  # calls by which the cloud's own log names it
+    code = models.CharField(max_length=60, blank=True, default="")
+    raw_error = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ["asked_at"]
+        verbose_name = _("act of support")
+        verbose_name_plural = _("acts of support")
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=ActState.values), name="act_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=sorted(ACTS_UNDER_WAY), finished_at=None)
+                | (~Q(state__in=sorted(ACTS_UNDER_WAY)) & Q(finished_at__isnull=False)),
+                name="act_finished_when_over",
+            ),
+        ]
+        indexes = [models.Index(fields=["request", "asked_at"], name="act_by_grant")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class EndProof(models.Model):
+    """One try with the old session after the end, and what the cloud answered. A refusal is the proof."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="proofs")
+    door = models.ForeignKey(Door, on_delete=models.PROTECT, related_name="proofs", null=True, blank=True)
+    asked_at = models.DateTimeField(default=timezone.now, editable=False)
+    is_refused = models.BooleanField(_("refused"))
+    evidence = models.TextField(_("the cloud's own words"), blank=True, default="")
+    cloud_request = models.CharField(_("request ID of the cloud"), max_length=120, blank=True, default="")
+
+    class Meta:
+        ordering = ["asked_at"]
+        verbose_name = _("proof of the end")
+        verbose_name_plural = _("proofs of the end")
+
+    def __str__(self) -> str:
+        return f"{self.request_id} {self.is_refused}"
+
+
+class TraceMatch(models.Model):
+    """A line of the cloud's own log that names a grant, and the act it belongs to. Without an act it is an alarm."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="traces")
+    act = models.ForeignKey(Act, on_delete=models.PROTECT, related_name="matches", null=True, blank=True)
+    # Explained without an act: opening the door, the probe of the end. Empty and no act: nobody knows who did that.
+    explained = models.CharField(max_length=20, blank=True, default="")
+    trace = models.CharField(_("ID in the cloud's log"), max_length=200)
+    at = models.DateTimeField(_("time"))
+    call = models.CharField(_("call"), max_length=200)
+    principal = models.CharField(_("principal"), max_length=300, blank=True, default="")
+    is_refused = models.BooleanField(default=False)
+    raw = models.TextField(max_length=4000, blank=True, default="")
+    seen_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["at"]
+        verbose_name = _("line of the cloud's log")
+        verbose_name_plural = _("lines of the cloud's log")
+        constraints = [models.UniqueConstraint(fields=["request", "trace"], name="trace_once_per_grant")]
+
+    def __str__(self) -> str:
+        return self.call
