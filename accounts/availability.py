@@ -6,9 +6,10 @@ from uuid import UUID
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import CloudAccount, Kit, Organisation, StepLink, User
-from accounts.states import CONNECTING_STATES, WATCHED_STATES, AccountState, KitState
+from accounts.states import CONNECTING_STATES, WATCHED_STATES, AccountState, KitState, Obstacle, Use
 from portal.audit.models import Event
 from portal.operations.models import Operation
 
@@ -21,6 +22,20 @@ NEEDS_KIT: list[Callable[[Kit], str]] = []
 STEP_LINKS_A_DAY = 50
 STEP_LINK_EVENTS = ("step_link.made", "step_link.replaced")
 A_DAY = timedelta(days=1)
+OBSTACLES = {
+    Obstacle.NOT_CONNECTED: gettext_lazy("This account is not connected."),
+    Obstacle.TRUST_LOST: gettext_lazy("The trust of this account is lost. Nothing new is started there until it is restored."),
+    Obstacle.SWITCHED_OFF: gettext_lazy("You have switched us off in this account. Switch the kit on again first."),
+    Obstacle.DISCONNECTED: gettext_lazy("This account is disconnected. Connect it again first."),
+    Obstacle.LEAVING: gettext_lazy("This account is being offboarded. Nothing new is started there."),
+    Obstacle.OFFBOARDED: gettext_lazy("This account is offboarded. We have no access to it any more."),
+}
+
+
+def why_not_use(account: CloudAccount, use: Use) -> str:
+    """Empty when our access to this account's cloud may be used so. Placement, acts, steps and scheduled work all ask this one rule."""
+    obstacle = account.obstacle_to(use)
+    return str(OBSTACLES[obstacle]) if obstacle else ""
 
 
 def why_not_as_staff(by: User) -> str:
@@ -96,7 +111,9 @@ def why_not_retry_connecting(operation: Operation) -> str:
 
 def why_not_check_environment(account: CloudAccount) -> str:
     """Empty while the account's trust stands, so that its cloud can be asked."""
-    if account.state in {AccountState.CONNECTED, AccountState.NEEDS_ATTENTION} and account.kits.filter(state=KitState.CURRENT).exists():
+    if reason := why_not_use(account, Use.CHECK):
+        return reason if account.was_connected else _("The environment can be checked once the account is connected.")
+    if account.kits.filter(state=KitState.CURRENT).exists():
         return ""
     return _("The environment can be checked once the account is connected.")
 

@@ -42,6 +42,65 @@ TERMINAL_STATES = frozenset({_S.OFFBOARDED})
 WATCHED_STATES = frozenset({_S.CONNECTED, _S.NEEDS_ATTENTION})
 
 
+class Use(StrEnum):
+    """What our access to the cloud of an account is used for."""
+
+    BUILD = "build"  # something is made or changed
+    COMPARE = "compare"  # what stands is read and compared with what was ordered
+    CHECK = "check"  # the environment is looked at
+    REMOVE = "remove"  # what we have made is taken away
+    PROVE = "prove"  # whether the cloud lets us in, or refuses us as it should
+
+
+_U = Use
+# The one table: what our access may be used for in each state. Connecting asks with its own kit, before there is an access to use.
+ALLOWED_USES: dict[AccountState, frozenset[Use]] = {
+    _S.DRAFT: frozenset(),
+    _S.WAITING_FOR_KIT: frozenset(),
+    _S.VERIFYING: frozenset(),
+    _S.FAILED: frozenset(),
+    _S.CONNECTED: frozenset(Use),
+    # Until the trust is restored, only the cloud's answers are of use.
+    _S.NEEDS_ATTENTION: frozenset({_U.CHECK, _U.PROVE}),
+    _S.DISCONNECTED: frozenset(),
+    _S.OFFBOARDING: frozenset({_U.REMOVE, _U.PROVE}),
+    # Nothing of ours is left: only the end of our access is still to be seen.
+    _S.READY_TO_OFFBOARD: frozenset({_U.PROVE}),
+    _S.OFFBOARDED: frozenset(),
+}
+# The customer has switched us off: we change nothing there, whatever the state says.
+SWITCHABLE_USES = frozenset({_U.BUILD, _U.REMOVE})
+
+
+class Obstacle(StrEnum):
+    """Why our access to an account is not used."""
+
+    NOT_CONNECTED = "not_connected"
+    TRUST_LOST = "trust_lost"
+    SWITCHED_OFF = "switched_off"
+    DISCONNECTED = "disconnected"
+    LEAVING = "leaving"
+    OFFBOARDED = "offboarded"
+
+
+# The customer can end these, and what waits then goes on. After any other one it never does.
+PASSING_OBSTACLES = frozenset({Obstacle.TRUST_LOST, Obstacle.SWITCHED_OFF})
+_OBSTACLES = {
+    _S.NEEDS_ATTENTION: Obstacle.TRUST_LOST,
+    _S.DISCONNECTED: Obstacle.DISCONNECTED,
+    _S.OFFBOARDING: Obstacle.LEAVING,
+    _S.READY_TO_OFFBOARD: Obstacle.LEAVING,
+    _S.OFFBOARDED: Obstacle.OFFBOARDED,
+}
+
+
+def obstacle_to(use: Use, state: AccountState, *, is_switched_off: bool) -> Obstacle | None:
+    """The one gate to the clouds: what is in the way of this use of an account, or nothing."""
+    if use not in ALLOWED_USES[state]:
+        return _OBSTACLES.get(state, Obstacle.NOT_CONNECTED)
+    return Obstacle.SWITCHED_OFF if is_switched_off and use in SWITCHABLE_USES else None
+
+
 class KitState(TextChoices):
     # A newer kit that is being verified beside the current one. Both are trusted, until the one takes the other's place or is given up.
     CANDIDATE = "candidate", pgettext_lazy("kit state", "Being verified")

@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError as BrokerGone
 from accounts.environment.assessments import start_by_schedule
 from accounts.issuer import keys
 from accounts.models import Assessment, CloudAccount
-from accounts.states import WATCHED_STATES
+from accounts.states import Use
 from accounts.steps import trust_history, watch
 
 log = structlog.get_logger()
@@ -34,7 +34,7 @@ def check_environments() -> int:
     Tenancy: ids only; the operation of each account does the asking.
     """
     started = Assessment.objects.filter(account=OuterRef("pk"), region=OuterRef("home_region")).order_by("-started_at")
-    accounts = CloudAccount.objects.filter(state__in=sorted(WATCHED_STATES)).annotate(looked=Subquery(started.values("started_at")[:1]))
+    accounts = CloudAccount.objects.usable_for(Use.CHECK).annotate(looked=Subquery(started.values("started_at")[:1]))
     due = accounts.filter(Q(looked=None) | Q(looked__lte=timezone.now() - ENVIRONMENT_EVERY)).order_by(F("looked").asc(nulls_first=True))
     return sum(start_by_schedule(pk) for pk in due.values_list("pk", flat=True)[:ENVIRONMENT_BATCH])
 

@@ -6,10 +6,12 @@ class CellsConfig(AppConfig):
 
     def ready(self) -> None:
         # The words of the catalogues.
+        from accounts.actions.leaving import WORK_IN  # noqa: PLC0415
         from accounts.availability import NEEDS_KIT, NEEDS_TRUST  # noqa: PLC0415
         from accounts.security.inside import TELLERS  # noqa: PLC0415
         from accounts.views.home import MORE_NEEDS  # noqa: PLC0415
         from cells import activity_words, failures  # noqa: F401, PLC0415
+        from cells.actions.leaving import work_in  # noqa: PLC0415
         from cells.availability import why_keep_kit, why_not_disconnect  # noqa: PLC0415
         from cells.security import of_cells  # noqa: PLC0415
         from cells.steps import bootstrap, instances, teardown  # noqa: F401, PLC0415  registers the kinds of operation
@@ -19,3 +21,4 @@ class CellsConfig(AppConfig):
         TELLERS.append(of_cells)
         NEEDS_TRUST.append(why_not_disconnect)
         NEEDS_KIT.append(why_keep_kit)
+        WORK_IN.append(work_in)

@@ -8,9 +8,9 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.environment.assessments import why_not_build
+from accounts.availability import why_not_use
 from accounts.models import CloudAccount, Kit
-from accounts.states import AccountState, KitState
+from accounts.states import PASSING_OBSTACLES, KitState, Use
 from cells.models import Cell, Instance
 from cells.placement import Refusal
 from cells.states import SERVED_CELLS, CellState, InstanceState
@@ -49,13 +49,23 @@ def why_not(act: Act, instance: Instance) -> str:
         return _of_state(act, state)
     if state == _I.FAILED and act in {Act.MODIFY, Act.UPGRADE, Act.STOP} and instance.failed_while not in _REACHABLE_FAILURES:
         return _("The instance never reached its cell. Retry what failed, or delete the instance.")
-    if act == Act.DELETE and instance.is_protected:
-        return _("The instance is protected from deletion. Switch the protection off first.")
-    if act != Act.DELETE and instance.cell and instance.cell.state not in {CellState.READY, CellState.UPDATING, CellState.FAILED}:
+    if act == Act.DELETE:
+        return _("The instance is protected from deletion. Switch the protection off first.") if instance.is_protected else ""
+    return _why_not_change_in(instance.account) or _why_not_in_its_cell(instance)
+
+
+def _why_not_in_its_cell(instance: Instance) -> str:
+    if instance.cell and instance.cell.state not in {CellState.READY, CellState.UPDATING, CellState.FAILED}:
         if instance.account_id is None:
             return _("The provider is clearing the place of this instance. Ask your provider.")
         return _("The deployment cell of this instance is being deleted.")
     return ""
+
+
+def _why_not_change_in(account: CloudAccount | None) -> str:
+    """In an account that leaves, or has left, only what takes away goes on. A lost trust does not touch what the agent does."""
+    obstacle = account.obstacle_to(Use.BUILD) if account else None
+    return why_not_use(account, Use.BUILD) if account and obstacle not in {None, *PASSING_OBSTACLES} else ""
 
 
 def _of_state(act: Act, state: InstanceState) -> str:
@@ -74,7 +84,14 @@ def _of_state(act: Act, state: InstanceState) -> str:
 
 def why_not_create_in(account: CloudAccount) -> str:
     """Empty when an instance may be asked for in this account: the region's own environment is looked at by the operation."""
-    return "" if account.state == AccountState.CONNECTED and not account.switched_off else why_not_build(account, account.home_region)
+    return why_not_use(account, Use.BUILD)
+
+
+def why_no_place(why: Refusal, account: CloudAccount | None) -> str:
+    """The words of a refusal; of an account that cannot be used, those of what is in the way."""
+    if why == Refusal.ACCOUNT_NOT_USABLE and account:
+        return why_not_use(account, Use.BUILD) or str(REFUSALS[why])
+    return str(REFUSALS[why])
 
 
 REFUSALS = {
@@ -108,10 +125,14 @@ def why_not_delete_cell(cell: Cell) -> str:
         ) % {"count": count}
     if cell.state in {CellState.BOOTSTRAPPING, CellState.UPDATING, CellState.PLANNED}:
         return _("An operation on this cell is under way. Wait until it has ended, or cancel it.")
+    if cell.account.obstacle_to(Use.REMOVE) not in {None, *PASSING_OBSTACLES}:
+        return why_not_use(cell.account, Use.REMOVE)
     return ""
 
 
 def why_not_update_cell(cell: Cell) -> str:
+    if reason := _why_not_change_in(cell.account):
+        return reason
     if cell.state != CellState.READY:
         return _("Only a cell that is ready can be updated.")
     if cell.is_agent_disabled:
@@ -121,6 +142,8 @@ def why_not_update_cell(cell: Cell) -> str:
 
 def why_not_replace_agent(cell: Cell) -> str:
     """One that is switched off may be replaced: the one that follows it is switched on."""
+    if reason := _why_not_change_in(cell.account):
+        return reason
     if cell.state != CellState.READY:
         return _("Only the agent of a cell that is ready can be replaced. Until then, you can switch it off.")
     return _of_earlier_kit(cell)

@@ -37,6 +37,11 @@ FAILURES = {
         means=_("What stands in your cloud stays as it is. Nobody looks after it until the access is restored."),
         act=_("Connect the account again, then press Retry this step."),
     ),
+    "account_leaving": FailureText(
+        happened=_("This %(kind)s is being offboarded, so nothing new is built or changed in it."),
+        means=_("What stands there is taken away by the offboarding."),
+        act=_("There is nothing to do here. Follow the offboarding on the account's page."),
+    ),
     "stack_failed": FailureText(
         happened=_("%(cloud)s could not build %(part)s."),
         means=STANDING,
@@ -258,6 +263,10 @@ STACKS = {
 WAITS = {
     "account_needs_attention": WaitText(
         sentence=_("The trust of this account is lost or switched off, so nothing can be built there."),
+        act=_("Restore the trust on the account's Trust page. The operation then goes on by itself."),
+    ),
+    "account_blocks_removal": WaitText(
+        sentence=_("The trust of this account is lost or switched off, so nothing can be removed there. What stands stays as it is."),
         act=_("Restore the trust on the account's Trust page. The operation then goes on by itself."),
     ),
     "access_refused": WaitText(

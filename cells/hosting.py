@@ -8,7 +8,7 @@ from django.db.models import Count, Q
 from accounts import kits
 from accounts.kits.history import offers_cells
 from accounts.models import CloudAccount, Kit, Organisation
-from accounts.states import AccountState, KitState
+from accounts.states import KitState, Use
 from cells.models import Cell, HostingAccount, Plan
 from cells.placement import AccountFacts, CellFacts, Placement, PlanFacts, place
 from cells.states import ALIVE_INSTANCES, CellState, Hosting, Tenancy
@@ -54,7 +54,7 @@ def region_in_use(account: CloudAccount) -> str:
 
 
 def _facts(account: CloudAccount, kit: Kit | None, hosting: Hosting, reserved: str = "", *, is_open: bool = True) -> AccountFacts:
-    is_usable = account.state == AccountState.CONNECTED and not account.switched_off
+    is_usable = account.obstacle_to(Use.BUILD) is None
     builds, only = builds_cells(account.cloud, kit), only_region(account, kit)
     return AccountFacts(str(account.pk), account.cloud, hosting, is_usable, reserved, is_open, builds, only)
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from accounts import kits
 from accounts.models import CloudAccount
 from cells import stacks
-from cells.availability import REFUSALS
+from cells.availability import why_no_place
 from cells.models import Cell
 from cells.placement import Bootstrap, NoPlace, Placement, Reuse
 from cells.stacks.base import PlannedPart
@@ -29,7 +29,7 @@ class PlaceWords:
 def place_words(placement: Placement, cloud: str, region: str, account: CloudAccount | None) -> PlaceWords:
     """Where the provider hosts, nothing is said of its cells: they are nobody's to see."""
     if isinstance(placement, NoPlace):
-        return PlaceWords("attention", str(REFUSALS[placement.why]))
+        return PlaceWords("attention", why_no_place(placement.why, account))
     if account is None:
         return PlaceWords("ok", _("Runs in an account of the provider in %(region)s.") % {"region": region})
     if isinstance(placement, Bootstrap):

@@ -3,13 +3,13 @@
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.actions.leaving import end_work
 from accounts.availability import why_not_disconnect, why_not_name
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Kit, TrustChange, TrustWatch, User
 from accounts.states import AccountState
-from accounts.transitions import move_account, renewal_of, retire_kits, subject_of
+from accounts.transitions import move_account, retire_kits, subject_of
 from portal.audit import Actor, record
-from portal.operations.actions import cancel_live
 from portal.operations.availability import refuse_if
 
 
@@ -42,8 +42,7 @@ def disconnect_account(account: CloudAccount, *, by: User) -> None:
     with transaction.atomic():
         account = CloudAccount.objects.select_for_update().get(pk=account.pk)
         refuse_if(why_not_disconnect(account))
-        for subject in (subject_of(account), renewal_of(account)):
-            cancel_live(subject, by=by, is_recorded=False)
+        end_work(account, AccountState.DISCONNECTED, by=by)
         retire_kits(account)
         TrustWatch.objects.stop(account)
         TrustChange.objects.note(account, AccountState.DISCONNECTED)

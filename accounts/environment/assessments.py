@@ -10,9 +10,10 @@ from dataclasses import asdict
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts.availability import why_not_use
 from accounts.environment.needs import needs_of
 from accounts.models import Assessment, CloudAccount, EnvironmentFinding, Kit, User
-from accounts.states import WATCHED_STATES, AccountState, KitState
+from accounts.states import KitState, Use
 from portal.audit import Subject
 from portal.operations.engine import OperationInProgress, start
 
@@ -36,17 +37,7 @@ def newest_assessment(account: CloudAccount, region: str) -> Assessment | None:
 
 def why_not_build(account: CloudAccount, region: str) -> str:
     """Empty when trust holds, and the newest assessment of this region is fresh and nothing in it blocks a cell."""
-    return _why_not_trusted(account) or _why_not_ready(account, region)
-
-
-def _why_not_trusted(account: CloudAccount) -> str:
-    if account.state == AccountState.NEEDS_ATTENTION:
-        return _("The trust of this account is lost. Nothing new is started there until it is restored.")
-    if account.state != AccountState.CONNECTED:
-        return _("This account is not connected.")
-    if account.switched_off:
-        return _("You have switched us off in this account. Switch the kit on again first.")
-    return ""
+    return why_not_use(account, Use.BUILD) or _why_not_ready(account, region)
 
 
 def _why_not_ready(account: CloudAccount, region: str) -> str:
@@ -131,7 +122,7 @@ def start_by_schedule(account_id: uuid.UUID) -> bool:
 def _start_by_itself(account_id: uuid.UUID, trigger: Assessment.Trigger) -> bool:
     with transaction.atomic():
         account = CloudAccount.objects.select_for_update().get(pk=account_id)
-        if account.state not in WATCHED_STATES or not account.kits.filter(state=KitState.CURRENT).exists():
+        if account.obstacle_to(Use.CHECK) or not account.kits.filter(state=KitState.CURRENT).exists():
             return False
         try:
             start_assessment(account, account.home_region, trigger=trigger)

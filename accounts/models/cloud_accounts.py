@@ -15,13 +15,18 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models.people import Organisation, User
 from accounts.states import (
+    ALLOWED_USES,
     CONNECTING_STATES,
     PROVEN_STATES,
+    SWITCHABLE_USES,
     TERMINAL_STATES,
     TRUSTED_KIT_STATES,
     WATCHED_STATES,
     AccountState,
     KitState,
+    Obstacle,
+    Use,
+    obstacle_to,
 )
 
 KIT_LIFETIME = timedelta(days=7)
@@ -66,6 +71,11 @@ class CloudAccountQuerySet(models.QuerySet["CloudAccount"]):
 
     def live(self) -> "CloudAccountQuerySet":
         return self.exclude(state__in=TERMINAL_STATES)
+
+    def usable_for(self, use: Use) -> "CloudAccountQuerySet":
+        """Those with no obstacle to this use."""
+        allowed = self.filter(state__in=sorted(state for state, uses in ALLOWED_USES.items() if use in uses))
+        return allowed.filter(switched_off="") if use in SWITCHABLE_USES else allowed
 
     def shown_as(self, word: str) -> "CloudAccountQuerySet":
         """Those whose badge says this (one of SHOWN_STATES): a filter finds what the list calls by its words."""
@@ -180,6 +190,10 @@ class CloudAccount(models.Model):
     def is_disabled(self) -> bool:
         """The customer has switched us off on purpose."""
         return bool(self.switched_off) and self.state == AccountState.CONNECTED
+
+    def obstacle_to(self, use: Use) -> Obstacle | None:
+        """What is in the way of this use of the account, or nothing."""
+        return obstacle_to(use, AccountState(self.state), is_switched_off=bool(self.switched_off))
 
     @property
     def needs_restoring(self) -> bool:

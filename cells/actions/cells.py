@@ -29,8 +29,6 @@ def request_cell_update(cell: Cell, *, by: User) -> Operation:
 def request_cell_deletion(cell: Cell, *, by: User, retain: Sequence[str] = ()) -> Operation:
     """Take the cell away, except the parts that `retain` names. Raises NotAllowed, LostRace."""
     with transaction.atomic():
-        # As whoever places an instance there: one of the two sees what the other has done.
-        CloudAccount.objects.select_for_update().get(pk=cell.account_id)
         cell = _locked(cell)
         refuse_if(why_not_delete_cell(cell))
         move_cell(cell, CellState.DELETING, by=Actor.user(by), is_recorded=False)
@@ -62,6 +60,8 @@ def switch_agent(cell: Cell, *, is_on: bool, by: User) -> None:
 
 
 def _locked(cell: Cell) -> Cell:
+    """After the account, as whoever places an instance there or has the account leave: one of the two sees what the other has done."""
+    CloudAccount.objects.select_for_update().get(pk=cell.account_id)
     return Cell.objects.select_for_update(of=("self",)).select_related("account", "organisation").get(pk=cell.pk)
 
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import CloudAccount, Organisation, User
 from cells import hosting
-from cells.availability import REFUSALS, Act, why_not
+from cells.availability import Act, why_no_place, why_not
 from cells.models import Cell, Instance, InstanceRevision, Plan, PlanSize, Release
 from cells.placement import Bootstrap, NoPlace, Placement
 from cells.states import InstanceState
@@ -71,7 +71,7 @@ def _create(organisation: Organisation, *, name: str, wish: Wish, by: User, is_p
             return again
         placement = find_place(wish, organisation)
         if isinstance(placement, NoPlace):
-            raise NotAllowed(str(REFUSALS[placement.why]))
+            raise NotAllowed(why_no_place(placement.why, wish.account))
         cell = _bootstrap(placement, wish, by=by) if isinstance(placement, Bootstrap) else Cell.objects.get(pk=placement.cell)
         instance = _write(organisation, name=name, wish=wish, cell=cell, by=by, is_protected=is_protected)
         operation = _start(instance, "create_instance", by=by, idempotency_key=idempotency_key)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.environment.assessments import newest_assessment, start_assessment, why_not_build
 from accounts.models import Assessment, CloudAccount, Kit
-from accounts.states import AccountState, KitState
+from accounts.states import KitState, Use
 from accounts.targets import cloud_names
 from cells.hosting import builds_cells, only_region
 from cells.models import Cell, Instance
@@ -30,14 +30,12 @@ MOST_ZONES = 3
 NOT_HEARD = "agent_not_heard"
 
 
-@asks_the_cloud
+@asks_the_cloud(Use.BUILD)
 def check_readiness(ctx: StepContext) -> Outcome:
     """Nothing is built where the environment has not been looked at, or blocks a cell."""
     cell = cell_of(ctx)
     _begin(cell)
     account = cell.account
-    if account.state != AccountState.CONNECTED:
-        return Fail("access_ended")
     if unfit := _unfit_kit(cell):
         return unfit
     newest = newest_assessment(account, cell.region)
@@ -212,6 +210,7 @@ register(
         steps=(_INFRASTRUCTURE, _AGENT, _COMPONENTS, _HEALTHY),
         on_succeeded=_ready,
         on_failed=_failed,
+        on_cancelled=_failed,
         on_retried=retried,
         why_not_retry=why_not_retry,
         subject_url=cell_url,
@@ -227,6 +226,7 @@ register(
         steps=(_INFRASTRUCTURE, _AGENT, _COMPONENTS, _HEALTHY),
         on_succeeded=_ready,
         on_failed=_failed,
+        on_cancelled=_failed,
         on_retried=retried,
         why_not_retry=why_not_retry,
         subject_url=cell_url,

@@ -14,8 +14,8 @@ from django.utils import timezone
 from accounts.clouds.base import CloudError
 from accounts.clouds.stacks import DriftLook
 from accounts.issuer.tokens import KitReplaced
-from accounts.models import Kit
-from accounts.states import AccountState
+from accounts.models import CloudAccount, Kit
+from accounts.states import Use
 from cells.models import Cell
 from cells.orders import order_of, stacks_of
 from cells.states import CellState, Drift
@@ -35,7 +35,8 @@ MOST_DIFFERENCES = 200
 def take_due() -> list[UUID]:
     """Ready cells whose comparison is due, each taken by one round: the next time is moved on before anybody looks."""
     with transaction.atomic():
-        due = Cell.objects.filter(state=CellState.READY, account__state=AccountState.CONNECTED, drift_due_at__lte=timezone.now())
+        usable = CloudAccount.objects.usable_for(Use.COMPARE)
+        due = Cell.objects.filter(state=CellState.READY, account__in=usable, drift_due_at__lte=timezone.now())
         ids = list(
             due.select_for_update(of=("self",), skip_locked=True).order_by("drift_due_at").values_list("pk", flat=True)[:MOST_A_ROUND]
         )
@@ -46,7 +47,7 @@ def take_due() -> list[UUID]:
 def compare(cell_id: UUID) -> None:
     """One look at one cell. A cell that is no longer ready is left alone: an operation changes it."""
     cell = Cell.objects.select_related("account__organisation", "organisation").get(pk=cell_id)
-    if cell.state != CellState.READY or not cell.stack_name:
+    if cell.state != CellState.READY or not cell.stack_name or cell.account.obstacle_to(Use.COMPARE):
         return
     try:
         order = order_of(cell)

@@ -12,7 +12,7 @@ from accounts.clouds.base import CloudError
 from accounts.clouds.stacks import STACK_CODES, StackLook, StackPart, StackState
 from accounts.issuer.tokens import KitReplaced
 from accounts.models import CloudAccount, Kit, TrustWatch
-from accounts.states import AccountState, TrustVerdict
+from accounts.states import PASSING_OBSTACLES, Obstacle, TrustVerdict, Use
 from accounts.steps.watch import LOSSES
 from cells import stacks
 from cells.models import Cell
@@ -37,27 +37,41 @@ def cell_of(ctx: StepContext) -> Cell:
     return Cell.objects.select_related("account__organisation", "organisation", "kit").get(pk=ctx.data["cell"])
 
 
-def asks_the_cloud(step: Callable[[StepContext], Outcome]) -> Callable[[StepContext], Outcome]:
-    """A step whose refusals by the cloud, and the end of our access to it, are answers."""
-
-    @wraps(step)
-    def ask(ctx: StepContext) -> Outcome:
-        cell = cell_of(ctx)
-        if cell.account.state == AccountState.NEEDS_ATTENTION or cell.account.switched_off:
-            return Wait(LOOK_AT_TRUST_EVERY_SECONDS, on=Party.YOU, why="account_needs_attention")
-        try:
-            return step(ctx)
-        except CloudError as error:
-            return outcome_of(error, ctx, cell)
-        except KitReplaced:
-            return Retry("access_ended")  # by the next one, which the next try works with
-        except Kit.DoesNotExist:
-            return Fail("access_ended")
-
-    return ask
+Step = Callable[[StepContext], Outcome]
 
 
-@asks_the_cloud
+def asks_the_cloud(use: Use) -> Callable[[Step], Step]:
+    """A step whose refusals by the cloud, and whatever is in the way of this use of the account, are answers."""
+
+    def decorate(step: Step) -> Step:
+        @wraps(step)
+        def ask(ctx: StepContext) -> Outcome:
+            cell = cell_of(ctx)
+            if obstacle := cell.account.obstacle_to(use):
+                return _not_asked(obstacle, use)
+            try:
+                return step(ctx)
+            except CloudError as error:
+                return outcome_of(error, ctx, cell)
+            except KitReplaced:
+                return Retry("access_ended")  # by the next one, which the next try works with
+            except Kit.DoesNotExist:
+                return Fail("access_ended")
+
+        return ask
+
+    return decorate
+
+
+def _not_asked(obstacle: Obstacle, use: Use) -> Outcome:
+    """A passing obstacle is waited out; any other one has ended what the access was used for."""
+    if obstacle in PASSING_OBSTACLES:
+        removes = use == Use.REMOVE
+        return Wait(LOOK_AT_TRUST_EVERY_SECONDS, on=Party.YOU, why="account_blocks_removal" if removes else "account_needs_attention")
+    return Fail("account_leaving" if obstacle == Obstacle.LEAVING else "access_ended")
+
+
+@asks_the_cloud(Use.BUILD)
 def raise_stack(ctx: StepContext) -> Outcome:
     """Order the stack, then watch it until it stands as ordered. What stands already is gone on from."""
     cell = cell_of(ctx)
@@ -128,7 +142,7 @@ def _failed_part(look: StackLook) -> dict[str, str]:
     return {"part": f"{cause.name} ({cause.kind})" if cause else "", "ready": str(ready)}
 
 
-@asks_the_cloud
+@asks_the_cloud(Use.REMOVE)
 def clear_stack(ctx: StepContext) -> Outcome:
     """Have the stack taken away whole, but for the parts that somebody decided to keep."""
     cell = cell_of(ctx)
@@ -154,7 +168,7 @@ def _clearing(look: StackLook, *, cleared: str = "") -> Wait:
     return Wait(LOOK_EVERY_SECONDS, on=Party.CLOUD, why="stack_deleting", params={"left": str(left)}, data=data)
 
 
-@asks_the_cloud
+@asks_the_cloud(Use.REMOVE)
 def sweep(ctx: StepContext) -> Outcome:
     """Look by tag for what the stack's deletion left behind. What is found is listed and never deleted on a guess."""
     cell = cell_of(ctx)

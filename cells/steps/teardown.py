@@ -70,7 +70,8 @@ def _deleted(operation: Operation) -> None:
 def _failed(operation: Operation) -> None:
     cell = Cell.objects.select_for_update().get(pk=operation.subject_id)
     if cell.state == CellState.DELETING:
-        move_cell(cell, CellState.FAILED, by=WORKER, code=operation.failure_code, is_recorded=False)
+        # Cancelled only with the account itself, which has left: then nobody can be asked any more.
+        move_cell(cell, CellState.FAILED, by=WORKER, code=operation.failure_code or "access_ended", is_recorded=False)
 
 
 register(
@@ -93,6 +94,7 @@ register(
         ),
         on_succeeded=_deleted,
         on_failed=_failed,
+        on_cancelled=_failed,
         on_retried=retried,
         why_not_retry=why_not_retry,
         subject_url=cell_url,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.models import CloudAccount
 from cells.actions.instances import Wish, create_instance, find_place
-from cells.availability import REFUSALS
+from cells.availability import why_no_place
 from cells.forms.instances import PlaceForm, PlanForm, SettingsForm, size_words
 from cells.forms.parameters import label_of, said
 from cells.models import Instance, InstanceDraft, Plan
@@ -122,7 +122,7 @@ def instance_new_place(request: OrganisationRequest, draft: InstanceDraft) -> Ht
         draft.cloud, draft.region = form.place
         placement = find_place(_wish(draft), request.organisation)
         if isinstance(placement, NoPlace):
-            messages.warning(request, str(REFUSALS[placement.why]))
+            messages.warning(request, why_no_place(placement.why, draft.account))
             return reject(request, form)
         draft.save(update_fields=["account", "cloud", "region"])
         return redirect(_url(request.organisation.slug, "settings", draft))

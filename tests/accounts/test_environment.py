@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import kits
+from accounts.availability import why_not_use
 from accounts.clouds.base import Finding, Verdict
 from accounts.environment.assessments import why_not_build
 from accounts.environment.capabilities import FACT_WORDS, facts_of
@@ -16,7 +17,7 @@ from accounts.environment.profiles import Need, certified, match, read
 from accounts.models import Assessment, EnvironmentFinding
 from accounts.models.cloud_accounts import Cloud
 from accounts.models.environment import FRESH_FOR
-from accounts.states import AccountState
+from accounts.states import AccountState, Use
 from portal.operations.states import OperationState
 from tests.environments import make_assessment, make_connected_account
 from tests.factories import make_cloud_account
@@ -106,7 +107,8 @@ def test_account_that_is_not_connected_may_not_be_built_in(acme, state):
     account = make_cloud_account(organisation=acme, state=state, home_region=REGION)
     make_assessment(account=account)
 
-    assert why_not_build(account, REGION) == "This account is not connected."
+    assert why_not_build(account, REGION) == why_not_use(account, Use.BUILD)
+    assert why_not_build(account, REGION).startswith("This account is ")
 
 
 @pytest.mark.parametrize(
