@@ -8,11 +8,13 @@ class CellsConfig(AppConfig):
         # The words of the catalogues.
         from accounts.actions.leaving import WORK_IN  # noqa: PLC0415
         from accounts.availability import NEEDS_KIT, NEEDS_TRUST  # noqa: PLC0415
+        from accounts.environment.needs import STANDING  # noqa: PLC0415
         from accounts.security.inside import TELLERS  # noqa: PLC0415
         from accounts.views.home import MORE_NEEDS  # noqa: PLC0415
         from cells import activity_words, failures  # noqa: F401, PLC0415
         from cells.actions.leaving import work_in  # noqa: PLC0415
         from cells.availability import why_keep_kit, why_not_disconnect  # noqa: PLC0415
+        from cells.models.cells import standing_cells  # noqa: PLC0415
         from cells.security import of_cells  # noqa: PLC0415
         from cells.steps import bootstrap, instances, teardown  # noqa: F401, PLC0415  registers the kinds of operation
         from cells.views.needs import fleet_needs  # noqa: PLC0415
@@ -22,3 +24,4 @@ class CellsConfig(AppConfig):
         NEEDS_TRUST.append(why_not_disconnect)
         NEEDS_KIT.append(why_keep_kit)
         WORK_IN.append(work_in)
+        STANDING.append(standing_cells)

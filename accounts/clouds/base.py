@@ -147,6 +147,11 @@ class Needs:
     addresses: int  # public addresses
     cidr: str  # "10.64.0.0/16": must be free of overlap with what the account's networks are peered to
     name_prefix: str  # nothing of this name may be there yet
+    standing: tuple[str, ...] = ()  # but the account's own cells, by the names that they and their parts begin with
+
+    def is_of_a_cell(self, name: str) -> bool:
+        """Whether a part of this name belongs to one of the account's own cells: `…-europe-west1` is no part of `…-europe-west`."""
+        return any(name == own or name.startswith(f"{own}-") for own in self.standing)
 
 
 @dataclass(frozen=True)

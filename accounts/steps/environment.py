@@ -15,9 +15,10 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
-from accounts.clouds.base import CloudAdapter, CloudError, Finding, Needs, Verdict
+from accounts.clouds.base import CloudAdapter, CloudError, Finding, Verdict
 from accounts.environment.assessments import CHECK_ENVIRONMENT
 from accounts.environment.capabilities import facts_of
+from accounts.environment.needs import needs_kept
 from accounts.issuer.tokens import KitReplaced
 from accounts.models import Assessment, CloudAccount, EnvironmentFinding, TrustCheck
 from accounts.models.environment import KEPT_ASSESSMENTS
@@ -81,7 +82,7 @@ def _ask_all(ctx: StepContext, assessment: Assessment, pending: Sequence[str]) -
 
 def _ask(adapter: CloudAdapter, assessment: Assessment, name: str) -> Finding:
     try:
-        found = adapter.check_environment(assessment.region, Needs(**assessment.needs), [name])
+        found = adapter.check_environment(assessment.region, needs_kept(assessment.needs), [name])
     except CloudError as error:
         if not error.retryable:
             raise

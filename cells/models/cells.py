@@ -107,3 +107,8 @@ class Cell(models.Model):
     @property
     def is_alive(self) -> bool:
         return self.state in ALIVE_CELLS
+
+
+def standing_cells(account: CloudAccount) -> list[str]:
+    """What of an account's cells may stand in its cloud, by name: also what failed half-way or is being deleted."""
+    return list(Cell.objects.filter(account=account).alive().exclude(stack_name="").values_list("stack_name", flat=True))

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from ipaddress import ip_network
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -18,7 +19,11 @@ from accounts.models import Assessment, EnvironmentFinding
 from accounts.models.cloud_accounts import Cloud
 from accounts.models.environment import FRESH_FOR
 from accounts.states import AccountState, Use
+from accounts.targets import target_of
+from cells import stacks
+from cells.states import CellState
 from portal.operations.states import OperationState
+from tests.cells.factories import make_cell
 from tests.environments import make_assessment, make_connected_account
 from tests.factories import make_cloud_account
 
@@ -236,3 +241,29 @@ def test_needs_name_a_private_range_and_a_prefix_of_the_account(account):
     assert ip_network(needs.cidr).is_private
     assert needs.name_prefix == f"byoc-{account.kits.get().suffix.partition('-')[0]}-cell-"
     assert (needs.vcpus, needs.networks, needs.addresses) == (6, 1, 1)
+
+
+def test_needs_name_the_cells_that_may_stand_in_the_account(account):
+    make_cell(account=account, region="eu-west-1", stack_name="byoc-x-cell-eu-west-1")
+    make_cell(account=account, region="eu-west-2", stack_name="byoc-x-cell-eu-west-2", state=CellState.FAILED)
+    make_cell(account=account, region="eu-west-3", stack_name="byoc-x-cell-eu-west-3", state=CellState.DELETED)
+    make_cell(account=account, region="us-east-1", stack_name="", state=CellState.PLANNED)
+    make_cell(region="eu-west-1", stack_name="byoc-y-cell-eu-west-1")
+
+    needs = needs_of(account)
+
+    assert sorted(needs.standing) == ["byoc-x-cell-eu-west-1", "byoc-x-cell-eu-west-2"]
+    assert needs.is_of_a_cell("byoc-x-cell-eu-west-1")
+    assert needs.is_of_a_cell("byoc-x-cell-eu-west-1-machines")
+    assert not needs.is_of_a_cell("byoc-x-cell-eu-west-10")
+
+
+@pytest.mark.parametrize("cloud", sorted(kits.KITS))
+def test_needs_prefix_is_that_of_the_cells_own_names(cloud, acme, alice):
+    identity = {"gcp": {"project_number": "987654321098"}, "azure": {"tenant_id": str(uuid4())}}.get(cloud, {})
+    account = make_connected_account(organisation=acme, cloud=cloud, identity=identity, created_by=alice)
+    target = target_of(account, account.kits.get())
+
+    name = stacks.load(cloud).name(target, account.home_region)
+
+    assert name == f"{needs_of(account).name_prefix}{account.home_region}"

@@ -6,6 +6,7 @@ A new cloud writes one class with these names (`StackStand`) and one line in STA
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from accounts.clouds.base import CloudAdapter
 from accounts.clouds.stacks import StackCloud, StackOrder
 from cells.stacks.base import CellStack
 from tests.clouds.aws.cells import AwsCellStand
@@ -21,6 +22,8 @@ class StackStand(Protocol):
 
     stack: CellStack
     cell: str  # our UUID
+
+    def adapter(self) -> CloudAdapter: ...
 
     def stacks(self) -> StackCloud:
         """A new one each time, as every step has."""

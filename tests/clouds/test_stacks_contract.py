@@ -4,14 +4,16 @@
 """
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from accounts.clouds.base import CloudError
+from accounts.clouds.base import CloudError, Needs, Verdict
 from accounts.clouds.stacks import StackLook, StackState
 from tests.clouds.conftest import Cloud, SandboxProcess, TestIssuer
 from tests.clouds.stack_stands import STACK_STANDS, StackStand
 
+PASS = Verdict.PASS
 UNDER_WAY = {StackState.WORKING, StackState.DELETING}
 STRANGER = "00000000-0000-4000-8000-000000000000"
 
@@ -294,3 +296,21 @@ def test_contract_part_removed_by_hand_is_drift(stand):
 
     assert found.is_finished
     assert [(difference.name, difference.path) for difference in found.differences] == [(name, "")]
+
+
+# --- what the account's own cells are to the next look at the environment ---
+
+
+def test_contract_own_cell_is_in_nobodys_way_and_what_is_left_of_one_is_told(stand):
+    built(stand)
+    order, checks = stand.order(), ["names_free", "address_range"]
+    needs = Needs(
+        vcpus=2, networks=1, addresses=1, cidr="10.64.0.0/16", name_prefix=order.name.removesuffix(order.region), standing=(order.name,)
+    )
+
+    own = stand.adapter().check_environment(order.region, needs, checks)
+    left = stand.adapter().check_environment(order.region, replace(needs, standing=(f"{order.name}0",)), checks)
+
+    assert {finding.check: (finding.verdict, finding.params.get("names", "")) for finding in own} == dict.fromkeys(checks, (PASS, ""))
+    assert PASS not in [finding.verdict for finding in left]
+    assert next(finding.params["names"] for finding in left if finding.check == "names_free")

@@ -206,7 +206,8 @@ class Surroundings:
 
     def _overlap(self, name: str) -> Finding:
         wanted = ip_network(self.needs.cidr)
-        hits = {vpc["VpcId"]: cidr for vpc in self._vpcs for cidr in _ranges(vpc) if wanted.overlaps(ip_network(cidr))}
+        others = [vpc for vpc in self._vpcs if not self._is_own(_tags(vpc).get("Name", ""), _tags(vpc))]
+        hits = {vpc["VpcId"]: cidr for vpc in others for cidr in _ranges(vpc) if wanted.overlaps(ip_network(cidr))}
         params = {"cidr": self.needs.cidr}
         if not hits:
             return Finding(name, Verdict.PASS, f"{len(self._vpcs)} networks", params)
@@ -232,13 +233,14 @@ class Surroundings:
         }
 
     def _names(self, name: str) -> Finding:
-        """What a cell would be called. Carrying this account's own tag it is an earlier cell of ours."""
+        """What a cell would be called, and is none that the portal has. With this account's own tag it is left over from one."""
         prefix = self.needs.name_prefix
         found = {cluster: self._tags_of(cluster) for cluster in self._clusters() if cluster.startswith(prefix)}
         for vpc in self._vpcs:
             tags = _tags(vpc)
             if tags.get("Name", "").startswith(prefix):
                 found[f"{tags['Name']} ({vpc['VpcId']})"] = tags
+        found = {label: tags for label, tags in found.items() if not self._is_own(label.partition(" ")[0], tags)}
         params = {"prefix": prefix}
         if not found:
             return Finding(name, Verdict.PASS, "", params)
@@ -246,6 +248,9 @@ class Surroundings:
         params |= {"names": _named(taken or list(found))}
         command = f"aws eks list-clusters --region {self.region}"
         return Finding(name, Verdict.BLOCK if taken else Verdict.WARN, "\n".join(found), params, command)
+
+    def _is_own(self, name: str, tags: Mapping[str, str]) -> bool:
+        return tags.get(TAG) == self.account.target.account and self.needs.is_of_a_cell(name)
 
     def _clusters(self) -> list[str]:
         assert self._ec2  # the region answers

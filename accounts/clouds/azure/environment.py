@@ -206,6 +206,7 @@ class Environment:
         overlapping = [
             f"{network.get('name')} ({prefix})"
             for network in networks
+            if not self._is_of_standing_cell(str(network.get("id", "")), network.get("tags") or {})
             for prefix in ((network.get("properties") or {}).get("addressSpace") or {}).get("addressPrefixes") or []
             if _overlaps(wanted, str(prefix))
         ]
@@ -218,19 +219,34 @@ class Environment:
             groups = {word(group.name): group.tags or {} for group in every(self._resources.resource_groups.list())}
         alike = [name for name in groups if name.lower().startswith(self.needs.name_prefix.lower())]
         taken = [name for name in alike if groups[name].get("byoc-account") != self.target.account]
+        left: list[str] = []
         if self._cell_group.lower() in {name.lower() for name in groups}:
             with translated("ListResources"):
                 inside = every(self._resources.resources.list_by_resource_group(self._cell_group))
-            taken += [word(entry.name) for entry in inside if not self._is_ours(word(entry.name).lower(), entry.tags or {})]
-        evidence = f"{len(groups)} resource groups"
-        return (Verdict.BLOCK if taken else Verdict.PASS), evidence, {"prefix": self.needs.name_prefix, "names": _named(taken)}
+            others = [entry for entry in inside if not self._is_of_a_kit(word(entry.name).lower())]
+            taken += [word(entry.name) for entry in others if not self._is_of_cell(entry.tags or {})]
+            left = [word(entry.name) for entry in others if self._is_of_cell(entry.tags or {}) and not self._has_cell]
+        verdict = Verdict.BLOCK if taken else Verdict.WARN if left else Verdict.PASS
+        return verdict, f"{len(groups)} resource groups", {"prefix": self.needs.name_prefix, "names": _named(taken or left)}
 
-    def _is_ours(self, name: str, tags: Mapping[str, str]) -> bool:
+    def _is_of_a_kit(self, name: str) -> bool:
         """Of earlier kits too: their identities stay until their own removal, and are in nobody's way."""
         own = [re.escape(identity.name.lower()) for identity in self.shipped.identities.values() if not identity.subject]
         patterns = [text.replace(re.escape(f"-g{self.target.generation}-"), "-g[0-9]+-") for text in own]
-        is_of_a_kit = name == self.shipped.vault.lower() or re.fullmatch("|".join(patterns), name) is not None
-        return is_of_a_kit or (tags.get("byoc-account") == self.target.account and "byoc-cell" in tags)
+        return name == self.shipped.vault.lower() or re.fullmatch("|".join(patterns), name) is not None
+
+    def _is_of_cell(self, tags: Mapping[str, str]) -> bool:
+        """Of a cell of this account, be it one that the portal has or one that is left over."""
+        return tags.get("byoc-account") == self.target.account and "byoc-cell" in tags
+
+    @property
+    def _has_cell(self) -> bool:
+        return self.needs.is_of_a_cell(self._cell_group)
+
+    def _is_of_standing_cell(self, resource: str, tags: Mapping[str, str]) -> bool:
+        """By the group that it is in, which is called like the cell."""
+        group = re.search(r"/resourcegroups/([^/]+)/", resource.lower())
+        return self._is_of_cell(tags) and group is not None and self.needs.is_of_a_cell(group[1])
 
     def _locks(self) -> Answer:
         group = f"{self.scope}/resourceGroups/{self._cell_group}".lower()

@@ -182,7 +182,7 @@ class Surroundings:
         hits = [
             (label, network in peered or not network)
             for label, cidr, network in self._ranges(name)
-            if wanted.overlaps(ip_network(cidr, strict=False))
+            if wanted.overlaps(ip_network(cidr, strict=False)) and not self.needs.is_of_a_cell(network.rpartition("/")[2])
         ]
         if not hits:
             return Finding(name, Verdict.PASS, "", params)
@@ -210,7 +210,7 @@ class Surroundings:
             f"{path.rpartition('/')[2]}/{found['name']}"
             for path in lists
             for found in self._all(path, name)
-            if found["name"].startswith(prefix)
+            if found["name"].startswith(prefix) and not self.needs.is_of_a_cell(found["name"])
         ]
         if not taken:
             return Finding(name, Verdict.PASS, "", {"prefix": prefix})

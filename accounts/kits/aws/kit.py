@@ -57,6 +57,7 @@ class AwsKit:
     identity_command = "aws sts get-caller-identity --query Account --output text"
     default_region = "us-east-1"
     cell_vcpus = 6
+    cell_prefix = "byoc-{short}-cell-"
     cell_regions_are_free = True
     cells_since = "1.4.0"
     spreads_within = timedelta(minutes=3)

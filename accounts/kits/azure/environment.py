@@ -83,8 +83,9 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
     EnvironmentCheck(
         "names_free",
         _("Names"),
-        _("What a cell creates must not exist yet."),
-        passed=_("Nothing is called %(prefix)s… yet, and the cell's resource group is empty."),
+        _("A cell takes the place of nothing that is not its own."),
+        passed=_("Nothing is called %(prefix)s…, and nothing is in the cell's resource group, but what the kit and the portal have made."),
+        warned=_("These are left over from a cell of this account, and a new one takes their place: %(names)s."),
         blocked=_("These exist already: %(names)s."),
         remedy=_("Delete them if they are left over from an earlier cell, or contact %(provider)s."),
     ),

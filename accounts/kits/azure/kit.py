@@ -57,6 +57,7 @@ class AzureKit:
     identity_command = "az account show --query '{subscription:id,tenant:tenantId}'"
     default_region = "westeurope"
     cell_vcpus = 8
+    cell_prefix = "byoc-{short}-cell-"
     cell_regions_are_free = False
     cells_since = "1.2.0"
     spreads_within = timedelta(minutes=10)

@@ -88,7 +88,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         "names_free",
         title=_("Names"),
         why=_("Everything a cell is made of carries a name with the account's prefix; a name that is taken makes it fail."),
-        passed=_("No name that starts with %(prefix)s is taken."),
+        passed=_("No name that starts with %(prefix)s is taken, but those of this account's cells."),
         blocked=_("These names are taken: %(names)s."),
         remedy=_("They are left over from an earlier cell. Delete them, or let the portal find its own leftovers. This lists them:"),
     ),

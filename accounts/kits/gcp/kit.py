@@ -61,6 +61,7 @@ class GcpKit:
     identity_command = "gcloud projects describe $(gcloud config get-value project) --format='value(projectId,projectNumber)'"
     default_region = "us-central1"
     cell_vcpus = 6
+    cell_prefix = "byoc-{short}-"
     cell_regions_are_free = True
     cells_since = "1.2.0"
     spreads_within = timedelta(minutes=10)

@@ -1,5 +1,6 @@
 """Every verdict about an AWS account's surroundings, provoked in the strict local AWS by what its owner may do."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -293,13 +294,18 @@ def test_network_with_the_name_of_a_cell_blocks_unless_it_is_ours(played):
     client = ec2(played)
     ours = client.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=OURS)["Vpc"]["VpcId"]
     assert look(played, "names_free").verdict == Verdict.WARN
-    assert told(look(played, "names_free")) == f"These belong to a cell of this account already: {PREFIX}eu-central-1 ({ours})."
+    assert told(look(played, "names_free")) == (
+        f"These are left over from a cell of this account, and a new one in their place may fail: {PREFIX}eu-central-1 ({ours})."
+    )
+    known = replace(NEEDS, standing=(f"{PREFIX}eu-central-1",))
+    assert look(played, "names_free", needs=known).verdict == Verdict.PASS
     client.create_vpc(
         CidrBlock="10.10.0.0/16",
         TagSpecifications=[{"ResourceType": "vpc", "Tags": [{"Key": "Name", "Value": f"{PREFIX}x"}]}],
     )
 
     assert look(played, "names_free").verdict == Verdict.BLOCK
+    assert look(played, "names_free", needs=replace(known, standing=(PREFIX + "x",))).verdict == Verdict.BLOCK  # called so, but not ours
 
 
 def test_disks_encrypted_with_a_key_of_the_customers_are_a_warning(played):
