@@ -3,6 +3,8 @@
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from email import message_from_bytes
+from email.policy import HTTP
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs
@@ -57,7 +59,20 @@ class Request:
     def form(self) -> dict[str, list[str]]:
         if self.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return {**self.query, **parse_qs(self.body.decode("utf-8", "replace"), keep_blank_values=True)}
+        if self.headers.get("content-type", "").startswith("multipart/form-data"):
+            return {**self.query, **self._parts}
         return self.query
+
+    @property
+    def _parts(self) -> dict[str, list[str]]:
+        """The fields of a form that may hold a file; of a file its text. Line ends are as sent."""
+        head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
+        found: dict[str, list[str]] = {}
+        for part in message_from_bytes(head + self.body, policy=HTTP).iter_parts():
+            name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+            if isinstance(name, str) and isinstance(content, bytes):
+                found.setdefault(name, []).append(content.decode("utf-8", "replace"))
+        return found
 
     @property
     def service(self) -> str:

@@ -22,14 +22,17 @@ class Browser:
 
     def __init__(self, sandbox: SandboxProcess) -> None:
         self.port = sandbox.console
-        self.cookie = ""
+        self.cookie = self.raw = ""
 
     def open(self, path: str, form: dict[str, str] | None = None, **headers: str) -> tuple[int, http.client.HTTPMessage, str]:
+        return self.send(path, urlencode(form) if form else "", "application/x-www-form-urlencoded" if form else "", **headers)
+
+    def send(self, path: str, content: str, kind: str, **headers: str) -> tuple[int, http.client.HTTPMessage, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        given = {"Cookie": self.cookie, **({"Content-Type": "application/x-www-form-urlencoded"} if form else {}), **headers}
-        connection.request("POST" if form else "GET", path, urlencode(form) if form else None, given)
+        given = {"Cookie": self.cookie, **({"Content-Type": kind} if kind else {}), **headers}
+        connection.request("POST" if content else "GET", path, content.encode() or None, given)
         answer = connection.getresponse()
-        body = answer.read().decode()
+        body = self.raw = answer.read().decode()
         connection.close()
         self.cookie = (answer.headers.get("Set-Cookie") or self.cookie).split(";")[0]
         return answer.status, answer.headers, unescape(body)

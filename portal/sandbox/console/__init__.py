@@ -73,12 +73,12 @@ class Console:
     """Everything under /console/, and the address `/` itself."""
 
     def __init__(self, front: "Front", sandbox: Sandbox, elsewhere: Mapping[str, Page]) -> None:
-        from portal.sandbox.console import cloudformation, iam  # noqa: PLC0415 - both need Visit from here
+        from portal.sandbox.console import cloudformation, iam, stack_update  # noqa: PLC0415 - all need Visit from here
 
         self.front = front
         self.sandbox = sandbox
         self.elsewhere = elsewhere  # by the first part of the path: other clouds' pages, and their shells
-        self.views: dict[str, View] = {**cloudformation.VIEWS, **iam.VIEWS}
+        self.views: dict[str, View] = {**cloudformation.VIEWS, **stack_update.VIEWS, **iam.VIEWS}
 
     async def __call__(self, request: Request) -> wire.Reply:
         path = request.path.removeprefix("/console").strip("/")

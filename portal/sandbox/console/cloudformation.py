@@ -9,8 +9,7 @@ from portal.sandbox.aws.cloudformation import TemplateAddressError, read_public
 from portal.sandbox.console import REGIONS, View, Visit, error
 from portal.sandbox.console.aws import AwsRefusedError, members, text
 from portal.sandbox.console.html import Markup, fill, hidden, join, redirect, table
-
-ACKNOWLEDGE = "I acknowledge that AWS CloudFormation might create IAM resources with custom names."
+from portal.sandbox.console.stack_update import ACKNOWLEDGE, update_form
 
 
 async def stack_list(visit: Visit) -> wire.Reply:
@@ -96,6 +95,7 @@ async def stack_detail(visit: Visit) -> wire.Reply:
     return visit.page(
         text(stack, "StackName"),
         _facts(stack),
+        update_form(visit, number, status),
         _delete_form(visit, number, status),
         _events(events),
         _resources(resources),
