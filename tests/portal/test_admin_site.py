@@ -2,7 +2,7 @@
 
 import html
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
@@ -13,6 +13,7 @@ from django.core.cache import cache
 from django.test import RequestFactory
 from django.utils import timezone
 
+from accounts.models import Organisation
 from portal.admin import SECOND_FACTOR_MAX_AGE
 from tests.factories import PASSWORD, make_membership, make_user
 
@@ -129,6 +130,21 @@ def test_admin_says_which_environment_it_is(client, settings, is_https, label):
     settings.IS_HTTPS = is_https
 
     assert re.search(r'class="environment[^"]*">(\w+)<', client.get("/admin/").content.decode())[1] == label
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("zone", "words", "shown"),
+    [("", "Times in UTC", "July 1, 2026, 9 a.m."), ("Asia/Tokyo", "Times in Asia/Tokyo (UTC+9)", "July 1, 2026, 6 p.m.")],
+)
+def test_admin_list_says_in_which_zone_its_times_are(client, zone, words, shown):
+    Organisation.objects.create(name="Acme", slug="acme", created_at=datetime(2026, 7, 1, 9, tzinfo=UTC))
+    sign_in(client, make_staff(time_zone=zone))
+
+    page = client.get("/admin/accounts/organisation/").content.decode()
+
+    assert f"<span>{words}</span>" in page
+    assert shown in page
 
 
 def test_admin_never_deletes_in_bulk_and_leaves_out_what_skips_the_log():
