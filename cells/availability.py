@@ -109,8 +109,7 @@ REFUSALS = {
         "choose “Update the kit”. What you have answered here is kept."
     ),
     Refusal.ONLY_WHERE_THE_KIT_IS: gettext_lazy(
-        "In this account a deployment cell can stand only in the region that its kit was run for. Choose that region, or connect the "
-        "account once more for the other one."
+        "In this account a deployment cell can stand only in the region that its kit was run for. Choose that region, or another account."
     ),
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts import kits
 from accounts.models import CloudAccount
@@ -31,20 +32,22 @@ def place_words(placement: Placement, cloud: str, region: str, account: CloudAcc
     if isinstance(placement, NoPlace):
         return PlaceWords("attention", why_no_place(placement.why, account))
     if account is None:
-        return PlaceWords("ok", _("Runs in an account of the provider in %(region)s.") % {"region": region})
+        return PlaceWords("ok", _("Runs in region %(region)s, in a cloud account of the provider.") % {"region": region})
     if isinstance(placement, Bootstrap):
-        made = {"account": account, "region": region, "minutes": usual_minutes()}
-        sentence = _(
-            "Creates a new deployment cell in %(account)s, %(region)s, first. This adds about %(minutes)s minutes and the resources below. "
-            "Later instances there reuse it."
+        minutes = usual_minutes()
+        sentence = ngettext(
+            "First creates a deployment cell in region %(region)s of %(account)s. This adds about %(minutes)s minute and the resources "
+            "below. Later instances in that region and account run in the same cell.",
+            "First creates a deployment cell in region %(region)s of %(account)s. This adds about %(minutes)s minutes and the resources "
+            "below. Later instances in that region and account run in the same cell.",
+            minutes,
         )
+        made = {"account": account, "region": region, "minutes": minutes}
         return PlaceWords("progress", sentence % made, stacks.load(cloud).parts())
     cell = Cell.objects.get(pk=placement.cell)
     if isinstance(placement, Reuse):
-        return PlaceWords("ok", _("Reuses the deployment cell %(cell)s.") % {"cell": cell})
-    return PlaceWords(
-        "progress", _("Waits for the deployment cell %(cell)s, which is being brought up, and then reuses it.") % {"cell": cell}
-    )
+        return PlaceWords("ok", _("Runs in the deployment cell “%(cell)s”, which is there already.") % {"cell": cell})
+    return PlaceWords("progress", _("Waits until the deployment cell “%(cell)s” has been created, and then runs in it.") % {"cell": cell})
 
 
 def usual_minutes() -> int:

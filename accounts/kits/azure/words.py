@@ -24,9 +24,10 @@ WORDS = Words(
         "who may give roles can give every role."
     ),
     identity_command_label=gettext_lazy("This prints the subscription and the tenant you are signed in to"),
-    place_label=gettext_lazy("Location for the kit and the first cell"),
+    place_label=gettext_lazy("Location for the kit and the cell"),
     place_help=gettext_lazy(
-        "The kit makes one resource group here, and the operator can build in it alone. Cannot be changed once the account is connected."
+        "The kit makes one resource group here. The operator can build only in that, so a deployment cell can stand only here. "
+        "Cannot be changed once the account is connected."
     ),
     run_title=gettext_lazy("Run the kit in Azure"),
     made_label=gettext_lazy("Resource group"),

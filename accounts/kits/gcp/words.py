@@ -20,10 +20,10 @@ WORDS = Words(
     time=gettext_lazy("5 to 10 minutes. The script takes 1 to 2 of them."),
     rights=gettext_lazy("The role Owner on the project, or the exact rights under “This kit”."),
     identity_command_label=gettext_lazy("This prints the id and the number of the project that gcloud is set to"),
-    place_label=gettext_lazy("Region of the first cell"),
+    place_label=gettext_lazy("Home region of the project"),
     place_help=gettext_lazy(
-        "The kit itself belongs to no region. Your first cell will stand here; others may stand elsewhere. "
-        "Cannot be changed once the account is connected."
+        "The kit itself belongs to no region, and cells may stand in any. Infrastructure Manager, which builds them, keeps their plans "
+        "here. Cannot be changed once the account is connected."
     ),
     run_title=gettext_lazy("Run the kit in Cloud Shell"),
     made_label=gettext_lazy("Identity pool"),
