@@ -5,4 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-application = get_wsgi_application()
+django = get_wsgi_application()
+
+from cells.telemetry.intake.wsgi import ReportsFirst  # noqa: E402  its models need Django
+
+application = ReportsFirst(django)

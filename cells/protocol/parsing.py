@@ -56,6 +56,14 @@ def parse_reports(body: bytes, grant: Grant, now: float) -> Reports:
     return batch
 
 
+def check_media(given: str, encoding: str, wanted: str) -> None:
+    """What the head says of the body. Raises Problem."""
+    if given.partition(";")[0].strip().lower() != wanted:
+        raise Problem("wrong_media_type", f"Send {wanted}.")
+    if encoding != "identity":
+        raise Problem("wrong_media_type", "Send the body as it is, not compressed.")
+
+
 def check_times(batch: Reports, now: datetime) -> None:
     """Times that a clock can have shown: others would be a burden to everything that reads them later. Raises Problem."""
     latest, oldest = now + timedelta(seconds=AHEAD_S), now - OLDEST

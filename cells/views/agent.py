@@ -21,7 +21,7 @@ from cells.protocol.enrolment import add_key, enrol
 from cells.protocol.limits import Buckets, Gate, too_many
 from cells.protocol.openapi import description
 from cells.protocol.package import agent_package
-from cells.protocol.parsing import MOST_BYTES, check_leap, parse, parse_form, parse_reports
+from cells.protocol.parsing import MOST_BYTES, check_leap, check_media, parse, parse_form, parse_reports
 from cells.protocol.problems import Problem
 from cells.protocol.tokens import grant_token
 from cells.telemetry.ingest import Received, store
@@ -133,10 +133,7 @@ def _grant(request: HttpRequest) -> Grant:
 
 
 def _body(request: HttpRequest, media_type: str) -> bytes:
-    if request.content_type != media_type:
-        raise Problem("wrong_media_type", f"Send {media_type}.")
-    if request.headers.get("Content-Encoding", "identity") != "identity":
-        raise Problem("wrong_media_type", "Send the body as it is, not compressed.")
+    check_media(request.headers.get("Content-Type", ""), request.headers.get("Content-Encoding", "identity"), media_type)
     # One more than is taken, so that what is too large shows without being read whole.
     return request.read(MOST_BYTES + 1)
 

@@ -90,7 +90,7 @@ def run(stand: Stand, report: Report, options, cells, instances) -> None:
         ("a. CPU of one report, batching server, 64 connections", uvicorn("portal.ingest:application", PORT), 64, "≤ 1/25"),
         ("a. CPU of one report, batching server, 256 connections", uvicorn("portal.ingest:application", PORT), 256, "≤ 1/25"),
     ):
-        with stand.served(command, PORT, PORTAL_AGENT_STORING="64") as process:
+        with stand.served(command, PORT) as process:
             found, web, postgres = measure(stand, process, requests, lines=lines, seconds=options.seconds)
         bad = problem or (f"{found.bad} answers were not 200" if found.bad else "")
         ours = f"{micros(web + postgres)} (web {micros(web)}, PostgreSQL {micros(postgres)}; {found.done / found.seconds:,.0f}/s)"

@@ -115,7 +115,9 @@ def cpu_of(pid: int) -> float:
 
 
 def gunicorn(application: str, port: int, *, workers: int = 2, threads: int = 4, python: str = sys.executable) -> list[str]:
+    """Loaded before it listens: otherwise the start of the second worker is counted too."""
     words = [
+        "--preload",
         "--workers",
         str(workers),
         "--threads",
@@ -131,5 +133,15 @@ def gunicorn(application: str, port: int, *, workers: int = 2, threads: int = 4,
 
 
 def uvicorn(application: str, port: int) -> list[str]:
-    words = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header", "--log-level", "warning"]
+    words = [
+        "--loop",
+        "uvloop",
+        "--http",
+        "httptools",
+        "--no-access-log",
+        "--no-server-header",
+        "--no-proxy-headers",
+        "--log-level",
+        "warning",
+    ]
     return [sys.executable, "-m", "uvicorn", application, "--port", str(port), *words]

@@ -17,19 +17,37 @@ from tests.cells.agents import until
 from tests.cells.factories import make_cell
 from tests.local_cloud import ROOT
 
-SERVER = ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "10"]
+BESIDE = [
+    "-m",
+    "uvicorn",
+    "portal.ingest:application",
+    "--loop",
+    "uvloop",
+    "--http",
+    "httptools",
+    "--no-access-log",
+    "--log-level",
+    "warning",
+    "--timeout-graceful-shutdown",
+    "10",
+]
+IN_FRONT = ["-m", "gunicorn", "portal.wsgi:application", "--worker-class", "gthread", "--threads", "4", "--log-level", "warning"]
 
 
 class IngestProcess:
-    def __init__(self, port, log) -> None:
+    """Of Django (`IN_FRONT`), or the one beside it."""
+
+    def __init__(self, port, log, words) -> None:
         self.port = port
+        self.words = words
         self.log = log
         self.process = None
         self.reporters = []
 
     def start(self, **more):
         database = re.sub(r"/\w+\?", f"/{connection.settings_dict['NAME']}?", os.environ["DATABASE_URL"])
-        command = [sys.executable, "-m", "uvicorn", "portal.ingest:application", "--port", str(self.port), *SERVER]
+        place = ["--port", str(self.port)] if self.words is BESIDE else ["--bind", f"127.0.0.1:{self.port}"]
+        command = [sys.executable, *self.words, *place]
         with self.log.open("ab") as log:
             self.process = spawn(command, env={**os.environ, "DATABASE_URL": database, **more}, cwd=ROOT, output=log)
         until(self._is_up, 30)
@@ -74,10 +92,10 @@ def keyed_cell(**values):
 
 
 @contextmanager
-def ingest_process(folder, **environment):
+def ingest_process(folder, words=BESIDE, **environment):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    made = IngestProcess(port, folder / "ingest.log")
+    made = IngestProcess(port, folder / "ingest.log", words)
     made.start(**environment)
     try:
         yield made

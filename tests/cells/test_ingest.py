@@ -7,14 +7,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
-from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH, MAX_CACHED_STATEMENT_PARAMS
 
 from cells.models import CellStatus, InstanceSample, InstanceStatus
 from cells.protocol.documents import Reports
 from cells.states import Health, InstanceState
-from cells.telemetry.batching import store_all
-from cells.telemetry.ingest import CELLS, INSTANCES, LONGEST_LEAP, Received, store
+from cells.telemetry.ingest import Received, store
+from cells.telemetry.intake.batching import store_all
 from cells.telemetry.state import cell_health, cell_is_heard, instance_report, missing_components
+from cells.telemetry.statement import LONGEST_LEAP, STORE
 from portal.operations.models import Operation
 from portal.operations.states import OperationState
 from tests.cells.factories import make_cell, make_instance
@@ -313,8 +313,25 @@ def test_batch_is_written_at_once_beside_a_report_of_another_age(cell, at):
     assert set(CellStatus.objects.values_list("pk", flat=True)) == {one.pk for one in good}
 
 
-def test_statements_are_short_enough_to_be_remembered():
-    """psycopg reads a longer one, or one with more parameters, anew for each batch: a millisecond."""
-    for statement in (CELLS, INSTANCES):
-        assert len(statement) <= MAX_CACHED_STATEMENT_LENGTH
-        assert statement.count("%b") <= MAX_CACHED_STATEMENT_PARAMS
+@pytest.mark.django_db(transaction=True)
+def test_statement_is_planned_once_a_connection(cell, instance):
+    """Planning it costs more than running it for one report."""
+    connection.close()  # a new one: what another test's connection was told went with that test's transaction
+    for seq in range(1, 5):
+        store([received(cell, *(a_report(seq * 10 + number, an_instance(instance)) for number in range(seq)))])
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement = %s", [STORE])
+        [(generic, custom)] = cursor.fetchall()
+    assert (generic >= 3, custom) == (True, 0)
+
+
+def test_nothing_of_a_report_is_its_transaction_but_one_statement(cell, instance):
+    """What stands, samples, changes and bells: no word before it, none after it."""
+    store([received(cell, a_report(1, an_instance(instance)))])
+    with connection.execute_wrapper(no_query):
+        assert store([received(cell, a_report(2, an_instance(instance, health="degraded")))]) == {cell.pk: 2}
+
+
+def no_query(*_):
+    raise AssertionError("Django was asked for a query")

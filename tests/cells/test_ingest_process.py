@@ -1,4 +1,4 @@
-"""The batching server, as a process: the answers of the view, durable before it answers, each report for itself."""
+"""The ways in for reports, as processes: the answers of the view, durable before they answer, each report for itself."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from django.utils import timezone
 from cells.models import CellStatus, InstanceStatus
 from tests.cells.agents import until
 from tests.cells.factories import make_instance
-from tests.cells.ingest_process import ingest_process, keyed_cell
+from tests.cells.ingest_process import BESIDE, IN_FRONT, ingest_process, keyed_cell
 from tests.cells.spoken import a_report, an_instance
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,7 +24,14 @@ def server(tmp_path):
         yield made
 
 
-def test_report_is_stored_before_it_is_answered(server):
+@pytest.fixture(params=[BESIDE, IN_FRONT], ids=["beside Django", "in front of Django"])
+def each_server(tmp_path, request):
+    with ingest_process(tmp_path, request.param) as made:
+        yield made
+
+
+def test_report_is_stored_before_it_is_answered(each_server):
+    server = each_server
     cell, key = keyed_cell()
     instance = make_instance(cell=cell)
 
@@ -33,7 +40,8 @@ def test_report_is_stored_before_it_is_answered(server):
     assert (CellStatus.objects.get().seq, InstanceStatus.objects.get().health) == (7, "healthy")
 
 
-def test_refusals_are_those_of_the_view(server, client):
+def test_refusals_are_those_of_the_view(each_server, client):
+    server = each_server
     cell, key = keyed_cell()
     other, _ = keyed_cell(region="us-east-1")
     reporter = server.speaker(cell, key)
@@ -57,8 +65,10 @@ def test_refusals_are_those_of_the_view(server, client):
         of_view = client.post("/agent/v1/reports", body, content_type=sent.pop("Content-Type"), headers=sent)
         assert (status, problem) == (of_view.status_code, of_view.json())
         assert status >= 400
+        assert f'"problem": "{problem["code"]}"' in server.log.read_text()
 
     assert CellStatus.objects.count() == 0
+    assert reporter.token not in server.log.read_text()
 
 
 def test_only_the_one_address_is_served(server):
@@ -157,18 +167,25 @@ def test_term_ends_it_gently(server):
     assert all(result == 200 or isinstance(result, OSError | Exception) for result in results)
 
 
-def test_agent_that_was_thrown_out_is_refused_within_seconds(server):
+def test_agent_that_was_thrown_out_is_refused_within_seconds(each_server):
+    """Also with a token whose signature was checked before."""
+    server = each_server
     cell, key = keyed_cell()
     reporter = server.speaker(cell, key)
     assert reporter.send(a_report(1))[0] == 200
 
     cell.agent_keys.update(revoked_at=timezone.now())
 
-    status, problem, _ = until(lambda: (answer := reporter.send(a_report(2)))[0] != 200 and answer, 6)
+    def refused():
+        time.sleep(0.2)  # or the limit for one cell comes first
+        return (answer := reporter.send(a_report(2)))[0] != 200 and answer
+
+    status, problem, _ = until(refused, 10)
     assert (status, problem["code"]) == (403, "agent_revoked")
 
 
-def test_lost_connection_of_the_database_is_replaced(server):
+def test_lost_connection_of_the_database_is_replaced(each_server):
+    server = each_server
     reporter = server.speaker(*keyed_cell())
     assert reporter.send(a_report(1))[0] == 200
     with connection.cursor() as cursor:
@@ -177,6 +194,43 @@ def test_lost_connection_of_the_database_is_replaced(server):
         )
 
     assert reporter.send(a_report(2))[:2] == (200, {"last_seq": 2}), server.log.read_text()
+
+
+def test_reports_of_all_threads_are_one_transaction(tmp_path):
+    """While one is written the others come together: all of them bear the number of one transaction."""
+    cells = [keyed_cell() for _ in range(4)]
+    with ingest_process(tmp_path, IN_FRONT) as server, ThreadPoolExecutor(4) as pool:
+        reporters = [server.speaker(cell, key) for cell, key in cells]
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE cells_cellstatus IN ACCESS EXCLUSIVE MODE")
+            first = pool.submit(reporters[0].send, a_report(1))
+            time.sleep(0.3)
+            others = [pool.submit(reporter.send, a_report(1)) for reporter in reporters[1:]]
+            time.sleep(0.3)
+        assert [one.result()[0] for one in [first, *others]] == [200] * 4
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT xmin::text, count(*) FROM cells_cellstatus GROUP BY 1 ORDER BY 2")
+        assert [number for _, number in cursor.fetchall()] == [1, 3]
+
+
+def test_all_but_reports_is_left_to_django(tmp_path):
+    """Also a report that comes without TLS where people come with it: whoever sends it so is sent elsewhere."""
+    with ingest_process(tmp_path, IN_FRONT, PORTAL_URL="https://portal.example", PORTAL_BEHIND_PROXY="true") as server:
+        reporter = server.speaker(*keyed_cell())
+        body = json.dumps({"cell": str(reporter.cell.pk), "reports": [a_report()]})
+        answers = []
+        for headers in ({}, {"X-Forwarded-Proto": "http"}, {"X-Forwarded-Proto": "https"}):
+            given = {"Authorization": f"Bearer {reporter.token}", "Content-Type": "application/json", "Host": "portal.example"}
+            reporter.line.request("POST", "/agent/v1/reports", body, given | headers)
+            answer = reporter.line.getresponse()
+            answer.read()
+            answers.append((answer.status, answer.headers.get("Location")))
+        reporter.line.request("GET", "/agent/v1/reports", headers={"X-Forwarded-Proto": "https", "Host": "portal.example"})
+        of_get = reporter.line.getresponse()
+        of_get.read()
+
+    moved = (301, "https://portal.example/agent/v1/reports")
+    assert (answers, of_get.status) == ([moved, moved, (200, None)], 405)
 
 
 def test_full_queue_is_told_to_come_again(tmp_path):

@@ -1,6 +1,6 @@
 """`POST /agent/v1/reports` in a process of its own beside Django: a bare ASGI callable in front of one group commit.
 
-The same token, the same strict documents, the same statements and the same refusals as the view in `cells.views.agent`, which stays:
+The same token, the same strict documents, the same statement and the same refusals as the view in `cells.views.agent`, which stays:
 whoever routes the path to Django gets the same answers, at a higher price.
 """
 
@@ -9,45 +9,39 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import structlog
 from django.db import DatabaseError, connection
 
-from cells.protocol.access import bearer, denied, verify
-from cells.protocol.documents import ReportsAnswer
-from cells.protocol.limits import Buckets, too_many
-from cells.protocol.parsing import MOST_BYTES, check_leap, parse_reports
+from cells.protocol.access import denied
+from cells.protocol.limits import too_many
+from cells.protocol.parsing import MOST_BYTES
 from cells.protocol.problems import Problem
-from cells.telemetry.batching import Batcher, Full, NotStored
-from cells.telemetry.ingest import Received
+from cells.telemetry.intake.admission import AGAIN_S, HEADERS, PATH, Admission, answer, not_stored, received, tell_refusal
+from cells.telemetry.intake.batching import Answered, Batcher, Full, NotStored, Waiting
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = structlog.get_logger()
-PATH = "/agent/v1/reports"
-JSON = b"application/json"
 BODY_WITHIN_S = 10.0
+# One COMMIT costs as much as some twenty reports. No agent notices the wait: it reports every thirty seconds.
+LINGER_S = 0.012
 DENIED_EVERY_S = 2.0
 # Whom to refuse is older than this: then nobody is let in.
 DENIED_AT_MOST_S = 60.0
-AGAIN_S = 2
-
-
-class Gone(Exception):
-    """The agent hung up while it was sending."""
+_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS]
 
 
 class Ingest:
     """One a process. Starts and ends with the server's lifespan."""
 
     def __init__(self) -> None:
-        self._buckets = Buckets(burst=60, each_second=2)
+        self._admission = Admission()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="denied")
+        self._loop: asyncio.AbstractEventLoop
         self._batcher: Batcher
         self._denied_read_at = float("-inf")
 
@@ -59,36 +53,33 @@ class Ingest:
         elif scope["method"] != "POST":
             await _send(send, 405, [(b"allow", b"POST")], b"")
         else:
+            headers = dict(scope["headers"])
             try:
-                body = msgspec.json.encode(ReportsAnswer(last_seq=await self._take(scope, receive)))
-                await _send(send, 200, [(b"content-type", JSON), (b"cache-control", b"no-store")], body)
+                await _send(send, 200, _HEADERS, answer(await self._take(headers, receive)))
             except Problem as problem:
-                headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
-                await _send(send, problem.status, headers, problem.body())
+                tell_refusal(problem, headers.get(b"x-request-id", b"").decode("latin-1"))
+                named = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+                await _send(send, problem.status, named, problem.body())
             except Gone:
                 return
 
-    async def _take(self, scope: Scope, receive: Receive) -> int:
-        """Raises Problem, Gone."""
-        headers = dict(scope["headers"])
-        now = time.time()
+    async def _take(self, headers: dict[bytes, bytes], receive: Receive) -> int:
+        """The last number of the cell, once it is durable. Raises Problem, Gone."""
         self._check_denied_is_fresh()
-        grant = verify(bearer(headers.get(b"authorization", b"").decode("latin-1")), now)
-        self._buckets.take(grant.cell, time.monotonic())
-        if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != JSON:
-            raise Problem("wrong_media_type", "Send application/json.")
-        if headers.get(b"content-encoding", b"identity") != b"identity":
-            raise Problem("wrong_media_type", "Send the body as it is, not compressed.")
+        grant = self._admission.admit(
+            headers.get(b"authorization", b"").decode("latin-1"),
+            headers.get(b"content-type", b"").decode("latin-1"),
+            headers.get(b"content-encoding", b"identity").decode("latin-1"),
+        )
         body = await _body(receive)
-        received = Received(parse_reports(body, grant, now), datetime.now(UTC))
+        stored = self._loop.create_future()
         try:
-            last = await self._batcher.put(received, len(body))
+            self._batcher.put(Waiting(received(body, grant), len(body), stored))
+            return int(await stored)
         except Full as problem:
             raise too_many(AGAIN_S) from problem
         except NotStored as problem:
-            raise Problem("not_stored", "The reports could not be stored. Send them again.", retry_after=AGAIN_S) from problem
-        check_leap(last)
-        return last
+            raise not_stored() from problem
 
     def _check_denied_is_fresh(self) -> None:
         if time.monotonic() - self._denied_read_at > DENIED_AT_MOST_S:
@@ -99,14 +90,14 @@ class Ingest:
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         denied.is_read_aside = True
-        self._batcher = Batcher()
+        self._loop = asyncio.get_running_loop()
+        self._batcher = Batcher(lambda answered: self._loop.call_soon_threadsafe(_tell, answered), linger_s=LINGER_S)
         await self._read_denied()
-        writing, reading = asyncio.create_task(self._batcher.run()), asyncio.create_task(self._keep_reading_denied())
+        reading = asyncio.create_task(self._keep_reading_denied())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         # The server has answered everybody by now.
-        self._batcher.stop()
-        await writing
+        await asyncio.to_thread(self._batcher.stop)
         reading.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await reading
@@ -119,8 +110,12 @@ class Ingest:
 
     async def _read_denied(self) -> None:
         began = time.monotonic()
-        if await asyncio.get_running_loop().run_in_executor(self._reader, _renew_denied):
+        if await self._loop.run_in_executor(self._reader, _renew_denied):
             self._denied_read_at = began
+
+
+class Gone(Exception):
+    """The agent hung up while it was sending."""
 
 
 def _renew_denied() -> bool:
@@ -133,6 +128,16 @@ def _renew_denied() -> bool:
             connection.close()
         return False
     return True
+
+
+def _tell(answered: Answered) -> None:
+    for one, last in answered:
+        if one.stored.done():  # whoever sent it has gone
+            continue
+        if last is None:
+            one.stored.set_exception(NotStored())
+        else:
+            one.stored.set_result(last)
 
 
 async def _body(receive: Receive) -> bytes:
@@ -155,6 +160,6 @@ async def _body(receive: Receive) -> bytes:
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})
