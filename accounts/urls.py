@@ -43,6 +43,11 @@ urlpatterns = [
     path("o/<slug:slug>/accounts/<uuid:pk>/kit/update/stay/", renewal.account_kit_stay, name="account_kit_stay"),
     path("o/<slug:slug>/accounts/<uuid:pk>/kit/update/run/", renewal.account_kit_run, name="account_kit_run"),
     path("o/<slug:slug>/accounts/<uuid:pk>/kit/update/waiting/", renewal.account_kit_waiting, name="account_kit_waiting"),
+    path(
+        "o/<slug:slug>/accounts/<uuid:pk>/kit/update/waiting/status/",
+        renewal.account_kit_waiting_status,
+        name="account_kit_waiting_status",
+    ),
     path("o/<slug:slug>/accounts/<uuid:pk>/kit/update/report/", renewal.account_kit_report, name="account_kit_report"),
     path("o/<slug:slug>/accounts/<uuid:pk>/kit/update/stop/", renewal.account_kit_stop, name="account_kit_stop"),
     path("o/<slug:slug>/accounts/<uuid:pk>/trust/", trust.account_trust, name="account_trust"),

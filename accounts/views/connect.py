@@ -229,11 +229,10 @@ def connect_report(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 @gate
 @require_GET
 def connect_waiting_status(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    """Polled by the waiting page: a redirect once connected, else nothing; a failure shows in the operation's own panel there."""
+    """Polled until it is over: leads on once connected; after a failure loads the page again, which then offers to run again."""
     account = _account(request, pk)
-    if account.state in PROVEN_STATES:
-        return HttpResponse(headers={"HX-Redirect": step_url(account, "done")})
-    return HttpResponse(status=204)
+    over = "done" if account.state in PROVEN_STATES else "waiting" if account.state == AccountState.FAILED else ""
+    return HttpResponse(headers={"HX-Redirect": step_url(account, over)}) if over else HttpResponse(status=204)
 
 
 @gate

@@ -86,6 +86,17 @@ def account_kit_waiting(request: OrganisationRequest, pk: uuid.UUID) -> HttpResp
 
 
 @gate
+@require_GET
+def account_kit_waiting_status(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """Polled by the waiting page: loads it again when the operation has ended, for what to do then stands outside the operation's panel."""
+    account = find_account(request, pk)
+    operation = _operation(account)
+    if operation is not None and operation.is_live:
+        return HttpResponse(status=204)
+    return HttpResponse(headers={"HX-Redirect": page_url(account, "waiting")})
+
+
+@gate
 @require_http_methods(["GET", "HEAD", "POST"])
 def account_kit_report(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """Takes what was pasted on the waiting page. Opened by itself, as after signing in again, it leads there."""

@@ -215,6 +215,19 @@ def test_connect_waiting_status_says_nothing_while_waiting_and_moves_on_when_con
     assert owner.get(page(account, "waiting")).headers["Location"] == page(account, "done")
 
 
+def test_waiting_page_loads_itself_again_after_a_failure_and_then_looks_no_more(owner, acme, alice):
+    account = make_cloud_account(organisation=acme)
+    issue_kit(account, after_generation=0, by=alice)
+    assert page(account, "waiting_status") in owner.get(page(account, "waiting")).content.decode()
+
+    CloudAccount.objects.update(state=AccountState.FAILED)
+
+    assert owner.get(page(account, "waiting_status")).headers["HX-Redirect"] == page(account, "waiting")
+    shown = owner.get(page(account, "waiting")).content.decode()
+    assert "Run again with a new kit" in shown
+    assert page(account, "waiting_status") not in shown
+
+
 def test_connect_report_of_nonsense_is_explained(owner, acme, alice):
     account = make_cloud_account(organisation=acme)
     issue_kit(account, after_generation=0, by=alice)

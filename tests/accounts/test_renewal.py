@@ -341,6 +341,18 @@ def test_consent_makes_the_kit_and_leads_to_running_it(owner, outdated):
     assert kits_of(outdated) == [(1, "current"), (2, "outdated")]
 
 
+def test_waiting_page_of_a_renewal_loads_itself_again_when_it_is_over(owner, outdated, alice):
+    start_renewal(CloudAccount.objects.get(pk=outdated.pk), after_generation=1, by=alice)
+    status = f"{url('waiting', outdated)}status/"
+    assert owner.get(status).status_code == HTTPStatus.NO_CONTENT
+    assert status in owner.get(url("waiting", outdated)).content.decode()
+
+    Operation.objects.update(state=OperationState.SUCCEEDED, next_run_at=None, ended_at=timezone.now())
+
+    assert owner.get(status)["HX-Redirect"] == url("waiting", outdated)
+    assert status not in owner.get(url("waiting", outdated)).content.decode()
+
+
 def test_lost_trust_leads_to_restoring_it(owner, acme):
     account = make_lost_account(organisation=acme)
 
