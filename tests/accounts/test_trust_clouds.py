@@ -298,7 +298,7 @@ def test_watch_the_customers_own_switch_is_no_outage(stand, client, cloud):
     assert (seen.state, seen.switched_off, seen.state_words, seen.watch.verdict) == (
         "connected", "changes", "Disabled by you", "switched_off",
     )  # fmt: skip
-    says = {AWS: "AllowChanges is set to “no” in AWS", AZURE: "allowChanges is set to “no”", GCP: "was run with --allow-changes no"}
+    says = {AWS: "AllowChanges is set to “no” in AWS", AZURE: "allowChanges is set to “no”", GCP: "switch for them is set to “no”"}
     assert says[cloud] in read(client, standing)
     with assert_no_event():
         standing.look(later=SECOND)

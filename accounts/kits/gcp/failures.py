@@ -210,7 +210,7 @@ TRUST = {
         act=UNDO_OR_RENEW,
     ),
     "off_changes": FailureText(
-        happened=_("You have switched off changes: the kit was run with --allow-changes no."),
+        happened=_("You have switched off changes: the kit's own switch for them is set to “no”."),
         means=_(
             "This is no fault. What runs there keeps running, and %(provider)s changes nothing there until you switch changes on again."
         ),
