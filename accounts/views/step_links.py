@@ -29,6 +29,7 @@ from accounts.models import CloudAccount, StepLink
 from accounts.models.people import token_hash
 from accounts.models.step_links import StepLinkPhase
 from accounts.states import KitState
+from accounts.views.cloud_accounts import account_crumbs
 from accounts.views.connect import current_step, route_tabs, step_url
 from portal.operations.availability import NotAllowed
 from portal.rejected_forms import reject, sent_data
@@ -54,13 +55,14 @@ def connect_send(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         return _send(request, account)
     kit = account.kits.waiting().first()
     link = open_link(kit) if kit else None
+    crumbs = account_crumbs(account, _("Send this step to a colleague"))
     if link and (url := request.get_signed_cookie(SENT_COOKIE, default="", max_age=SENT_SECONDS)):
-        shown = {"account": account, "link": link, "url": url, "run_url": run_url(account)}
+        shown = {"account": account, "link": link, "url": url, "run_url": run_url(account), "crumbs": crumbs}
         response = render(request, "accounts/step_links/step_sent.html", shown)
         response.delete_cookie(SENT_COOKIE, path=request.path)
         return response
     context = {"account": account, "form": SendStepForm(sent_data(request)), "kit": kit, "link": link, "reason": why_not_send_step(account)}
-    context["run_url"] = run_url(account)
+    context |= {"run_url": run_url(account), "crumbs": crumbs}
     return render(request, "accounts/step_links/step_send.html", context)
 
 

@@ -138,6 +138,7 @@ def test_connect_send_shows_the_link_once(client, account, alice):
     shown = StepLink.objects.get()
     assert answer.redirect_chain == [(own(account, "connect_send"), HTTPStatus.FOUND)]  # Back asks for no POST
     assert "http://localhost:8000/handover/" in answer.text
+    assert f'href="{account.get_absolute_url()}"' in answer.text  # the way back to the account
     assert "no-store" in answer["Cache-Control"]
     assert abs(shown.expires_at - timezone.now() - timedelta(days=1)) < timedelta(minutes=1)
     assert "/handover/" not in str(dict(client.session.items()))
