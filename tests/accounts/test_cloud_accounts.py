@@ -11,6 +11,7 @@ from tests.factories import (
     make_cloud_account,
     make_disabled_account,
     make_kit,
+    make_lost_account,
     make_membership,
     make_prepared_account,
     make_watched_account,
@@ -18,6 +19,7 @@ from tests.factories import (
 from tests.fragments import assert_same_fragment
 
 pytestmark = pytest.mark.django_db
+TENANT = "11111111-aaaa-4aaa-8aaa-111111111111"
 
 
 @pytest.fixture
@@ -161,3 +163,28 @@ def test_account_detail_counts_what_is_held(member, acme):
     shown = member.get(account.get_absolute_url()).content.decode()
 
     assert "2 of 3 held" in shown
+
+
+@pytest.mark.parametrize("make", [make_disabled_account, make_lost_account])
+def test_account_detail_gives_old_counts_their_date_while_the_trust_does_not_hold(member, acme, make):
+    account = make(organisation=acme)
+    held = TrustCheck.objects.create(account=account, kind=TrustCheck.Kind.PERMISSION, name="ec2:CreateVpc", is_ok=True)
+
+    shown = member.get(account.get_absolute_url()).content.decode()
+
+    assert f'1 of 1 held</a> · as last verified <time datetime="{held.checked_at:%Y-%m-%dT%H:%M:%SZ}">' in shown
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp", "azure"])
+def test_account_names_kits_and_identities_alike_in_every_cloud(member, acme, cloud):
+    identity = {"gcp": {"project_number": "123456789012"}, "azure": {"tenant_id": TENANT}}.get(cloud, {})
+    account = make_watched_account(organisation=acme, cloud=cloud, identity=identity)
+    for name in ("ops_as_support", "support_as_ops"):
+        TrustCheck.objects.create(account=account, kind=TrustCheck.Kind.REFUSAL, name=name, is_ok=True)
+
+    shown = member.get(account.get_absolute_url()).content.decode()
+    assert "A support token on the operator identity" in shown
+    assert "An operations token on the support identity" in shown
+    shown = member.get(reverse("accounts:account_kit", args=[acme.slug, account.pk])).content.decode()
+    assert shown.count("Kit number") == 2
+    assert "Attempt" not in shown

@@ -3,15 +3,36 @@
 import re
 
 import pytest
+from django.db import transaction
 from playwright.sync_api import Page, expect
 
 from accounts.access import Role
-from tests.factories import PASSWORD, make_cloud_account, make_membership, make_organisation, make_user
+from accounts.models import TrustCheck
+from portal.audit import Actor, Subject, record
+from tests.factories import PASSWORD, make_cloud_account, make_disabled_account, make_membership, make_organisation, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 THEMES = ("light", "dark")
 WIDTHS = (320, 1280)
+SUBSCRIPTION = "22222222-aaaa-4aaa-8aaa-222222222222"
+MIN_ROOM = 12
+# How many lines a text fills, the space above an element, whether a title begins beside its badge, the space after a time.
+LINES = "cell => { const text = document.createRange(); text.selectNodeContents(cell); return text.getClientRects().length; }"
+ABOVE = """element => {
+  const before = element.previousElementSibling ?? element.parentElement.previousElementSibling;
+  return element.getBoundingClientRect().top - before.getBoundingClientRect().bottom;
+}"""
+BESIDE = """row => {
+  const title = document.createRange();
+  title.selectNodeContents(row.lastChild);
+  return title.getClientRects()[0].top < row.querySelector(".badge").getBoundingClientRect().bottom;
+}"""
+ROOM = """row => {
+  const time = document.createRange();
+  time.selectNodeContents(row.querySelector(".event-time"));
+  return row.querySelector(".event-who").getBoundingClientRect().left - time.getBoundingClientRect().right;
+}"""
 
 
 @pytest.fixture
@@ -176,3 +197,25 @@ def test_page_works_without_scripts(server, browser, mia):
     page.get_by_role("button", name="Dark").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
     context.close()
+
+
+def test_account_pages_keep_together_what_belongs_together(server, page, mia):
+    """Measured: sections stand apart, a region stays whole, a time and a badge leave room for what follows them."""
+    acme = mia.memberships.get().organisation
+    account = make_disabled_account(organisation=acme, cloud="azure", external_id=SUBSCRIPTION, home_region="us-central1")
+    TrustCheck.objects.create(account=account, kind=TrustCheck.Kind.REFUSAL, name="ops_as_support", is_ok=True)
+    with transaction.atomic():
+        subject = Subject("cloud_account", str(account.pk), "Apps")
+        record(organisation_id=acme.pk, action="cloud_account.connected", actor=Actor.system("operations"), subject=subject)
+    sign_in(page, server, mia)
+
+    page.goto(f"{server}/o/acme/accounts/")
+    assert page.locator("td[data-label=Region]").evaluate(LINES) == 1
+    page.goto(f"{server}{account.get_absolute_url()}")
+    apart = page.locator("h2", has_text="Operations").evaluate(ABOVE)
+    assert apart > page.locator("h2 + p", has_text="None yet").evaluate(ABOVE)
+    page.set_viewport_size({"width": 320, "height": 900})
+    assert page.locator(".check-title").first.evaluate(BESIDE)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{server}{account.get_absolute_url()}activity/")
+    assert page.locator(".event > summary").first.evaluate(ROOM) >= MIN_ROOM
