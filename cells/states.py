@@ -30,8 +30,6 @@ CELL_MOVES: dict[CellState, frozenset[CellState]] = {
 }
 # The cell takes up its place: no second one in this account and region.
 ALIVE_CELLS = frozenset(set(CellState) - {_C.DELETED})
-# Instances may be placed there, now or as soon as it is ready.
-PLACEABLE_CELLS = frozenset({_C.PLANNED, _C.BOOTSTRAPPING, _C.READY, _C.UPDATING})
 # The agent of these may speak to us.
 SERVED_CELLS = frozenset({_C.BOOTSTRAPPING, _C.READY, _C.UPDATING, _C.FAILED, _C.DELETING})
 
@@ -66,7 +64,6 @@ INSTANCE_MOVES: dict[InstanceState, frozenset[InstanceState]] = {
     _I.DELETED: frozenset(),
 }
 ALIVE_INSTANCES = frozenset(set(InstanceState) - {_I.DELETED})
-SETTLED_INSTANCES = frozenset({_I.RUNNING, _I.STOPPED, _I.FAILED})
 # The agent of their cell is told about these.
 DEPLOYED_INSTANCES = frozenset({_I.DEPLOYING, _I.RUNNING, _I.UPDATING, _I.STOPPING, _I.STOPPED, _I.STARTING, _I.FAILED, _I.DELETING})
 

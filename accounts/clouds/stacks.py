@@ -53,7 +53,9 @@ class StackLook:
 
     state: StackState
     token: str = ""  # of the order that stands or is being carried out
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    # Of the request that made it so: another one for each request that the cloud has taken up, even where the order is the same. Only
+    # a look at a stack that failed has to bear one.
+    mark: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
     parts: Sequence[StackPart] = ()
     code: str = ""

@@ -3,6 +3,7 @@ from cells.models.cells import Cell
 from cells.models.drafts import InstanceDraft
 from cells.models.history import Alarm, CellLink, CellSample, InstanceSample, StatusChange, SweepRound
 from cells.models.instances import Instance, InstanceRevision
+from cells.models.orders import CellOrder
 from cells.models.plans import HostingAccount, Plan, PlanSize, Release
 from cells.models.telemetry import CellStatus, InstanceStatus
 
@@ -11,6 +12,7 @@ __all__ = [
     "Alarm",
     "Cell",
     "CellLink",
+    "CellOrder",
     "CellSample",
     "CellStatus",
     "Enrolment",

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import CloudAccount, Kit, Organisation
-from cells.states import ALIVE_CELLS, PLACEABLE_CELLS, CellState, Drift
+from cells.states import ALIVE_CELLS, CellState, Drift
 
 CELL_BADGES = {
     CellState.PLANNED: "neutral",
@@ -26,9 +26,6 @@ CELL_BADGES = {
 class CellQuerySet(models.QuerySet["Cell"]):
     def alive(self) -> "CellQuerySet":
         return self.filter(state__in=sorted(ALIVE_CELLS))
-
-    def placeable(self) -> "CellQuerySet":
-        return self.filter(state__in=sorted(PLACEABLE_CELLS))
 
     def for_organisation(self, organisation: Organisation) -> "CellQuerySet":
         """The cells in the organisation's own accounts. One that the provider hosts is nobody's to see."""

@@ -30,12 +30,16 @@ _FORM = struct.Struct(">16sI")
 
 
 def enrolment_token(cell: Cell) -> str:
-    """The same for every order of one generation of the cell. While nobody has used it, asking again keeps it valid."""
+    """The same for every order of one generation of the cell. It opens nothing until `open_enrolment` was called."""
+    return sign("enrolment", _FORM.pack(cell.pk.bytes, cell.generation))
+
+
+def open_enrolment(cell: Cell) -> None:
+    """Let the token of this generation be used. While nobody has used it, opening it again keeps it valid."""
     until = timezone.now() + VALID_FOR
     row, is_new = Enrolment.objects.get_or_create(cell=cell, generation=cell.generation, defaults={"expires_at": until})
-    if not is_new and row.used_at is None:
+    if not is_new:
         Enrolment.objects.filter(pk=row.pk, used_at=None).update(expires_at=until)
-    return sign("enrolment", _FORM.pack(cell.pk.bytes, cell.generation))
 
 
 def revoke_agent(cell: Cell) -> None:
@@ -173,12 +177,6 @@ def _register(cell: Cell, generation: int, jwk: PublicJwk, thumbprint: str) -> A
     if known:
         raise Problem("agent_revoked", "This key was in use before and has ended. Make a new one.")
     return AgentKey.objects.create(cell=cell, generation=generation, thumbprint=thumbprint, public_jwk=public)
-
-
-def _note(cell: Cell, action: str, key: AgentKey, **details: str) -> None:
-    # The whole thumbprint looks like a secret to the log, which would withhold it.
-    details = {"key": key.thumbprint[:8], **details}
-    record(organisation_id=cell.organisation_id, action=action, actor=AGENT, subject=subject_of_cell(cell), details=details)
 
 
 def _first_seq(cell: Cell) -> int:

@@ -68,6 +68,10 @@ class CellStack(Protocol):
     """The cell of one cloud."""
 
     version: str  # of document and parameters together, "1.0.0"
+    # Why a cell that stands cannot change to the identities of a newer kit, and what can be done; empty where it can change.
+    keeps_identities: Text
+    # What that change does to the cell, where it can.
+    moving: Text
 
     def name(self, target: Target, region: str) -> str:
         """What the stack is called: one for each account and region."""

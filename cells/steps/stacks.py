@@ -6,18 +6,19 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.clouds.base import CloudError
-from accounts.clouds.stacks import STACK_CODES, StackLook, StackPart, StackState
+from accounts.clouds.stacks import STACK_CODES, StackCloud, StackLook, StackPart, StackState
 from accounts.issuer.tokens import KitReplaced
 from accounts.models import CloudAccount, Kit, TrustWatch
 from accounts.states import PASSING_OBSTACLES, Obstacle, TrustVerdict, Use
 from accounts.steps.watch import LOSSES
 from cells import stacks
-from cells.models import Cell
-from cells.orders import kit_in_use, order_of, stacks_of, target_of_cell
-from cells.protocol.enrolment import renew_enrolment
+from cells.models import Cell, CellOrder
+from cells.orders import end_order, kit_to_order_by, last_order, name_of_stack, order_of, stacks_of, target_of_cell, write_order
+from cells.protocol.enrolment import open_enrolment, renew_enrolment
 from portal.operations.engine import StepContext
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
 from portal.operations.states import Party
@@ -75,27 +76,51 @@ def _not_asked(obstacle: Obstacle, use: Use) -> Outcome:
 def raise_stack(ctx: StepContext) -> Outcome:
     """Order the stack, then watch it until it stands as ordered. What stands already is gone on from."""
     cell = cell_of(ctx)
-    order, cloud = order_of(cell), stacks_of(cell.account)
-    look = cloud.look(order.name, cell.region)
+    cloud, last = stacks_of(cell.account), last_order(cell)
+    look = cloud.look(name_of_stack(cell), cell.region)
     keep_parts(cell, look)
-    if look.state == StackState.READY and look.token == order.token:
-        Cell.objects.filter(pk=cell.pk).update(outputs=dict(look.outputs))
-        return Done()
-    if look.state == StackState.FAILED and ctx.data.get("ordered") == _attempt(ctx):
+    ours = last if last and last.is_of(ctx.operation.pk, ctx.attempt) else None
+    kit = kit_to_order_by(cell, is_built=look.state != StackState.ABSENT)
+    if look.state == StackState.READY:
+        # What this attempt has ordered is what it was asked for, even where something else would be ordered by now.
+        if ours and ours.token == look.token:
+            return _stands(cell, look, ours.kit, ours)
+        if order_of(cell, kit).token == look.token:
+            return _stands(cell, look, kit, last)
+    # A stack that had failed before this attempt ordered it is ordered once more; one that has failed since ends the attempt.
+    if look.state == StackState.FAILED and ours and ours.mark_before != look.mark:
+        end_order(ours, CellOrder.Outcome.FAILED, look.code or "stack_failed")
         return _gave_up(look.code or "stack_failed", look)
     if look.state in {StackState.WORKING, StackState.DELETING}:
         return _working(look)
-    if look.state == StackState.ABSENT and cell.kit != (kit := kit_in_use(cell.account)):
-        Cell.objects.filter(pk=cell.pk).update(kit=kit)  # nothing stands: it is built with the identities of the kit in use
-        cell.kit = kit
-        order = order_of(cell)
-    # Whatever is ordered now may build the agent's machine anew, which needs a token that nobody has used.
-    if renew_enrolment(cell):
-        order = order_of(cell)
-    _remember_order(cell, order.name, order.token)
-    cloud.apply(order)
+    return _order(ctx, cell, kit, cloud, look)
+
+
+def _stands(cell: Cell, look: StackLook, kit: Kit, row: CellOrder | None) -> Done:
+    with transaction.atomic():
+        Cell.objects.filter(pk=cell.pk).update(outputs=dict(look.outputs), kit=kit)
+        end_order(row if row and row.token == look.token else None, CellOrder.Outcome.STANDS)
+        open_enrolment(cell)
+    return Done()
+
+
+def _order(ctx: StepContext, cell: Cell, kit: Kit, cloud: StackCloud, look: StackLook) -> Outcome:
+    with transaction.atomic():
+        if look.state == StackState.ABSENT:
+            Cell.objects.filter(pk=cell.pk).update(kit=kit)  # nothing stands: it is built with these identities
+        # Whatever is ordered now may build the agent's machine anew, which needs a token that nobody has used.
+        renew_enrolment(cell)
+        open_enrolment(cell)
+        order = order_of(cell, kit)
+        row = write_order(ctx, cell, kit, order, mark=look.mark)
+    try:
+        cloud.apply(order)
+    except CloudError as error:
+        if not error.retryable:
+            end_order(row, CellOrder.Outcome.REFUSED, error.code)
+        raise
     ctx.log(f"Ordered {order.name}")
-    return _working(look, ordered=_attempt(ctx))
+    return _working(look)
 
 
 def _gave_up(code: str, look: StackLook) -> Fail:
@@ -107,23 +132,11 @@ def code_of(code: str) -> str:
     return code if code in OF_CELLS else f"stack_{code}"
 
 
-def _attempt(ctx: StepContext) -> str:
-    """A stack that had failed before this attempt began is ordered once more; one that fails in it ends it."""
-    return f"{ctx.operation.pk.hex}-{ctx.attempt}"
-
-
-def _working(look: StackLook, *, ordered: str = "") -> Wait:
+def _working(look: StackLook) -> Wait:
     ready = sum(part.state == "ready" for part in look.parts)
     params = {"ready": str(ready), "total": str(len(look.parts))}
     why = "stack_clearing" if look.state == StackState.DELETING else "stack_working" if look.parts else "stack_starting"
-    return Wait(LOOK_EVERY_SECONDS, on=Party.CLOUD, why=why, params=params, data={"ordered": ordered} if ordered else {})
-
-
-def _remember_order(cell: Cell, name: str, token: str) -> None:
-    """Before the cloud is asked: whatever dies after this, the name of what may stand is known."""
-    version = stacks.load(cell.account.cloud).version
-    if (cell.stack_name, cell.stack_token, cell.stack_version) != (name, token, version):
-        Cell.objects.filter(pk=cell.pk).update(stack_name=name, stack_token=token, stack_version=version)
+    return Wait(LOOK_EVERY_SECONDS, on=Party.CLOUD, why=why, params=params)
 
 
 def keep_parts(cell: Cell, look: StackLook) -> None:
@@ -160,6 +173,11 @@ def clear_stack(ctx: StepContext) -> Outcome:
     cloud.delete(cell.stack_name, cell.region, retain=ctx.data.get("retain", ()))
     ctx.log(f"Asked for {cell.stack_name} to be deleted")
     return _clearing(look, cleared=_attempt(ctx))
+
+
+def _attempt(ctx: StepContext) -> str:
+    """A deletion that had failed before this attempt began is asked for once more; one that fails in it ends it."""
+    return f"{ctx.operation.pk.hex}-{ctx.attempt}"
 
 
 def _clearing(look: StackLook, *, cleared: str = "") -> Wait:

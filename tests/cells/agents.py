@@ -10,8 +10,8 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cells.protocol.enrolment import enrolment_token
 from portal.embedded.process import spawn
+from tests.cells.factories import make_enrolment
 from tests.local_cloud import ROOT
 
 
@@ -22,7 +22,7 @@ class RunningAgent:
         self.folder = folder
         self.options = options
         folder.mkdir(exist_ok=True)
-        config = {"portal_url": url, "cell": str(cell.pk), "enrolment_token": enrolment_token(cell), "package_sha256": ""}
+        config = {"portal_url": url, "cell": str(cell.pk), "enrolment_token": make_enrolment(cell), "package_sha256": ""}
         self.config = folder / "config.json"
         self.config.write_text(json.dumps(config))
         self.agent = self.cluster = None

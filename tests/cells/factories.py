@@ -4,6 +4,7 @@ from decimal import Decimal
 from itertools import count
 
 from cells.models import Cell, Instance, InstanceDraft, InstanceRevision, Plan, PlanSize, Release
+from cells.protocol.enrolment import enrolment_token, open_enrolment
 from cells.states import CellState, InstanceState
 from tests.factories import make_cloud_account, make_user
 
@@ -84,3 +85,9 @@ def make_draft(*, organisation, created_by, account=None, plan=None, **values):
     answers = {"cloud": account.cloud, "region": "eu-west-1", "account": account, "name": f"draft-{next(_numbers)}"}
     answers |= {"size": plan.sizes.first(), "release": plan.releases.first()}
     return InstanceDraft.objects.create(organisation=organisation, plan=plan, created_by=created_by, **answers | values)
+
+
+def make_enrolment(cell):
+    """The token with which an agent may enrol now, as an order would tell it."""
+    open_enrolment(cell)
+    return enrolment_token(cell)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from cells.agent.keys import Key
-from cells.protocol.enrolment import enrolment_token
+from tests.cells.factories import make_enrolment
 
 BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -37,7 +37,7 @@ class Speaker:
 
     def enrol(self, **values):
         right = {
-            "token": enrolment_token(self.cell),
+            "token": make_enrolment(self.cell),
             "cell": str(self.cell.pk),
             "public_jwk": self.key.public_jwk(),
             "agent_version": "1.0.0",

@@ -15,7 +15,6 @@ import pytest
 import yaml
 
 from cells.models import InstanceStatus
-from cells.protocol.enrolment import enrolment_token
 from cells.protocol.package import package_sha256
 from cells.stacks.base import AgentBootstrap
 from cells.stacks.bootstrap import cloud_init
@@ -26,7 +25,7 @@ from portal.sandbox.agents import AgentHosts, UserDataError, read_user_data
 from portal.sandbox.console.machines import MachinePages
 from portal.sandbox.request import Request
 from tests.cells.agents import until
-from tests.cells.factories import make_cell, make_instance
+from tests.cells.factories import make_cell, make_enrolment, make_instance
 from tests.local_cloud import ROOT
 
 MACHINE = "i-0abc"
@@ -122,7 +121,7 @@ def test_machines_come_back_with_what_they_run(settings, live_server, tmp_path):
     settings.AGENT_URL = live_server.url
     cell = make_cell()
     instance = make_instance(cell=cell)
-    data = user_data(live_server.url, str(cell.pk), enrolment_token(cell))
+    data = user_data(live_server.url, str(cell.pk), make_enrolment(cell))
     first, second = AgentHosts(tmp_path / "agents"), AgentHosts(tmp_path / "agents")
 
     first.boot(MACHINE, data)

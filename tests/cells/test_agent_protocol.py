@@ -16,7 +16,7 @@ from cells.states import CellState, InstanceState
 from cells.transitions import touch_desired
 from cells.views import agent as views
 from portal.audit.models import Event
-from tests.cells.factories import make_cell, make_instance
+from tests.cells.factories import make_cell, make_enrolment, make_instance
 from tests.cells.spoken import Speaker, a_report, an_instance, decoded, speaker
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +72,16 @@ def test_enrolment_token_is_the_same_for_a_generation_and_another_for_the_next(c
     assert enrolment_token(cell) != first
 
 
+def test_enrolment_token_that_is_only_read_opens_nothing(cell):
+    """Comparing a cell with what would be ordered makes its order, and with it the token."""
+    token = enrolment_token(cell)
+    agent = Speaker(cell)
+    asked = {"token": token, "cell": str(cell.pk), "public_jwk": agent.key.public_jwk(), "agent_version": "1.0.0"}
+
+    refused(agent.post("enrolment", {**asked, "proof": agent.key.sign(agent.claims("enrolments"))}), 401, "enrolment_invalid")
+    assert not Enrolment.objects.exists()
+
+
 def test_same_key_is_enrolled_again_alike(cell):
     """Its answer may have been lost, or the agent killed before it wrote it down."""
     agent = Speaker(cell)
@@ -120,21 +130,21 @@ def test_enrolment_refuses_what_it_should(cell):
 
 
 def test_enrolment_of_an_earlier_generation_is_over(cell):
-    token = enrolment_token(cell)
+    token = make_enrolment(cell)
     Cell.objects.filter(pk=cell.pk).update(generation=2)
 
     refused(Speaker(cell).enrol(token=token), 401, "enrolment_invalid")
 
 
 def test_enrolment_expires_and_the_next_order_makes_it_valid_again(cell):
-    token = enrolment_token(cell)
+    token = make_enrolment(cell)
     Enrolment.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     agent = Speaker(cell)
     asked = {"token": token, "cell": str(cell.pk), "public_jwk": agent.key.public_jwk(), "agent_version": "1.0.0"}
 
     refused(agent.post("enrolment", {**asked, "proof": agent.key.sign(agent.claims("enrolments"))}), 403, "enrolment_expired")
 
-    assert enrolment_token(cell) == token
+    assert make_enrolment(cell) == token
     assert agent.enrol().status_code == 201
 
 

@@ -124,18 +124,14 @@ class AwsStacks:
         if stack is None:
             return StackLook(StackState.ABSENT)
         state = STATES.get(stack["StackStatus"], StackState.FAILED)
-        token, cause = self._token(name, region), None
+        token, mark, cause = self._token(name, region), "", ""
         if state in {StackState.FAILED, StackState.DELETE_FAILED}:
-            cause = self._cause(name, region)
+            mark, cause = self._cause(name, region)
         raw = cause or (stack.get("StackStatusReason", "") if state in {StackState.FAILED, StackState.DELETE_FAILED} else "")
         return StackLook(
             state,
             token=_order_of(token),
-            parameters={
-                told["ParameterKey"]: told["ParameterValue"]
-                for told in stack.get("Parameters", [])
-                if told.get("ParameterValue", HIDDEN) != HIDDEN
-            },
+            mark=mark,
             outputs={told["OutputKey"]: told["OutputValue"] for told in stack.get("Outputs", [])},
             parts=self._parts(stack["StackId"], region),
             code=code_of(raw) if state in {StackState.FAILED, StackState.DELETE_FAILED} else "",
@@ -163,17 +159,19 @@ class AwsStacks:
             for page in self._cloudformation(region).get_paginator("describe_stack_events").paginate(StackName=name):
                 yield from page["StackEvents"]
 
-    def _cause(self, name: str, region: str) -> str:
-        """What failed first since the last request began, in AWS's own words."""
-        found = ""
+    def _cause(self, name: str, region: str) -> tuple[str, str]:
+        """The event that the stack ended with, and what failed first since the last request began, in AWS's own words."""
+        mark, found = "", ""
         for event in self._events(name, region):
             status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
             is_stack = event["ResourceType"] == "AWS::CloudFormation::Stack" and event["PhysicalResourceId"] == event["StackId"]
+            if is_stack and not mark:
+                mark = event["EventId"]
             if is_stack and status in {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"}:
                 break
             if not is_stack and status.endswith("_FAILED") and not ECHO.search(reason):
                 found = f"{event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
-        return found
+        return mark, found
 
     def _parts(self, stack_id: str, region: str) -> list[StackPart]:
         with translated("DescribeStackResources"):

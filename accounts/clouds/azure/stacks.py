@@ -125,11 +125,7 @@ class AzureStacks:
         return StackLook(
             state,
             token=(found.tags or {}).get(TOKEN_TAG, ""),
-            parameters={
-                name: str(given.value)
-                for name, given in ((properties.parameters if properties else None) or {}).items()
-                if given.value is not None and "secure" not in word(given.type).lower()
-            },
+            mark=word(properties.correlation_id) if properties else "",
             outputs={name: str(told["value"]) for name, told in ((properties.outputs if properties else None) or {}).items()},
             parts=self._parts(found, state),
             code=code,

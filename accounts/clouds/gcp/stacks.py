@@ -1,7 +1,7 @@
 """Cells' stacks on Google Cloud: one deployment of Infrastructure Manager each, built by the kit's builder account from a published plan.
 
-The order stands on the deployment as annotations: its token, and which of its inputs are secret. Infrastructure Manager itself knows no
-secret input: whoever may read deployments of the project sees them, so they must be worth nothing soon after.
+The token of the order stands on the deployment as an annotation. Infrastructure Manager knows no secret input: whoever may read
+deployments of the project sees them, so they must be worth nothing soon after.
 """
 
 import json
@@ -21,7 +21,7 @@ from accounts.clouds.stacks import Difference, DriftLook, StackLook, StackOrder,
 if TYPE_CHECKING:
     from google.cloud.config_v1 import Deployment, Preview, Resource, ResourceDrift, Revision
 
-TOKEN, SECRETS = "byoc-token", "byoc-secrets"
+TOKEN = "byoc-token"  # noqa: S105 - which order a deployment stands for
 CONSOLE = "https://console.cloud.google.com"
 STATES = {
     "CREATING": StackState.WORKING,
@@ -105,7 +105,7 @@ class GcpStacks:
                 input_values={name: TerraformVariable(input_value=value) for name, value in inputs.items()},
             ),
             labels=dict(order.tags),
-            annotations={TOKEN: order.token, SECRETS: ",".join(sorted(order.secrets))},
+            annotations={TOKEN: order.token},
             service_account=self._builder,
             tf_version_constraint=TERRAFORM,
         )
@@ -121,12 +121,11 @@ class GcpStacks:
         parts = [_part(resource, revision) for resource in deployments.resources(revision.name)] if revision else []
         state = _state(found)
         code, raw = failure(found, revision) if state in {StackState.FAILED, StackState.DELETE_FAILED} else ("", "")
-        secrets = set(found.annotations.get(SECRETS, "").split(","))
-        inputs = found.terraform_blueprint.input_values.items()
         return StackLook(
             state,
             token=found.annotations.get(TOKEN, ""),
-            parameters={key: _text(value.input_value) for key, value in inputs if key not in secrets},
+            # What fails before Terraform starts leaves no revision.
+            mark=f"{found.latest_revision} {found.update_time}",
             outputs=_outputs(revision),
             parts=parts,
             code=code,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from accounts.clouds.base import Target
 from accounts.clouds.stacks import StackOrder
-from cells.stacks.aws.words import HOSTS, PARTS, RECORDS
+from cells.stacks.aws.words import HOSTS, KEEPS_IDENTITIES, PARTS, RECORDS
 from cells.stacks.base import Called, CellInput, Kept, PlannedPart
 from cells.stacks.bootstrap import CALLS, cloud_init
 
@@ -20,6 +20,7 @@ class AwsCell:
     """`CellStack` of AWS."""
 
     version = "1.0.0"
+    keeps_identities, moving = KEEPS_IDENTITIES, ""
 
     def name(self, target: Target, region: str) -> str:
         return f"byoc-{_short(target)}-cell-{region}"

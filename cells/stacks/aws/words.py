@@ -143,3 +143,8 @@ RECORDS = (
         _("You, where you switch it on."),
     ),
 )
+
+KEEPS_IDENTITIES = _(
+    "AWS gives a cluster its role once and for all, so this cell stays with the roles of the earlier kit and is updated no more. To have "
+    "it under the kit in use, delete its instances and the cell, and create the instances again: the new cell takes the new roles."
+)

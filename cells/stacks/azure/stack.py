@@ -13,7 +13,7 @@ from pathlib import Path
 from accounts.clouds.base import Target
 from accounts.clouds.stacks import StackOrder
 from accounts.kits.azure.kit import vault_name
-from cells.stacks.azure.words import HOSTS, PARTS, RECORDS
+from cells.stacks.azure.words import HOSTS, MOVING, PARTS, RECORDS
 from cells.stacks.base import Called, CellInput, Kept, PlannedPart
 from cells.stacks.bootstrap import CALLS, cloud_init
 
@@ -27,6 +27,7 @@ KUBELOGIN, KUBELOGIN_SHA256 = "v0.2.19", "ebaeff02aa899c5cae6a2b954b64fc02738185
 
 class AzureCellStack:
     version = "1.0.0"
+    keeps_identities, moving = "", MOVING
 
     def name(self, target: Target, region: str) -> str:
         return _group(target, region)

@@ -91,3 +91,5 @@ RECORDS = (
         _("You, where you switch it on."),
     ),
 )
+
+MOVING = _("Azure gives the running cluster the identity of the new kit, and the agent gets a new machine. Instances go on running.")

@@ -11,7 +11,7 @@ from accounts.clouds.stacks import StackOrder
 from accounts.kits.gcp.kit import GcpKit
 from cells.stacks.base import Called, CellInput, Kept, PlannedPart
 from cells.stacks.bootstrap import CALLS, cloud_init
-from cells.stacks.gcp.words import HOSTS, PARTS, RECORDS
+from cells.stacks.gcp.words import HOSTS, MOVING, PARTS, RECORDS
 
 PLAN_PATH = Path(__file__).with_name("plan")
 MACHINE_TYPES = {"small": "e2-standard-2", "medium": "e2-standard-4", "large": "e2-standard-8"}
@@ -23,6 +23,8 @@ TOOLS = "google-cloud-cli google-cloud-cli-gke-gcloud-auth-plugin"
 
 class GcpCell:
     """`CellStack` of Google Cloud."""
+
+    keeps_identities, moving = "", MOVING
 
     @property
     def version(self) -> str:

@@ -85,3 +85,8 @@ RECORDS = (
         _("You, where you switch it on."),
     ),
 )
+
+MOVING = _(
+    "A machine on Google Cloud keeps the account that it was made with. So the cluster first gets new machines that run as the account of "
+    "the new kit, and then its present ones go, and instances move over one by one. The agent gets a new machine too."
+)
