@@ -185,8 +185,9 @@ class Demo:
                     self.data.mark_prepared({name: stale[name]})
                 elif name == "sandbox":
                     self._gate("sandbox").touch()
-                else:  # the worker's start would only have slowed the rest
+                else:  # their start would only have slowed the rest
                     supervisor.start(self._worker())
+                    supervisor.start(self._reports())
             return not awaited
 
         supervisor.wait_for(is_all_ready, "The portal", 180)
@@ -259,7 +260,8 @@ class Demo:
     def _web(self) -> Child:
         addresses = [f"--bind=127.0.0.1:{self.port}", *([f"--bind=[::1]:{self.port}"] if has_ipv6() else [])]
         command = [sys.executable, "-m", "gunicorn", "--config=python:portal.embedded.gunicorn_settings", *addresses]
-        environment = self._environment(PORTAL_DEMO_GATES=f"{self._gate('static')}:{self._gate('schema')}")
+        gates = f"{self._gate('static')}:{self._gate('schema')}"
+        environment = self._environment(PORTAL_DEMO_GATES=gates, PORTAL_DEMO_REPORTS=str(self._reports_socket))
         return Child("Web server", [*command, "portal.embedded.web:application"], environment)
 
     def _worker(self) -> Child:
@@ -267,6 +269,16 @@ class Demo:
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
         environment = self._environment(PORTAL_DEMO_SCHEDULE=str(self.data.path / "beat-schedule"))
         return Child("Worker", [*command, *quiet], environment)
+
+    def _reports(self) -> Child:
+        """As in production; the web server plays the proxy in front of it (`portal.embedded.reports`)."""
+        command = [sys.executable, "-m", "uvicorn", "portal.ingest:application", "--loop=uvloop"]
+        words = ["--http=httptools", "--no-access-log", "--no-proxy-headers", "--log-level=warning", "--timeout-graceful-shutdown=3"]
+        return Child("Reports", [*command, "--uds", self._reports_socket, *words], self._environment())
+
+    @property
+    def _reports_socket(self) -> Path:
+        return self.runtime / "reports"
 
     # --- Addresses ---
 

@@ -14,6 +14,8 @@ _ = get_resolver().url_patterns  # imports every view, once, before the workers 
 for gate in os.environ["PORTAL_DEMO_GATES"].split(":"):
     wait_for(Path(gate))
 
-from portal.wsgi import application  # noqa: E402  reads the collected static files, which are there only now
+from portal.embedded.reports import SendReportsOn  # noqa: E402  after Django is set up
+from portal.wsgi import application as portal  # noqa: E402  reads the collected static files, which are there only now
 
+application = SendReportsOn(portal, Path(os.environ["PORTAL_DEMO_REPORTS"]))
 __all__ = ["application"]

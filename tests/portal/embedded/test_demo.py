@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,14 @@ class Running:
     def children(self):
         """Process ids below the supervisor, by a word of their command."""
         found = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        words = {"gunicorn": "web", "celery": "worker", "sandbox": "aws", "valkey-server": "valkey", "bin/postgres": "postgres"}
+        words = {
+            "portal.ingest": "reports",
+            "gunicorn": "web",
+            "celery": "worker",
+            "sandbox": "aws",
+            "valkey-server": "valkey",
+            "bin/postgres": "postgres",
+        }
         return {name: int(pid) for pid in found for word, name in words.items() if word in command_of(int(pid))}
 
     def get(self, path):
@@ -117,7 +125,7 @@ def test_demo_web_and_worker_have_no_aws_key(demo):
         assert "AWS_SECRET_ACCESS_KEY" not in environment
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "aws", "valkey", "postgres"])
+@pytest.mark.parametrize("name", ["web", "worker", "reports", "aws", "valkey", "postgres"])
 def test_demo_killed_child_comes_back_by_itself(demo, name):
     before = demo.children()
     os.kill(before[name], signal.SIGKILL)
@@ -130,6 +138,27 @@ def test_demo_killed_child_comes_back_by_itself(demo, name):
     assert {other: pid for other, pid in demo.children().items() if other != name} == {
         other: pid for other, pid in before.items() if other != name
     }
+
+
+def send_report(demo, number):
+    """Status of one without a token, and the log that names it."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{demo.port}/agent/v1/reports", b"{}", {"Content-Type": "application/json", "X-Request-ID": f"report-{number}"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    assert json.loads(refused.value.read())["code"] == "token_missing"
+    return next(name for name in ("reports", "web-server") if f'"report-{number}"' in demo.log(name))
+
+
+def test_demo_sends_reports_through_the_process_that_takes_them_and_past_it_while_it_is_gone(demo):
+    numbers = count()
+    assert wait_until(lambda: time.sleep(0.5) or send_report(demo, next(numbers)) == "reports", 30)
+
+    os.kill(demo.children()["reports"], signal.SIGKILL)
+
+    assert send_report(demo, next(numbers)) == "web-server"
+    assert wait_until(lambda: time.sleep(0.5) or send_report(demo, next(numbers)) == "reports", 30)
 
 
 def test_demo_killed_supervisor_takes_all_along_and_the_next_start_just_works(demo):
