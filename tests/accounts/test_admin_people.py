@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.models import Contact, Invitation, Membership, Organisation, User
 from portal.audit.models import Event
-from tests.accounts.test_sign_in import code, sign_in
+from tests.accounts.signing_in import code, sign_in
 from tests.activity import assert_no_event, assert_one_event
 from tests.factories import make_contact, make_invitation, make_membership, make_user
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from accounts.clouds.base import CloudAdapter, Place, Subject, Target, TokenSource
 from accounts.kits.base import CloudKit
-from tests.clouds.aws.test_adapter import PlayedAws
+from tests.clouds.aws.played import PlayedAws
 from tests.clouds.azure.played import AzureStand
 from tests.clouds.azure.played import addresses as azure_addresses
 from tests.clouds.conftest import Cloud, SandboxProcess, TestIssuer

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from portal.sandbox.console.authenticator import code_at
-from tests.accounts.test_sign_in import code
+from tests.accounts.signing_in import code
 
 # RFC 6238, appendix B, SHA-1: the last six of its eight digits.
 RFC_SECRET = base64.b32encode(b"12345678901234567890").decode()

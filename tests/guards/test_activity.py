@@ -265,7 +265,7 @@ OTHER_ONE_EVENT = {
     # tests/cells/test_agent_protocol.py enrols an agent and has it change its key:
     "cells:agent_enrolment",
     "cells:agent_key",
-    # tests/accounts/test_sign_in.py plays these with their mails, codes and keys, and reads their one event:
+    # tests/accounts/test_sign_in*.py and test_second_factors.py play these with their mails, codes and keys, and reads their one event:
     "account_confirm_email",
     "account_email",
     "account_reset_password_from_key",

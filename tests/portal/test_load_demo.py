@@ -14,7 +14,7 @@ from accounts.models import Membership, Organisation, User
 from cells.forms.parameters import schema_problem
 from cells.models import Plan
 from portal.audit.models import Event
-from tests.accounts.test_sign_in import code
+from tests.accounts.signing_in import code
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # base32, of this test only
 PASSWORD = "a-demo-pass-phrase"

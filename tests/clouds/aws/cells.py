@@ -8,7 +8,7 @@ from accounts.clouds.stacks import StackCloud, StackOrder
 from cells.protocol.package import package_sha256
 from cells.stacks.aws.stack import STACK
 from cells.stacks.base import AgentBootstrap, CellInput
-from tests.clouds.aws.test_adapter import PlayedAws
+from tests.clouds.aws.played import PlayedAws
 from tests.clouds.conftest import Cloud
 
 CELL = "7d0f2b6a-1111-4222-8333-444455556666"

@@ -9,7 +9,7 @@ from accounts.clouds.base import CloudError, Finding, Needs, Verdict
 from accounts.kits.aws.environment import ENVIRONMENT_CHECKS
 from accounts.kits.base import EnvironmentCheck
 from portal.operations.catalogue import fill
-from tests.clouds.aws.test_adapter import ACCOUNT, PlayedAws
+from tests.clouds.aws.played import ACCOUNT, PlayedAws
 
 REGION = "eu-central-1"
 PREFIX = "byoc-3f9a1c2e-cell-"

@@ -7,7 +7,7 @@ from botocore.session import get_session
 
 from accounts.clouds.aws.adapter import STATUSES
 from accounts.clouds.base import CloudError, KitReport, KitStatus, require_current_kit
-from tests.clouds.aws.test_adapter import PlayedAws
+from tests.clouds.aws.played import PlayedAws
 
 STACK = "byoc-3f9a1c2e-g1-kit"
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.clouds.aws import kit
-from tests.clouds.aws.test_adapter import PlayedAws
+from tests.clouds.aws.played import PlayedAws
 from tests.clouds.conftest import REGION, Cloud, SandboxProcess
 from tests.clouds.test_sandbox_console import Browser
 
