@@ -37,7 +37,7 @@ def issue(grant: Grant, now: float) -> str:
 
 def verify(token: str, now: float) -> Grant:
     """Raises Problem. No query, but one every few seconds for all; a signature is checked once a token."""
-    grant, until = _checked.find(token) or _check(token)
+    grant, until = _checked.find(token) or _check(token, now)
     if now >= until:
         raise Problem("token_expired", "Ask for another one at /agent/v1/token.")
     if grant.key in denied:
@@ -45,7 +45,7 @@ def verify(token: str, now: float) -> Grant:
     return grant
 
 
-def _check(token: str) -> "Checked":
+def _check(token: str, now: float) -> "Checked":
     """Raises Problem."""
     payload = unsign("access", token)
     if payload is None or len(payload) != _FORM.size:
@@ -54,7 +54,7 @@ def _check(token: str) -> "Checked":
     if version != _VERSION:
         raise Problem("token_invalid", "Ask for another one at /agent/v1/token.")
     found = Grant(UUID(bytes=cell), UUID(bytes=key)), until
-    _checked.add(token, found)
+    _checked.add(token, found, now)
     return found
 
 
@@ -70,22 +70,20 @@ Checked = tuple[Grant, int]
 
 
 class CheckedTokens:
-    """Tokens whose signature is right, with their end. Only such come in, so nobody fills it who has none; the older half makes room."""
+    """Tokens whose signature is right, with their end; nobody adds to it without one. Half are forgotten after a lifetime, or when full."""
 
     def __init__(self, most: int) -> None:
         self._half = most // 2
+        self._since = float("-inf")
         self._young: dict[str, Checked] = {}
         self._old: dict[str, Checked] = {}
 
     def find(self, token: str) -> Checked | None:
-        found = self._young.get(token)
-        if found is None and (found := self._old.get(token)) is not None:
-            self.add(token, found)
-        return found
+        return self._young.get(token) or self._old.get(token)
 
-    def add(self, token: str, checked: Checked) -> None:
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
+    def add(self, token: str, checked: Checked, now: float) -> None:
+        if len(self._young) >= self._half or now >= self._since + LIFETIME_S:
+            self._old, self._young, self._since = self._young, {}, now
         self._young[token] = checked
 
     def __len__(self) -> int:

@@ -48,6 +48,7 @@ def store(batch: Sequence[Received]) -> dict[UUID, int]:
 
     Reports that were stored before change nothing. One statement is the whole transaction, unless the caller has begun one.
     """
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     with connection.wrap_database_errors:
         last, rung = _write(connection.connection, rows_of(batch))
