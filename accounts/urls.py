@@ -115,7 +115,6 @@ urlpatterns += [
     path("organisations/new/", organisations.organisation_create, name="organisation_create"),
     path("organisations/switch/", organisations.organisation_switch, name="organisation_switch"),
     path("profile/", people.profile, name="profile"),
-    path("support/", organisations.support_home, name="support_home"),
     path("invitations/<uuid:pk>/accept/", invitations.invitation_accept, name="invitation_accept"),
     path("invitations/<str:token>/", invitations.invitation, name="invitation"),
     path("invitations/<str:token>/sign-up/", invitations.invitation_sign_up, name="invitation_sign_up"),

@@ -21,6 +21,8 @@ app.conf.beat_schedule = {
     "accounts-check-environments": {"task": "accounts.tasks.check_environments", "schedule": 60.0},
     "accounts-watch-due-accounts": {"task": "accounts.tasks.watch_due_accounts", "schedule": 10.0},
     "accounts-tidy-trust-watch": {"task": "accounts.tasks.tidy_trust_watch", "schedule": 3600.0},
+    "support-lapse-due-requests": {"task": "accounts.support.tasks.lapse_due_requests", "schedule": 15.0},
+    "support-end-due-grants": {"task": "accounts.support.tasks.end_due_grants", "schedule": 2.0},
     "cells-sweep-agents": {"task": "cells.tasks.sweep_agents", "schedule": 15.0},
     "cells-keep-history": {"task": "cells.tasks.keep_history", "schedule": 3600.0},
     "cells-compare-due-cells": {"task": "cells.tasks.compare_due_cells", "schedule": 60.0},

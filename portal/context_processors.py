@@ -1,6 +1,7 @@
 """What the frame of every page needs: brand, theme, organisation, navigation. Rows are read only when a template shows them."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -8,6 +9,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import pgettext_lazy
+
+from accounts.access import Permission
+from accounts.support.states import AccessState
 
 THEMES = {
     "auto": pgettext_lazy("theme", "Same as my device"),
@@ -21,6 +25,7 @@ NAVIGATION = (
     (pgettext_lazy("navigation", "Deployment cells"), "cells:cell_list", "boxes", ("cell_",)),
     (pgettext_lazy("navigation", "Instances"), "cells:instance_list", "app-window", ("instance_",)),
     (pgettext_lazy("navigation", "Operations"), "accounts:operation_list", "list-checks", ("operation_",)),
+    (pgettext_lazy("navigation", "Support access"), "support:access_home", "headset", ("access_", "bundle")),
     (pgettext_lazy("navigation", "Activity"), "accounts:activity", "scroll-text", ("activity",)),
     (
         pgettext_lazy("navigation", "Settings"),
@@ -38,13 +43,23 @@ class NavItem(NamedTuple):
     is_current: bool
 
 
+class Shield(NamedTuple):
+    """Whether somebody of the provider may reach this customer's cloud at this moment, for the frame of every page."""
+
+    number: int
+    ends: datetime | None
+    is_unconfirmed: bool
+    url: str
+    can_end: bool
+
+
 class Brand(NamedTuple):
     name: str
     support_email: str
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """`brand`, `theme`, `themes`, `organisation`, `membership`, `memberships`, `nav`."""
+    """`brand`, `theme`, `themes`, `organisation`, `membership`, `memberships`, `shield`, `nav`."""
     organisation = getattr(request, "organisation", None)
     return {
         "brand": brand_of(),
@@ -53,6 +68,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "organisation": organisation,
         "membership": getattr(request, "membership", None),
         "memberships": _lazy_list(lambda: memberships_of(request)),
+        "shield": SimpleLazyObject(lambda: shield_of(request)),
         "nav": _lazy_list(lambda: navigation(request, organisation.slug) if organisation else []),
     }
 
@@ -81,6 +97,24 @@ def navigation(request: HttpRequest, slug: str) -> list[NavItem]:
     """The left rail of one organisation: only places that exist."""
     here = getattr(request.resolver_match, "url_name", None) or ""
     return [NavItem(str(label), reverse(name, args=[slug]), icon, here.startswith(places)) for label, name, icon, places in NAVIGATION]
+
+
+def shield_of(request: HttpRequest) -> Shield:
+    """From what the gate has read with the memberships. One open grant leads to its own page of ending, several to all of them."""
+    membership = getattr(request, "membership", None)
+    rows: list[dict[str, Any]] = list(getattr(membership, "open_access", []))
+    can_end = membership is not None and membership.can(Permission.DECIDE_SUPPORT_ACCESS)
+    is_unconfirmed = any(row["state"] == AccessState.CLOSE_FAILED for row in rows)
+    if membership is None or not rows:
+        return Shield(0, None, is_unconfirmed=False, url="", can_end=False)
+    slug = membership.organisation.slug
+    if len(rows) == 1:
+        name = "access_end" if can_end else "access_request"
+        url = reverse(f"support:{name}", args=[slug, rows[0]["id"]])
+    else:
+        url = reverse("support:access_home", args=[slug])
+    ends = max(datetime.fromisoformat(row["until"]) for row in rows)
+    return Shield(len(rows), ends, is_unconfirmed, url, can_end)
 
 
 def _lazy_list(build: Callable[[], list[Any]]) -> Any:

@@ -10,6 +10,7 @@ from portal import views
 urlpatterns = [
     path("", home_redirect, name="home"),
     path("", include("accounts.urls")),
+    path("", include("accounts.support.urls")),
     path("", include("cells.urls")),
     path("", include((views.urlpatterns, "portal"))),
     path("auth/", include("allauth.urls")),

@@ -5,7 +5,7 @@ at most. Where a second approver is still to come, `until` leaves time for that;
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -46,8 +46,11 @@ def terms_of(request: AccessRequest, scope: Scope) -> Terms:
     return Terms(scope, request.profile, request.minutes, request.is_direct)
 
 
-def build(request: AccessRequest, terms: Terms, policy: AccessPolicy, now: datetime, *, cloud_policy: str) -> Document:
-    """The document of this request on these terms, as of now. Raises NoTimeLeft."""
+PolicyText = Callable[[AccessRequest, Terms, Span], str]
+
+
+def build(request: AccessRequest, terms: Terms, policy: AccessPolicy, now: datetime, *, policy_text: PolicyText) -> Document:
+    """The document of this request on these terms, as of now: the same of the same. `policy_text` gives the cloud's. Raises NoTimeLeft."""
     approvals = policy.approvals_for(terms.profile)
     minutes = min(terms.minutes, policy.longest_minutes)
     span = _span(request, minutes, policy, now, approvals)
@@ -58,7 +61,7 @@ def build(request: AccessRequest, terms: Terms, policy: AccessPolicy, now: datet
         "approvals": approvals,
         "case": request.case,
         "checked_by": _person(request.checked_by),
-        "cloud_policy_sha256": fingerprint(cloud_policy),
+        "cloud_policy_sha256": fingerprint(policy_text(request, terms, span)),
         "decide_by": moment(request.decide_by),
         "delivery": DIRECT if terms.is_direct else BROKERED,
         "edition": request.edition,
@@ -102,7 +105,7 @@ def _span(request: AccessRequest, minutes: int, policy: AccessPolicy, now: datet
 
 def granted_span(document: Mapping[str, Any], policy: AccessPolicy, now: datetime) -> Span:
     """When a grant of this document, complete as of now, really begins and ends. Raises NoTimeLeft."""
-    opening = opening_for(policy, max(parse_moment(document["from"]), now))
+    opening = opening_for(policy, max(parse_moment(document["from"]), now.replace(microsecond=0)))
     if opening is None:
         raise NoTimeLeft
     begins, closes = opening

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 
 from accounts.models import User
+from accounts.states import Use
 from accounts.support.documents import parse, parse_moment, sha256_of
 from accounts.support.models import AccessPolicy, AccessRequest, Decision
 from accounts.support.models.decisions import Method, Verb
@@ -35,6 +36,7 @@ class Closed(StrEnum):
     OVER = "grant_is_over"
     SWITCHED_OFF = "policy_off"
     ENGINEER = "engineer_gone"  # deactivated, or no support engineer any more
+    ACCOUNT = "account_closed"  # disconnected, or leaving
 
 
 def why_closed(request: AccessRequest, now: datetime) -> str:
@@ -66,6 +68,8 @@ def _why_not_now(row: AccessRequest, now: datetime, *, is_off: bool) -> str:
         return Closed.SWITCHED_OFF
     if not (row.engineer.is_active and row.engineer.is_support_engineer):
         return Closed.ENGINEER
+    if row.account.obstacle_to(Use.CHECK):
+        return Closed.ACCOUNT
     return why_not_in_time(row, now)
 
 
@@ -103,9 +107,7 @@ def fits(row: AccessRequest, document: Mapping[str, Any]) -> bool:
         "case": document["case"],
         "is_direct": document["delivery"] == "direct",
     }
-    is_in_time = parse_moment(document["from"]) <= row.granted_from.replace(microsecond=0) and row.granted_until <= parse_moment(
-        document["until"]
-    )
+    is_in_time = parse_moment(document["from"]) <= row.granted_from and row.granted_until <= parse_moment(document["until"])
     return said == written and is_in_time and row.granted_until - row.granted_from <= timedelta(minutes=document["minutes"])
 
 

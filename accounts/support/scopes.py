@@ -13,7 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import CloudAccount, Organisation
-from accounts.states import PROVEN_STATES
+from accounts.states import Use
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def kind_words(code: str) -> str:
 
 
 def _accounts(organisation: Organisation) -> Iterable[Scope]:
-    for account in CloudAccount.objects.filter(organisation=organisation, state__in=sorted(PROVEN_STATES)).order_by("name", "pk"):
+    for account in CloudAccount.objects.usable_for(Use.CHECK).filter(organisation=organisation).order_by("name", "pk"):
         account.organisation = organisation
         yield Scope("account", str(account.pk), str(account), account.pk, account.home_region, url=account.get_absolute_url())
 

@@ -52,7 +52,7 @@ def home_redirect(request: HttpRequest) -> HttpResponse:
     if membership := user.landing_membership():
         return redirect(membership.organisation)
     if user.is_support_engineer:
-        return redirect("accounts:support_home")
+        return redirect("support:case_list")
     if user.is_staff:
         return redirect("admin:index")
     return redirect("accounts:organisation_create")
@@ -77,9 +77,9 @@ def home(request: OrganisationRequest) -> HttpResponse:
 
 
 def _needs(request: OrganisationRequest, accounts: list[CloudAccount]) -> list[Need]:
-    if not request.membership.can(Permission.CONNECT_ACCOUNTS):
-        return []
     more = [need for ask in MORE_NEEDS for need in ask(request)]
+    if not request.membership.can(Permission.CONNECT_ACCOUNTS):
+        return more
     if not accounts and not more:
         return [_first_need(request)]
     needs = [_account_need(account) for account in accounts]

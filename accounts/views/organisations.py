@@ -1,11 +1,11 @@
-"""Founding and switching an organisation, its settings, the support engineer's first page."""
+"""Founding and switching an organisation, and its settings."""
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest, Permission, membership_of, requires
 from accounts.actions.organisations import create_organisation, rename_organisation, switch_organisation
@@ -53,10 +53,3 @@ def organisation_settings(request: OrganisationRequest) -> HttpResponse:
         "address": request.build_absolute_uri(reverse("accounts:home", args=[request.organisation.slug])),
     }
     return render(request, "accounts/organisations/organisation_settings.html", context)
-
-
-@require_GET
-def support_home(request: HttpRequest) -> HttpResponse:
-    if not getattr(request.user, "is_support_engineer", False):
-        raise Http404
-    return render(request, "accounts/support_home.html")

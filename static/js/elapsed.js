@@ -1,4 +1,5 @@
-// [data-portal-since]: a running clock in words, as the server writes them ("32s", "5m 32s", "1h 05m"). Not announced: it is no live region.
+// [data-portal-since], [data-portal-until]: a running clock in words, as the server writes them ("32s", "5m 32s", "1h 05m"), up or down.
+// Not announced: it is no live region.
 (() => {
   const two = (number) => String(number).padStart(2, "0");
 
@@ -15,6 +16,10 @@
     for (const clock of document.querySelectorAll("[data-portal-since]")) {
       const seconds = Math.floor((Date.now() - Date.parse(clock.dataset.portalSince)) / 1000);
       if (seconds >= 0) clock.textContent = words(seconds);
+    }
+    for (const clock of document.querySelectorAll("[data-portal-until]")) {
+      const seconds = Math.floor((Date.parse(clock.dataset.portalUntil) - Date.now()) / 1000);
+      clock.textContent = words(Math.max(seconds, 0));
     }
   }
 

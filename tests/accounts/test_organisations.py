@@ -214,21 +214,6 @@ def test_switch_to_a_strange_organisation_is_not_found(client, alice, charlie):
 # --- Support desk ----------------------------------------------------------------------------------------------------
 
 
-def test_support_home_says_there_is_no_access(client, alice):
-    client.force_login(make_user(name="Mia Köhler", is_support_engineer=True))
-
-    page = client.get(reverse("accounts:support_home")).text
-
-    assert "You are Mia Köhler, support engineer. You have no access to any customer." in page
-    assert client.get("/o/acme/").status_code == HTTPStatus.NOT_FOUND
-
-
-def test_support_home_does_not_exist_for_customers(client, alice):
-    client.force_login(alice)
-
-    assert client.get(reverse("accounts:support_home")).status_code == HTTPStatus.NOT_FOUND
-
-
 def test_has_operational_contact_counts_only_operational(acme):
     from tests.factories import make_contact
 

@@ -181,7 +181,7 @@ NO_PAGE = {
     "portal:brand": "a stylesheet", "portal:healthz": "JSON", "issuer_jwks": "JSON", "issuer_discovery": "JSON",
     "account_confirm_login_code": "switched off", "mfa_edit_webauthn": "test_look's passkey", "mfa_remove_webauthn": "test_look's passkey",
     **fleet.NO_PAGE,
-    "mfa_authenticate": "visited while staff signs in", "accounts:support_home": "visited as the support engineer",
+    "mfa_authenticate": "visited while staff signs in", "support:case_list": "visited as the support engineer",
 }  # fmt: skip
 
 

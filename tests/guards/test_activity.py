@@ -41,6 +41,7 @@ from tests.guards.url_tree import (
     organisation_urls,
     other_urls,
 )
+from tests.support import guards as support
 
 Make = Callable[[Organisation, User], Any]
 REPORT = {"evidence": "arn:aws:cloudformation:us-east-1:111122223333:stack/byoc/3f9a1c2e-0000-4000-8000-000000000000"}
@@ -151,8 +152,9 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "cells:cell_agent_on": (lambda o, by: make_own_cell(o, by, is_agent_disabled=True), {}, "cell.agent_enabled"),
     "cells:cell_delete": (lambda o, by: make_own_cell(o, by, name="Main"), {"name": "Main"}, "operation.started"),
 }
+ONE_EVENT |= support.ONE_EVENT
 # Requests that need a scene of their own; the test named after the URL plays it.
-SCENES = {"accounts:member_leave", "accounts:connect_terms", "cells:instance_new_check"}
+SCENES = support.SCENES | {"accounts:member_leave", "accounts:connect_terms", "cells:instance_new_check"}
 # Take a POST and change nothing that belongs on record, each with the reason.
 NO_EVENT = {
     "accounts:account_trust_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
@@ -274,8 +276,11 @@ OTHER_ONE_EVENT = {
     "mfa_generate_recovery_codes",
     "mfa_add_webauthn",
     "mfa_remove_webauthn",
+    # tests/support/test_desk.py:
+    *support.OTHER_ONE_EVENT,
 }
 OTHER_NO_EVENT = {
+    **support.OTHER_NO_EVENT,
     "home": "only sends on",
     "accounts:organisation_switch": "a person's own preference: where `/` leads",
     "accounts:confirmation_resend": "sends a mail once more; the confirmed address is on record",
@@ -283,7 +288,6 @@ OTHER_NO_EVENT = {
     "accounts:invitation": "only reads",
     "accounts:step_link_status": "only reads",
     "accounts:step_link_file": "only reads",
-    "accounts:support_home": "only reads",
     "portal:theme": "sets a cookie of the browser",
     "portal:brand": "only reads",
     "portal:gallery": "only reads",

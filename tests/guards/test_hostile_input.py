@@ -36,6 +36,7 @@ NAMES = (
     *("account", "confirm", "drift", "health", "link", "plan", "release", "retain", "sort"),
     *("password", "purpose", "q", "reason", "region", "role", "since", "size", "slug", "state", "theme", "time_zone", "until"),
     *("v", "via", "what", "who"),
+    *("credential", "customer", "minutes", "mode", "offer", "opens", "profile", "scope", "text", "zone"),
 )
 VALUES = {"nul": "\0", "nul inside": "a\0b", "5,000 digits": "9" * 5000, "superscript": "\u00b2", "long": "x" * 5000, "surrogate": "\ud800"}
 

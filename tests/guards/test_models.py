@@ -4,7 +4,9 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 
-OURS = {"accounts", "operations", "audit", "cells"}
+from tests.support import guards as support
+
+OURS = {"accounts", "operations", "audit", "cells", "support"}
 
 # From a row to its organisation.
 TENANCY_PATHS = {
@@ -40,6 +42,7 @@ TENANCY_PATHS = {
     "operations.Step": "operation__organisation",
     "operations.StepLog": "step__operation__organisation",
     "audit.Event": "organisation_id",
+    **support.TENANCY_PATHS,
 }
 # Rows of nobody in particular, with the reason.
 WITHOUT_TENANT = {

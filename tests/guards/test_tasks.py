@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 from portal.celery import app
+from tests.support import guards as support
 
 TASKS = {
     "accounts.mail.send_due_mails": "rows of no tenant, each with its one address; a row is claimed by one worker and deleted once sent",
@@ -18,6 +19,7 @@ TASKS = {
     "cells.tasks.keep_history": "rows by age alone, reads no content; a second run finds nothing",
     "cells.tasks.sweep_agents": "times of all tenants, no content; rounds never overlap, and each change and alarm is written once",
     "portal.operations.tasks.advance": "an operation's id; lease and fence let one worker at a time write, and steps run twice safely",
+    **support.TASKS,
     "portal.operations.tasks.ring_due_operations": "rings what is due, reads no content; a second ring finds the lease taken",
 }
 

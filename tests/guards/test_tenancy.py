@@ -51,8 +51,8 @@ PUBLIC = {
     "issuer_discovery": "customers' clouds fetch the issuer's address",
 }
 
-# Arguments that name nothing of an organisation: the slug itself, and one of the three clouds.
-NO_OBJECT = {"slug", "cloud"}
+# Arguments that name nothing of an organisation: the slug itself, one of the three clouds, the kind of a file.
+NO_OBJECT = {"slug", "cloud", "kind"}
 
 # Pages of an organisation that answer its own owner with 404 on GET, with the reason.
 NOT_FOUND_FOR_THE_OWNER: dict[str, str] = {}

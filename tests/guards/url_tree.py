@@ -20,6 +20,7 @@ from portal.operations.models import Operation
 from portal.operations.states import StepState
 from tests.cells.factories import make_cell, make_draft, make_instance
 from tests.factories import make_cloud_account, make_contact, make_invitation, make_kit, make_membership
+from tests.support import guards as support
 
 UNKNOWN_UUID = "0a1b2c3d-0000-4000-8000-000000000000"
 # Arguments of pages that belong to no organisation: nothing has to exist behind them.
@@ -38,6 +39,7 @@ SAMPLES = {
     "mfa_remove_webauthn": {"pk": 1},
     "mfa_edit_webauthn": {"pk": 1},
     "issuer_discovery": {"account": UNKNOWN_UUID, "generation": 1},
+    **support.SAMPLES,
 }
 
 
@@ -98,7 +100,7 @@ def address(url: Url, organisation: Organisation | None, by: User | None, *, slu
 
 def kwargs_for(url: Url, organisation: Organisation, by: User) -> dict[str, Any]:
     """Arguments beside the slug, made in the organisation."""
-    resource = url.name.removeprefix("accounts:").removeprefix("cells:").split("_")[0]
+    resource = url.name.removeprefix("accounts:").removeprefix("cells:").removeprefix("support:").split("_")[0]
     kwargs: dict[str, Any] = {}
     if "pk" in url.arguments:
         if resource not in MAKERS:
@@ -107,6 +109,8 @@ def kwargs_for(url: Url, organisation: Organisation, by: User) -> dict[str, Any]
         kwargs["pk"] = make(organisation, by).pk
     if "file" in url.arguments:
         kwargs["file"] = kits.load("aws").documents[0].file
+    if "kind" in url.arguments:
+        kwargs["kind"] = "csv"
     if "cloud" in url.arguments:
         kwargs["cloud"] = "aws"
     if "step" in url.arguments:
@@ -169,6 +173,7 @@ MAKERS = {
     "account": make_waiting_account,
     "connect": make_waiting_account,
     "operation": make_operation,
+    **support.MAKERS,
 }
 # Where `pk` names something else than the first word of the URL's name says.
-NARROWER = {"cells:instance_new_": make_own_draft}
+NARROWER = {"cells:instance_new_": make_own_draft, **support.NARROWER}

@@ -4,8 +4,10 @@ import uuid
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q
+from django.db.models.functions import JSONObject
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -71,6 +73,11 @@ class AccessRequestQuerySet(models.QuerySet["AccessRequest"]):
 
     def with_people(self) -> "AccessRequestQuerySet":
         return self.select_related("organisation", "account", "engineer", "checked_by", "ended_by")
+
+    def with_text(self, text: str) -> "AccessRequestQuerySet":
+        """Whose case, scope or engineer has this in it."""
+        mentioned = Q(case__icontains=text) | Q(scope_label__icontains=text) | Q(engineer__name__icontains=text)
+        return self.filter(mentioned | Q(engineer__email__icontains=text))
 
     def newest_first(self) -> "AccessRequestQuerySet":
         return self.order_by("-created_at", "-id")
@@ -179,6 +186,16 @@ class AccessRequest(models.Model):
         return BADGES[AccessState(self.state)]
 
     @property
+    def shown_state(self) -> str:
+        """As the customer knows it: while an answer is being checked once more, it is still the question that stands."""
+        state = AccessState(self.state)
+        return str((AccessState.MORE_INFO if state in {AccessState.CHECKING, AccessState.RETURNED} else state).label)
+
+    @property
+    def waits_for_customer(self) -> bool:
+        return self.state in WAITS_FOR_CUSTOMER
+
+    @property
     def is_open(self) -> bool:
         return self.state in OPEN
 
@@ -197,6 +214,12 @@ class AccessRequest(models.Model):
     def is_within(self, now: datetime) -> bool:
         """Whether the granted time runs."""
         return self.granted_from is not None and self.granted_until is not None and self.granted_from <= now < self.granted_until
+
+
+def open_access() -> ArraySubquery:
+    """The open grants of a membership's organisation, soonest end first, for the shield: what the index of open ones holds, no more."""
+    rows = AccessRequest.objects.open().filter(organisation=OuterRef("organisation")).order_by("granted_until")
+    return ArraySubquery(rows.values(row=JSONObject(id="id", state="state", until="granted_until")))
 
 
 class RequestNote(models.Model):

@@ -1,0 +1,33 @@
+"""The gate of the provider's own support pages."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.http import Http404, HttpRequest, HttpResponseBase
+
+from accounts.models import User
+from accounts.support.availability import is_engineer
+
+P = ParamSpec("P")
+
+
+class EngineerRequest(HttpRequest):
+    """A request of a signed-in support engineer."""
+
+    user: User
+
+
+View = Callable[Concatenate[Any, P], HttpResponseBase]
+
+
+def engineers_only(view: View[P]) -> Callable[..., HttpResponseBase]:
+    """To everybody else these pages do not exist."""
+
+    @wraps(view)
+    def gate(request: EngineerRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not is_engineer(request.user):
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return gate

@@ -1,0 +1,95 @@
+"""From our rows to what a cloud's support access speaks of. Nothing here asks a cloud."""
+
+import re
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import cast
+
+from accounts import kits
+from accounts.clouds.base import Target, TokenSource
+from accounts.clouds.support import SupportCloud, SupportGrant
+from accounts.models import CloudAccount, Kit, User
+from accounts.states import KitState
+from accounts.support.documents import Span, Terms
+from accounts.support.models import AccessRequest
+from accounts.targets import target_of
+
+SUPPORT = {
+    "aws": "accounts.clouds.aws.support:AwsSupport",
+    "gcp": "accounts.clouds.gcp.support:GcpSupport",
+    "azure": "accounts.clouds.azure.support:AzureSupport",
+}
+NAME_LENGTH = 32
+
+
+class NoTokensError(Exception):
+    """Somebody wanted to sign in where only the text of a policy was asked for."""
+
+
+@cache
+def has_support(cloud: str) -> bool:
+    return cloud in SUPPORT and find_spec(SUPPORT[cloud].partition(":")[0]) is not None
+
+
+def open_support(cloud: str, target: Target, tokens: TokenSource, shipped: object) -> SupportCloud:
+    """The support side of one account. Nothing is asked of the cloud yet."""
+    module, name = SUPPORT[cloud].split(":")
+    return cast(SupportCloud, getattr(import_module(module), name)(target, tokens, shipped))
+
+
+def policy_text(request: AccessRequest, terms: Terms, span: Span) -> str:
+    """The exact document that the cloud will hold a session to, on these terms. Empty where there is no kit or no support access."""
+    kit = current_kit(request.account)
+    if kit is None or not has_support(request.account.cloud):
+        return ""
+    target = target_of(request.account, kit)
+    cloud = open_support(request.account.cloud, target, _no_tokens, kits.load(request.account.cloud).shipped(target))
+    return cloud.policy(grant_on(request, terms, span))
+
+
+def grant_on(request: AccessRequest, terms: Terms, span: Span) -> SupportGrant:
+    """As much as a cloud is told."""
+    return SupportGrant(
+        grant=str(request.pk),
+        engineer=engineer_name(request.engineer),
+        case=_plain(request.case),
+        profile=str(terms.profile),
+        region=terms.scope.region,
+        stack=terms.scope.stack,
+        starts_at=span.begins,
+        ends_at=span.ends,
+    )
+
+
+def granted(request: AccessRequest) -> SupportGrant:
+    """A grant as it stands: for opening, acts and closing."""
+    assert request.granted_from is not None
+    assert request.granted_until is not None
+    return SupportGrant(
+        grant=str(request.pk),
+        engineer=engineer_name(request.engineer),
+        case=_plain(request.case),
+        profile=str(request.profile),
+        region=request.region,
+        stack=request.stack,
+        starts_at=request.granted_from,
+        ends_at=request.granted_until,
+    )
+
+
+def current_kit(account: CloudAccount) -> Kit | None:
+    return account.kits.filter(state=KitState.CURRENT).first()
+
+
+def engineer_name(engineer: User) -> str:
+    """How the cloud's own log names the person: letters, digits, dots and dashes."""
+    return re.sub(r"[^a-z0-9.-]+", "-", engineer.email.partition("@")[0].lower(), flags=re.ASCII).strip("-.")[:NAME_LENGTH] or "engineer"
+
+
+def _plain(case: str) -> str:
+    return re.sub(r"[^A-Za-z0-9-]+", "-", case, flags=re.ASCII).strip("-")[:NAME_LENGTH] or "none"
+
+
+def _no_tokens(*, subject: str, audience: str) -> str:
+    raise NoTokensError(subject)

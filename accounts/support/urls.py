@@ -1,0 +1,38 @@
+"""URLs of support access: the provider's desk under /support/, the customer's pages under /o/<slug>/support/."""
+
+from django.urls import path
+
+from accounts.support.views import cases, customer, decisions, policies, reviews
+
+app_name = "support"
+
+# --- The desk: support engineers only ---
+urlpatterns = [
+    path("support/", cases.case_list, name="case_list"),
+    path("support/new/", cases.case_new, name="case_new"),
+    path("support/review/", reviews.review_queue, name="review_queue"),
+    path("support/sessions/", cases.session_list, name="session_list"),
+    path("support/history/", reviews.case_history, name="case_history"),
+    path("support/cases/<uuid:pk>/", cases.case_detail, name="case_detail"),
+    path("support/cases/<uuid:pk>/edit/", cases.case_edit, name="case_edit"),
+    path("support/cases/<uuid:pk>/check/", reviews.case_check, name="case_check"),
+    path("support/cases/<uuid:pk>/withdraw/", cases.case_withdraw, name="case_withdraw"),
+    path("support/cases/<uuid:pk>/end/", cases.case_end, name="case_end"),
+]
+
+# --- The customer ---
+urlpatterns += [
+    path("o/<slug:slug>/support/", customer.access_home, name="access_home"),
+    path("o/<slug:slug>/support/history/", customer.access_history, name="access_history"),
+    path("o/<slug:slug>/support/history/export.<slug:kind>", customer.access_export, name="access_export"),
+    path("o/<slug:slug>/support/policy/", policies.access_policy, name="access_policy"),
+    path("o/<slug:slug>/support/policy/change/", policies.access_policy_change, name="access_policy_change"),
+    path("o/<slug:slug>/support/policy/<uuid:pk>/confirm/", policies.access_policy_confirm, name="access_policy_confirm"),
+    path("o/<slug:slug>/support/policy/<uuid:pk>/drop/", policies.access_policy_drop, name="access_policy_drop"),
+    path("o/<slug:slug>/support/requests/<uuid:pk>/", customer.access_request, name="access_request"),
+    path("o/<slug:slug>/support/requests/<uuid:pk>/approve/", decisions.access_approve, name="access_approve"),
+    path("o/<slug:slug>/support/requests/<uuid:pk>/decline/", decisions.access_decline, name="access_decline"),
+    path("o/<slug:slug>/support/requests/<uuid:pk>/ask/", decisions.access_ask, name="access_ask"),
+    path("o/<slug:slug>/support/requests/<uuid:pk>/end/", customer.access_end, name="access_end"),
+    path("o/<slug:slug>/support/bundles/<uuid:pk>/", customer.bundle, name="bundle"),
+]

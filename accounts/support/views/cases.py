@@ -1,0 +1,197 @@
+"""The engineer's pages: own cases, a new request, its answer, its end."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.models import Organisation
+from accounts.support.access import EngineerRequest, engineers_only
+from accounts.support.actions.endings import give_back
+from accounts.support.actions.requests import Wish, ask_for_access, ask_for_bundle, revise_request, withdraw_request
+from accounts.support.availability import why_not_check, why_not_complete, why_not_revise, why_not_withdraw
+from accounts.support.forms.requests import BUNDLE, AnswerForm, RequestForm
+from accounts.support.models import AccessPolicy, AccessRequest
+from accounts.support.page import RequestPage, page_of
+from accounts.support.policy import policy_of
+from accounts.support.states import OPEN, OVER
+from accounts.support.views.answers import do_and_return, refused
+from accounts.support.words import PROFILES, rules_in_words
+from portal.operations.availability import NotAllowed
+
+SHOWN = 200
+
+
+def desk_tabs(request: EngineerRequest) -> list[dict[str, Any]]:
+    here = request.resolver_match.url_name if request.resolver_match else ""
+    places = (
+        ("case_list", _("My cases")),
+        ("case_new", _("Request access")),
+        ("review_queue", _("Review queue")),
+        ("session_list", _("Active sessions")),
+        ("case_history", _("History")),
+    )
+    return [{"label": label, "url": reverse(f"support:{name}"), "is_current": here == name} for name, label in places]
+
+
+@engineers_only
+@require_GET
+def case_list(request: EngineerRequest) -> HttpResponse:
+    own = AccessRequest.objects.filter(engineer=request.user).with_people().newest_first()
+    context = {"requests": own.exclude(state__in=sorted(OVER))[:SHOWN], "over": own.over()[:20], "tabs": desk_tabs(request)}
+    return render(request, "support/desk/case_list.html", context)
+
+
+@engineers_only
+@require_http_methods(["GET", "POST"])
+def case_new(request: EngineerRequest) -> HttpResponse:
+    """First whose, then what. With a preview: the very words that the customer will read."""
+    organisation = _customer(request.GET.get("customer", ""))
+    if organisation is None:
+        return _choose_customer(request)
+    policy = policy_of(organisation)
+    form = RequestForm(request.POST or None, organisation=organisation, policy=policy)
+    preview = None
+    if request.method == "POST" and form.is_valid():
+        if "preview" not in request.POST:
+            return _ask(request, organisation, form)
+        preview = preview_of(organisation, form.wish, request)
+    context = {"form": form, "preview": preview, **_beside(organisation, policy), "tabs": desk_tabs(request)}
+    return render(request, "support/desk/case_new.html", context)
+
+
+def _beside(organisation: Organisation, policy: AccessPolicy) -> dict[str, Any]:
+    """What stands beside the form: the profiles in words, and the customer's own rules."""
+    profiles = [(profile.label, words) for profile, words in PROFILES.items()]
+    return {"customer": organisation, "profiles": profiles, "rules": rules_in_words(policy)}
+
+
+def _choose_customer(request: EngineerRequest) -> HttpResponse:
+    words = request.GET.get("q", "").replace("\0", "")[:120]
+    found = Organisation.objects.filter(name__icontains=words).order_by("name") if words else Organisation.objects.order_by("name")
+    context = {"customers": found[: SHOWN + 1][:SHOWN], "is_cut": found.count() > SHOWN, "q": words, "tabs": desk_tabs(request)}
+    return render(request, "support/desk/case_customer.html", context)
+
+
+def _customer(key: str) -> Organisation | None:
+    """None where nothing was chosen; a key of nobody is not found."""
+    if not key:
+        return None
+    try:
+        return get_object_or_404(Organisation, pk=UUID(key))
+    except ValueError as error:
+        raise Http404 from error
+
+
+def _ask(request: EngineerRequest, organisation: Organisation, form: RequestForm) -> HttpResponse:
+    wish = form.wish
+    try:
+        if form.cleaned_data["wants"] == BUNDLE:
+            ask_for_bundle(organisation=organisation, scope=wish.scope, case=wish.case, reason=wish.reason, by=request.user)
+            names = {"organisation": organisation}
+            messages.success(request, _("A diagnostic bundle is asked for. %(organisation)s decides about it.") % names)
+            return redirect("support:case_list")
+        asked = ask_for_access(organisation=organisation, wish=wish, by=request.user)
+    except NotAllowed as refusal:
+        return refused(request, refusal.reason, "support:case_list")
+    messages.success(request, _("Your request waits for the check of a second engineer."))
+    return redirect(asked.get_engineer_url())
+
+
+def preview_of(organisation: Organisation, wish: Wish, request: EngineerRequest) -> RequestPage:
+    """As the customer will read it. Nothing is stored."""
+    policy = policy_of(organisation)
+    fields = wish.fields() | {"decide_by": timezone.now() + policy.decide_within}
+    return page_of(AccessRequest(organisation=organisation, engineer=request.user, **fields), policy)
+
+
+@engineers_only
+@require_GET
+def case_detail(request: EngineerRequest, pk: UUID) -> HttpResponse:
+    asked = case_or_404(pk)
+    user = request.user
+    context = {
+        "asked": asked,
+        "page": page_of(asked, policy_of(asked.organisation)),
+        "notes": asked.notes.select_related("by"),
+        "decisions": asked.decisions.select_related("approver"),
+        "may": {
+            "check": not why_not_check(asked, user),
+            "revise": not why_not_revise(asked, user),
+            "withdraw": not why_not_withdraw(asked, user),
+            "end": not why_not_complete(asked, user),
+        },
+        "why_not_check": why_not_check(asked, user) if asked.engineer_id == user.pk else "",
+        "title": pgettext("support request", "Case %(case)s") % {"case": asked.case},
+        "tabs": desk_tabs(request),
+    }
+    return render(request, "support/desk/case_detail.html", context)
+
+
+@engineers_only
+@require_http_methods(["GET", "POST"])
+def case_edit(request: EngineerRequest, pk: UUID) -> HttpResponse:
+    """Answer a question, with changes or without."""
+    asked = case_or_404(pk)
+    if reason := why_not_revise(asked, request.user):
+        return refused(request, reason, asked.get_engineer_url())
+    policy = policy_of(asked.organisation)
+    form = AnswerForm(request.POST or None, organisation=asked.organisation, policy=policy, initial=_initial(asked))
+    preview = None
+    if request.method == "POST" and form.is_valid():
+        if "preview" in request.POST:
+            preview = preview_of(asked.organisation, form.wish, request)
+        else:
+            try:
+                revise_request(asked, wish=form.wish, answer=form.cleaned_data["answer"], by=request.user)
+            except NotAllowed as refusal:
+                return refused(request, refusal.reason, asked.get_engineer_url())
+            messages.success(request, _("Your answer is checked by a second engineer next."))
+            return redirect(asked.get_engineer_url())
+    context = {"form": form, "asked": asked, "preview": preview, **_beside(asked.organisation, policy), "tabs": desk_tabs(request)}
+    return render(request, "support/desk/case_edit.html", context)
+
+
+def _initial(asked: AccessRequest) -> dict[str, Any]:
+    names = ("case", "case_url", "reason_type", "reason", "profile", "is_direct")
+    place = {"scope": f"{asked.scope_kind}:{asked.scope_id}", "place": asked.engineer_place}
+    return {name: getattr(asked, name) for name in names} | place | {"minutes": asked.minutes, "starts_at": asked.starts_at}
+
+
+@engineers_only
+@require_POST
+def case_withdraw(request: EngineerRequest, pk: UUID) -> HttpResponse:
+    asked = case_or_404(pk)
+    return _act(request, asked, lambda: withdraw_request(asked, by=request.user), _("The request is withdrawn. Nothing was opened."))
+
+
+@engineers_only
+@require_POST
+def case_end(request: EngineerRequest, pk: UUID) -> HttpResponse:
+    """“I am done”: given back before its time."""
+    asked = case_or_404(pk)
+    return _act(request, asked, lambda: give_back(asked, by=request.user), _("Your access is being ended."))
+
+
+def _act(request: EngineerRequest, asked: AccessRequest, act: Any, done: str) -> HttpResponse:
+    return do_and_return(request, act, done=done, to=asked.get_engineer_url())
+
+
+@engineers_only
+@require_GET
+def session_list(request: EngineerRequest) -> HttpResponse:
+    open_now = AccessRequest.objects.filter(state__in=sorted(OPEN)).with_people().order_by("granted_until")
+    soon = AccessRequest.objects.filter(state="scheduled").with_people().order_by("granted_from")
+    context = {"open": open_now[:SHOWN], "soon": soon[:SHOWN], "tabs": desk_tabs(request)}
+    return render(request, "support/desk/session_list.html", context)
+
+
+def case_or_404(pk: UUID) -> AccessRequest:
+    return get_object_or_404(AccessRequest.objects.with_people(), pk=pk)

@@ -1,0 +1,225 @@
+"""What a customer sees of support access: what waits, what is open, what was; and ending it."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.access import OrganisationRequest, Permission, requires
+from accounts.support.actions.endings import revoke
+from accounts.support.availability import approvers_missing, why_not_approve, why_not_decline, why_not_end
+from accounts.support.documents import moment
+from accounts.support.forms.decisions import HistoryFilter, NarrowForm
+from accounts.support.forms.requests import OptionalReasonForm
+from accounts.support.models import AccessRequest, Bundle
+from accounts.support.models.requests import AccessRequestQuerySet
+from accounts.support.offers import scope_of
+from accounts.support.page import page_of
+from accounts.support.policy import policy_of
+from accounts.support.proofs import factors_of
+from accounts.support.states import GRANTED, WAITS_FOR_CUSTOMER, AccessState
+from accounts.support.views.answers import do_and_return
+from portal.audit import Actor, Subject, record
+
+SHOWN = 50
+FORMATS = ("csv", "json")
+COLUMNS = (
+    *("id", "state", "case", "engineer", "engineer_email", "scope_kind", "scope", "region", "profile", "minutes", "reason"),
+    *("asked_at", "shown_at", "granted_from", "granted_until", "ended_at", "ended_by", "sha256"),
+)
+
+
+def access_tabs(request: OrganisationRequest) -> list[dict[str, Any]]:
+    here = request.resolver_match.url_name if request.resolver_match else ""
+    places = (("access_home", _("Now")), ("access_history", _("History")), ("access_policy", _("Policy")))
+    slug = request.organisation.slug
+    return [{"label": label, "url": reverse(f"support:{name}", args=[slug]), "is_current": here == name} for name, label in places]
+
+
+def shown_to(request: OrganisationRequest) -> AccessRequestQuerySet:
+    """Every request that this customer may know of."""
+    return AccessRequest.objects.filter(organisation=request.organisation).for_customer().with_people()
+
+
+def request_or_404(request: OrganisationRequest, pk: UUID) -> AccessRequest:
+    return get_object_or_404(shown_to(request), pk=pk)
+
+
+@requires(Permission.VIEW)
+@require_GET
+def access_home(request: OrganisationRequest) -> HttpResponse:
+    """Pending requests, grants, the newest of the history."""
+    seen = shown_to(request)
+    policy = policy_of(request.organisation)
+    waits = sorted({*WAITS_FOR_CUSTOMER, AccessState.MORE_INFO, AccessState.CHECKING})
+    context = {
+        "pending": seen.filter(state__in=waits).order_by("decide_by")[:SHOWN],
+        "granted": seen.filter(state__in=sorted(GRANTED)).order_by("granted_until")[:SHOWN],
+        "past": seen.over().newest_first()[:5],
+        "bundles": Bundle.objects.filter(organisation=request.organisation).newest_first()[:5],
+        "policy": policy,
+        "missing": approvers_missing(request.organisation, policy),
+        "can_decide": request.membership.can(Permission.DECIDE_SUPPORT_ACCESS),
+        "tabs": access_tabs(request),
+    }
+    return render(request, "support/access_home.html", context)
+
+
+@requires(Permission.VIEW)
+@require_GET
+def access_request(request: OrganisationRequest, pk: UUID) -> HttpResponse:
+    """One request: everything that a decision needs on one screen; later the grant; in the end what became of it."""
+    asked = request_or_404(request, pk)
+    policy = policy_of(request.organisation)
+    scope = scope_of(asked)
+    why_not = why_not_approve(asked, request.membership, policy)
+    is_decidable = asked.state in WAITS_FOR_CUSTOMER and scope is not None
+    context = {
+        "asked": asked,
+        "page": page_of(asked, policy),
+        "is_decidable": is_decidable,
+        "why_not_approve": why_not,
+        "can_decline": not why_not_decline(asked, request.membership),
+        "can_end": not why_not_end(asked, request.membership),
+        "narrow": NarrowForm(None, request=asked, scope=scope, policy=policy) if scope and is_decidable and not why_not else None,
+        "factors": factors_of(request, request.user),
+        "notes": asked.notes.filter(is_internal=False).select_related("by"),
+        "decisions": asked.decisions.select_related("approver"),
+        "earlier": shown_to(request).filter(engineer=asked.engineer).exclude(pk=asked.pk).newest_first()[:5],
+        "crumbs": crumbs(request, asked),
+    }
+    return render(request, "support/access_request.html", context)
+
+
+def crumbs(request: OrganisationRequest, asked: AccessRequest, *more: str) -> list[dict[str, str]]:
+    """The way to a page under one request."""
+    way = [
+        {"label": _("Support access"), "url": reverse("support:access_home", args=[request.organisation.slug])},
+        {"label": str(asked), "url": asked.get_absolute_url()},
+    ]
+    return [*way, *({"label": label, "url": ""} for label in more)]
+
+
+@requires(Permission.DECIDE_SUPPORT_ACCESS)
+@require_http_methods(["GET", "POST"])
+def access_end(request: OrganisationRequest, pk: UUID) -> HttpResponse:
+    """Ends at once, without another proof of identity."""
+    asked = request_or_404(request, pk)
+    form = OptionalReasonForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        reason = form.cleaned_data["text"]
+        done = _("The access is being ended. Nothing more is done under it.")
+        return do_and_return(request, lambda: revoke(asked, by=request.membership, reason=reason), done=done, to=asked.get_absolute_url())
+    context = {"asked": asked, "form": form, "why_not": why_not_end(asked, request.membership)}
+    return render(request, "support/access_end.html", context | {"crumbs": crumbs(request, asked, _("End access now"))})
+
+
+@requires(Permission.VIEW)
+@require_GET
+def bundle(request: OrganisationRequest, pk: UUID) -> HttpResponse:
+    """One diagnostic bundle: what it is about, and where it stands."""
+    found = get_object_or_404(Bundle.objects.filter(organisation=request.organisation).select_related("asked_by", "account"), pk=pk)
+    home = {"label": _("Support access"), "url": reverse("support:access_home", args=[request.organisation.slug])}
+    return render(request, "support/bundle.html", {"bundle": found, "crumbs": [home, {"label": str(found), "url": ""}]})
+
+
+# --- History ---------------------------------------------------------------------------------------------------------
+
+
+@requires(Permission.VIEW)
+@require_GET
+def access_history(request: OrganisationRequest) -> HttpResponse:
+    form = HistoryFilter(request.GET.dict())
+    found = form.apply(shown_to(request)).newest_first() if form.is_valid() else AccessRequest.objects.none()
+    context = {
+        "form": form,
+        "requests": found[:SHOWN],
+        "count": found.count(),
+        "limit": SHOWN,
+        "query": form.query if form.is_valid() else "",
+        "can_export": request.membership.can(Permission.EXPORT_ACTIVITY),
+        "tabs": access_tabs(request),
+    }
+    return render(request, "support/access_history.html", context)
+
+
+@requires(Permission.EXPORT_ACTIVITY)
+@require_POST
+def access_export(request: OrganisationRequest, kind: str) -> HttpResponseBase:
+    """The filtered history, streamed; times are UTC. That it was exported is itself an event."""
+    if kind not in FORMATS:
+        raise Http404
+    form = HistoryFilter(request.GET.dict())
+    if not form.is_valid():
+        return redirect("support:access_history", slug=request.organisation.slug)
+    with transaction.atomic():
+        organisation = request.organisation
+        subject = Subject(kind="organisation", id=str(organisation.pk), label=str(organisation))
+        details = {"format": kind, "filters": form.query}
+        record(
+            organisation_id=organisation.pk,
+            action="support.history_exported",
+            actor=Actor.user(request.user),
+            subject=subject,
+            details=details,
+        )
+    rows = (_row(asked) for asked in form.apply(shown_to(request)).newest_first().iterator(chunk_size=500))
+    content, lines = ("text/csv", _csv(rows)) if kind == "csv" else ("application/json", _json(rows))
+    response = StreamingHttpResponse(lines, content_type=f"{content}; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="support-access-{request.organisation.slug}.{kind}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _row(asked: AccessRequest) -> dict[str, Any]:
+    times = {name: getattr(asked, name) for name in ("shown_at", "granted_from", "granted_until", "ended_at")}
+    return {
+        "id": str(asked.pk),
+        "state": asked.state,
+        "case": asked.case,
+        "engineer": asked.engineer.name,
+        "engineer_email": asked.engineer.email,
+        "scope_kind": asked.scope_kind,
+        "scope": asked.scope_label,
+        "region": asked.region,
+        "profile": asked.profile,
+        "minutes": asked.minutes,
+        "reason": asked.reason,
+        "asked_at": moment(asked.created_at),
+        **{name: moment(at) if at else "" for name, at in times.items()},
+        "ended_by": asked.ended_by.email if asked.ended_by else "",
+        "sha256": asked.sha256,
+    }
+
+
+def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS)
+    writer.writeheader()
+    for row in rows:
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow({name: _guarded(value) for name, value in row.items()})
+    yield buffer.getvalue()
+
+
+def _guarded(value: Any) -> Any:
+    """A cell that a spreadsheet would run as a formula is text instead."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+def _json(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    yield "[\n"
+    for number, row in enumerate(rows):
+        yield (",\n" if number else "") + json.dumps(row, ensure_ascii=False)
+    yield "\n]\n"

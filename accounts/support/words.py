@@ -1,0 +1,98 @@
+"""What people read about profiles, scopes and lengths, on both sides alike."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts.support.models import AccessPolicy
+from accounts.support.policy import hours_of
+from accounts.support.states import Profile
+
+Words = str | Promise
+DAYS = [
+    ("0", _("Monday")),
+    ("1", _("Tuesday")),
+    ("2", _("Wednesday")),
+    ("3", _("Thursday")),
+    ("4", _("Friday")),
+    ("5", _("Saturday")),
+    ("6", _("Sunday")),
+]
+LENGTHS = (15, 30, 60, 120, 240, 480, 720, 1440, 2880)
+AN_HOUR = 60
+
+
+@dataclass(frozen=True)
+class ProfileWords:
+    """What a profile lets an engineer do. `asks` goes into the sentence "… asks to …"."""
+
+    asks: Words
+    can: Words
+    cannot: Words
+    data: Words
+
+
+_NEVER = _("Read secrets, read stored data, change permissions, or open a shell.")
+PROFILES: dict[Profile, ProfileWords] = {
+    Profile.DIAGNOSE: ProfileWords(
+        _("look at the state of"),
+        _("See names, sizes, versions, states and events of the cluster, machines and network."),
+        _("Change anything, read logs of your instances, read secrets or stored data."),
+        _("Names and states only. No log lines and no stored data."),
+    ),
+    Profile.LOGS: ProfileWords(
+        _("read logs and the state of"),
+        _("Everything of Diagnose, and the newest log lines of the cluster and its instances, redacted."),
+        _("Change anything, read secrets or stored data."),
+        _("Log lines. They can contain what your users did; known kinds of secrets are redacted."),
+    ),
+    Profile.OPERATE: ProfileWords(
+        _("read logs of, restart and scale"),
+        _("Everything of Logs, and restart or scale instances through the cell's agent."),
+        _NEVER,
+        _("Log lines, as with Logs. A restart interrupts an instance for a short time."),
+    ),
+    Profile.REPAIR: ProfileWords(
+        _("read logs of, restart, scale and roll back"),
+        _("Everything of Operate, and roll back or resync instances through the cell's agent."),
+        _NEVER,
+        _("Log lines, as with Logs. A roll-back replaces the running version with the one before."),
+    ),
+}
+
+
+def length_words(minutes: int) -> str:
+    """`90 minutes`, `4 hours`."""
+    if minutes % AN_HOUR or minutes < AN_HOUR:
+        return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
+    hours = minutes // AN_HOUR
+    return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
+
+
+def lengths_up_to(longest: timedelta) -> list[tuple[str, str]]:
+    """Choices of a length, the longest allowed one among them."""
+    most = int(longest.total_seconds() // 60)
+    minutes = sorted({one for one in LENGTHS if one <= most} | {most})
+    return [(str(one), length_words(one)) for one in minutes]
+
+
+def rules_in_words(policy: AccessPolicy) -> list[tuple[str, str]]:
+    """An organisation's rules, name by name."""
+    hours = hours_of(policy)
+    open_at = _now("At any time")
+    if hours:
+        days = ", ".join(str(dict(DAYS)[str(day)]) for day in sorted(hours.days))
+        names = {"days": days, "from": f"{hours.opens:%H:%M}", "until": f"{hours.closes:%H:%M}", "zone": hours.zone}
+        open_at = _now("%(days)s, %(from)s to %(until)s (%(zone)s)") % names
+    return [
+        (_now("Who approves"), policy.get_mode_display()),
+        (_now("Longest access"), length_words(policy.longest_minutes)),
+        (_now("Time to decide"), length_words(policy.decide_hours * 60)),
+        (_now("Access may be open"), open_at),
+        (_now("A request for another time"), policy.get_outside_display() if hours else _now("There is no other time")),
+        (_now("Credentials may be handed out"), _now("Yes, where an approver agrees") if policy.allows_direct else _now("No")),
+    ]

@@ -1,0 +1,76 @@
+"""What the guards must know of the URLs of support access: what their `pk` is, and which event their POST writes."""
+
+from collections.abc import Callable
+from typing import Any
+
+from accounts.access import Role
+from accounts.models import Organisation, User
+from accounts.support.actions.policies import set_policy
+from accounts.support.models import Bundle, PolicyChange
+from accounts.support.policy import policy_of, values_of
+from tests.factories import make_membership
+from tests.support.factories import make_account, make_active, make_engineer, make_waiting, scope_for
+
+Make = Callable[[Organisation, User], Any]
+UNKNOWN_UUID = "0a1b2c3d-0000-4000-8000-000000000000"
+
+
+def make_asked(organisation: Organisation, by: User) -> Any:
+    """Before the customer, without an event: guards count those of the URL alone."""
+    return make_waiting(organisation=organisation)
+
+
+def make_open(organisation: Organisation, by: User) -> Any:
+    return make_active(organisation=organisation)
+
+
+def make_change(organisation: Organisation, by: User) -> PolicyChange:
+    """A looser policy that another owner than `by` asked for."""
+    other = make_membership(organisation=organisation, role=Role.OWNER)
+    change = set_policy(organisation=organisation, values=values_of(policy_of(organisation)) | {"longest_minutes": 960}, by=other)
+    assert change is not None
+    return change
+
+
+def make_bundle(organisation: Organisation, by: User) -> Bundle:
+    scope = scope_for(make_account(organisation))
+    place = {"scope_kind": scope.kind, "scope_id": scope.id, "scope_label": scope.label, "account_id": scope.account}
+    return Bundle.objects.create(organisation=organisation, asked_by=make_engineer(), case="CASE-1", **place)
+
+
+POLICY = {"mode": "two", "longest_minutes": "480", "decide_hours": "72", "outside": "wait"}
+MAKERS: dict[str, Make] = {"access": make_asked, "bundle": make_bundle}
+NARROWER: dict[str, Make] = {"support:access_policy_": make_change}
+SAMPLES = {f"support:case_{name}": {"pk": UNKNOWN_UUID} for name in ("detail", "edit", "check", "withdraw", "end")}
+
+ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
+    "support:access_decline": (make_asked, {}, "support.declined"),
+    "support:access_ask": (make_asked, {"text": "Which of the cells?"}, "support.more_info"),
+    "support:access_end": (make_open, {}, "support.ending"),
+    "support:access_policy_change": (None, POLICY, "support.policy_tightened"),
+    "support:access_policy_confirm": (make_change, {}, "support.policy_loosened"),
+    "support:access_policy_drop": (make_change, {}, "support.policy_change_refused"),
+}
+# Played in tests/support: an approval with its proof, an export with its format.
+SCENES = {"support:access_approve", "support:access_export"}
+OTHER_ONE_EVENT = {"support:case_new", "support:case_edit", "support:case_check", "support:case_withdraw", "support:case_end"}
+OTHER_NO_EVENT = dict.fromkeys(
+    ("support:case_list", "support:case_detail", "support:case_history", "support:review_queue", "support:session_list"), "only reads"
+)
+TENANCY_PATHS = {
+    "support.AccessRequest": "organisation",
+    "support.RequestNote": "request__organisation",
+    "support.Decision": "request__organisation",
+    "support.AccessPolicy": "organisation",
+    "support.PolicyChange": "organisation",
+    "support.Door": "request__organisation",
+    "support.Act": "request__organisation",
+    "support.EndProof": "request__organisation",
+    "support.TraceMatch": "request__organisation",
+    "support.Bundle": "organisation",
+    "support.BundleFile": "bundle__organisation",
+}
+TASKS = {
+    "accounts.support.tasks.lapse_due_requests": "each row by itself and in its own transaction; a second run finds nothing to lapse",
+    "accounts.support.tasks.end_due_grants": "each row by itself and in its own transaction; a second run finds nothing over",
+}
