@@ -118,7 +118,9 @@ def why_not_delete_cell(cell: Cell) -> str:
     """Empty when a cell may be deleted: nothing runs in it, and nothing else is under way."""
     if cell.state in {CellState.DELETING, CellState.DELETED}:
         return _("The cell is being deleted or is gone.")
-    if count := cell.instances.holding_their_cell().count():
+    # Those that wait for a cell which has failed are told by its deletion that it will not come.
+    has_failed = cell.state == CellState.FAILED
+    if count := (cell.instances.in_their_cell() if has_failed else cell.instances.holding_their_cell()).count():
         return ngettext(
             "%(count)s instance is in this cell. Delete it first.", "%(count)s instances are in this cell. Delete them first.", count
         ) % {"count": count}

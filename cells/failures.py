@@ -96,14 +96,9 @@ FAILURES = {
         act=_("Remove them in the console of %(cloud)s, then press Retry this step. We never delete on a guess."),
     ),
     "cell_gone": FailureText(
-        happened=_("The deployment cell of this instance is gone."),
-        means=_("The instance does not run anywhere."),
-        act=_("Delete this instance and create it anew."),
-    ),
-    "cell_failed": FailureText(
-        happened=_("The deployment cell in %(region)s could not be brought up."),
-        means=_("The instance was not deployed. %(provider)s keeps your wish."),
-        act=_("Retry the cell's own operation first. When the cell is ready, press Retry this step."),
+        happened=_("The deployment cell in %(region)s, which this instance waited for, was deleted."),
+        means=_("The instance was not deployed, and nothing of it runs anywhere."),
+        act=_("Delete this instance and create it anew: that brings up a new cell."),
     ),
     "cell_not_ready": FailureText(
         happened=_("The deployment cell in %(region)s was not ready in time."),
@@ -115,11 +110,6 @@ FAILURES = {
         happened=_("The place where this instance ran is gone."),
         means=_("The instance does not run anywhere."),
         act=_("Contact %(provider)s with the reference."),
-    ),
-    "host_failed": FailureText(
-        happened=_("%(provider)s could not make room for this instance in %(region)s."),
-        means=_("The instance was not deployed. %(provider)s keeps your wish."),
-        act=_("Contact %(provider)s with the reference. When they have mended it, press Retry this step."),
     ),
     "apply_refused": FailureText(
         happened=_("The cell's agent could not apply what was asked for."),
@@ -286,6 +276,13 @@ WAITS = {
     "cell_settling": WaitText(sentence=_("The cell is up and settles. It is ready when it reports that it is healthy.")),
     "cell_coming": WaitText(sentence=_("The deployment cell in %(region)s is being brought up. The instance follows by itself.")),
     "host_coming": WaitText(sentence=_("%(provider)s makes room for this instance in %(region)s. It follows by itself.")),
+    "cell_failed": WaitText(
+        sentence=_("The deployment cell in %(region)s could not be brought up. The instance is kept, and not deployed yet."),
+        act=_("Retry the cell's own operation: when the cell is ready, the instance follows by itself. Or delete the cell."),
+    ),
+    "host_failed": WaitText(
+        sentence=_("%(provider)s could not make room for this instance in %(region)s yet. It follows by itself when they have mended that.")
+    ),
     "agent_applying": WaitText(sentence=_("The cell's agent applies what was asked for.")),
     "agent_silent": WaitText(
         sentence=_("The cell's agent has not been heard for some minutes. What runs goes on; this waits until the agent is back.")

@@ -64,6 +64,8 @@ INSTANCE_MOVES: dict[InstanceState, frozenset[InstanceState]] = {
     _I.DELETED: frozenset(),
 }
 ALIVE_INSTANCES = frozenset(set(InstanceState) - {_I.DELETED})
+# Nothing of these is anywhere yet.
+BEFORE_THEIR_CELL = frozenset({_I.CREATING, _I.WAITING_FOR_CELL})
 # The agent of their cell is told about these.
 DEPLOYED_INSTANCES = frozenset({_I.DEPLOYING, _I.RUNNING, _I.UPDATING, _I.STOPPING, _I.STOPPED, _I.STARTING, _I.FAILED, _I.DELETING})
 

@@ -1,6 +1,6 @@
 """The only code that writes the state of a cell or an instance: compare-and-set and its event, in one transaction."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -87,9 +87,12 @@ def move_instance(
     _remember(instance, fields)
 
 
-def touch_desired(cell_id: UUID) -> None:
-    """What the agent of this cell shall do has changed: in the transaction of the change, so that no version shows half of it."""
-    Cell.objects.filter(pk=cell_id).update(desired_version=F("desired_version") + 1)
+def touch_desired(cell_id: UUID, *, only_in: Collection[CellState] = tuple(CellState)) -> bool:
+    """What the agent of this cell shall do has changed: in the transaction of the change, so that no version shows half of it.
+
+    False where the cell is in none of these states.
+    """
+    return bool(Cell.objects.filter(pk=cell_id, state__in=sorted(only_in)).update(desired_version=F("desired_version") + 1))
 
 
 def _fields(to: CellState | InstanceState, was: CellState | InstanceState, code: str, failed: CellState | InstanceState) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from cells.models import Cell
 from cells.protocol.access import denied
 from cells.protocol.enrolment import revoke_agent
 from cells.states import CellState
+from cells.telemetry.bells import ring_instances
 from cells.transitions import move_cell, subject_of_cell
 from portal.audit import Actor, record
 from portal.operations.availability import refuse_if
@@ -32,6 +33,7 @@ def request_cell_deletion(cell: Cell, *, by: User, retain: Sequence[str] = ()) -
         cell = _locked(cell)
         refuse_if(why_not_delete_cell(cell))
         move_cell(cell, CellState.DELETING, by=Actor.user(by), is_recorded=False)
+        ring_instances(cell.instances.waiting_for_their_cell().values_list("pk", flat=True))
         made = [part["made"] for part in cell.parts if part["name"] in retain and part["made"]]
         return _start(cell, "delete_cell", by=by, retain=list(retain), retain_made=made)
 

@@ -15,7 +15,7 @@ from cells import hosting
 from cells.availability import Act, why_no_place, why_not
 from cells.models import Cell, Instance, InstanceRevision, Plan, PlanSize, Release
 from cells.placement import Bootstrap, NoPlace, Placement
-from cells.states import InstanceState
+from cells.states import BEFORE_THEIR_CELL, InstanceState
 from cells.transitions import move_instance, subject_of_cell, subject_of_instance, touch_desired
 from portal.audit import Actor, record
 from portal.operations.actions import cancel_live
@@ -197,9 +197,7 @@ def delete_instance(instance: Instance, *, by: User) -> Operation:
     with transaction.atomic():
         instance = _locked(instance)
         refuse_if(why_not(Act.DELETE, instance))
-        was_deployed = instance.state not in {InstanceState.CREATING, InstanceState.WAITING_FOR_CELL} and not (
-            instance.state == InstanceState.FAILED and instance.failed_while in {InstanceState.CREATING, InstanceState.WAITING_FOR_CELL}
-        )
+        was_deployed = not {instance.state, instance.failed_while} & BEFORE_THEIR_CELL
         cancel_live(subject_of_instance(instance), by=by, is_recorded=False)
         instance.refresh_from_db()
         move_instance(instance, InstanceState.DELETING, by=Actor.user(by), is_recorded=False)

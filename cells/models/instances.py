@@ -14,7 +14,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import CloudAccount, Organisation, User
 from cells.models.cells import Cell
 from cells.models.plans import Plan, PlanSize, Release
-from cells.states import ALIVE_INSTANCES, DEPLOYED_INSTANCES, Health, InstanceState
+from cells.states import ALIVE_INSTANCES, BEFORE_THEIR_CELL, DEPLOYED_INSTANCES, Health, InstanceState
 
 INSTANCE_BADGES = {
     InstanceState.CREATING: "progress",
@@ -42,6 +42,14 @@ class InstanceQuerySet(models.QuerySet["Instance"]):
     def holding_their_cell(self) -> "InstanceQuerySet":
         """Of a cell: as long as one of these is there, it is not deleted."""
         return self.alive().exclude(state=InstanceState.FAILED, failed_while=InstanceState.DELETING)
+
+    def waiting_for_their_cell(self) -> "InstanceQuerySet":
+        return self.filter(state__in=sorted(BEFORE_THEIR_CELL))
+
+    def in_their_cell(self) -> "InstanceQuerySet":
+        """Without those that have not got as far: where the cell has failed, nothing of them is there, nor will be."""
+        before = sorted(BEFORE_THEIR_CELL)
+        return self.holding_their_cell().exclude(Q(state__in=before) | Q(state=InstanceState.FAILED, failed_while__in=before))
 
     def deployed(self) -> "InstanceQuerySet":
         """Those that the agent of their cell is told about."""

@@ -11,9 +11,9 @@ from accounts.models import Assessment, CloudAccount, Kit
 from accounts.states import KitState, Use
 from accounts.targets import cloud_names
 from cells.hosting import builds_cells, only_region
-from cells.models import Cell, Instance
+from cells.models import Cell
 from cells.orders import stacks_of
-from cells.states import CellState, Health, InstanceState
+from cells.states import CellState, Health
 from cells.steps.stacks import asks_the_cloud, cell_of, raise_stack
 from cells.telemetry.bells import ring_instances
 from cells.telemetry.state import cell_health, missing_components, newest_agent_is_heard
@@ -122,11 +122,12 @@ def retried(operation: Operation) -> None:
         if cell.failure_code == NOT_HEARD:
             Cell.objects.filter(pk=cell.pk).update(generation=cell.generation + 1)
         move_cell(cell, CellState(cell.failed_while), by=WORKER, is_recorded=False)
+        ring_waiting(cell)
 
 
 def ring_waiting(cell: Cell) -> None:
-    """Instances that wait for this cell hear of its end at once."""
-    ring_instances(Instance.objects.filter(cell=cell, state=InstanceState.WAITING_FOR_CELL).values_list("pk", flat=True))
+    """Instances that wait for this cell hear at once how it goes on."""
+    ring_instances(cell.instances.waiting_for_their_cell().values_list("pk", flat=True))
 
 
 def cell_url(operation: Operation) -> str:

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.targets import cloud_names
-from cells.models import Instance
-from cells.states import CellState, Health, InstanceState
+from cells.models import Cell, Instance
+from cells.states import BEFORE_THEIR_CELL, CellState, Health, InstanceState
 from cells.telemetry.state import InstanceReport, cell_is_heard, instance_report
 from cells.transitions import move_instance, touch_desired
 from portal.audit import Actor
@@ -22,6 +22,7 @@ from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Wait
 from portal.operations.registry import Kind, StepSpec, register
 from portal.operations.states import Party
+from portal.operations.transitions import LostRace
 
 WORKER = Actor.worker("instances")
 LOOK_EVERY_SECONDS = 10
@@ -30,32 +31,50 @@ AGENT_PATIENCE = timedelta(minutes=3)
 TRIED_AGAIN_WITHIN = timedelta(seconds=100)
 
 
+# Whose agent takes up what is asked for.
+REACHABLE_CELLS = frozenset({CellState.READY, CellState.UPDATING})
+
+
 def instance_of(ctx: StepContext) -> Instance:
     return Instance.objects.select_related("cell", "organisation").get(pk=ctx.data["instance"])
 
 
 def await_cell(ctx: StepContext) -> Outcome:
-    """The cell is there, or its own operation says what it waits for."""
+    """The cell is there, or its own operation says what it waits for. One that has failed may come yet; one that is deleted never will."""
     instance = instance_of(ctx)
-    cell, is_hosted = instance.cell, instance.account_id is None
-    if cell is None or cell.state in {CellState.DELETING, CellState.DELETED}:
-        return Fail("host_gone" if is_hosted else "cell_gone")
-    if cell.state == CellState.FAILED:
-        return Fail("host_failed" if is_hosted else "cell_failed", params={"region": instance.region})
-    if cell.state in {CellState.READY, CellState.UPDATING}:
-        _deploy(instance)
+    cell = instance.cell
+    if cell is None or _is_leaving(cell):
+        return Fail("host_gone" if instance.account_id is None else "cell_gone", params={"region": instance.region})
+    if cell.state in REACHABLE_CELLS:
+        _deploy(instance, cell)
         return Done()
     if instance.state == InstanceState.CREATING:
         move_instance(instance, InstanceState.WAITING_FOR_CELL, by=WORKER, is_recorded=False)
-    return Wait(30, on=Party.CLOUD, why="host_coming" if is_hosted else "cell_coming", params={"region": instance.region})
+    return _until_cell_comes(instance, cell)
 
 
-def _deploy(instance: Instance) -> None:
-    if instance.state in {InstanceState.CREATING, InstanceState.WAITING_FOR_CELL}:
-        with transaction.atomic():
-            move_instance(instance, InstanceState.DEPLOYING, by=WORKER, is_recorded=False)
-            if instance.cell_id:
-                touch_desired(instance.cell_id)
+def _is_leaving(cell: Cell) -> bool:
+    return cell.state in {CellState.DELETING, CellState.DELETED} or cell.failed_while == CellState.DELETING
+
+
+def _until_cell_comes(instance: Instance, cell: Cell) -> Wait:
+    """Its own operation has budgets enough. Where it has failed, whoever owns the account decides about it."""
+    params, is_hosted = {"region": instance.region}, instance.account_id is None
+    if cell.state != CellState.FAILED:
+        return Wait(30, on=Party.CLOUD, why="host_coming" if is_hosted else "cell_coming", params=params)
+    if is_hosted:
+        return Wait(60, on=Party.PROVIDER, why="host_failed", params=params)
+    return Wait(60, on=Party.YOU, why="cell_failed", params=params)
+
+
+def _deploy(instance: Instance, cell: Cell) -> None:
+    """Told to the agent only where the cell still is: it may have failed since it was read, and be deleted by now. Raises LostRace."""
+    if instance.state not in BEFORE_THEIR_CELL:
+        return
+    with transaction.atomic():
+        move_instance(instance, InstanceState.DEPLOYING, by=WORKER, is_recorded=False)
+        if not touch_desired(cell.pk, only_in=REACHABLE_CELLS):
+            raise LostRace(cell.pk)
 
 
 def await_applied(ctx: StepContext) -> Outcome:
@@ -202,7 +221,7 @@ _kind(
         _("The deployment cell is ready"),
         await_cell,
         actor=Party.CLOUD,
-        budget=timedelta(hours=3),
+        budget=timedelta(days=30),
         late_code="cell_not_ready",
     ),
     _APPLIED,

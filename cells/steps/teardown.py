@@ -26,7 +26,7 @@ COMPONENTS_PATIENCE = timedelta(minutes=10)
 
 def check_empty(ctx: StepContext) -> Outcome:
     """Nothing is deleted under a running instance, whatever was asked for."""
-    count = cell_of(ctx).instances.holding_their_cell().count()
+    count = cell_of(ctx).instances.in_their_cell().count()
     return Fail("cell_not_empty", params={"count": str(count)}) if count else Done()
 
 

@@ -103,6 +103,7 @@ def cell_delete(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         return done(request, cell, lambda: request_cell_deletion(cell, by=request.user, retain=_retained(request, cell)))
     title = _("Delete cell %(name)s") % {"name": cell.name}
     context = {"cell": cell, "form": form, "reason": why_not_delete_cell(cell), "title": title, "crumbs": cell_crumbs(cell, title)}
+    context["waiting"] = cell.instances.waiting_for_their_cell().count()
     return render(request, "cells/cells/cell_delete.html", context | {"stuck": _stuck(cell)})
 
 

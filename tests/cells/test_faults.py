@@ -134,9 +134,9 @@ def test_quota_says_what_stands_and_retry_goes_on_once_it_was_raised(case, cloud
     ready = {entry["name"]: entry["made"] for entry in case.cell.parts if entry["state"] == "ready"}
     assert words.means.startswith(f"{len(ready)} resources of the cell stand.")
     case.says(failed, words.happened, words.means, words.act, failed.reference)
-    drive(lambda: newest("create_instance").state == OperationState.FAILED)
-    assert newest("create_instance").failure_code == "cell_failed"
-    case.says(newest("create_instance"), "The deployment cell in")
+    waiting = drive_to_wait("create_instance", "cell_failed")
+    assert waiting.waiting_on == Party.YOU
+    case.says(waiting, "could not be brought up. The instance is kept, and not deployed yet.", "the instance follows by itself")
 
     # Not raised yet: it says the same again, and nothing is built twice.
     case.press_retry(failed)
@@ -148,8 +148,8 @@ def test_quota_says_what_stands_and_retry_goes_on_once_it_was_raised(case, cloud
     assert case.cell.state == CellState.READY
     made = {entry["name"]: entry["made"] for entry in case.cell.parts}
     assert ready.items() <= made.items()
-    case.press_retry(newest("create_instance"))
     case.until_done(newest("create_instance"))
+    assert newest("create_instance").attempt == 1
     instance.refresh_from_db()
     assert instance.state == InstanceState.RUNNING
     assert (len(machines(case.sandbox)), AgentKey.objects.valid().count(), workloads(case.sandbox)) == (1, 1, [str(instance.pk)])
@@ -234,16 +234,21 @@ def test_cancelled_while_building_can_be_deleted_and_built_anew(case):
     instance = case.order()
     operation = drive_to_wait("bootstrap_cell", "stack_working")
     request_cancel(operation, by=case.alice)
-    drive(lambda: newest("create_instance").state == OperationState.FAILED)
+    waiting = drive_to_wait("create_instance", "cell_failed")
     assert (case.cell.state, case.cell.failure_code) == (CellState.FAILED, "stopped")
     case.knobs(pace_seconds=0)
+    page = read(case.client.get(reverse("cells:cell_delete", args=[case.acme.slug, case.cell.pk])))
+    assert "1 instance waits for this cell. It is not deployed, and its page says that the cell was deleted." in page
 
-    delete_instance(instance, by=case.alice)
-    drive(lambda: not Operation.objects.live().exists())
     request_cell_deletion(case.cell, by=case.alice)
     case.until_done(newest("delete_cell"))
 
     assert (case.cell.state, case.cell.parts, machines(case.sandbox)) == (CellState.DELETED, [], [])
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.failure_code) == ("failed", "cell_gone")
+    case.says(waiting, "which this instance waited for, was deleted.", "nothing of it runs anywhere", "create it anew")
+    delete_instance(instance, by=case.alice)
+    case.until_done(newest("delete_instance"))
     again = create_instance(case.acme, name="orders", wish=wish(case.standing.account, case.plan), by=case.alice)
     case.until_done(newest("create_instance"))
     again.refresh_from_db()
