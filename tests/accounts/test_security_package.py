@@ -68,6 +68,11 @@ def test_package_holds_every_denial_switch_and_resource(cloud, pages):
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
+def test_package_says_whose_account_it_is_about(cloud, pages):
+    assert f"may do in your {kits.load(cloud).words.account}, who does what" in pages(cloud)[0]
+
+
+@pytest.mark.parametrize("cloud", CLOUDS)
 def test_package_names_the_files_by_their_hashes(cloud, pages):
     text, file = pages(cloud)
 
