@@ -384,7 +384,7 @@ def totp_code() -> str:
 def admin_pages():
     """The index, every list, and one row of each that has one."""
     place = reverse("admin:accounts_organisation_start_connection", args=[Organisation.objects.first().pk])
-    found = ["/admin/", place, f"{place}?cloud=azure"]
+    found = ["/admin/", place, f"{place}?cloud=azure", reverse("admin:accounts_preparation_changelist") + "?q=nothing-is-called-so"]
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         found.append(reverse(f"{name}_changelist"))
