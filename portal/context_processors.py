@@ -1,14 +1,14 @@
 """What the frame of every page needs: brand, theme, organisation, navigation. Rows are read only when a template shows them."""
 
-from collections.abc import Callable
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import get_language, pgettext_lazy
 
 from accounts.access import Permission
 from accounts.support.states import AccessState
@@ -58,19 +58,59 @@ class Brand(NamedTuple):
     support_email: str
 
 
+class Choice(NamedTuple):
+    """An organisation of the signed-in person, to switch to."""
+
+    slug: str
+    name: str
+    role: str
+    is_current: bool
+
+
+class Person(NamedTuple):
+    name: str
+    email: str
+    is_support_engineer: bool
+    is_staff: bool
+
+
+class Shell(NamedTuple):
+    """All that the frame around a page shows, in plain words: parts of it are kept (portal.templatetags.kept)."""
+
+    nav: tuple[NavItem, ...]
+    organisations: tuple[Choice, ...]
+    organisation: str
+    person: Person | None
+
+
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """`brand`, `theme`, `themes`, `organisation`, `membership`, `memberships`, `shield`, `nav`."""
-    organisation = getattr(request, "organisation", None)
+    """`brand`, `theme`, `themes`, `path`, `organisation`, `membership`, `shield`, and `shell`, which is called only where it is shown."""
     return {
         "brand": brand_of(),
         "theme": theme_of(request),
-        "themes": THEMES,
-        "organisation": organisation,
+        "themes": tuple((value, str(label)) for value, label in THEMES.items()),
+        "path": request.get_full_path(),
+        "organisation": getattr(request, "organisation", None),
         "membership": getattr(request, "membership", None),
-        "memberships": _lazy_list(lambda: memberships_of(request)),
         "shield": SimpleLazyObject(lambda: shield_of(request)),
-        "nav": _lazy_list(lambda: navigation(request, organisation.slug) if organisation else []),
+        "shell": cache(lambda: shell_of(request)),
     }
+
+
+def shell_of(request: HttpRequest) -> Shell:
+    organisation, user = getattr(request, "organisation", None), getattr(request, "user", None)
+    here = getattr(request.resolver_match, "url_name", None) or ""
+    organisations = [
+        Choice(each.organisation.slug, each.organisation.name, str(each.get_role_display()), each.organisation == organisation)
+        for each in memberships_of(request)
+    ]
+    is_known = user is not None and user.is_authenticated
+    return Shell(
+        navigation(organisation.slug, here, get_language() or "") if organisation else (),
+        tuple(organisations),
+        organisation.name if organisation else "",
+        Person(user.name, user.email, user.is_support_engineer, user.is_staff) if user and is_known else None,
+    )
 
 
 def brand_of() -> Brand:
@@ -93,10 +133,10 @@ def memberships_of(request: HttpRequest) -> list[Any]:
     return list(user.memberships.with_organisations())
 
 
-def navigation(request: HttpRequest, slug: str) -> list[NavItem]:
-    """The left rail of one organisation: only places that exist."""
-    here = getattr(request.resolver_match, "url_name", None) or ""
-    return [NavItem(str(label), reverse(name, args=[slug]), icon, here.startswith(places)) for label, name, icon, places in NAVIGATION]
+@lru_cache(maxsize=1024)
+def navigation(slug: str, here: str, language: str) -> tuple[NavItem, ...]:
+    """The left rail of one organisation: only places that exist. `here` is the name of the page's address."""
+    return tuple(NavItem(str(label), reverse(name, args=[slug]), icon, here.startswith(places)) for label, name, icon, places in NAVIGATION)
 
 
 def shield_of(request: HttpRequest) -> Shield:
@@ -115,7 +155,3 @@ def shield_of(request: HttpRequest) -> Shield:
         url = reverse("support:access_home", args=[slug])
     ends = max(datetime.fromisoformat(row["until"]) for row in rows)
     return Shield(len(rows), ends, is_unconfirmed, url, can_end)
-
-
-def _lazy_list(build: Callable[[], list[Any]]) -> Any:
-    return SimpleLazyObject(build)

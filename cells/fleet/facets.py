@@ -1,24 +1,25 @@
-"""What an organisation's instances or cells can be told apart by: clouds, regions, accounts, plans, with how many of each.
+"""What an organisation's instances or cells can be told apart by: regions, accounts, plans; and how many there are.
 
 One statement each. The rows are counted in an index before names are looked up, which the ORM would do the other way round.
 """
 
+import time
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from django.db import connection
 
-from accounts.models.cloud_accounts import Cloud
-
+# By the cloud too, where nothing asks for it: so the rows come from the index in the order of the groups.
 INSTANCES = """
-    SELECT f.number, f.cloud, f.region, f.account_id::text, coalesce(nullif(a.name, ''), a.external_id), p.code, p.name
+    SELECT f.number, f.region, f.account_id::text, coalesce(nullif(a.name, ''), a.external_id), p.code, p.name
     FROM (
-        SELECT cloud, region, account_id, plan_id, count(*) AS number FROM cells_instance
+        SELECT region, account_id, plan_id, count(*) AS number FROM cells_instance
         WHERE organisation_id = %s AND state <> 'deleted' GROUP BY cloud, region, account_id, plan_id
     ) f JOIN cells_plan p ON p.id = f.plan_id LEFT JOIN accounts_cloudaccount a ON a.id = f.account_id
 """
 CELLS = """
-    SELECT f.number, a.cloud, f.region, f.account_id::text, coalesce(nullif(a.name, ''), a.external_id), '', ''
+    SELECT f.number, f.region, f.account_id::text, coalesce(nullif(a.name, ''), a.external_id), '', ''
     FROM (
         SELECT region, account_id, count(*) AS number FROM cells_cell
         WHERE organisation_id = %s AND state <> 'deleted' GROUP BY region, account_id
@@ -26,34 +27,50 @@ CELLS = """
 """
 # The value of the account filter for what the provider hosts.
 HOSTED = "provider"
+REMEMBERED = 30  # seconds
+
+Pairs = tuple[tuple[str, str], ...]  # value and words
 
 
 @dataclass(frozen=True)
 class Facets:
     total: int
-    clouds: list[tuple[str, str]]
-    regions: list[tuple[str, str]]
-    accounts: list[tuple[str, str]]  # by id; `HOSTED` where it is the provider's
-    plans: list[tuple[str, str]]
+    regions: Pairs
+    accounts: Pairs  # by id; `HOSTED` where it is the provider's
+    plans: Pairs
+
+    @property
+    def choices(self) -> dict[str, Pairs]:
+        """By the name of the filter."""
+        return {"region": self.regions, "account": self.accounts, "plan": self.plans}
 
 
-def instance_facets(organisation: UUID, *, provider: str) -> Facets:
-    return _facets(INSTANCES, organisation, provider)
+def instance_facets(organisation: UUID, *, provider: str, total: int | None = None) -> Facets:
+    return _facets(INSTANCES, organisation, provider) if total is None else _remembered(INSTANCES, organisation, provider, total, _now())
 
 
-def cell_facets(organisation: UUID) -> Facets:
-    return _facets(CELLS, organisation, "")
+def cell_facets(organisation: UUID, *, total: int | None = None) -> Facets:
+    return _facets(CELLS, organisation, "") if total is None else _remembered(CELLS, organisation, "", total, _now())
+
+
+def _now() -> int:
+    return int(time.monotonic() // REMEMBERED)
+
+
+@lru_cache(maxsize=512)
+def _remembered(statement: str, organisation: UUID, provider: str, total: int, now: int) -> Facets:
+    """As long as there are as many as before, what to choose among may be this old: counting it anew costs more than a page of rows."""
+    return _facets(statement, organisation, provider)
 
 
 def _facets(statement: str, organisation: UUID, provider: str) -> Facets:
     with connection.cursor() as cursor:
         cursor.execute(statement, [organisation])
         rows = cursor.fetchall()
-    accounts = {account or HOSTED: name if account else provider for _n, _c, _r, account, name, _p, _l in rows}
+    accounts = {account or HOSTED: name if account else provider for _n, _r, account, name, _p, _l in rows}
     return Facets(
         total=sum(row[0] for row in rows),
-        clouds=[(code, str(Cloud(code).label)) for code in sorted({row[1] for row in rows})],
-        regions=[(region, region) for region in sorted({row[2] for row in rows})],
-        accounts=sorted(accounts.items(), key=lambda pair: pair[1].casefold()),
-        plans=sorted({(row[5], row[6]) for row in rows}, key=lambda pair: pair[1]),
+        regions=tuple((region, region) for region in sorted({row[1] for row in rows})),
+        accounts=tuple(sorted(accounts.items(), key=lambda pair: pair[1].casefold())),
+        plans=tuple(sorted({(row[4], row[5]) for row in rows}, key=lambda pair: pair[1])),
     )

@@ -66,19 +66,24 @@ class CountOf(Subquery):
 
 @dataclass(frozen=True)
 class Found:
-    """One page of rows, how many there are in all, and where the next page begins."""
+    """One page of rows, and where the next page begins. A number is None where it was not asked for, or no row is there to bring it."""
 
     rows: Sequence[dict[str, Any]]
-    count: int
     next_mark: str
+    count: int | None
+    total: int | None
 
 
-def page_of(rows: QuerySet[Any], order: Order, mark: Mark | None, size: int, columns: Sequence[str]) -> Found:
-    """`rows` are all that the filters leave. One query, and a second one only beyond the end."""
-    counted = rows.order_by().values("pk")[: MAX_COUNTED + 1]
+def page_of(
+    rows: QuerySet[Any], order: Order, mark: Mark | None, size: int, columns: Sequence[str], *, total: QuerySet[Any], counts: bool
+) -> Found:
+    """`rows` are all that the filters leave, `total` all there are; `counts` asks for the number of the former too. One query."""
     shown = order.beyond(rows, mark) if mark else rows
-    wanted = {"id", order.column, *columns}
-    page = list(order.sorted(shown).annotate(counted=CountOf(counted)).values(*wanted, "counted")[: size + 1])
-    count = page[0]["counted"] if page else (counted.count() if mark else 0)
+    numbers = {"total": CountOf(total.order_by().values("pk"))}
+    if counts:
+        numbers["counted"] = CountOf(rows.order_by().values("pk")[: MAX_COUNTED + 1])
+    page = list(order.sorted(shown).annotate(**numbers).values("id", *columns, *numbers)[: size + 1])
     last = page[size - 1] if len(page) > size else None
-    return Found(page[:size], count, str(Mark(last[order.column], last["id"])) if last else "")
+    first: dict[str, Any] = page[0] if page else {}
+    next_mark = str(Mark(last[order.column], last["id"])) if last else ""
+    return Found(page[:size], next_mark, first.get("counted"), first.get("total"))

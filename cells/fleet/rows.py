@@ -1,14 +1,17 @@
-"""A row of a list as its page shows it: words and addresses. Every badge is drawn once a page, not once a row."""
+"""A row of a list as its page shows it: words and addresses. Every badge and name is drawn once, not once a row."""
 
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import BooleanField, CharField, Count, DateTimeField, Field, Func, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
-from django.utils.translation import pgettext_lazy
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, pgettext_lazy
 
 from accounts.models.cloud_accounts import Cloud
 from cells.models import Cell, CellStatus, Instance
@@ -16,7 +19,7 @@ from cells.models.cells import CELL_BADGES
 from cells.models.instances import INSTANCE_BADGES
 from cells.states import AgentLink, CellState, Drift, Health, InstanceState
 from cells.telemetry.state import health_of, link_since
-from portal.templatetags.components import badge
+from portal.templatetags.components import badge, date_words, machine_time
 
 HEALTH_BADGES = {Health.HEALTHY: "ok", Health.DEGRADED: "attention", Health.UNHEALTHY: "critical", Health.UNKNOWN: "unknown"}
 LINK_BADGES = {
@@ -27,49 +30,95 @@ LINK_BADGES = {
     AgentLink.DISABLED: "neutral",
 }
 DRIFT_BADGES = {Drift.IN_SYNC: "ok", Drift.DRIFTED: "attention", Drift.UNKNOWN: "neutral"}
-# Of these nothing runs that could be healthy.
-QUIET = {InstanceState.CREATING, InstanceState.WAITING_FOR_CELL, InstanceState.STOPPED, InstanceState.DELETED}
+BADGES: dict[str, Mapping[Any, str]] = {
+    "instance": INSTANCE_BADGES,
+    "cell": CELL_BADGES,
+    "health": HEALTH_BADGES,
+    "link": LINK_BADGES,
+    "drift": DRIFT_BADGES,
+}
+# Of these nothing runs that could be healthy. By value, as rows have them.
+QUIET = {state.value for state in (InstanceState.CREATING, InstanceState.WAITING_FOR_CELL, InstanceState.STOPPED, InstanceState.DELETED)}
 NOT_HEARD = pgettext_lazy("health", "Not heard")
 SILENT = {AgentLink.STALE, AgentLink.OFFLINE}
 INSTANCE_COLUMNS = (
-    *("name", "state", "health", "health_at", "cloud", "region", "created_at", "plan__name", "account_id", "account__name"),
-    *("account__external_id", "cell__status__seen_at", "cell__is_agent_disabled"),
+    *("name", "state", "health", "health_at", "cloud", "region", "created_at", "account_id"),
+    *("plan_name", "account_names", "seen_at", "is_disabled"),
 )
 CELL_COLUMNS = (
-    *("name", "state", "region", "created_at", "drift", "stack_version", "account__cloud", "account__name", "account__external_id"),
+    *("name", "state", "region", "created_at", "drift", "account__cloud", "account__name", "account__external_id"),
     *("is_agent_disabled", "status__seen_at", "status__nodes", "status__nodes_ready", "status__components", "number"),
 )
 
 
+# By name, what a row shows of other tables: looked up for its page alone, as planning four joins takes PostgreSQL longer than reading it.
+LOOKED_UP = {
+    "plan_name": Func(template="(SELECT name FROM cells_plan WHERE id = cells_instance.plan_id)", output_field=CharField()),
+    "account_names": Func(
+        template="(SELECT ARRAY[name, external_id] FROM accounts_cloudaccount WHERE id = cells_instance.account_id)", output_field=Field()
+    ),
+    "seen_at": Func(template="(SELECT seen_at FROM cells_cellstatus WHERE cell_id = cells_instance.cell_id)", output_field=DateTimeField()),
+    "is_disabled": Func(
+        template="(SELECT is_agent_disabled FROM cells_cell WHERE id = cells_instance.cell_id)", output_field=BooleanField()
+    ),
+}
+
+
+def with_names(instances: QuerySet[Instance]) -> QuerySet[Instance]:
+    return instances.annotate(**LOOKED_UP)
+
+
+@lru_cache(maxsize=4096)
 def _place(slug: str, name: str) -> tuple[str, str]:
     """The address of a row before and after its key: resolving it anew for each row would cost more than the row."""
     before, _key, after = reverse(name, args=[slug, UUID(int=0)]).partition(str(UUID(int=0)))
     return before, after
 
 
+def _badges(axis: str) -> dict[str, SafeString]:
+    """By value, each with its word in the reader's language."""
+    return _badges_in(axis, get_language() or "")
+
+
+@lru_cache(maxsize=256)
+def _badges_in(axis: str, language: str) -> dict[str, SafeString]:
+    return {state.value: badge(kind, state.label) for state, kind in BADGES[axis].items()}
+
+
+def _number(text: str) -> SafeString | str:
+    """The account's number, below its name."""
+    return format_html('<span class="sub mono">{}</span>', text) if text else ""
+
+
 def instance_rows(rows: Iterable[dict[str, Any]], slug: str, provider: str) -> list[dict[str, Any]]:
     before, after = _place(slug, "cells:instance_detail")
-    draw = cache(badge)
-    shown = []
-    for row in rows:
-        state, health = InstanceState(row["state"]), Health(row["health"])
-        link = link_since(row["cell__status__seen_at"], is_disabled=bool(row["cell__is_agent_disabled"]))
-        is_known = row["health_at"] is not None and state not in QUIET
-        shown.append(
-            {
-                "url": f"{before}{row['id']}{after}",
-                "name": row["name"],
-                "plan": row["plan__name"],
-                "state": draw(INSTANCE_BADGES[state], state.label),
-                "health": (draw("unknown", NOT_HEARD) if link in SILENT else draw(HEALTH_BADGES[health], health.label)) if is_known else "",
-                "cloud": Cloud(row["cloud"]).label,
-                "region": row["region"],
-                "account": (row["account__name"] or row["account__external_id"]) if row["account_id"] else provider,
-                "number": row["account__external_id"] if row["account_id"] and row["account__name"] else "",
-                "created_at": row["created_at"],
-            }
-        )
-    return shown
+    zone = timezone.get_current_timezone()
+    states, healths, clouds = _badges("instance"), _badges("health"), {cloud.value: str(cloud.label) for cloud in Cloud}
+    not_heard, number, day = cache(lambda: badge("unknown", NOT_HEARD)), cache(_number), cache(date_words)
+
+    def health(row: dict[str, Any]) -> SafeString | str:
+        if row["health_at"] is None or row["state"] in QUIET:
+            return ""
+        link = link_since(row["seen_at"], is_disabled=bool(row["is_disabled"]))
+        return not_heard() if link in SILENT else healths[row["health"]]
+
+    return [
+        {
+            "url": f"{before}{row['id']}{after}",
+            "name": row["name"],
+            "plan": row["plan_name"],
+            "state": states[row["state"]],
+            "health": health(row),
+            "cloud": clouds[row["cloud"]],
+            "region": row["region"],
+            "account": name or account_number,
+            "number": number(account_number if name else ""),
+            "created": day(row["created_at"].astimezone(zone).date()),
+            "created_at": machine_time(row["created_at"]),
+        }
+        for row in rows
+        for name, account_number in [row["account_names"] or (provider, "")]
+    ]
 
 
 def with_number(cells: QuerySet[Cell]) -> QuerySet[Cell]:
@@ -80,7 +129,8 @@ def with_number(cells: QuerySet[Cell]) -> QuerySet[Cell]:
 
 def cell_rows(rows: Iterable[dict[str, Any]], slug: str) -> list[dict[str, Any]]:
     before, after = _place(slug, "cells:cell_detail")
-    draw = cache(badge)
+    number = cache(_number)
+    states, healths, links, drifts = _badges("cell"), _badges("health"), _badges("link"), _badges("drift")
     shown = []
     for row in rows:
         state, drift = CellState(row["state"]), Drift(row["drift"])
@@ -91,16 +141,15 @@ def cell_rows(rows: Iterable[dict[str, Any]], slug: str) -> list[dict[str, Any]]
             {
                 "url": f"{before}{row['id']}{after}",
                 "name": row["name"],
-                "state": draw(CELL_BADGES[state], state.label),
-                "health": draw(HEALTH_BADGES[health], health.label) if health and link not in SILENT and not is_gone else "",
-                "link": draw(LINK_BADGES[link], link.label) if row["status__seen_at"] and not is_gone else "",
-                "drift": draw(DRIFT_BADGES[drift], drift.label) if drift == Drift.DRIFTED else "",
-                "cloud": Cloud(row["account__cloud"]).label,
+                "state": states[state.value],
+                "health": healths[health.value] if health and link not in SILENT and not is_gone else "",
+                "link": links[link.value] if row["status__seen_at"] and not is_gone else "",
+                "drift": drifts[drift.value] if drift == Drift.DRIFTED else "",
+                "cloud": str(Cloud(row["account__cloud"]).label),
                 "region": row["region"],
                 "account": row["account__name"] or row["account__external_id"],
-                "number": row["account__external_id"] if row["account__name"] else "",
+                "number": number(row["account__external_id"] if row["account__name"] else ""),
                 "instances": row["number"],
-                "version": row["stack_version"],
             }
         )
     return shown

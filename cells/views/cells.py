@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import kits
@@ -23,10 +23,12 @@ from cells.place_words import region_name
 from cells.states import CellState, Drift, Health
 from cells.telemetry.state import health_of, link_of
 from cells.views.instances import OPERATIONS_SHOWN
+from cells.views.live import CALM_CELLS, CALM_LINKS, live_answer, pulse_of, said, seen_words
 from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation
 from portal.operations.transitions import LostRace
 from portal.rejected_forms import reject, sent_data
+from portal.templatetags.components import relative
 
 gate = requires(Permission.VIEW)
 manage = requires(Permission.MANAGE_INSTANCES)
@@ -39,6 +41,22 @@ PART_BADGES = {
     "failed": ("critical", pgettext_lazy("resource", "Failed")),
     "deleting": ("progress", pgettext_lazy("resource", "Being removed")),
     "deleted": ("neutral", pgettext_lazy("resource", "Removed")),
+}
+
+
+# What is said aloud when it becomes so.
+MILESTONES = {
+    CellState.PLANNED.value: gettext_lazy("%(name)s is planned now."),
+    CellState.BOOTSTRAPPING.value: gettext_lazy("%(name)s is being brought up now."),
+    Health.HEALTHY.value: gettext_lazy("%(name)s is ready now."),
+    Health.DEGRADED.value: gettext_lazy("%(name)s is ready now, but only in part."),
+    Health.UNHEALTHY.value: gettext_lazy("%(name)s is ready now, but it is not healthy."),
+    Health.UNKNOWN.value: gettext_lazy("%(name)s is ready now. It has not reported yet."),
+    "silent": gettext_lazy("%(name)s is not heard now. What this page shows may be old."),
+    CellState.UPDATING.value: gettext_lazy("%(name)s is being updated now."),
+    CellState.FAILED.value: gettext_lazy("The last operation on %(name)s failed."),
+    CellState.DELETING.value: gettext_lazy("%(name)s is being deleted now."),
+    CellState.DELETED.value: gettext_lazy("%(name)s is deleted now."),
 }
 
 
@@ -56,12 +74,8 @@ def cell_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instances = list(cell.instances.alive().select_related("organisation", "plan").filter(organisation=request.organisation))
     context = {
         "operations": operations,
-        "live": live_operation("cell", cell.pk),
         "instances": instances,
-        "why_not_delete": why_not_delete_cell(cell),
-        "why_not_update": why_not_update_cell(cell),
-        "why_not_replace_agent": why_not_replace_agent(cell),
-        "why_not_switch_agent": why_not_switch_agent(cell, is_on=cell.is_agent_disabled),
+        **_live(request, cell),
     }
     return cell_tab(request, cell, "cell_detail", **context)
 
@@ -69,9 +83,49 @@ def cell_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 @gate
 @require_GET
 def cell_live(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    """The live fragment of the overview, polled."""
+    """The live fragment of the overview, polled; with it what else of the page has changed."""
     cell = find_cell(request, pk)
-    return render(request, "cells/cells/_cell_live.html", _axes(cell) | {"live": live_operation("cell", cell.pk)})
+    return live_answer(request, "cells/cells/_cell_update.html", _axes(cell) | _named(cell) | _live(request, cell))
+
+
+def _live(request: OrganisationRequest, cell: Cell) -> dict[str, Any]:
+    status: CellStatus | None = getattr(cell, "status", None)
+    link, health, state = link_of(cell), health_of(status) if status else Health.UNKNOWN, CellState(cell.state)
+    live, acts = live_operation("cell", cell.pk), _acts(request, cell)
+    milestone = state.value if state != CellState.READY else "silent" if link in SILENT else health.value
+    machines = (status.nodes_ready, status.nodes) if status else ()
+    pulse = pulse_of(
+        *(seen_words(status), health.value, link.value, cell.drift, cell.drift_at and relative(cell.drift_at), machines),
+        live.pk if live else None,
+        milestone=milestone,
+        acts=acts,
+        is_calm=state in CALM_CELLS and live is None and link in CALM_LINKS,
+        is_over=state == CellState.DELETED,
+    )
+    return {"live": live, "acts": acts, "pulse": pulse, "said": said(MILESTONES, milestone, cell.name)}
+
+
+def _acts(request: OrganisationRequest, cell: Cell) -> list[dict[str, str]]:
+    """Every act with the reason why not, the same that the request behind it is refused with."""
+    if cell.state == CellState.DELETED or not request.membership.can(Permission.MANAGE_INSTANCES):
+        return []
+    if cell.is_agent_disabled:
+        switch = ("cell_agent_on", _("Switch the agent on"), _("It is switched off: the portal takes nothing from it."))
+    else:
+        about = _("Take nothing from it until it is switched on again. Instances go on running.")
+        switch = ("cell_agent_off", _("Switch the agent off"), about)
+    replacing = _("End its access, and have a new machine built for it.")
+    acts = (
+        ("cell_update", _("Update cell"), _("Bring its stack to the version that is shipped now."), why_not_update_cell(cell)),
+        ("cell_agent_replace", _("Replace the agent"), replacing, why_not_replace_agent(cell)),
+        (*switch, why_not_switch_agent(cell, is_on=cell.is_agent_disabled)),
+        ("cell_delete", _("Delete cell"), _("Remove what it has made in your cloud."), why_not_delete_cell(cell)),
+    )
+    args = [request.organisation.slug, cell.pk]
+    return [
+        {"name": name.replace("_", "-"), "label": label, "about": about, "url": reverse(f"cells:{name}", args=args), "reason": reason}
+        for name, label, about, reason in acts
+    ]
 
 
 @gate
@@ -148,14 +202,16 @@ def cell_tab(request: OrganisationRequest, cell: Cell, name: str, **context: Any
     )
     args = [request.organisation.slug, cell.pk]
     items = [{"label": label, "url": reverse(f"cells:{tab}", args=args), "is_current": tab == name} for tab, label in tabs]
-    context |= _axes(cell) | {
-        "cloud_words": kits.load(cell.account.cloud).words,
-        "region": region_name(cell.account.cloud, cell.region),
-        "tabs": items,
-        "tab_title": next(item["label"] for item in items if item["is_current"]),
-        "crumbs": cell_crumbs(cell),
-        "can_manage": request.membership.can(Permission.MANAGE_INSTANCES),
-    }
+    context |= (
+        _axes(cell)
+        | _named(cell)
+        | {
+            "tabs": items,
+            "tab_title": next(item["label"] for item in items if item["is_current"]),
+            "crumbs": cell_crumbs(cell),
+            "can_manage": request.membership.can(Permission.MANAGE_INSTANCES),
+        }
+    )
     return render(request, f"cells/cells/{name}.html", context)
 
 
@@ -171,6 +227,10 @@ def _axes(cell: Cell) -> dict[str, Any]:
         "drift": {"kind": DRIFT_BADGES[drift], "label": drift.label},
         "is_gone": cell.state == CellState.DELETED,
     }
+
+
+def _named(cell: Cell) -> dict[str, Any]:
+    return {"cloud_words": kits.load(cell.account.cloud).words, "region": region_name(cell.account.cloud, cell.region)}
 
 
 def cell_crumbs(cell: Cell, below: str = "") -> list[dict[str, str]]:

@@ -1,60 +1,120 @@
-"""The lists: every instance of an organisation, and every cell in its accounts. All that narrows them stands in the address."""
+"""The lists: every instance of an organisation, and every cell in its accounts. All that narrows them stands in the address.
+
+A list is live: it asks for itself again with the version that it shows. That is answered from the rows alone, and mostly without a body.
+"""
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.http import quote_etag
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import push_url
 
 from accounts.access import OrganisationRequest, Permission, requires
+from cells.fleet.drawing import draw_rows
 from cells.fleet.export import CELL_FIELDS, INSTANCE_FIELDS, cell_values, instance_values, stream
 from cells.fleet.facets import Facets, cell_facets, instance_facets
 from cells.fleet.paging import MAX_COUNTED, Found, page_of
-from cells.fleet.rows import CELL_COLUMNS, INSTANCE_COLUMNS, cell_rows, instance_rows, with_number
-from cells.forms.fleet import SORTS, CellFilter, FleetFilter, InstanceFilter
+from cells.fleet.rows import CELL_COLUMNS, INSTANCE_COLUMNS, cell_rows, instance_rows, with_names, with_number
+from cells.forms.fleet import CellFilter, FleetFilter, InstanceFilter
+from cells.models import Cell
+from cells.states import CellState, InstanceState
+from cells.views.live import CALM_CELLS, CALM_INSTANCES
 from portal.audit.views import wants_fragment
 
 gate = requires(Permission.VIEW)
+# How often a list asks for itself: while something of it is under way, and when nothing is.
+QUICK, CALM = "10s", "30s"
+SETTLED_INSTANCES = frozenset(state.value for state in (*CALM_INSTANCES, InstanceState.DELETED))
+SETTLED_CELLS = frozenset(state.value for state in (*CALM_CELLS, CellState.DELETED))
+
+
+class Templates(NamedTuple):
+    page: str
+    fragment: str
+    row: str
+
+
+INSTANCES = Templates("cells/instances/instance_list.html", "cells/instances/_instance_list.html", "cells/instances/_instance_row.html")
+CELLS = Templates("cells/cells/cell_list.html", "cells/cells/_cell_list.html", "cells/cells/_cell_row.html")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What the two lists differ in."""
+
+    kind: str  # of its addresses
+    templates: Templates
+    form: FleetFilter
+    rows: QuerySet[Any]  # that the filters leave
+    everything: QuerySet[Any]  # without filters
+    columns: Sequence[str]
+    facets: Callable[..., Facets]
+    draw: Callable[[Any], list[dict[str, Any]]]
+    settled: frozenset[str]  # states that nothing is under way in
+
+    def words(self, total: int) -> str:
+        if self.kind == "cell":
+            return ngettext("%(number)d deployment cell", "%(number)d deployment cells", total) % {"number": total}
+        return ngettext("%(number)d instance", "%(number)d instances", total) % {"number": total}
+
+    def match_words(self, count: int, total: int) -> str:
+        numbers = {"count": count, "total": total, "most": MAX_COUNTED}
+        if count > MAX_COUNTED:
+            return _("More than %(most)d of %(total)d match") % numbers
+        if self.kind == "cell":
+            words = ngettext("%(count)d of %(total)d deployment cell matches", "%(count)d of %(total)d deployment cells match", total)
+        else:
+            words = ngettext("%(count)d of %(total)d instance matches", "%(count)d of %(total)d instances match", total)
+        return words % numbers
 
 
 @gate
 @require_GET
 @vary_on_headers("HX-Request")
 def instance_list(request: OrganisationRequest) -> HttpResponse:
-    organisation, form = request.organisation, InstanceFilter(request.GET.dict())
-    facets = instance_facets(organisation.pk, provider=settings.PROVIDER_NAME)
-    form.offer(facets)
-    found = page_of(form.apply(organisation), form.order, _mark(request, form), form.per_page, INSTANCE_COLUMNS)
-    context = _context(request, form, facets, found) | {"rows": instance_rows(found.rows, organisation.slug, settings.PROVIDER_NAME)}
-    return _answer(request, "cells/instances/instance_list.html", "cells/instances/_instance_list.html", context)
+    organisation, form = request.organisation, InstanceFilter.read(request.GET.dict())
+    everything = organisation.instances.exclude(state="deleted")
+    facets = partial(instance_facets, organisation.pk, provider=settings.PROVIDER_NAME)
+    draw = partial(instance_rows, slug=organisation.slug, provider=settings.PROVIDER_NAME)
+    return _answer(
+        request,
+        Listed(
+            "instance", INSTANCES, form, with_names(form.apply(organisation)), everything, INSTANCE_COLUMNS, facets, draw, SETTLED_INSTANCES
+        ),
+    )
 
 
 @gate
 @require_GET
 @vary_on_headers("HX-Request")
 def cell_list(request: OrganisationRequest) -> HttpResponse:
-    organisation, form = request.organisation, CellFilter(request.GET.dict())
-    facets = cell_facets(organisation.pk)
-    form.offer(facets)
-    cells = with_number(form.apply(organisation))
-    found = page_of(cells, form.order, _mark(request, form), form.per_page, CELL_COLUMNS)
-    context = _context(request, form, facets, found) | {"rows": cell_rows(found.rows, organisation.slug)}
-    return _answer(request, "cells/cells/cell_list.html", "cells/cells/_cell_list.html", context)
+    organisation, form = request.organisation, CellFilter.read(request.GET.dict())
+    everything = Cell.objects.for_organisation(organisation).exclude(state="deleted")
+    facets, draw = partial(cell_facets, organisation.pk), partial(cell_rows, slug=organisation.slug)
+    return _answer(
+        request, Listed("cell", CELLS, form, with_number(form.apply(organisation)), everything, CELL_COLUMNS, facets, draw, SETTLED_CELLS)
+    )
 
 
 @gate
 @require_GET
 def instance_export(request: OrganisationRequest, kind: str) -> HttpResponseBase:
     """What the filters leave, all pages of it."""
-    found = InstanceFilter(request.GET.dict()).apply(request.organisation)
+    found = InstanceFilter.read(request.GET.dict()).apply(request.organisation)
     return stream(instance_values(found), INSTANCE_FIELDS, kind=kind, name=f"instances-{request.organisation.slug}")
 
 
@@ -62,59 +122,35 @@ def instance_export(request: OrganisationRequest, kind: str) -> HttpResponseBase
 @require_GET
 def cell_export(request: OrganisationRequest, kind: str) -> HttpResponseBase:
     """What the filters leave, all pages of it."""
-    found = with_number(CellFilter(request.GET.dict()).apply(request.organisation))
+    found = with_number(CellFilter.read(request.GET.dict()).apply(request.organisation))
     return stream(cell_values(found), CELL_FIELDS, kind=kind, name=f"cells-{request.organisation.slug}")
 
 
-def _mark(request: OrganisationRequest, form: FleetFilter) -> Any:
-    return form.order.mark(request.GET.get("after", ""))
+def _answer(request: OrganisationRequest, listed: Listed) -> HttpResponse:
+    """The page; for htmx the list alone, and 304 or 204 where the reader has it already: the rows alone can tell."""
+    is_fragment, form = wants_fragment(request), listed.form
+    mark = form.order.mark(request.GET.get("after", ""))
+    found = page_of(listed.rows, form.order, mark, form.per_page, listed.columns, total=listed.everything, counts=bool(form.query))
+    # Without any row nothing says how many there are.
+    facets = listed.facets(total=None) if found.total is None else None
+    context = _context(request, listed, found, facets.total if facets else found.total or 0)
+    context["version"] = version = _version(context)
+    if is_fragment:
+        if request.GET.get("v") == version:
+            return HttpResponse(status=204)
+        if unchanged := get_conditional_response(request, etag=quote_etag(version)):
+            return unchanged
+    if facets is None and (form.query or not is_fragment):
+        facets = listed.facets(total=found.total)
+    context |= {"chips": form.chips(facets), "drawn": draw_rows(listed.templates.row, context["rows"])}
+    if is_fragment:
+        return _fragment(request, render(request, listed.templates.fragment, context), context)
+    bar = form.bar(facets, context["list_url"]) if facets and (context["total"] or form.query) else ""
+    return render(request, listed.templates.page, context | {"bar": bar})
 
 
-def _context(request: OrganisationRequest, form: FleetFilter, facets: Facets, found: Found) -> dict[str, Any]:
-    kept, after = form.page_query, request.GET.get("after", "")
-    return {
-        "form": form,
-        "total": facets.total,
-        "count": found.count,
-        "max_counted": MAX_COUNTED,
-        "is_filtered": bool(form.query),
-        "is_first_page": not after,
-        "query": urlencode(form.query),
-        "first_query": urlencode(kept),
-        "next_query": urlencode({**kept, "after": found.next_mark}) if found.next_mark else "",
-        "here_query": urlencode(kept | ({"after": after} if after else {})),
-        "sorts": _sorts(form),
-        "can_manage": request.membership.can(Permission.MANAGE_INSTANCES),
-    }
-
-
-def _sorts(form: FleetFilter) -> dict[str, dict[str, str]]:
-    """By column: the address that sorts by it, or the other way round, and what `aria-sort` says now."""
-    now, kept = form.order, form.page_query
-    sorts = {}
-    for column in {sort.removeprefix("-") for sort in SORTS}:
-        is_now = now.column == column
-        sort = f"-{column}" if is_now and not now.is_descending else column
-        query = urlencode({**{name: value for name, value in kept.items() if name != "sort"}, "sort": sort})
-        sorts[column] = {"query": query, "aria": ("descending" if now.is_descending else "ascending") if is_now else ""}
-    return sorts
-
-
-def _answer(request: OrganisationRequest, page: str, fragment: str, context: dict[str, Any]) -> HttpResponse:
-    """The page; for htmx the list alone, and 304 or 204 where the reader has it already.
-
-    Its version is of the very rows: no clock and no counter that a change committed late could slip past.
-    """
-    if not wants_fragment(request):
-        return render(request, page, context | {"version": _version(context)})
-    version = _version(context)
-    if request.GET.get("v") == version:
-        return HttpResponse(status=204)
-    etag = quote_etag(version)
-    if unchanged := get_conditional_response(request, etag=etag):
-        return unchanged
-    response = render(request, fragment, context | {"version": version})
-    response["ETag"] = etag
+def _fragment(request: OrganisationRequest, response: HttpResponse, context: dict[str, Any]) -> HttpResponse:
+    response["ETag"] = quote_etag(context["version"])
     patch_cache_control(response, private=True, no_cache=True)
     if "v" in request.GET:
         return response
@@ -122,6 +158,35 @@ def _answer(request: OrganisationRequest, page: str, fragment: str, context: dic
     return push_url(response, f"{request.path}?{context['here_query']}" if context["here_query"] else request.path)
 
 
-def _version(context: Mapping[str, Any]) -> str:
-    shown = [context[name] for name in ("rows", "total", "count", "here_query", "next_query", "can_manage")]
-    return hashlib.sha256(repr(shown).encode()).hexdigest()[:20]
+def _context(request: OrganisationRequest, listed: Listed, found: Found, total: int) -> dict[str, Any]:
+    form, args, rows = listed.form, [request.organisation.slug], listed.draw(found.rows)
+    kept, after = form.page_query, request.GET.get("after", "")
+    return {
+        "form": form,
+        "rows": rows,
+        "has_rows": bool(rows),
+        "every": CALM if all(row["state"] in listed.settled for row in found.rows) else QUICK,
+        "total": total,
+        "words": listed.match_words(found.count or 0, total) if form.query else listed.words(total),
+        "is_filtered": bool(form.query),
+        "is_first_page": not after,
+        "list_url": reverse(f"cells:{listed.kind}_list", args=args),
+        "csv_url": _with(reverse(f"cells:{listed.kind}_export_csv", args=args), form.query),
+        "json_url": _with(reverse(f"cells:{listed.kind}_export_json", args=args), form.query),
+        "first_query": urlencode(kept),
+        "next_query": urlencode({**kept, "after": found.next_mark}) if found.next_mark else "",
+        "here_query": urlencode(kept | ({"after": after} if after else {})),
+        "sorts": form.sorts,
+        "can_manage": request.membership.can(Permission.MANAGE_INSTANCES),
+    }
+
+
+def _with(address: str, query: dict[str, str]) -> str:
+    return f"{address}?{urlencode(query)}" if query else address
+
+
+def _version(context: dict[str, Any]) -> str:
+    """Of what is shown, word for word: no clock and no counter that a change committed late could slip past."""
+    shown = [context[name] for name in ("words", "total", "here_query", "next_query", "can_manage")]
+    shown += [value for row in context["rows"] for value in row.values()]
+    return hashlib.sha256("\0".join(map(str, shown)).encode()).hexdigest()[:20]

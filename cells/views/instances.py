@@ -14,11 +14,13 @@ from django.views.decorators.http import require_GET
 from accounts.access import OrganisationRequest, Permission, requires
 from cells.availability import Act, live_operation, why_not
 from cells.fleet.rows import HEALTH_BADGES, LINK_BADGES, SILENT
-from cells.forms.parameters import label_of, said
+from cells.forms.parameters import label_of
+from cells.forms.parameters import said as said_value
 from cells.models import Cell, Instance, InstanceRevision, InstanceStatus
 from cells.place_words import region_name
-from cells.states import AgentLink, Health
+from cells.states import AgentLink, Health, InstanceState
 from cells.telemetry.state import link_of
+from cells.views.live import CALM_INSTANCES, CALM_LINKS, live_answer, pulse_of, said, seen_words
 
 gate = requires(Permission.VIEW)
 OPERATIONS_SHOWN = 10
@@ -27,6 +29,24 @@ HEALTH_SENTENCES = {
     Health.DEGRADED: gettext_lazy("Running, but only in part."),
     Health.UNHEALTHY: gettext_lazy("Running, but not healthy."),
     Health.UNKNOWN: gettext_lazy("Running. Its health is not known yet."),
+}
+# What is said aloud when it becomes so.
+MILESTONES = {
+    InstanceState.CREATING.value: gettext_lazy("%(name)s is being created now."),
+    InstanceState.WAITING_FOR_CELL.value: gettext_lazy("%(name)s is waiting for its cell now."),
+    InstanceState.DEPLOYING.value: gettext_lazy("%(name)s is being deployed now."),
+    Health.HEALTHY.value: gettext_lazy("%(name)s is running now."),
+    Health.DEGRADED.value: gettext_lazy("%(name)s is running now, but only in part."),
+    Health.UNHEALTHY.value: gettext_lazy("%(name)s is running now, but it is not healthy."),
+    Health.UNKNOWN.value: gettext_lazy("%(name)s is running now. Its health is not known yet."),
+    "silent": gettext_lazy("%(name)s is not heard now. What this page shows may be old."),
+    InstanceState.UPDATING.value: gettext_lazy("%(name)s is being changed now."),
+    InstanceState.STOPPING.value: gettext_lazy("%(name)s is being stopped now."),
+    InstanceState.STOPPED.value: gettext_lazy("%(name)s is stopped now."),
+    InstanceState.STARTING.value: gettext_lazy("%(name)s is being started now."),
+    InstanceState.FAILED.value: gettext_lazy("The last operation on %(name)s failed."),
+    InstanceState.DELETING.value: gettext_lazy("%(name)s is being deleted now."),
+    InstanceState.DELETED.value: gettext_lazy("%(name)s is deleted now."),
 }
 # What each act means, in the order of the page: what it is called, and what it does.
 ACTS = {
@@ -55,10 +75,9 @@ def own_cell(instance: Instance) -> Cell | None:
 def instance_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instance = find_instance(request, pk)
     operations = request.organisation.operations.for_subject("instance", instance.pk).newest_first()[:OPERATIONS_SHOWN]
-    context = _live(instance) | {
+    context = _live(request, instance) | {
         "operations": operations,
         "revision": instance.revisions.select_related("release", "size").get(number=instance.revision),
-        "acts": _acts(request, instance),
     }
     return instance_tab(request, instance, "instance_detail", **context)
 
@@ -66,20 +85,39 @@ def instance_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
 @gate
 @require_GET
 def instance_live(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    """The live fragment of the overview, polled."""
+    """The live fragment of the overview, polled; with it what else of the page has changed."""
     instance = find_instance(request, pk)
-    return render(request, "cells/instances/_instance_live.html", _live(instance) | {"instance": instance})
+    context = {"instance": instance, "region": region_name(instance.cloud, instance.region)}
+    return live_answer(request, "cells/instances/_instance_update.html", _live(request, instance) | context)
 
 
-def _live(instance: Instance) -> dict[str, Any]:
+def _live(request: OrganisationRequest, instance: Instance) -> dict[str, Any]:
     link = link_of(instance.cell) if instance.cell else AgentLink.NEVER
-    health = Health(instance.health)
+    health, state = Health(instance.health), InstanceState(instance.state)
+    status, live = InstanceStatus.objects.filter(pk=instance.pk).first(), live_operation("instance", instance.pk)
+    acts, milestone = _acts(request, instance), _milestone(state, health, link)
+    pulse = pulse_of(
+        *(seen_words(status), live.pk if live else None),
+        milestone=milestone,
+        acts=(acts, instance.is_protected),
+        is_calm=state in CALM_INSTANCES and live is None and link in CALM_LINKS,
+        is_over=state == InstanceState.DELETED,
+    )
     return {
-        "status": InstanceStatus.objects.filter(pk=instance.pk).first(),
-        "live": live_operation("instance", instance.pk),
+        "status": status,
+        "live": live,
         "health": {"kind": HEALTH_BADGES[health], "sentence": HEALTH_SENTENCES[health]},
         "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in SILENT},
+        "acts": acts,
+        "pulse": pulse,
+        "said": said(MILESTONES, milestone, instance.name),
     }
+
+
+def _milestone(state: InstanceState, health: Health, link: AgentLink) -> str:
+    if state != InstanceState.RUNNING:
+        return state.value
+    return "silent" if link in SILENT else health.value
 
 
 @gate
@@ -93,7 +131,7 @@ def instance_configuration(request: OrganisationRequest, pk: uuid.UUID) -> HttpR
         {"revision": revision, "changes": _changes(revision, before, schema)}
         for revision, before in zip(revisions, [*revisions[1:], None], strict=True)
     ]
-    parameters = [(label_of(schema, name), said(value)) for name, value in revisions[0].parameters.items()]
+    parameters = [(label_of(schema, name), said_value(value)) for name, value in revisions[0].parameters.items()]
     return instance_tab(request, instance, "instance_configuration", rows=rows, parameters=parameters, current=revisions[0])
 
 
@@ -105,7 +143,7 @@ def _changes(revision: InstanceRevision, before: InstanceRevision | None, schema
     pairs = [
         (_("Version"), before.release.version, revision.release.version),
         (_("Size"), before.size.name, revision.size.name),
-        *((label_of(schema, name), said(before.parameters.get(name)), said(revision.parameters.get(name))) for name in names),
+        *((label_of(schema, name), said_value(before.parameters.get(name)), said_value(revision.parameters.get(name))) for name in names),
     ]
     return [_("%(label)s: %(was)s to %(now)s") % {"label": label, "was": was, "now": now} for label, was, now in pairs if was != now]
 

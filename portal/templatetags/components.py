@@ -5,7 +5,7 @@ arguments and never looks into the context, so it renders the same in a page and
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -119,7 +119,7 @@ def when(moment: datetime | None, style: str = "absolute") -> SafeString | str:
     if moment is None or moment == "":
         return ""
     local = timezone.localtime(moment)
-    machine = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    machine = machine_time(moment)
     if style == "relative":
         return format_html(
             '<time class="when" datetime="{}" tabindex="0">{}<span class="when-exact">{}</span></time>',
@@ -127,8 +127,13 @@ def when(moment: datetime | None, style: str = "absolute") -> SafeString | str:
             relative(moment),
             exact(local),
         )
-    shown = {"absolute": exact, "clock": _clock, "date": _date}[style](local)
+    shown = {"absolute": exact, "clock": _clock, "date": date_words}[style](local)
     return format_html('<time datetime="{}">{}</time>', machine, shown)
+
+
+def machine_time(moment: datetime) -> str:
+    """`2026-11-21T14:02:09Z`, as the `datetime` attribute has it."""
+    return f"{moment.astimezone(UTC).isoformat()[:19]}Z"
 
 
 def exact(local: datetime) -> str:
@@ -140,7 +145,8 @@ def _clock(local: datetime) -> str:
     return _("%(time)s (%(offset)s)") % {"time": date_format(local, pgettext("time format", "H:i:s")), "offset": offset(local)}
 
 
-def _date(local: datetime) -> str:
+def date_words(local: date) -> str:
+    """`21 Nov 2026`."""
     return date_format(local, pgettext("date format", "j M Y"))
 
 
@@ -172,7 +178,7 @@ def relative(moment: datetime) -> str:
         count = max(1, round(distance / 86400))
         text = ngettext("%(count)d day ago", "%(count)d days ago", count), ngettext("in %(count)d day", "in %(count)d days", count)
     else:
-        return _date(timezone.localtime(moment))
+        return date_words(timezone.localtime(moment))
     return text[0 if seconds > 0 else 1] % {"count": count}
 
 

@@ -8,6 +8,13 @@
     lost = target && active && active !== document.body && target.contains(active) ? { id: active.id, within: target.id } : null;
   }
 
+  // Parts beside the one that was asked for are replaced after `htmx:beforeSwap`, each by itself.
+  function rememberBeside(event) {
+    const before = lost;
+    remember(event);
+    lost ??= before;
+  }
+
   function restore(event) {
     const panel = event.detail.elt.querySelector?.("[data-portal-focus]");
     if (panel) {
@@ -33,6 +40,7 @@
   }
 
   document.addEventListener("htmx:beforeSwap", remember);
+  document.addEventListener("htmx:oobBeforeSwap", rememberBeside);
   document.addEventListener("htmx:afterSettle", restore);
   give(document.querySelector(".error-summary[data-portal-focus]"));
 })();

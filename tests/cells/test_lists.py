@@ -106,7 +106,7 @@ def test_each_filter_leaves_what_it_says(name, value, signed_in, account, acme):
 
     assert names(response) == ["special"]
     assert "1 of 2 instances match" in " ".join(response.text.split())
-    assert len(response.context["form"].chips) == 1
+    assert len(response.context["chips"]) == 1
 
 
 def test_a_filter_that_makes_no_sense_is_none(signed_in, account):
@@ -304,6 +304,58 @@ def test_unchanged_poll_is_answered_without_a_body(there, signed_in, account):
     Instance.objects.filter(pk=instance.pk).update(state=InstanceState.DELETED)
     assert signed_in.get(f"{there}?v={version}", headers=HTMX).status_code == HTTPStatus.OK
     assert signed_in.get(there, headers={**HTMX, "If-None-Match": first["ETag"]}).status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize(("there", "make", "busy"), [(INSTANCES, make_instance, "updating"), (CELLS, make_cell, "bootstrapping")])
+def test_list_asks_less_often_when_nothing_is_under_way(there, make, busy, signed_in, account):
+    made = make(account=account)
+    calm = signed_in.get(there, headers=HTMX).text
+    type(made).objects.filter(pk=made.pk).update(state=busy)
+
+    assert ['hx-trigger="every 30s"' in text for text in (calm, signed_in.get(there, headers=HTMX).text)] == [True, False]
+
+
+def test_unchanged_poll_of_a_list_asks_for_the_rows_alone(signed_in, account):
+    make_instance(account=account)
+    first = signed_in.get(INSTANCES, headers=HTMX)
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = signed_in.get(INSTANCES, headers={**HTMX, "If-None-Match": first["ETag"]})
+
+    assert answer.status_code == HTTPStatus.NOT_MODIFIED
+    assert [query["sql"].count('FROM "cells_instance"') for query in queries][-1] >= 1
+    assert len(queries) == 5  # session, person, last seen, membership, rows
+
+
+def test_choices_of_the_filters_follow_a_new_instance_at_once(signed_in, account):
+    make_instance(account=account, region="eu-west-1")
+    assert 'value="eu-north-1"' not in signed_in.get(INSTANCES).text
+
+    make_instance(account=account, region="eu-north-1")
+
+    assert 'value="eu-north-1"' in signed_in.get(INSTANCES).text
+
+
+def test_row_shows_any_name_as_text_and_the_day_in_the_readers_zone(signed_in, acme, alice):
+    alice.time_zone = "Asia/Tokyo"
+    alice.save()
+    account = make_cloud_account(organisation=acme, state="connected", name="<b>%s</b> {{ x }}", external_id="111122223333")
+    instance = make_instance(account=account, name="100%(name)s <i>", created_at=datetime(2026, 3, 1, 20, 30, 7, tzinfo=UTC))
+
+    text = signed_in.get(INSTANCES).text
+
+    assert f'<a href="{instance.get_absolute_url()}">100%(name)s &lt;i&gt;</a>' in text
+    assert '&lt;b&gt;%s&lt;/b&gt; {{ x }}<span class="sub mono">111122223333</span>' in text
+    assert '<time datetime="2026-03-01T20:30:07Z">2 Mar 2026</time>' in text
+
+
+@pytest.mark.parametrize(
+    ("number", "query", "words"), [(1, "", "1 instance"), (2, "", "2 instances"), (1, "?q=o", "1 of 1 instance matches")]
+)
+def test_number_of_a_list_is_said_in_grammar(number, query, words, signed_in, acme, account, alice):
+    many(acme, account, alice, number)
+
+    assert f'role="status">{words}</p>' in signed_in.get(f"{INSTANCES}{query}").text
 
 
 def test_fragment_is_its_piece_of_the_page(signed_in, account):
