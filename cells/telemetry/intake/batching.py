@@ -32,7 +32,7 @@ class NotStored(Exception):
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """One request, and whom to tell: a future of the event loop, or of a thread."""
+    """One request, and whom to tell: a future of the event loop, or the reply of a thread."""
 
     received: Received
     size: int
