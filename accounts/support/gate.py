@@ -55,10 +55,13 @@ def reason_for(row: AccessRequest, decisions: Iterable[Decision], now: datetime,
         return reason
     if not row.document or sha256_of(row.document) != row.sha256:
         return Closed.DOCUMENT
-    document = parse(row.document)
-    if not fits(row, document):
+    try:
+        needed = approvals_needed(row)
+    except (KeyError, TypeError, ValueError, AttributeError):  # a text that is no grant at all
         return Closed.DOCUMENT
-    return "" if len(approvers(row, decisions)) >= document["approvals"] >= 1 else Closed.DECISIONS
+    if not needed:
+        return Closed.DOCUMENT
+    return "" if len(approvers(row, decisions)) >= needed else Closed.DECISIONS
 
 
 def _why_not_now(row: AccessRequest, now: datetime, *, is_off: bool) -> str:
@@ -77,6 +80,12 @@ def why_not_in_time(row: AccessRequest, now: datetime) -> str:
     if row.granted_from is None or row.granted_until is None or now < row.granted_from:
         return Closed.NOT_YET
     return Closed.OVER if now >= row.granted_until else ""
+
+
+def approvals_needed(row: AccessRequest) -> int:
+    """As many as the document says; none, where the row claims anything that its document does not say."""
+    document = parse(row.document)
+    return int(document["approvals"]) if fits(row, document) else 0
 
 
 def fits(row: AccessRequest, document: Mapping[str, Any]) -> bool:

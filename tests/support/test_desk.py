@@ -1,0 +1,163 @@
+"""The engineer's pages: asking with a preview, the check by a second person, and no customer's data."""
+
+from datetime import timedelta
+from http import HTTPStatus
+
+import pytest
+import time_machine
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.support.actions.decisions import ask_for_more
+from accounts.support.models import AccessRequest, Bundle
+from accounts.support.states import AccessState
+from accounts.support.tasks import end_due_grants, lapse_due_requests
+from tests.activity import assert_no_event, assert_one_event
+from tests.support.factories import (
+    make_account,
+    make_active,
+    make_approver,
+    make_engineer,
+    make_granted,
+    make_policy,
+    make_request,
+    make_requested,
+    scope_for,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def filled(account, **changed: str) -> dict[str, str]:
+    given = {
+        "wants": "access",
+        "scope": scope_for(account).key,
+        "case": "CASE-9",
+        "reason_type": "alert",
+        "reason": "The cell raised an alarm. I want to read why.",
+        "profile": "diagnose",
+        "minutes": "60",
+        "place": "Berlin",
+    }
+    return given | changed
+
+
+def new_page(organisation) -> str:
+    return f"{reverse('support:case_new')}?customer={organisation.pk}"
+
+
+@pytest.mark.parametrize("name", ["case_list", "case_new", "review_queue", "session_list", "case_history"])
+def test_desk_does_not_exist_for_customers_and_staff(name, client, alice):
+    client.force_login(alice)
+    assert client.get(reverse(f"support:{name}")).status_code == HTTPStatus.NOT_FOUND
+    client.force_login(make_engineer())
+    assert client.get(reverse(f"support:{name}")).status_code == HTTPStatus.OK
+    assert client.get("/o/acme/").status_code == HTTPStatus.NOT_FOUND
+
+
+def test_preview_is_what_the_customer_reads(client, acme):
+    account, engineer = make_account(acme), make_engineer(name="Mia Köhler")
+    client.force_login(engineer)
+    with assert_no_event():
+        preview = client.post(new_page(acme), filled(account, preview="yes"))
+    assert not AccessRequest.objects.exists()
+    client.post(new_page(acme), filled(account))
+    asked = AccessRequest.objects.get()
+    client.force_login(make_engineer())
+    client.post(reverse("support:case_check", args=[asked.pk]))
+    client.force_login(make_approver(acme).user)
+    shown = client.get(reverse("support:access_request", args=["acme", asked.pk]))
+
+    assert preview.context["preview"].sentence == shown.context["page"].sentence
+    assert "Mia Köhler (support engineer, Fernhill, Berlin) asks to look at the state of" in preview.text
+
+
+def test_asking_checking_and_returning_write_one_event_each(client, acme):
+    account, engineer, checker = make_account(acme), make_engineer(), make_engineer()
+    client.force_login(engineer)
+    with assert_one_event(None, action="support.asked"):
+        client.post(new_page(acme), filled(account))
+    asked = AccessRequest.objects.get()
+    check = reverse("support:case_check", args=[asked.pk])
+    with assert_no_event():
+        own = client.post(check, follow=True)
+    assert "This is your own request. Somebody else checks it." in own.text
+    client.force_login(checker)
+    with assert_one_event(None, action="support.returned"):
+        client.post(check, {"return": "yes", "text": "Why the whole account?"})
+    client.force_login(engineer)
+    with assert_one_event(None, action="support.answered"):
+        client.post(reverse("support:case_edit", args=[asked.pk]), filled(account, answer="The cells share it."))
+    client.force_login(checker)
+    with assert_one_event(acme, action="support.requested"):
+        client.post(check)
+    client.force_login(engineer)
+    with assert_one_event(acme, action="support.withdrawn"):
+        client.post(reverse("support:case_withdraw", args=[asked.pk]))
+
+
+def test_giving_back_writes_one_event_and_only_by_the_engineer(client, acme):
+    request = make_active(organisation=acme)
+    there = reverse("support:case_end", args=[request.pk])
+    client.force_login(make_engineer())
+    with assert_no_event():
+        client.post(there)
+    client.force_login(request.engineer)
+    with assert_one_event(acme, action="support.ending"):
+        client.post(there)
+    request.refresh_from_db()
+    assert request.ends_as == AccessState.COMPLETED
+
+
+def test_bundle_instead_of_access_opens_nothing(client, acme):
+    client.force_login(make_engineer())
+    with assert_one_event(acme, action="support.bundle_requested"):
+        client.post(new_page(acme), filled(make_account(acme), wants="bundle"))
+    assert (Bundle.objects.count(), AccessRequest.objects.count()) == (1, 0)
+
+
+def test_reason_takes_no_web_address(client, acme):
+    client.force_login(make_engineer())
+    shown = client.post(new_page(acme), filled(make_account(acme), reason="Approve at https://evil.example now"))
+    assert "Leave web addresses out" in shown.text
+
+
+def test_scope_of_another_customer_cannot_be_chosen(client, acme, charlie):
+    foreign = make_account(charlie.memberships.get().organisation)
+    client.force_login(make_engineer())
+    client.post(new_page(acme), filled(foreign))
+    assert not AccessRequest.objects.exists()
+
+
+def test_rules_of_the_customer_refuse_before_anybody_reads(client, acme):
+    make_policy(acme, mode="off")
+    client.force_login(make_engineer())
+    shown = client.post(new_page(acme), filled(make_account(acme)))
+    assert "Acme has switched support access off." in shown.text
+
+
+def test_question_between_the_providers_people_is_not_shown_to_the_customer(client, acme):
+    request = make_requested(organisation=acme)
+    ask_for_more(request, question="Which cell exactly?", by=make_approver(acme))
+    checker = make_engineer()
+    client.force_login(request.engineer)
+    client.post(reverse("support:case_edit", args=[request.pk]), filled(request.account, answer="The first one."))
+    client.force_login(checker)
+    client.post(reverse("support:case_check", args=[request.pk]), {"return": "yes", "text": "Between us: is that so?"})
+    client.force_login(make_approver(acme).user)
+    shown = client.get(reverse("support:access_request", args=["acme", request.pk])).text
+    assert "The first one." in shown
+    assert "Between us" not in shown
+    assert "More information asked" in shown
+
+
+def test_silence_lapses_and_time_ends_once_each(acme):
+    waiting, unchecked = make_requested(organisation=acme), make_request(organisation=acme)
+    scheduled = make_granted(organisation=acme, minutes=60)
+    active = make_active(organisation=acme, minutes=60)
+    with time_machine.travel(timezone.now() + timedelta(hours=73), tick=False):
+        assert (lapse_due_requests(), end_due_grants()) == (2, 2)
+        assert (lapse_due_requests(), end_due_grants()) == (0, 0)
+    states = dict(AccessRequest.objects.values_list("pk", "state"))
+    assert (states[waiting.pk], states[unchecked.pk]) == (AccessState.LAPSED, AccessState.LAPSED)
+    assert (states[scheduled.pk], states[active.pk]) == (AccessState.EXPIRED, AccessState.ENDING)

@@ -1,0 +1,80 @@
+"""Opening hours across zones and clock changes, and what they mean for a grant."""
+
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accounts.support.models import AccessPolicy
+from accounts.support.policy import is_looser, opening_for, values_of, with_values
+from accounts.support.windows import Hours
+
+BERLIN = ZoneInfo("Europe/Berlin")
+OFFICE = Hours(frozenset({0, 1, 2, 3, 4}), time(8), time(18), "Europe/Berlin")
+MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  Hypothesis wants its bounds so
+TIMES = st.times().map(lambda at: at.replace(second=0, microsecond=0, fold=0))
+ZONES = st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Pacific/Apia", "Australia/Lord_Howe", "UTC"])
+
+
+@pytest.mark.parametrize(
+    ("local", "is_open"),
+    [
+        (datetime(2026, 11, 20, 7, 59, tzinfo=BERLIN), False),
+        (datetime(2026, 11, 20, 8, 0, tzinfo=BERLIN), True),
+        (datetime(2026, 11, 20, 17, 59, tzinfo=BERLIN), True),
+        (datetime(2026, 11, 20, 18, 0, tzinfo=BERLIN), False),
+        (datetime(2026, 11, 21, 12, 0, tzinfo=BERLIN), False),
+    ],
+)
+def test_office_hours(local, is_open):
+    assert (OFFICE.around(local.astimezone(UTC)) is not None) == is_open
+
+
+def test_night_hours_belong_to_the_evening_they_begin_on():
+    night = Hours(frozenset({4}), time(22), time(6), "Europe/Berlin")
+    assert night.around(datetime(2026, 11, 21, 5, 0, tzinfo=BERLIN))
+    assert night.around(datetime(2026, 11, 20, 5, 0, tzinfo=BERLIN)) is None
+
+
+@given(st.frozensets(st.integers(0, 6), min_size=1), TIMES, TIMES, ZONES, MOMENTS)
+@settings(max_examples=300, deadline=None)
+def test_next_opening_is_open_and_never_in_the_past(days, opens, closes, zone, moment):
+    hours = Hours(days, opens, closes, zone)
+    begins, ends = hours.next_after(moment)
+    inside = max(begins, moment)
+    assert begins < ends
+    assert ends > moment
+    assert hours.around(inside) is not None
+    assert inside - moment <= timedelta(days=9)
+    if hours.around(moment):
+        assert inside == moment
+
+
+def policy(**fields) -> AccessPolicy:
+    office = {"days": [0, 1, 2, 3, 4], "opens": time(8), "closes": time(18), "zone": "Europe/Berlin"}
+    return AccessPolicy(**office | fields)
+
+
+def test_other_times_wait_or_are_refused():
+    saturday = datetime(2026, 11, 21, 12, 0, tzinfo=BERLIN)
+    assert opening_for(policy(outside="refuse"), saturday) is None
+    begins, ends = opening_for(policy(outside="wait"), saturday)
+    assert (begins, ends) == (datetime(2026, 11, 23, 8, 0, tzinfo=BERLIN), datetime(2026, 11, 23, 18, 0, tzinfo=BERLIN))
+    assert opening_for(policy(days=[], opens=None, closes=None), saturday) == (saturday, None)
+
+
+@given(st.frozensets(st.integers(0, 6)), st.frozensets(st.integers(0, 6)), TIMES, TIMES, TIMES, TIMES, MOMENTS)
+@settings(max_examples=300, deadline=None)
+def test_what_is_not_looser_is_never_open_when_the_old_was_closed(old_days, new_days, a, b, c, d, moment):
+    def made(days, opens, closes):
+        return policy(days=sorted(days), opens=opens if days else None, closes=closes if days else None, outside="refuse")
+
+    old, new = made(old_days, a, b), made(new_days, c, d)
+    if not is_looser(new, old) and opening_for(new, moment):
+        assert opening_for(old, moment)
+
+
+def test_values_come_back_as_they_were():
+    assert values_of(with_values(policy(), values_of(policy()))) == values_of(policy())
