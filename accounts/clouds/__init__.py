@@ -4,6 +4,7 @@ from importlib import import_module
 
 from accounts.clouds.base import CloudAdapter, Target, TokenSource
 from accounts.clouds.stacks import StackCloud
+from accounts.clouds.support import SupportCloud
 
 ADAPTERS = {
     "aws": "accounts.clouds.aws.adapter:AwsAdapter",
@@ -14,6 +15,11 @@ STACKS = {
     "aws": "accounts.clouds.aws.stacks:AwsStacks",
     "gcp": "accounts.clouds.gcp.stacks:GcpStacks",
     "azure": "accounts.clouds.azure.stacks:AzureStacks",
+}
+SUPPORT = {
+    "aws": "accounts.clouds.aws.support:AwsSupport",
+    "gcp": "accounts.clouds.gcp.support:GcpSupport",
+    "azure": "accounts.clouds.azure.support:AzureSupport",
 }
 
 
@@ -29,3 +35,10 @@ def open_stacks(cloud: str, target: Target, tokens: TokenSource, shipped: object
     module, name = STACKS[cloud].split(":")
     stacks: StackCloud = getattr(import_module(module), name)(target, tokens, shipped)
     return stacks
+
+
+def open_support(cloud: str, target: Target, tokens: TokenSource, shipped: object) -> SupportCloud:
+    """Support access to one account. Nothing is asked of the cloud yet."""
+    module, name = SUPPORT[cloud].split(":")
+    support: SupportCloud = getattr(import_module(module), name)(target, tokens, shipped)
+    return support

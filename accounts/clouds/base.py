@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Subject(StrEnum):
@@ -14,8 +14,8 @@ class Subject(StrEnum):
 
 
 class TokenSource(Protocol):
-    def __call__(self, *, subject: str, audience: str) -> str:
-        """A signed token of at most five minutes. `subject` is the full claim, `account:<uuid>:ops`."""
+    def __call__(self, *, subject: str, audience: str, claims: Mapping[str, Any] | None = None) -> str:
+        """A signed token of at most five minutes. `subject` is the full claim, `account:<uuid>:ops`; `claims` are said beside it."""
         ...
 
 

@@ -10,7 +10,7 @@ from ministack import app as ministack
 from ministack.core.responses import _account_from_sts_session
 
 from portal.sandbox import wire
-from portal.sandbox.aws import quotas, sts
+from portal.sandbox.aws import quotas, sts, trail
 from portal.sandbox.aws.caller import remember_caller
 from portal.sandbox.aws.patches import replace_function
 from portal.sandbox.faults import UNHEARD_OF, Fault, Kind
@@ -18,7 +18,7 @@ from portal.sandbox.request import Message, Receive, Request, Scope, Send, read,
 from portal.sandbox.sandbox import Sandbox
 
 # What this AWS plays. A service beyond is refused here: ministack's router would load every service's model for it (360 MB).
-SERVICES = {"sts", "iam", "cloudformation", "s3", "servicequotas", "ec2", "eks", "kms", "cloudtrail", "tagging"}
+SERVICES = {"sts", "iam", "cloudformation", "s3", "servicequotas", "ec2", "eks", "kms", "cloudtrail", "logs", "tagging"}
 # Names that lead here, with or without a bucket in front, and AWS's own, which nobody else can bend.
 LOCAL_HOST = re.compile(r"(?:(?:[\w-]+\.)*localhost|127\.0\.0\.1|\[::1\]|(?:[\w-]+\.)+amazonaws\.com)(?::\d+)?", re.ASCII)
 READING = ("Get", "List", "Describe", "Simulate", "Head")
@@ -130,6 +130,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                trail.record(request, status)
             elif _is_unplayed(status, message.get("body", b"")):
                 body = message.get("body", b"")[:300].decode("utf-8", "replace")
                 self.sandbox.violate(kind="unplayed", service=request.service, action=request.action, answer=body)

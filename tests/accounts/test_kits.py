@@ -109,8 +109,9 @@ def test_kit_roles_have_a_boundary_one_hour_and_trust_one_subject_each():
         role = stack.properties(logical_id)
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
         path = TARGET.issuer.removeprefix("https://")
-        assert statement["Condition"] == {
-            "StringEquals": {f"{path}:sub": f"account:{TARGET.account}:{subject}", f"{path}:aud": "sts.amazonaws.com"}
+        assert statement["Condition"]["StringEquals"] == {
+            f"{path}:sub": f"account:{TARGET.account}:{subject}",
+            f"{path}:aud": "sts.amazonaws.com",
         }
         assert statement["Principal"] == {"Federated": f"arn:aws:iam::{NUMBER}:oidc-provider/{path}"}
         assert role["PermissionsBoundary"].endswith(f"byoc-{TARGET.suffix}-{logical_id.removesuffix('Role').lower()}-boundary")
@@ -139,7 +140,20 @@ def test_kit_operator_has_no_right_to_make_or_change_an_identity():
     asked = {action for statement in identity_statements().values() for action in as_list(statement["Action"])}
     changes = {action for action in asked if action.startswith("iam:") and not re.match(r"iam:(Get|List|Simulate)", action)}
 
-    assert changes == {"iam:PassRole", "iam:CreateServiceLinkedRole"}
+    assert changes == {"iam:PassRole", "iam:CreateServiceLinkedRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy"}
+    ending = identity_statements()["EndSupport"]
+    assert ending["Resource"] == f"arn:aws:iam::{NUMBER}:role/byoc-{TARGET.suffix}-support"
+    assert ending["Condition"]["StringEquals"]["iam:PermissionsBoundary"].endswith("-support-boundary")
+
+
+def test_kit_support_role_opens_for_a_grant_that_names_its_engineer_alone():
+    (statement,) = rendered().properties("SupportRole")["AssumeRolePolicyDocument"]["Statement"]
+
+    assert statement["Condition"]["StringLike"] == {
+        "aws:RequestTag/byoc:grant": "????????-????-????-????-????????????",
+        "sts:SourceIdentity": "?*",
+    }
+    assert statement["Action"] == ["sts:AssumeRoleWithWebIdentity", "sts:TagSession", "sts:SetSourceIdentity"]
 
 
 def test_kit_boundaries_allow_what_the_roles_need_and_deny_the_rest_for_ever():

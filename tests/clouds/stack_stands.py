@@ -6,7 +6,7 @@ A new cloud writes one class with these names (`StackStand`) and one line in STA
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from accounts.clouds.base import CloudAdapter
+from accounts.clouds.base import CloudAdapter, Target, TokenSource
 from accounts.clouds.stacks import StackCloud, StackOrder
 from cells.stacks.base import CellStack
 from tests.clouds.aws.cells import AwsCellStand
@@ -22,6 +22,21 @@ class StackStand(Protocol):
 
     stack: CellStack
     cell: str  # our UUID
+    name_of_cloud: str
+    target: Target
+    kit: Any  # of this cloud, in the version that is shipped
+
+    def tokens(self, target: Target) -> TokenSource:
+        """Tokens of the issuer that the kit trusts."""
+        ...
+
+    def adapter(self) -> CloudAdapter:
+        """A new one each time."""
+        ...
+
+    def turn(self, switch: str, to: str) -> None:
+        """The customer turns a switch of the kit: `AllowSupport`, `AllowChanges`; "yes" or "no"."""
+        ...
 
     def adapter(self) -> CloudAdapter: ...
 

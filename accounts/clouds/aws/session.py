@@ -52,8 +52,8 @@ class OperatorSession:
     def client(self, service: str, region: str = "") -> Any:
         return open_client(service, region=region or self.target.region, credentials=self.credentials)
 
-    def token(self, subject: Subject) -> str:
-        return self.tokens(subject=self.target.subject(subject), audience=self.target.audience)
+    def token(self, subject: Subject, claims: Mapping[str, Any] | None = None) -> str:
+        return self.tokens(subject=self.target.subject(subject), audience=self.target.audience, claims=claims)
 
     def role_arn(self, role: str, external_id: str = "") -> str:
         return f"arn:aws:iam::{external_id or self.target.external_id}:role/{self.shipped.roles[role].name}"

@@ -108,6 +108,31 @@ READ: tuple[Grant, ...] = (
         resource=_OPERATOR_ROLE,
     ),
     Grant(
+        "EndSupport",
+        Role.OPERATOR,
+        Phase.SUPPORT,
+        _(
+            "Only the inline policies of this kit's support role, and only while its boundary is on it: whatever was written there, "
+            "support reads what the boundary lets it read and changes nothing."
+        ),
+        {
+            "iam:DeleteRolePolicy": _("Take that denial away again when no session is left for it."),
+            "iam:PutRolePolicy": _("End support access at once, also in open sessions: AWS denies a session by a policy of its role."),
+        },
+        resource=_SUPPORT_ROLE,
+        context={"iam:PermissionsBoundary": "arn:aws:iam::{account_id}:policy/byoc-{suffix}-support-boundary"},
+    ),
+    Grant(
+        "ReadOwnTrail",
+        Role.OPERATOR,
+        Phase.SUPPORT,
+        _(
+            "The list of calls to AWS in this account in the last 90 days: who, when, which call. AWS cannot narrow this action. The "
+            "portal asks for the calls of one support session at a time, and keeps these."
+        ),
+        {"cloudtrail:LookupEvents": _("Compare what support did with AWS's own record of it, and tell you of a difference.")},
+    ),
+    Grant(
         "ReadOwnLimits",
         Role.OPERATOR,
         Phase.SETUP,
@@ -552,8 +577,17 @@ DENIALS: tuple[Denial, ...] = (
         _OPERATOR_ROLE,
     ),
     Denial(
-        _("Never change the support role."),
-        ("iam:UpdateAssumeRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:PassRole", "iam:DeleteRole", "sts:AssumeRole"),
+        _("Never open the support role to anybody, itself included, and never take its boundary off."),
+        (
+            "iam:UpdateAssumeRolePolicy",
+            "iam:AttachRolePolicy",
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:PutRolePermissionsBoundary",
+            "iam:PassRole",
+            "iam:DeleteRole",
+            "iam:TagRole",
+            "sts:AssumeRole",
+        ),
         Role.OPERATOR,
         _SUPPORT_ROLE,
     ),

@@ -14,6 +14,8 @@ TRAFFIC = Traffic(
         "eks.<region>.amazonaws.com",
         "kms.<region>.amazonaws.com",
         "tagging.<region>.amazonaws.com",
+        "cloudtrail.<region>.amazonaws.com",
+        "logs.<region>.amazonaws.com",
     ),
     moved_by=("AWS_ENDPOINT_URL",),
     session=timedelta(minutes=15),

@@ -20,6 +20,7 @@ SESSIONS_KEPT_SECONDS = 24 * 3600
 EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
 
+BOUNDED_ACTIONS = {"iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy"}
 # Actions that take a policy, and where it stands.
 DOCUMENTS = {
     "UpdateAssumeRolePolicy": "PolicyDocument",
@@ -43,6 +44,8 @@ def install(sandbox: Sandbox) -> None:
     add_entry(iam, handlers, "RemoveClientIDFromOpenIDConnectProvider", _remove_client_id, why="ministack has no such action")
     named = "least-privilege policies name providers, policy sources and role paths"
     replace_function(iam_actions, "extract_resource_arn", _naming_resources, why=named)
+    bounded = "who may write a role's policies may be held to roles with a boundary"
+    replace_function(iam_actions, "request_tag_context", _knowing_boundaries, why=bounded)
     limited = "service control policies limit everyone, root too"
     replace_function(iam_evaluator, "resolve_principal", lambda original: _limited_by_scp(original, sandbox), why=limited)
     expired = "an expired session is expired, not unknown"
@@ -133,6 +136,17 @@ def _naming_resources(original: Callable[..., str]) -> Callable[..., str]:
         return original(service, *request)
 
     return extract
+
+
+def _knowing_boundaries(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def context(service: str, action: str, body: bytes, params: Params) -> dict[str, Any]:
+        keys = original(service, action, body, params)
+        role = iam._roles.get(iam._p(params, "RoleName")) if action in BOUNDED_ACTIONS else None
+        if role is not None and role.get("PermissionsBoundary"):
+            keys = {**keys, "iam:permissionsboundary": role["PermissionsBoundary"]}
+        return keys
+
+    return context
 
 
 def _limited_by_scp(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:

@@ -1,6 +1,7 @@
 """AssumeRoleWithWebIdentity, the way in: verified token, known provider, trust policy, duration, in that order."""
 
 import datetime as dt
+import json
 import re
 import secrets
 import string
@@ -10,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import escape
 
-from ministack.core.iam_evaluator import EvalContext, evaluate_trust_policy
+from ministack.core.iam_evaluator import EvalContext, _action_matches, evaluate_trust_policy
 from ministack.core.responses import request_scope
 from ministack.services import iam as ministack_iam
 from ministack.services import sts as ministack_sts
 
 from portal.sandbox import wire
+from portal.sandbox.aws.claims import Said
 from portal.sandbox.sandbox import Sandbox
 from portal.sandbox.tokens import StsError, read_unverified, verify
 
@@ -54,7 +56,9 @@ def _assume(form: Form, region: str, sandbox: Sandbox) -> wire.Reply:
         raise StsError("InvalidIdentityToken", "Incorrect token audience")
     if not isinstance(claims.get("sub"), str) or not claims["sub"]:
         raise StsError("InvalidIdentityToken", "Missing a required claim: sub")
-    if role is None or role["Arn"] != role_arn or _is_propagating(role, sandbox) or not _is_trusted(role, provider_arn, claims, region):
+    said = Said.by(claims)
+    is_there = role is not None and role["Arn"] == role_arn and not _is_propagating(role, sandbox)
+    if role is None or not is_there or not _is_trusted(role, provider_arn, claims, region, said):
         raise StsError("AccessDenied", f"Not authorized to perform sts:{ACTION}", 403)
     if seconds > int(role["MaxSessionDuration"]):
         raise StsError("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
@@ -63,7 +67,7 @@ def _assume(form: Form, region: str, sandbox: Sandbox) -> wire.Reply:
     if problem is not None:
         status, _headers, body = problem
         return wire.Reply(status, "text/xml", body)
-    return _open_session(role, session_name, seconds, policies, Proven(provider_arn, claims["sub"], str(audiences[0])))
+    return _open_session(role, session_name, seconds, policies, Proven(provider_arn, claims["sub"], str(audiences[0]), said))
 
 
 def _checked_input(role_arn: str, session_name: str, token: str) -> tuple[str, str]:
@@ -102,18 +106,36 @@ def _provider(account: str, claims: Mapping[str, Any]) -> tuple[str, dict[str, A
     return arn, provider
 
 
-def _is_trusted(role: Mapping[str, Any], provider_arn: str, claims: Mapping[str, Any], region: str) -> bool:
+def _is_trusted(role: Mapping[str, Any], provider_arn: str, claims: Mapping[str, Any], region: str, said: Said) -> bool:
+    """The role's trust allows the sign-in itself, and each thing that the token says beside it."""
     issuer = str(claims["iss"]).removeprefix("https://")
-    context = EvalContext(
-        principal_arn=provider_arn,
-        principal_type="WebIdentityUser",
-        principal_account=role["Arn"].split(":")[4],
-        action=f"sts:{ACTION}",
-        resource_arn=role["Arn"],
-        region=region,
-        service_context={f"{issuer}:{name}".lower(): claims[name] for name in ("aud", "sub", "amr") if name in claims},
-    )
-    return bool(evaluate_trust_policy(role["AssumeRolePolicyDocument"], provider_arn, context))
+    known = {f"{issuer}:{name}".lower(): claims[name] for name in ("aud", "sub", "amr") if name in claims}
+    for action in (f"sts:{ACTION}", *said.actions()):
+        context = EvalContext(
+            principal_arn=provider_arn,
+            principal_type="WebIdentityUser",
+            principal_account=role["Arn"].split(":")[4],
+            action=f"sts:{ACTION}",
+            resource_arn=role["Arn"],
+            region=region,
+            service_context=known | said.context(),
+        )
+        if not evaluate_trust_policy(_as_sign_in(role["AssumeRolePolicyDocument"], action), provider_arn, context):
+            return False
+    return True
+
+
+def _as_sign_in(document: Any, action: str) -> dict[str, Any]:
+    """The trust as it stands on one action, written as trust in the sign-in: ministack knows federated principals for that alone."""
+    trust = json.loads(document) if isinstance(document, str) else document
+    statements = trust["Statement"] if isinstance(trust["Statement"], list) else [trust["Statement"]]
+    said = [{**statement, "Action": f"sts:{ACTION}"} for statement in statements if _names(statement, action)]
+    return {**trust, "Statement": [{key: value for key, value in statement.items() if key != "NotAction"} for statement in said]}
+
+
+def _names(statement: Mapping[str, Any], action: str) -> bool:
+    listed = {key: [told] if isinstance(told := statement.get(key, []), str) else list(told) for key in ("Action", "NotAction")}
+    return bool(_action_matches(action, listed["Action"], listed["NotAction"]))
 
 
 def _is_propagating(role: Mapping[str, Any], sandbox: Sandbox) -> bool:
@@ -129,6 +151,7 @@ class Proven:
     provider_arn: str
     subject: str
     audience: str
+    said: Said
 
 
 def _open_session(role: Mapping[str, Any], name: str, seconds: int, policies: Mapping[str, Any], proven: Proven) -> wire.Reply:
@@ -145,7 +168,8 @@ def _open_session(role: Mapping[str, Any], name: str, seconds: int, policies: Ma
         "IssuedAt": now,
         "AccountId": account,
         "PrincipalType": "AssumedRole",
-        "SessionTags": [],
+        "SessionTags": [{"Key": key, "Value": value} for key, value in proven.said.tags.items()],
+        "SourceIdentity": proven.said.source_identity,
         "SessionPolicies": policies if any(policies.values()) else None,
     }
     key = "ASIA" + "".join(secrets.choice(string.ascii_uppercase + "234567") for _ in range(16))

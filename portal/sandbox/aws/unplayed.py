@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import ministack.services
 
-PLAYED = {"account", "cloudformation", "cloudtrail", "ec2", "eks", "iam", "kms", "s3", "sts", "tagging"}
+PLAYED = {"account", "cloudformation", "cloudtrail", "cloudwatch_logs", "ec2", "eks", "iam", "kms", "s3", "sts", "tagging"}
 # Asked of every module that is loaded: an absent one must not have them.
 HOUSEKEEPING = {"reset", "get_state", "load_persisted_state", "_restore_state"}
 

@@ -36,6 +36,7 @@ def cell_input(region: str, **changes: Any) -> CellInput:
 class AwsCellStand(PlayedAws):
     stack = STACK
     cell = CELL
+    name_of_cloud = "aws"
 
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)

@@ -1,7 +1,7 @@
 """A customer's AWS account in the strict local AWS, the kit in it, and our adapter."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -44,8 +44,8 @@ class PlayedAws:
         return open_account("aws", target, self.tokens(target), self.kit.shipped(target))
 
     def tokens(self, target: Target) -> Callable[..., str]:
-        def mint(*, subject: str, audience: str) -> str:
-            return self.cloud.issuer.token(issuer=target.issuer, subject=subject, audience=audience)
+        def mint(*, subject: str, audience: str, claims: Mapping[str, Any] | None = None) -> str:
+            return self.cloud.issuer.token(issuer=target.issuer, subject=subject, audience=audience, **(claims or {}))
 
         return mint
 

@@ -121,7 +121,9 @@ def test_adapter_changes_switched_off_leave_reading(standing):
     assert results["ec2:DescribeVpcs"].is_granted
     assert (results["ec2:CreateVpc"].is_granted, results["ec2:CreateVpc"].detail) == (False, "explicitDeny")
     reading = ("Describe", "Detect", "Get", "List", "Simulate")
-    writing = [key for key in results if not key.startswith("support/") and not key.split(":")[1].startswith(reading)]
+    ending = {"iam:PutRolePolicy", "iam:DeleteRolePolicy"}  # of the support role's sessions, which must not wait for changes to be allowed
+    others = [key for key in results if not key.startswith("support/") and key not in ending]
+    writing = [key for key in others if not key.split(":")[1].startswith(reading)]
     assert [key for key in writing if results[key].is_granted] == []
 
 
@@ -169,4 +171,5 @@ def test_adapter_asks_for_all_permissions_in_few_calls(standing, sandbox):
     # Every narrowing of its own costs one call; a new one must be worth it. The newest is that start-up data are read through
     # CloudFormation alone (ec2:DescribeLaunchTemplateVersions with aws:CalledViaFirst). The group of kms:CreateKey has that key too, but a
     # tag with it, which the real call never carries: asked with it, a rule that wants the tag would be taken for one that lets it pass.
-    assert counted["hits"] <= 31
+    # Ending support asks with the boundary of the support role, which no other narrowing has.
+    assert counted["hits"] <= 32

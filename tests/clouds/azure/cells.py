@@ -37,6 +37,7 @@ def cell_input(region: str = "westeurope", **changes: Any) -> CellInput:
 class AzureCellStand(PlayedAzure):
     stack = STACK
     cell = CELL
+    name_of_cloud = "azure"
 
     def __init__(self, sandbox: SandboxProcess, issuer: TestIssuer) -> None:
         super().__init__(sandbox, issuer)

@@ -56,6 +56,7 @@ class GcpCellStand(PlayedGcp):
 
     stack = STACK
     cell = CELL
+    name_of_cloud = "gcp"
 
     def __init__(self, sandbox: SandboxProcess, issuer: TestIssuer) -> None:
         super().__init__(sandbox, issuer)

@@ -66,8 +66,8 @@ class PlayedGcp:
         return open_account("gcp", target, self.tokens(target), self.kit.shipped(target))
 
     def tokens(self, target: Target) -> Callable[..., str]:
-        def mint(*, subject: str, audience: str) -> str:
-            return self.issuer.token(issuer=target.issuer, subject=subject, audience=audience)
+        def mint(*, subject: str, audience: str, claims: Mapping[str, Any] | None = None) -> str:
+            return self.issuer.token(issuer=target.issuer, subject=subject, audience=audience, **(claims or {}))
 
         return mint
 

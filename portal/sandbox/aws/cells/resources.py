@@ -9,6 +9,7 @@ from ministack.core.responses import get_account_id
 from ministack.services import ec2, eks, iam
 from ministack.services.cloudformation import provisioners
 
+from portal.sandbox.aws.cells.logs import write_beginning
 from portal.sandbox.aws.cells.rights import tag_map
 from portal.sandbox.aws.patches import add_entry, replace_entry, replace_function
 from portal.sandbox.sandbox import Sandbox
@@ -218,6 +219,7 @@ def _stricter_cluster(known: dict[str, Callable[..., Any]]) -> dict[str, Callabl
         cluster["encryptionConfig"] = [
             {"resources": one["Resources"], "provider": {"keyArn": one["Provider"]["KeyArn"]}} for one in props.get("EncryptionConfig", [])
         ]
+        write_beginning(made[0], props)
         return made
 
     return {**known, "create": create_cluster}

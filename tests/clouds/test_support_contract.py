@@ -1,0 +1,175 @@
+"""What support access must do, the same in every cloud: the kit's own identity, the real SDK, a strict local server that ends it.
+
+`SUPPORT_STANDS` says which clouds are here; what only one cloud knows stands in tests of its own.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from accounts.clouds import open_support
+from accounts.clouds.base import CloudError
+from accounts.clouds.support import OpenDoor, SupportCloud, SupportGrant
+from tests.clouds.conftest import Cloud, SandboxProcess, TestIssuer
+from tests.clouds.stack_stands import STACK_STANDS, StackStand
+
+SUPPORT_STANDS = ("aws",)
+GRANT, OTHER = "5b0e7c1d-2f3a-4b5c-8d6e-7f8091a2b3c4", "11111111-2222-4333-8444-555555555555"
+
+
+@pytest.fixture(params=SUPPORT_STANDS)
+def stand(
+    request: pytest.FixtureRequest, cloud: Cloud, sandbox: SandboxProcess, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> StackStand:
+    """An account with the kit in it, and a cell that stands."""
+    make, addresses = STACK_STANDS[request.param]
+    for name, value in addresses(sandbox).items():
+        monkeypatch.setenv(name, value)
+    made = make(cloud, sandbox, issuer)
+    made.stacks().apply(made.order())
+    return made
+
+
+def grant_of(stand: StackStand, *, seconds: float = 3600, profile: str = "logs", number: str = GRANT) -> SupportGrant:
+    now = datetime.now(UTC)
+    order = stand.order()
+    return SupportGrant(
+        grant=number, engineer="mia.koehler", case="CASE-7", profile=profile, region=order.region, stack=order.name, starts_at=now,
+        ends_at=now + timedelta(seconds=seconds),
+    )  # fmt: skip
+
+
+def support(stand: StackStand) -> SupportCloud:
+    """A new one each time, as every step has."""
+    target = stand.target
+    return open_support(stand.name_of_cloud, target, stand.tokens(target), stand.kit.shipped(target))
+
+
+def wait_until(holds: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if holds():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"not so after {seconds} s")
+
+
+def is_refused(stand: StackStand, door: OpenDoor, grant: SupportGrant) -> bool:
+    return support(stand).probe(door, grant).is_refused
+
+
+def test_support_contract_open_door_lets_read_and_says_until_when(stand):
+    grant = grant_of(stand)
+
+    door = support(stand).open(grant)
+
+    assert door.expires_at <= grant.ends_at
+    assert not is_refused(stand, door, grant)
+    assert door.policy == support(stand).policy(grant)
+    assert grant.stack in support(stand).act(door, grant, "describe_cell", {}).text
+
+
+def test_support_contract_every_act_of_a_profile_answers(stand):
+    grant = grant_of(stand, profile="repair")
+    door = support(stand).open(grant)
+
+    for name in support(stand).acts("repair"):
+        result = support(stand).act(door, grant, name, {})
+        assert result.traces, name
+
+
+def test_support_contract_narrower_profile_is_held_by_the_cloud(stand):
+    """The broker would not ask; a stolen credential is refused all the same."""
+    grant = grant_of(stand, profile="diagnose")
+    door = support(stand).open(grant)
+    beyond = set(support(stand).acts("logs")) - set(support(stand).acts("diagnose"))
+
+    assert beyond
+    for name in beyond:
+        with pytest.raises(CloudError) as refused:
+            support(stand).act(door, replace(grant, profile="logs"), name, {})
+        assert refused.value.code == "access_denied"
+
+
+def test_support_contract_other_cell_is_out_of_scope(stand):
+    grant = grant_of(stand)
+    narrow = replace(grant, stack=grant.stack + "-elsewhere")
+    door = support(stand).open(narrow)
+
+    with pytest.raises(CloudError):
+        support(stand).act(door, grant, "describe_cell", {})
+
+
+def test_support_contract_cloud_ends_it_by_itself(stand):
+    """Nothing of the portal is asked between the opening and the refusal."""
+    grant = grant_of(stand, seconds=3)
+    door = support(stand).open(grant)
+    assert not is_refused(stand, door, grant)
+
+    time.sleep(max(0.0, (grant.ends_at - datetime.now(UTC)).total_seconds()) + 1)
+
+    found = support(stand).probe(door, grant)
+    assert found.is_refused
+    assert found.evidence
+
+
+def test_support_contract_closed_door_is_refused_and_the_other_stays_open(stand):
+    first, second = grant_of(stand), grant_of(stand, number=OTHER)
+    door, other = support(stand).open(first), support(stand).open(second)
+
+    support(stand).close(first)
+    support(stand).close(first)
+
+    wait_until(lambda: is_refused(stand, door, first), 10)
+    assert not is_refused(stand, other, second)
+
+
+def test_support_contract_closing_what_was_never_opened_is_no_error(stand):
+    support(stand).close(grant_of(stand))
+    support(stand).tidy(grant_of(stand, seconds=-60))
+    support(stand).tidy(grant_of(stand, seconds=-60))
+
+
+def test_support_contract_trust_is_as_shipped_before_during_and_after(stand):
+    grant = grant_of(stand, seconds=2)
+    stand.adapter().check_trust_unedited()
+    door = support(stand).open(grant)
+    stand.adapter().check_trust_unedited()
+    support(stand).close(grant)
+    stand.adapter().check_trust_unedited()
+    wait_until(lambda: is_refused(stand, door, grant), 10)
+    time.sleep(2)
+    support(stand).tidy(grant)
+    stand.adapter().check_trust_unedited()
+
+
+def test_support_contract_grant_that_is_over_opens_nothing(stand):
+    with pytest.raises(CloudError) as refused:
+        support(stand).open(grant_of(stand, seconds=-1))
+
+    assert refused.value.code == "grant_is_over"
+
+
+def test_support_contract_switched_off_by_the_customer_opens_nothing(stand):
+    stand.turn("AllowSupport", "no")
+
+    with pytest.raises(CloudError) as refused:
+        support(stand).open(grant_of(stand))
+
+    assert refused.value.code == "support_switched_off"
+
+
+def test_support_contract_clouds_own_log_names_the_grant(stand):
+    grant = grant_of(stand)
+    door = support(stand).open(grant)
+    before = datetime.now(UTC) - timedelta(minutes=5)
+    result = support(stand).act(door, grant, "describe_cell", {})
+
+    found = support(stand).find_traces(grant, before, datetime.now(UTC) + timedelta(minutes=1))
+
+    assert set(result.traces) <= {trace.call for trace in found}
+    assert all(trace.principal == door.handle for trace in found)
+    assert support(stand).find_traces(grant_of(stand, number=OTHER), before, datetime.now(UTC)) == []
