@@ -91,6 +91,21 @@ def test_token_lives_five_minutes_and_has_one_string_audience(client):
     assert token.claims["nbf"] <= token.claims["iat"] < token.claims["exp"]
 
 
+def test_token_says_more_and_never_who_it_is_for_or_until_when(client):
+    said = {
+        "https://aws.amazon.com/source_identity": "g-1.mia",
+        "sub": "account:x:ops",
+        "exp": 9_999_999_999,
+        "iss": "https://else.example",
+    }
+    token = sign(issuer="https://portal.example/i", subject="account:a:support", audience="sts", said=said)
+    claims = jwt.decode(token, key_set(client)).claims
+
+    assert claims["https://aws.amazon.com/source_identity"] == "g-1.mia"
+    assert (claims["sub"], claims["iss"]) == ("account:a:support", "https://portal.example/i")
+    assert claims["exp"] - claims["iat"] <= 300
+
+
 def test_token_signed_by_a_stranger_does_not_verify(client):
     keys.active_key()
     forged = jwt.encode({"alg": "RS256"}, {"sub": "account:x:ops"}, RSAKey.generate_key(2048))

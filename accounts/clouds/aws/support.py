@@ -64,22 +64,23 @@ class AwsSupport:
         keys = told["Credentials"]
         secret = {name: str(keys[name]) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
         door = OpenDoor(told["AssumedRoleUser"]["Arn"], policy, min(keys["Expiration"].astimezone(UTC), grant.ends_at), secret)
-        self._check_switch(door)
+        self._check_switch(door, grant)
         return door
-
 
     @staticmethod
     def _not_opened(error: ClientError) -> CloudError:
         found = classify(SIGN_IN, error, was_trusted=True)
         return CloudError("door_not_open_yet", raw=found.raw, retryable=True) if found.code == "trust_refused" else found
 
-    def _check_switch(self, door: OpenDoor) -> None:
+    def _check_switch(self, door: OpenDoor, grant: SupportGrant) -> None:
         """The customer's own switch denies everything, and leaves the sign-in itself as it is."""
         try:
-            self._read(door, self.target.region)
+            self._read(door, grant.region)
         except ClientError as error:
             found = classify("DescribeVpcs", error)
-            raise CloudError("support_switched_off", raw=found.raw) if found.code == "access_denied" else found from error
+            if found.code != "access_denied":
+                raise found from error
+            raise CloudError("grant_is_over" if grant.ends_at <= datetime.now(UTC) else "support_switched_off", raw=found.raw) from error
 
     def _read(self, door: OpenDoor, region: str) -> int:
         """A reading that stands in every session policy. Asking for one's own name would not do: AWS denies that to nobody."""
