@@ -1,25 +1,20 @@
 """From our rows to what a cloud's support access speaks of. Nothing here asks a cloud."""
 
 import re
+from collections.abc import Mapping
 from functools import cache
-from importlib import import_module
 from importlib.util import find_spec
-from typing import cast
+from typing import Any
 
 from accounts import kits
-from accounts.clouds.base import Target, TokenSource
-from accounts.clouds.support import SupportCloud, SupportGrant
+from accounts.clouds import SUPPORT, open_support
+from accounts.clouds.support import SupportGrant
 from accounts.models import CloudAccount, Kit, User
 from accounts.states import KitState
 from accounts.support.documents import Span, Terms
 from accounts.support.models import AccessRequest
 from accounts.targets import target_of
 
-SUPPORT = {
-    "aws": "accounts.clouds.aws.support:AwsSupport",
-    "gcp": "accounts.clouds.gcp.support:GcpSupport",
-    "azure": "accounts.clouds.azure.support:AzureSupport",
-}
 NAME_LENGTH = 32
 
 
@@ -30,12 +25,6 @@ class NoTokensError(Exception):
 @cache
 def has_support(cloud: str) -> bool:
     return cloud in SUPPORT and find_spec(SUPPORT[cloud].partition(":")[0]) is not None
-
-
-def open_support(cloud: str, target: Target, tokens: TokenSource, shipped: object) -> SupportCloud:
-    """The support side of one account. Nothing is asked of the cloud yet."""
-    module, name = SUPPORT[cloud].split(":")
-    return cast(SupportCloud, getattr(import_module(module), name)(target, tokens, shipped))
 
 
 def policy_text(request: AccessRequest, terms: Terms, span: Span) -> str:
@@ -91,5 +80,5 @@ def _plain(case: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", "-", case, flags=re.ASCII).strip("-")[:NAME_LENGTH] or "none"
 
 
-def _no_tokens(*, subject: str, audience: str) -> str:
+def _no_tokens(*, subject: str, audience: str, claims: Mapping[str, Any] | None = None) -> str:
     raise NoTokensError(subject)
