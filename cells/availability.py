@@ -5,13 +5,16 @@ Button, form and action ask the same one, so a greyed button and a refused reque
 
 from enum import StrEnum
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts import kits
 from accounts.availability import why_not_use
 from accounts.models import CloudAccount, Kit
 from accounts.states import PASSING_OBSTACLES, KitState, Use
-from cells.models import Cell, Instance
+from cells import stacks
+from cells.models import Cell, CellOrder, Instance
 from cells.placement import Refusal
 from cells.states import SERVED_CELLS, CellState, InstanceState
 from portal.operations.models import Operation
@@ -138,7 +141,7 @@ def why_not_update_cell(cell: Cell) -> str:
         return _("Only a cell that is ready can be updated.")
     if cell.is_agent_disabled:
         return _("The agent of the cell is switched off. Switch it on first.")
-    return _of_earlier_kit(cell)
+    return _why_not_move(cell) if is_of_earlier_kit(cell) else ""
 
 
 def why_not_replace_agent(cell: Cell) -> str:
@@ -147,7 +150,9 @@ def why_not_replace_agent(cell: Cell) -> str:
         return reason
     if cell.state != CellState.READY:
         return _("Only the agent of a cell that is ready can be replaced. Until then, you can switch it off.")
-    return _of_earlier_kit(cell)
+    if is_of_earlier_kit(cell):
+        return _why_not_move(cell) or _("The cell was built under an earlier kit. Update the cell: its agent gets a new machine as well.")
+    return ""
 
 
 def why_not_switch_agent(cell: Cell, *, is_on: bool) -> str:
@@ -160,20 +165,30 @@ def why_not_switch_agent(cell: Cell, *, is_on: bool) -> str:
     return ""
 
 
-def _of_earlier_kit(cell: Cell) -> str:
-    if cell.kit and cell.kit.state != KitState.CURRENT:
-        return _(
-            "The cell was built under an earlier kit, and its cluster keeps the identities of that kit. Only a new cell takes the new ones."
-        )
+def is_of_earlier_kit(cell: Cell) -> bool:
+    return bool(cell.kit and cell.kit.state != KitState.CURRENT)
+
+
+def _why_not_move(cell: Cell) -> str:
+    """Empty when an update can give the cell the identities of the kit in use."""
+    if reason := stacks.load(cell.account.cloud).keeps_identities:
+        return str(reason)
+    kit = cell.account.kits.filter(state=KitState.CURRENT).first()
+    if kit is None:
+        return _("This account has no kit in use. Connect it again first.")
+    if not kits.load(cell.account.cloud).cell_regions_are_free and kit.region != cell.region:
+        return _("The kit in use was run for another region, so it has made no identities for this cell. Keep the earlier kit.")
     return ""
 
 
 def why_keep_kit(kit: Kit) -> str:
-    """Empty when nothing needs what an earlier kit made: no cell was built under it."""
-    if count := Cell.objects.alive().filter(kit=kit).count():
-        return _("%(count)s deployment cells were built under the earlier kit and use its identities. Keep it until they are deleted.") % {
-            "count": count
-        }
+    """Empty when nothing needs what an earlier kit made: no cell was built under it, or is being moved from it or to it."""
+    ordered = CellOrder.objects.not_followed().filter(kit=kit).values("cell")
+    if count := Cell.objects.alive().filter(Q(kit=kit) | Q(pk__in=ordered)).count():
+        return _(
+            "%(count)s deployment cells were built under the earlier kit and use its identities. Keep it until they are deleted, or were "
+            "moved to the kit in use: their pages say whether “Update cell” can do that."
+        ) % {"count": count}
     return ""
 
 

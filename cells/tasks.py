@@ -6,6 +6,7 @@ import structlog
 from celery import shared_task
 from kombu.exceptions import OperationalError as BrokerGone
 
+from cells.models import InstanceDraft
 from cells.steps import drift
 from cells.telemetry.alarms import raise_and_end
 from cells.telemetry.changes import forget_old
@@ -49,3 +50,4 @@ def keep_history() -> None:
     """Partitions of the days to come, an end to what is too old. Tenancy: by age alone."""
     keep_partitions()
     forget_old()
+    InstanceDraft.objects.abandoned().delete()

@@ -1,6 +1,8 @@
 """What somebody has begun to ask for: an instance, page by page, to be resumed on any device."""
 
 import uuid
+from datetime import timedelta
+from typing import ClassVar
 
 from django.db import models
 from django.urls import reverse
@@ -9,6 +11,14 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import CloudAccount, Organisation, User
 from cells.models.plans import Plan, PlanSize, Release
+
+KEPT_FOR = timedelta(days=7)
+
+
+class InstanceDraftQuerySet(models.QuerySet["InstanceDraft"]):
+    def abandoned(self) -> "InstanceDraftQuerySet":
+        """Begun so long ago that nobody comes back to it."""
+        return self.filter(created_at__lt=timezone.now() - KEPT_FOR)
 
 
 class InstanceDraft(models.Model):
@@ -27,6 +37,8 @@ class InstanceDraft(models.Model):
     is_protected = models.BooleanField(default=False)
     created_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[InstanceDraftQuerySet] = InstanceDraftQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         ordering = ["-created_at"]

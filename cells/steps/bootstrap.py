@@ -8,11 +8,11 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.environment.assessments import newest_assessment, start_assessment, why_not_build
 from accounts.models import Assessment, CloudAccount, Kit
-from accounts.states import KitState, Use
+from accounts.states import Use
 from accounts.targets import cloud_names
 from cells.hosting import builds_cells, only_region
 from cells.models import Cell
-from cells.orders import stacks_of
+from cells.orders import kit_to_order_by, stacks_of
 from cells.states import CellState, Health
 from cells.steps.stacks import asks_the_cloud, cell_of, raise_stack
 from cells.telemetry.bells import ring_instances
@@ -50,9 +50,9 @@ def check_readiness(ctx: StepContext) -> Outcome:
 
 def _unfit_kit(cell: Cell) -> Fail | None:
     """Before anything is asked of the cloud: under an earlier kit it would only be refused, half-way."""
-    account, kit = cell.account, cell.kit or cell.account.kits.filter(state=KitState.CURRENT).first()
+    account, kit = cell.account, kit_to_order_by(cell, is_built=bool(cell.kit))
     if not builds_cells(account.cloud, kit):
-        return Fail("kit_too_old", params={"version": kit.version if kit else ""})
+        return Fail("kit_too_old", params={"version": kit.version})
     if only_region(account, kit) not in {"", cell.region}:
         return Fail("only_where_the_kit_is", params={"region": cell.region, "only": only_region(account, kit)})
     return None

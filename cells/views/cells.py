@@ -14,8 +14,16 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts import kits
 from accounts.access import OrganisationRequest, Permission, requires
+from cells import stacks
 from cells.actions.cells import request_cell_deletion, request_cell_update
-from cells.availability import live_operation, why_not_delete_cell, why_not_replace_agent, why_not_switch_agent, why_not_update_cell
+from cells.availability import (
+    is_of_earlier_kit,
+    live_operation,
+    why_not_delete_cell,
+    why_not_replace_agent,
+    why_not_switch_agent,
+    why_not_update_cell,
+)
 from cells.fleet.rows import DRIFT_BADGES, HEALTH_BADGES, LINK_BADGES, SILENT
 from cells.forms.instances import TypedNameForm
 from cells.models import Cell, CellStatus
@@ -62,7 +70,7 @@ MILESTONES = {
 
 def find_cell(request: OrganisationRequest, pk: uuid.UUID) -> Cell:
     """Only cells in the organisation's own accounts exist here."""
-    cells = Cell.objects.for_organisation(request.organisation).select_related("account", "organisation", "status")
+    cells = Cell.objects.for_organisation(request.organisation).select_related("account", "kit", "organisation", "status")
     return get_object_or_404(cells, pk=pk)
 
 
@@ -75,6 +83,7 @@ def cell_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     context = {
         "operations": operations,
         "instances": instances,
+        "is_of_earlier_kit": is_of_earlier_kit(cell),
         **_live(request, cell),
     }
     return cell_tab(request, cell, "cell_detail", **context)
@@ -116,7 +125,7 @@ def _acts(request: OrganisationRequest, cell: Cell) -> list[dict[str, str]]:
         switch = ("cell_agent_off", _("Switch the agent off"), about)
     replacing = _("End its access, and have a new machine built for it.")
     acts = (
-        ("cell_update", _("Update cell"), _("Bring its stack to the version that is shipped now."), why_not_update_cell(cell)),
+        ("cell_update", _("Update cell"), _about_update(cell), why_not_update_cell(cell)),
         ("cell_agent_replace", _("Replace the agent"), replacing, why_not_replace_agent(cell)),
         (*switch, why_not_switch_agent(cell, is_on=cell.is_agent_disabled)),
         ("cell_delete", _("Delete cell"), _("Remove what it has made in your cloud."), why_not_delete_cell(cell)),
@@ -126,6 +135,15 @@ def _acts(request: OrganisationRequest, cell: Cell) -> list[dict[str, str]]:
         {"name": name.replace("_", "-"), "label": label, "about": about, "url": reverse(f"cells:{name}", args=args), "reason": reason}
         for name, label, about, reason in acts
     ]
+
+
+def _about_update(cell: Cell) -> str:
+    if is_of_earlier_kit(cell):
+        return _(
+            "Give it the identities of the kit in use, and bring its stack to the version that is shipped now. The earlier kit can be "
+            "removed afterwards."
+        )
+    return _("Bring its stack to the version that is shipped now.")
 
 
 @gate
@@ -179,6 +197,8 @@ def cell_update(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         return done(request, cell, lambda: request_cell_update(cell, by=request.user))
     title = _("Update cell %(name)s") % {"name": cell.name}
     context = {"cell": cell, "reason": why_not_update_cell(cell), "title": title, "crumbs": cell_crumbs(cell, title)}
+    if is_of_earlier_kit(cell):
+        context["moving"] = stacks.load(cell.account.cloud).moving
     return render(request, "cells/cells/cell_update.html", context)
 
 

@@ -87,6 +87,6 @@ RECORDS = (
 )
 
 MOVING = _(
-    "A machine on Google Cloud keeps the account that it was made with. So the cluster first gets new machines that run as the account of "
-    "the new kit, and then its present ones go, and instances move over one by one. The agent gets a new machine too."
+    "A machine on Google Cloud keeps the account that it was made with. So the cluster's machines are removed and made anew, as is the "
+    "agent's. Instances stop until the new machines are there, usually for about ten minutes."
 )

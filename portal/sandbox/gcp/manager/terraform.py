@@ -93,7 +93,7 @@ class Terraform:
         known = self._kind(declared, attributes)
         made = record["terraform"].get(address)
         path = known.path(attributes)
-        if made is not None and made["path"] != path and self._stands(made):
+        if made is not None and self._stands(made) and (made["path"] != path or self._is_forced(declared, known, attributes, made)):
             entry["intent"] = "RECREATE"
             self._delete(record, address)
             made = None
@@ -102,6 +102,12 @@ class Terraform:
         else:
             self._create(record, declared, known, attributes)
         entry["id"] = record["terraform"][address]["attributes"]["id"]
+
+    @staticmethod
+    def _is_forced(declared: Declared, known: Kind, attributes: Record, made: Record) -> bool:
+        """Machines keep the account that they were made with."""
+        is_pool = declared.type == "google_container_node_pool"
+        return is_pool and known.accounts(attributes) != known.accounts(made["attributes"])
 
     def _kind(self, declared: Declared, attributes: Record) -> Kind:
         known = KINDS.get(declared.type)
