@@ -143,9 +143,10 @@ def is_provider(user: User) -> bool:
 
 def is_proven(decision: Decision) -> bool:
     if decision.method == Method.PASSKEY:
-        return why_not_signed(decision.document, decision.assertion, origin=_origin()) == ""
+        return why_not_signed(decision.document, decision.assertion, origin=own_origin()) == ""
     return decision.method == Method.TOTP
 
 
-def _origin() -> str:
+def own_origin() -> str:
+    """Where passkeys of this portal are used."""
     return str(settings.PORTAL_URL).rstrip("/")

@@ -54,7 +54,7 @@ class RequestPage:
 
     @property
     def if_declined(self) -> str:
-        return _("If you decline, nothing changes in your cloud. %(provider)s goes on without access, which can take longer.") % {
+        return _("Nothing changes in your cloud. %(provider)s goes on without access, which can take longer.") % {
             "provider": settings.PROVIDER_NAME
         }
 

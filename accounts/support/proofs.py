@@ -22,6 +22,7 @@ from fido2.webauthn import AuthenticationResponse, UserVerificationRequirement
 
 from accounts.models import User
 from accounts.sign_in import STEP_UP_MAX_AGE
+from accounts.support.gate import own_origin
 from accounts.support.models.decisions import Method
 from accounts.support.verify_grant import why_not_signed
 
@@ -92,7 +93,8 @@ def prove_by_passkey(request: HttpRequest, user: User, text: str, credential: st
         raise NotProven(_("The passkey was not accepted. Nothing was approved. Try again.")) from error
     authenticator = get_authenticator_by_credential_id(user, found.credential_id)
     assertion = _assertion(response, found.public_key)
-    if authenticator is None or why_not_signed(text, assertion):
+    # Held against what the gate will hold it against: an approval that would open nothing is not taken.
+    if authenticator is None or why_not_signed(text, assertion, origin=own_origin()):
         raise NotProven(_("This kind of passkey cannot sign a grant. Use another one, or a code of an authenticator app."))
     release()
     post_authentication(request, authenticator, reauthenticated=True)

@@ -1,0 +1,115 @@
+"""Support access, played by four people: asked, checked, decided on a phone with a passkey, ended."""
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from accounts.models import Organisation, User
+from accounts.support.gate import why_closed
+from accounts.support.models import AccessRequest, Decision
+from accounts.support.states import AccessState
+from accounts.support.transitions import move_request
+from portal.audit import Actor
+from tests.browser.steps import confirm_password, sign_in
+from tests.factories import make_watched_account
+from tests.support.factories import make_engineer, make_requested
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+PHONE = {"width": 375, "height": 812}
+
+
+def add_passkey(page: Page, portal: str) -> None:
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    key = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True, "isUserVerified": True}
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": key | {"automaticPresenceSimulation": True}})
+    confirm_password(page, portal)
+    page.goto(f"{portal}/auth/2fa/webauthn/add/")
+    page.get_by_label("Name of the key").fill("Phone")
+    page.get_by_role("button", name="Add key").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
+
+
+def test_access_is_asked_checked_decided_on_a_phone_and_ended(portal, page, visit, violations, settings):
+    settings.PORTAL_URL = portal
+    acme = Organisation.objects.get(slug="acme")
+    make_watched_account(organisation=acme, name="Main account")
+    engineer, checker = User.objects.get(email="support@fernhill.example"), make_engineer(name="Ida Check")
+
+    desk = visit(engineer.email)
+    desk.get_by_role("link", name="Request access").first.click()
+    desk.get_by_role("link", name="Acme", exact=True).click()
+    desk.get_by_label("Scope").select_option(label="Main account · us-east-1")
+    desk.get_by_label("Case", exact=True).fill("CASE-42")
+    desk.get_by_label("Reason", exact=True).fill("The update of the cell stopped half-way. I want to read its events.")
+    desk.get_by_label("Where you work").fill("Berlin")
+    desk.get_by_role("button", name="Preview").click()
+    expect(desk.get_by_role("heading", name="Exactly what Acme will read")).to_be_visible()
+    assert violations(desk) == []
+    desk.get_by_role("button", name="Send for checking").click()
+    expect(desk.get_by_text("Your request waits for the check of a second engineer.")).to_be_visible()
+
+    second = visit(checker.email)
+    second.get_by_role("link", name="Review queue").click()
+    second.get_by_role("link", name="Check CASE-42").click()
+    assert violations(second) == []
+    second.get_by_role("button", name="Send to the customer").click()
+    expect(second.get_by_text("Acme decides now.")).to_be_visible()
+
+    sign_in(page, portal, "owner@acme.example")
+    page.set_viewport_size(PHONE)
+    add_passkey(page, portal)
+    asked = AccessRequest.objects.get()
+    page.goto(f"{portal}{asked.get_absolute_url()}")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert violations(page) == []
+    page.get_by_label("For").select_option(label="1 hour")
+    page.get_by_role("button", name="Approve access").click()
+    assert violations(page) == []
+    page.get_by_role("button", name="Approve with a passkey").click()
+    expect(page.get_by_text("The access is approved.")).to_be_visible()
+
+    asked.refresh_from_db()
+    assert (asked.state, asked.minutes, Decision.objects.get().method) == (AccessState.SCHEDULED, 60, "passkey")
+    for state in (AccessState.ACTIVATING, AccessState.ACTIVE):
+        move_request(asked, state, by=Actor.worker("test"))
+    assert why_closed(asked, timezone.now()) == ""
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{portal}/o/acme/accounts/")
+    expect(page.get_by_text("1 support access active")).to_be_visible()
+    page.get_by_role("link", name="End access now").click()
+    assert violations(page) == []
+    page.get_by_role("button", name="End access now").click()
+    expect(page.get_by_text("The access is being ended.")).to_be_visible()
+    asked.refresh_from_db()
+    assert asked.state == AccessState.ENDING
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_customer_pages_are_accessible(theme, width, portal, page, violations):
+    acme = Organisation.objects.get(slug="acme")
+    asked = make_requested(organisation=acme, account=make_watched_account(organisation=acme, name="Main account"), profile="operate")
+    sign_in(page, portal, "owner@acme.example")
+    page.context.add_cookies([{"name": "theme", "value": theme, "url": portal}])
+    page.set_viewport_size({"width": width, "height": 800})
+    base = f"{portal}/o/acme/support/"
+    own = f"{base}requests/{asked.pk}/"
+    pages = {"home": base, "history": f"{base}history/", "policy": f"{base}policy/", "change": f"{base}policy/change/", "request": own}
+    pages |= {name: f"{own}{name}/" for name in ("approve", "decline", "ask", "end")}
+    for name, address in pages.items():
+        page.goto(address)
+        assert (name, violations(page)) == (name, [])
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} scrolls sideways at {width}"
+
+
+def test_everything_a_decision_needs_is_on_the_first_screen(portal, page):
+    acme = Organisation.objects.get(slug="acme")
+    asked = make_requested(organisation=acme, account=make_watched_account(organisation=acme, name="Main account"), profile="operate")
+    sign_in(page, portal, "owner@acme.example")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{portal}{asked.get_absolute_url()}")
+    for words in ("asks to", "Cannot", "Your data", "CASE", "Approve access", "Decline", "If you decline", "Without a decision"):
+        box = page.get_by_role("main").get_by_text(words, exact=words not in {"asks to", "CASE"}).first.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 800, words
