@@ -8,12 +8,10 @@ class SupportConfig(AppConfig):
     def ready(self) -> None:
         # The words of the catalogue; what the frame of every page and Home say.
         from accounts.models.people import FRAME  # noqa: PLC0415
-        from accounts.support import activity_words, failures, hooks  # noqa: F401, PLC0415
+        from accounts.support import activity_words  # noqa: F401, PLC0415
         from accounts.support.models.requests import open_access  # noqa: PLC0415
-        from accounts.support.steps import closing, opening  # noqa: F401, PLC0415  registers the kinds of operation
         from accounts.support.views.needs import access_needs  # noqa: PLC0415
         from accounts.views.home import MORE_NEEDS  # noqa: PLC0415
 
         FRAME["open_access"] = open_access()
         MORE_NEEDS.append(access_needs)
-        hooks.ON_ENDING.append(closing.begin_closing)

@@ -6,19 +6,13 @@ from uuid import UUID
 import structlog
 from celery import shared_task
 from django.db import transaction
-from django.db.models import Exists, OuterRef, TextField
-from django.db.models.functions import Cast
-from django.utils import timezone
 
 from accounts.support import notices
 from accounts.support.endings import end
 from accounts.support.models import AccessRequest
 from accounts.support.states import AccessState
-from accounts.support.steps.closing import begin_closing
-from accounts.support.steps.opening import begin_opening
 from accounts.support.transitions import move_request
 from portal.audit import Actor
-from portal.operations.models import Operation, OperationQuerySet
 from portal.operations.transitions import LostRace
 
 log = structlog.get_logger()
@@ -31,21 +25,6 @@ def lapse_due_requests() -> int:
     """Silence is refusal: what nobody decided in time lapses. Tenancy: each row by itself. Returns how many."""
     due = AccessRequest.objects.lapsing().order_by("decide_by").values_list("pk", flat=True)[:BATCH]
     return sum(_one(pk, _lapse) for pk in list(due))
-
-
-@shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
-def open_due_grants() -> int:
-    """The granted time has begun: open the door. Tenancy: each row by itself. Returns how many."""
-    now = timezone.now()
-    due = AccessRequest.objects.filter(state=AccessState.SCHEDULED, granted_from__lte=now, granted_until__gt=now)
-    return sum(_one(pk, _open) for pk in list(due.order_by("granted_from").values_list("pk", flat=True)[:BATCH]))
-
-
-@shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
-def close_ending_grants() -> int:
-    """What is to end and has nobody at work on it: its opening was still under way, or a worker was lost. Returns how many."""
-    due = AccessRequest.objects.filter(~Exists(_under_way()), state=AccessState.ENDING)
-    return sum(_one(pk, _close) for pk in list(due.order_by("ending_at").values_list("pk", flat=True)[:BATCH]))
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
@@ -76,17 +55,3 @@ def _lapse(row: AccessRequest) -> None:
 
 def _expire(row: AccessRequest) -> None:
     end(row, AccessState.EXPIRED, actor=Actor.system(SCHEDULE))
-
-
-def _open(row: AccessRequest) -> None:
-    if row.state == AccessState.SCHEDULED:
-        begin_opening(row)
-
-
-def _close(row: AccessRequest) -> None:
-    if row.state == AccessState.ENDING:
-        begin_closing(row)
-
-
-def _under_way() -> OperationQuerySet:
-    return Operation.objects.live().filter(subject_kind="support_request", subject_id=Cast(OuterRef("pk"), TextField()))

@@ -72,7 +72,5 @@ TENANCY_PATHS = {
 }
 TASKS = {
     "accounts.support.tasks.lapse_due_requests": "each row by itself and in its own transaction; a second run finds nothing to lapse",
-    "accounts.support.tasks.open_due_grants": "each row by itself and in its own transaction; a second run finds none scheduled",
-    "accounts.support.tasks.close_ending_grants": "each row by itself and in its own transaction; a second run finds the operation at work",
     "accounts.support.tasks.end_due_grants": "each row by itself and in its own transaction; a second run finds nothing over",
 }
