@@ -89,7 +89,12 @@ class Cell(models.Model):
                 name="cell_failed_says_what",
             ),
         ]
-        indexes = [models.Index(fields=["drift_due_at"], condition=Q(state="ready"), name="cell_drift_due")]
+        indexes = [
+            models.Index(fields=["drift_due_at"], condition=Q(state="ready"), name="cell_drift_due"),
+            # Whose agents have lost their right: asked every few seconds by every process that agents speak to.
+            models.Index(fields=["id"], condition=Q(is_agent_disabled=True), name="cell_agent_disabled"),
+            models.Index(fields=["state_at"], condition=Q(state__in=["deleted", "planned"]), name="cell_not_served"),
+        ]
 
     def __str__(self) -> str:
         return self.name

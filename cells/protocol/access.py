@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Q
 from django.utils import timezone
 
 from cells.models import AgentKey
 from cells.protocol.problems import Problem
 from cells.protocol.secrets import sign, unsign
-from cells.states import SERVED_CELLS
+from cells.states import SERVED_CELLS, CellState
 
 LIFETIME_S = 600
 REFRESH_S = 5.0
 # Of one process; half a kilobyte each. Every cell has one token or, for moments, two.
 MOST_CHECKED = 200_000
+UNSERVED = sorted(set(CellState) - SERVED_CELLS)
 _FORM = struct.Struct(">B16s16sI")
 _VERSION = 1
 
@@ -119,9 +119,11 @@ class Denied:
 
     def _read(self) -> frozenset[UUID]:
         since = timezone.now() - timedelta(seconds=2 * LIFETIME_S)
-        left = ~Q(cell__state__in=sorted(SERVED_CELLS)) & Q(cell__state_at__gte=since)
-        gone = AgentKey.objects.filter(Q(revoked_at__gte=since) | Q(revoked_at=None, cell__is_agent_disabled=True) | left)
-        return frozenset(gone.values_list("pk", flat=True))
+        keys = AgentKey.objects.order_by().values_list("pk", flat=True)
+        disabled = keys.filter(revoked_at=None, cell__is_agent_disabled=True)
+        left = keys.filter(cell__state__in=UNSERVED, cell__state_at__gte=since)
+        # Each by its own index: one condition with OR reads every key and every cell.
+        return frozenset(keys.filter(revoked_at__gte=since).union(disabled, left))
 
 
 denied = Denied()
