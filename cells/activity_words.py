@@ -27,6 +27,8 @@ register_actions(
         "instance.deleted": _("Removed what was left of the instance %(subject)s with its cell"),
         "instance.protected": _("Protected the instance %(subject)s from deletion"),
         "instance.unprotected": _("Took the protection from the instance %(subject)s"),
+        "cell.resources_kept": _("Kept resources of %(subject)s in the cloud on purpose: %(names)s. Reason: %(reason)s"),
+        "cell.resource_released": _("Decided to have a kept resource of %(subject)s removed after all: %(names)s"),
         "cell.drifted": _("Found the cell %(subject)s changed from what was ordered"),
         "cell.in_sync": _("Found the cell %(subject)s as it was ordered again"),
     }

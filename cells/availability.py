@@ -134,6 +134,13 @@ def why_not_delete_cell(cell: Cell) -> str:
     return ""
 
 
+def why_not_keep(cell: Cell) -> str:
+    """Empty when what a deletion could not remove may be kept on purpose."""
+    if cell.state == CellState.FAILED and cell.failed_while == CellState.DELETING:
+        return ""
+    return _("Resources can be kept on purpose only when a deletion of the cell has failed.")
+
+
 def why_not_update_cell(cell: Cell) -> str:
     if reason := _why_not_change_in(cell.account):
         return reason

@@ -83,7 +83,10 @@ FAILURES = {
     "stack_delete_failed": FailureText(
         happened=_("%(cloud)s could not remove %(part)s: something else still uses it."),
         means=_("What was removed stays removed. The rest goes on costing what such resources cost."),
-        act=_("Remove what uses it, as the cause below says, then press Retry this step. Or delete the cell again and keep that part."),
+        act=_(
+            "The list below says of each resource that remains why, and what holds it where %(cloud)s names it. Remove that, or keep the "
+            "resource on purpose. Then press Retry this step."
+        ),
     ),
     "stack_delete_took_too_long": FailureText(
         happened=_("%(cloud)s did not remove the cell's infrastructure within an hour."),
@@ -93,7 +96,10 @@ FAILURES = {
     "leftovers_found": FailureText(
         happened=_("The stack is gone, but %(count)s resources with the cell's tag are left: %(listed)s."),
         means=_("They go on costing what such resources cost. They were made by what ran in the cell, not by the stack."),
-        act=_("Remove them in the console of %(cloud)s, then press Retry this step. We never delete on a guess."),
+        act=_(
+            "Remove them in the console of %(cloud)s, or keep them on purpose in the list below. Then press Retry this step. We never "
+            "delete on a guess."
+        ),
     ),
     "cell_gone": FailureText(
         happened=_("The deployment cell in %(region)s, which this instance waited for, was deleted."),
@@ -147,12 +153,12 @@ FAILURES = {
     "retain_too_early": FailureText(
         happened=_("%(cloud)s keeps a part on purpose only once its deletion has failed."),
         means=_("What was removed stays removed. The rest goes on costing what such resources cost."),
-        act=_("Delete the cell without keeping anything. If a part cannot be removed, delete the cell again and keep that part then."),
+        act=_("Choose “Remove it after all” for what you keep, and press Retry this step. What cannot be removed then can be kept."),
     ),
     "retain_all_or_nothing": FailureText(
         happened=_("%(cloud)s can keep either everything of this cell, or nothing."),
-        means=_("Nothing was removed."),
-        act=_("Delete the cell without keeping anything, or choose every part to be kept."),
+        means=_("Nothing more was removed. The rest goes on costing what such resources cost."),
+        act=_("Keep every resource that is still there, or choose “Remove it after all” for those you keep. Then press Retry this step."),
     ),
     "quota_exceeded": FailureText(
         happened=_("A limit of your %(kind)s is too low: %(cloud)s refused to build %(part)s."),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from cells.views import agent, cell_agent, cells, fleet, instance_acts, instance_create, instances, metrics
+from cells.views import agent, cell_agent, cells, fleet, instance_acts, instance_create, instances, metrics, resources
 
 app_name = "cells"
 
@@ -64,4 +64,6 @@ urlpatterns += [
     path(f"{CELL}agent/off/", cell_agent.cell_agent_switch, {"is_on": False}, name="cell_agent_off"),
     path(f"{CELL}agent/on/", cell_agent.cell_agent_switch, {"is_on": True}, name="cell_agent_on"),
     path(f"{CELL}delete/", cells.cell_delete, name="cell_delete"),
+    path(f"{CELL}keep/", resources.cell_keep, name="cell_keep"),
+    path(f"{CELL}release/", resources.cell_release, name="cell_release"),
 ]

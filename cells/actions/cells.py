@@ -1,7 +1,5 @@
 """What a person asks of a cell: update it, replace its agent or switch it off, delete it."""
 
-from collections.abc import Sequence
-
 from django.db import transaction
 
 from accounts.models import CloudAccount, User
@@ -27,15 +25,14 @@ def request_cell_update(cell: Cell, *, by: User) -> Operation:
         return _start(cell, "update_cell", by=by)
 
 
-def request_cell_deletion(cell: Cell, *, by: User, retain: Sequence[str] = ()) -> Operation:
-    """Take the cell away, except the parts that `retain` names. Raises NotAllowed, LostRace."""
+def request_cell_deletion(cell: Cell, *, by: User) -> Operation:
+    """Take the cell away, except what somebody decided to keep. Raises NotAllowed, LostRace."""
     with transaction.atomic():
         cell = _locked(cell)
         refuse_if(why_not_delete_cell(cell))
         move_cell(cell, CellState.DELETING, by=Actor.user(by), is_recorded=False)
         ring_instances(cell.instances.waiting_for_their_cell().values_list("pk", flat=True))
-        made = [part["made"] for part in cell.parts if part["name"] in retain and part["made"]]
-        return _start(cell, "delete_cell", by=by, retain=list(retain), retain_made=made)
+        return _start(cell, "delete_cell", by=by)
 
 
 def request_agent_replacement(cell: Cell, *, by: User) -> Operation:
@@ -67,6 +64,6 @@ def _locked(cell: Cell) -> Cell:
     return Cell.objects.select_for_update(of=("self",)).select_related("account", "organisation").get(pk=cell.pk)
 
 
-def _start(cell: Cell, kind: str, *, by: User, **data: object) -> Operation:
-    about = {"cell": str(cell.pk), "cloud": cell.account.cloud, "region": cell.region}
-    return start(kind=kind, subject=subject_of_cell(cell), organisation_id=cell.organisation_id, by=by, data={**about, **data})
+def _start(cell: Cell, kind: str, *, by: User) -> Operation:
+    data = {"cell": str(cell.pk), "cloud": cell.account.cloud, "region": cell.region}
+    return start(kind=kind, subject=subject_of_cell(cell), organisation_id=cell.organisation_id, by=by, data=data)

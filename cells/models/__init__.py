@@ -5,6 +5,7 @@ from cells.models.history import Alarm, CellLink, CellSample, InstanceSample, St
 from cells.models.instances import Instance, InstanceRevision
 from cells.models.orders import CellOrder
 from cells.models.plans import HostingAccount, Plan, PlanSize, Release
+from cells.models.resources import CellResource
 from cells.models.telemetry import CellStatus, InstanceStatus
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Cell",
     "CellLink",
     "CellOrder",
+    "CellResource",
     "CellSample",
     "CellStatus",
     "Enrolment",

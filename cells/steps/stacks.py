@@ -1,23 +1,20 @@
-"""Steps on the stack of a cell: have it stand, have it gone, find what is left of it."""
+"""Steps on the stack of a cell: have it stand, and what a cloud's answers about it mean."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
-from datetime import timedelta
 from functools import wraps
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.clouds.base import CloudError
-from accounts.clouds.stacks import STACK_CODES, StackCloud, StackLook, StackPart, StackState
+from accounts.clouds.stacks import STACK_CODES, StackCloud, StackLook, StackState
 from accounts.issuer.tokens import KitReplaced
 from accounts.models import CloudAccount, Kit, TrustWatch
 from accounts.states import PASSING_OBSTACLES, Obstacle, TrustVerdict, Use
 from accounts.steps.watch import LOSSES
-from cells import stacks
 from cells.models import Cell, CellOrder
-from cells.orders import end_order, kit_to_order_by, last_order, name_of_stack, order_of, stacks_of, target_of_cell, write_order
+from cells.orders import end_order, kit_to_order_by, last_order, name_of_stack, order_of, stacks_of, write_order
 from cells.protocol.enrolment import open_enrolment, renew_enrolment
 from portal.operations.engine import StepContext
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
@@ -90,7 +87,7 @@ def raise_stack(ctx: StepContext) -> Outcome:
     # A stack that had failed before this attempt ordered it is ordered once more; one that has failed since ends the attempt.
     if look.state == StackState.FAILED and ours and ours.mark_before != look.mark:
         end_order(ours, CellOrder.Outcome.FAILED, look.code or "stack_failed")
-        return _gave_up(look.code or "stack_failed", look)
+        return gave_up(look.code or "stack_failed", look)
     if look.state in {StackState.WORKING, StackState.DELETING}:
         return _working(look)
     return _order(ctx, cell, kit, cloud, look)
@@ -123,7 +120,7 @@ def _order(ctx: StepContext, cell: Cell, kit: Kit, cloud: StackCloud, look: Stac
     return _working(look)
 
 
-def _gave_up(code: str, look: StackLook) -> Fail:
+def gave_up(code: str, look: StackLook) -> Fail:
     return Fail(code_of(code), params=_failed_part(look), evidence=without_secrets(look.raw)[:MOST_EVIDENCE])
 
 
@@ -153,58 +150,6 @@ def _failed_part(look: StackLook) -> dict[str, str]:
     cause = min(named, key=lambda part: look.raw.index(part.name), default=next(iter(failed), None))
     ready = sum(part.state == "ready" for part in look.parts)
     return {"part": f"{cause.name} ({cause.kind})" if cause else "", "ready": str(ready)}
-
-
-@asks_the_cloud(Use.REMOVE)
-def clear_stack(ctx: StepContext) -> Outcome:
-    """Have the stack taken away whole, but for the parts that somebody decided to keep."""
-    cell = cell_of(ctx)
-    if not cell.stack_name:
-        return Done()  # nothing was ever ordered
-    cloud = stacks_of(cell.account)
-    look = cloud.look(cell.stack_name, cell.region)
-    keep_parts(cell, look)
-    if look.state == StackState.ABSENT:
-        return Done()
-    if look.state == StackState.DELETE_FAILED and ctx.data.get("cleared") == _attempt(ctx):
-        return _gave_up("stack_delete_failed", look)
-    if look.state == StackState.DELETING:
-        return _clearing(look)
-    cloud.delete(cell.stack_name, cell.region, retain=ctx.data.get("retain", ()))
-    ctx.log(f"Asked for {cell.stack_name} to be deleted")
-    return _clearing(look, cleared=_attempt(ctx))
-
-
-def _attempt(ctx: StepContext) -> str:
-    """A deletion that had failed before this attempt began is asked for once more; one that fails in it ends it."""
-    return f"{ctx.operation.pk.hex}-{ctx.attempt}"
-
-
-def _clearing(look: StackLook, *, cleared: str = "") -> Wait:
-    left = sum(part.state != "deleted" for part in look.parts)
-    data = {"cleared": cleared} if cleared else {}
-    return Wait(LOOK_EVERY_SECONDS, on=Party.CLOUD, why="stack_deleting", params={"left": str(left)}, data=data)
-
-
-@asks_the_cloud(Use.REMOVE)
-def sweep(ctx: StepContext) -> Outcome:
-    """Look by tag for what the stack's deletion left behind. What is found is listed and never deleted on a guess."""
-    cell = cell_of(ctx)
-    tags = stacks.load(cell.account.cloud).tags(target_of_cell(cell), str(cell.pk))
-    found = stacks_of(cell.account).find_leftovers(cell.region, tags)
-    left = [part for part in found if not _is_kept(part, ctx.data)]
-    Cell.objects.filter(pk=cell.pk).update(parts=[asdict(part) for part in left])
-    if not left:
-        return Done()
-    if ctx.waited_for("leftovers_fading") < timedelta(minutes=3):
-        return Wait(15, on=Party.CLOUD, why="leftovers_fading", params={"count": str(len(left))})
-    listed = ", ".join(f"{part.kind} {part.made or part.name}" for part in left[:10])
-    return Fail("leftovers_found", params={"count": str(len(left)), "listed": listed})
-
-
-def _is_kept(part: StackPart, data: Mapping[str, Any]) -> bool:
-    """On purpose: by its name in the stack, or by what the cloud calls it, which may be written at more length here."""
-    return part.name in data.get("retain", ()) or any(made in part.made for made in data.get("retain_made", ()))
 
 
 def outcome_of(error: CloudError, ctx: StepContext, cell: Cell) -> Outcome:

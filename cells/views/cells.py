@@ -172,21 +172,11 @@ def cell_delete(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
             return reject(request)
         if not form.is_valid():
             return reject(request, form)
-        return done(request, cell, lambda: request_cell_deletion(cell, by=request.user, retain=_retained(request, cell)))
+        return done(request, cell, lambda: request_cell_deletion(cell, by=request.user))
     title = _("Delete cell %(name)s") % {"name": cell.name}
     context = {"cell": cell, "form": form, "reason": why_not_delete_cell(cell), "title": title, "crumbs": cell_crumbs(cell, title)}
     context["waiting"] = cell.instances.waiting_for_their_cell().count()
-    return render(request, "cells/cells/cell_delete.html", context | {"stuck": _stuck(cell)})
-
-
-def _stuck(cell: Cell) -> list[dict[str, str]]:
-    """What could not be removed last time: only that may be kept on purpose."""
-    return [part for part in cell.parts if part["state"] == "failed"]
-
-
-def _retained(request: OrganisationRequest, cell: Cell) -> list[str]:
-    offered = {part["name"] for part in _stuck(cell)}
-    return [name for name in request.POST.getlist("retain") if name in offered]
+    return render(request, "cells/cells/cell_delete.html", context | {"kept": cell.resources.kept().count()})
 
 
 @manage

@@ -253,6 +253,12 @@ class Panel:
         return (str(kind.way_on), kind.way_on_url(self.operation)) if kind and kind.way_on else None
 
     @property
+    def below(self) -> str:
+        """The template of what this kind of operation has to tell of its subject."""
+        kind = KINDS.get(self.operation.kind)
+        return kind.below if kind else ""
+
+    @property
     def next_act(self) -> tuple[str, str] | None:
         """Words and address of where the reader goes on when the work is over; a failure has its own way on."""
         operation = self.operation

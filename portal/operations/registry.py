@@ -67,6 +67,8 @@ class Kind:
     # Where a failed attempt can be taken up in another way than by retrying its step (an absolute path), and the words of that link.
     way_on_url: "Callable[[Operation], str]" = field(default=lambda _operation: "")
     way_on: Text = ""
+    # A template that the operation's page shows below its steps: what this kind has to tell of its subject. It is given the operation.
+    below: str = ""
     cancel_note: Text = ""  # what cancelling leaves behind
     retry_note: Text = ""  # what a retry keeps
     # What every sentence about an operation may name: `cloud`, as Party.CLOUD is called on the page, and `variant`, whose own

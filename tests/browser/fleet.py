@@ -3,10 +3,11 @@
 from types import SimpleNamespace
 
 from django.urls import reverse
+from django.utils import timezone
 
 from cells.models import Instance, Plan
 from cells.states import CellState, Health, InstanceState
-from tests.cells.factories import make_cell, make_draft, make_instance
+from tests.cells.factories import make_cell, make_draft, make_instance, make_resource
 from tests.cells.test_lists import make_status
 from tests.factories import make_cloud_account
 
@@ -23,6 +24,10 @@ def make_fleet(acme, owner):
     make_status(cell, nodes=2, ready=1, components=("ready",))
     stuck = [{"name": "Network", "state": "failed", **PART, "detail": "The maximum number of VPCs has been reached."}]
     broken = make_cell(account=account, region="us-east-1", state=CellState.FAILED, parts=stuck)
+    leaving = make_cell(account=account, region="eu-central-1", state=CellState.FAILED, failed_while=CellState.DELETING)
+    make_resource(cell=leaving, evidence="The subnet 'subnet-1' has dependencies and cannot be deleted.", held_by="network-interface/eni-1")
+    make_resource(cell=leaving, outcome="kept", outcome_at=timezone.now(), kept_by=owner, kept_why="Another team's backups")
+    make_resource(cell=leaving, outcome="removed", outcome_at=timezone.now(), state="deleted")
     silent = make_cell(account=account, region="eu-north-1")
     make_status(silent, seconds=4000)
 
@@ -31,6 +36,7 @@ def make_fleet(acme, owner):
 
     running = instance("orders-prod", endpoints=ENDPOINTS, applied_revision=1, health=Health.DEGRADED)
     found = SimpleNamespace(running=running, failed=instance("orders-failed", state=InstanceState.FAILED), cell=cell.pk, broken=broken.pk)
+    found.leaving = leaving.pk
     found.protected = instance("orders-protected", is_protected=True)
     found.stopped, found.gone = instance("orders-stopped", state="stopped"), instance("orders-gone", state="deleted")
     found.unheard = instance("orders-unheard", silent, health=Health.HEALTHY)
@@ -69,7 +75,7 @@ PAGES = {
     "cells:instance_restart": of("instance_restart", "running"),
     "cells:instance_delete": of("instance_delete", "running", "protected"),
     "cells:cell_list": here("cell_list", "", "?state=failed", "?q=nothing-is-called-so"),
-    "cells:cell_detail": of("cell_detail", "cell", "broken"),
+    "cells:cell_detail": of("cell_detail", "cell", "broken", "leaving"),
     "cells:cell_resources": of("cell_resources", "cell", "broken"),
     "cells:cell_activity": of("cell_activity", "cell"),
     "cells:cell_metrics": of("cell_metrics", "cell"),
@@ -80,10 +86,12 @@ PAGES = {
     "cells:cell_agent_off": of("cell_agent_off", "cell"),
     "cells:cell_agent_on": of("cell_agent_on", "cell"),
     "cells:cell_delete": of("cell_delete", "broken"),
+    "cells:cell_keep": of("cell_keep", "leaving", "broken"),
 }
 NO_PAGE = {
     "cells:instance_live": "a fragment",
     "cells:cell_live": "a fragment",
+    "cells:cell_release": "POST",
     "cells:instance_protect": "POST",
     "cells:instance_new_discard": "POST",
     **{f"cells:{kind}_export_{form}": "a file" for kind in ("instance", "cell") for form in ("csv", "json")},

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from itertools import count
 
-from cells.models import Cell, Instance, InstanceDraft, InstanceRevision, Plan, PlanSize, Release
+from cells.models import Cell, CellResource, Instance, InstanceDraft, InstanceRevision, Plan, PlanSize, Release
 from cells.protocol.enrolment import enrolment_token, open_enrolment
 from cells.states import CellState, InstanceState
 from tests.factories import make_cloud_account, make_user
@@ -91,3 +91,11 @@ def make_enrolment(cell):
     """The token with which an agent may enrol now, as an order would tell it."""
     open_enrolment(cell)
     return enrolment_token(cell)
+
+
+def make_resource(*, cell, outcome="found", **values):
+    """What a deletion has found of this cell."""
+    number = next(_numbers)
+    named = {"kind": "AWS::EC2::Subnet", "name": f"Subnet{number}", "made": f"subnet-{number}", "origin": "stack", "state": "failed"}
+    place = {"cell": cell, "account": cell.account, "region": cell.region}
+    return CellResource.objects.create(**place | named | {"outcome": outcome} | values)

@@ -160,15 +160,3 @@ def test_cell_with_instances_is_not_deleted(signed_in, cell):
     with assert_no_event():
         signed_in.post(there, {"name": cell.name})
     assert "1 instance is in this cell. Delete it first." in signed_in.get(there).text
-
-
-def test_only_what_got_stuck_can_be_kept_on_purpose(signed_in, cell):
-    part = {"kind": "AWS::EC2::Subnet", "made": "subnet-1", "detail": "", "link": ""}
-    cell.parts = [{"name": "Subnet", "state": "failed", **part}, {"name": "Cluster", "state": "ready", **part}]
-    cell.save()
-    there = reverse("cells:cell_delete", args=["acme", cell.pk])
-    assert (shown := signed_in.get(there).text).count('name="retain"') == 1, shown
-
-    signed_in.post(there, {"name": cell.name, "retain": ["Subnet", "Cluster"]})
-
-    assert Operation.objects.get(kind="delete_cell").data["retain"] == ["Subnet"]

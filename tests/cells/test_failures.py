@@ -41,7 +41,7 @@ def steps() -> str:
 def given_by_steps() -> set[str]:
     """In the code, as a kind's own late code, and as the reason of a cancelled one."""
     late = {spec.late_code for kind in KINDS.values() if kind.name.endswith(("_cell", "_instance")) for spec in kind.steps}
-    said = re.findall(r'(?:Fail|Retry|_gave_up)\(\s*"([a-z_]+)"(?: if \w+ else "([a-z_]+)")?', steps())
+    said = re.findall(r'(?:Fail|Retry|gave_up)\(\s*"([a-z_]+)"(?: if [\w. ]+ else "([a-z_]+)")?', steps())
     return {code for pair in said for code in pair if code} | late | {"stopped"}
 
 

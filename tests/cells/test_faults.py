@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.actions.renewal import start_renewal
 from cells.actions.cells import request_cell_deletion, request_cell_update
 from cells.actions.instances import create_instance, delete_instance, modify_instance, upgrade_instance
+from cells.actions.resources import keep_resources
 from cells.models import AgentKey, Cell, CellStatus, Instance
 from cells.stacks.aws.stack import STACK as AWS_STACK
 from cells.states import CellState, InstanceState
@@ -457,13 +458,14 @@ def test_deletion_that_something_blocks_says_what_remains_and_is_retried(case):
     assert case.cell.state == CellState.DELETED
 
 
-def test_deletion_keeps_on_purpose_what_was_named(case):
+def test_cell_that_is_deleted_once_more_goes_without_what_was_kept(case):
     case = case()
     delete_until_it_fails(case)
-    kept = sorted(part["name"] for part in case.cell.parts if part["state"] == "failed")
-    assert "PrivateSubnetB" in kept
+    kept = list(case.cell.resources.remaining())
+    assert "PrivateSubnetB" in {row.name for row in kept}
+    keep_resources(case.cell, ids=[row.pk for row in kept], why="Somebody else's", by=case.alice)
 
-    request_cell_deletion(case.cell, by=case.alice, retain=kept)
+    request_cell_deletion(case.cell, by=case.alice)
     drive(lambda: not Operation.objects.live().exists())
 
     assert newest("delete_cell").state == OperationState.SUCCEEDED, (

@@ -37,6 +37,7 @@ def test_worker_killed_at_every_step_of_a_life_changes_nothing(cloud, points, st
     deaths.play("create_instance")
     cell = Cell.objects.get()
     assert_lives_once(cell, instance, sandbox)
+    stood = {part["made"] for part in cell.parts if part["made"]}
     delete_instance(instance, by=alice)
     deaths.play("delete_instance")
     request_cell_deletion(cell, by=alice)
@@ -45,6 +46,8 @@ def test_worker_killed_at_every_step_of_a_life_changes_nothing(cloud, points, st
     cell.refresh_from_db()
     instance.refresh_from_db()
     assert (cell.state, cell.parts, instance.state) == (CellState.DELETED, [], InstanceState.DELETED)
+    assert set(cell.resources.values_list("outcome", flat=True)) == {"removed"}
+    assert stood <= set(cell.resources.values_list("made", flat=True))
     assert machines(sandbox) == []
     assert list(Step.objects.exclude(attempt=1, state="done")) == []
     assert set(Operation.objects.values_list("state", "attempt")) == {("succeeded", 1)}

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from accounts.models import CloudAccount, Organisation, User
 from accounts.states import AccountState, KitState
-from cells.states import InstanceState
+from cells.states import CellState, InstanceState
 from portal.audit.models import Event
 from tests.activity import assert_no_event, assert_one_event
-from tests.cells.factories import make_cell, make_release
+from tests.cells.factories import make_cell, make_release, make_resource
 from tests.factories import (
     PASSWORD,
     answers_to_terms,
@@ -46,6 +46,7 @@ from tests.support import guards as support
 Make = Callable[[Organisation, User], Any]
 REPORT = {"evidence": "arn:aws:cloudformation:us-east-1:111122223333:stack/byoc/3f9a1c2e-0000-4000-8000-000000000000"}
 PASSPHRASE = "another-long-pass-phrase"
+RESOURCE = "0a1b2c3d-0000-4000-8000-000000000077"
 
 
 def make_stopped_instance(organisation: Organisation, by: User) -> Any:
@@ -60,6 +61,16 @@ def make_upgradable_instance(organisation: Organisation, by: User) -> Any:
     instance = make_own_instance(organisation, by)
     make_release(plan=instance.plan, version="1.1.0")
     return instance
+
+
+def make_stuck_cell(organisation: Organisation, by: User, **values: Any) -> Any:
+    cell = make_own_cell(organisation, by, name="Main", state=CellState.FAILED, failed_while=CellState.DELETING)
+    make_resource(cell=cell, pk=RESOURCE, **values)
+    return cell
+
+
+def make_cell_that_keeps(organisation: Organisation, by: User) -> Any:
+    return make_stuck_cell(organisation, by, outcome="kept", outcome_at=timezone.now(), kept_by=by, kept_why="Another team's")
 
 
 def make_draft(step: str) -> Make:
@@ -150,6 +161,8 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "cells:cell_agent_replace": (MAKERS["cell"], {}, "operation.started"),
     "cells:cell_agent_off": (MAKERS["cell"], {}, "cell.agent_disabled"),
     "cells:cell_agent_on": (lambda o, by: make_own_cell(o, by, is_agent_disabled=True), {}, "cell.agent_enabled"),
+    "cells:cell_keep": (make_stuck_cell, {"resource": RESOURCE, "why": "Another team's", "name": "Main"}, "cell.resources_kept"),
+    "cells:cell_release": (make_cell_that_keeps, {"resource": RESOURCE}, "cell.resource_released"),
     "cells:cell_delete": (lambda o, by: make_own_cell(o, by, name="Main"), {"name": "Main"}, "operation.started"),
 }
 ONE_EVENT |= support.ONE_EVENT

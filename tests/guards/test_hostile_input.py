@@ -33,7 +33,7 @@ NAMES = (
         "object",
         "only",
     ),
-    *("account", "confirm", "drift", "health", "link", "plan", "release", "retain", "sort"),
+    *("account", "confirm", "drift", "health", "link", "plan", "release", "resource", "sort"),
     *("password", "purpose", "q", "reason", "region", "role", "since", "size", "slug", "state", "theme", "time_zone", "until"),
     *("v", "via", "what", "who"),
     *("credential", "customer", "minutes", "mode", "offer", "opens", "profile", "scope", "text", "zone"),

@@ -31,6 +31,8 @@ TENANCY_PATHS = {
     "cells.AgentKey": "cell__organisation",
     "cells.Enrolment": "cell__organisation",
     "cells.SeenAssertion": "key__cell__organisation",
+    "cells.CellOrder": "cell__organisation",
+    "cells.CellResource": "cell__organisation",
     "cells.CellStatus": "cell__organisation",
     "cells.InstanceStatus": "instance__organisation",
     "cells.CellSample": "cell__organisation",

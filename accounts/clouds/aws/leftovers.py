@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from accounts.clouds.aws.console_pages import console_page
 from accounts.clouds.aws.errors import translated
 from accounts.clouds.base import CloudError
 from accounts.clouds.stacks import StackPart
@@ -75,4 +76,5 @@ def _part(arn: str, tags: Sequence[Mapping[str, str]]) -> StackPart:
     """What a stack made once is called as the stack called it."""
     kind = _kind(arn)
     name = next((tag["Value"] for tag in tags if tag["Key"] == MADE_AS), arn.rpartition("/")[2])
-    return StackPart(KINDS.get(kind, kind), name, made=arn, state="ready")
+    known = KINDS.get(kind, kind)
+    return StackPart(known, name, made=arn, state="ready", link=console_page(known, arn, arn.split(":")[3]))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from accounts.clouds.aws import quotas
+from accounts.clouds.aws.console_pages import console_page
 from accounts.clouds.aws.errors import ECHO, code_of, translated
 from accounts.clouds.aws.leftovers import Leftovers
 from accounts.clouds.aws.session import OperatorSession
@@ -113,7 +114,9 @@ class AwsStacks:
                 raise CloudError(
                     "retain_too_early", raw=f"{name} is in {stack['StackStatus']}: AWS keeps parts only once deleting has failed"
                 )
-            kept = {"RetainResources": sorted(retain)}
+            # AWS keeps only what it has failed to remove: what fails next, for the sake of that, is kept by the next call.
+            failed = {part.name for part in self._parts(stack["StackId"], region) if part.state == "failed"}
+            kept = {"RetainResources": sorted(failed.intersection(retain))}
         with translated("DeleteStack"):
             self._cloudformation(region).delete_stack(StackName=name, **kept)
 
@@ -183,6 +186,7 @@ class AwsStacks:
                 made=part.get("PhysicalResourceId", ""),
                 state=next(state for ending, state in PART_STATES if ending in part["ResourceStatus"]),
                 detail=part.get("ResourceStatusReason", "") if part["ResourceStatus"].endswith("_FAILED") else "",
+                link=console_page(part["ResourceType"], part.get("PhysicalResourceId", ""), region),
             )
             for part in told
         ]

@@ -1,0 +1,62 @@
+"""What a deletion found of a cell, for the page of the cell and of its operation, which does not know cells."""
+
+from dataclasses import dataclass
+from itertools import groupby
+from uuid import UUID
+
+from django import template
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from cells.availability import why_not_keep
+from cells.models import CellResource
+from cells.models.resources import Outcome
+from cells.place_words import region_name
+
+register = template.Library()
+
+
+@dataclass(frozen=True)
+class Region:
+    """Found, removed and kept in one region."""
+
+    name: str
+    rows: list[CellResource]
+
+    def _count(self, outcome: Outcome) -> int:
+        return sum(row.outcome == outcome for row in self.rows)
+
+    @property
+    def sentence(self) -> str:
+        """As in: 12 resources found: 10 removed, 1 kept on purpose, 1 still there."""
+        found = ngettext("%(number)s resource found", "%(number)s resources found", len(self.rows)) % {"number": len(self.rows)}
+        counts = [
+            (self._count(Outcome.REMOVED), _("%(number)s removed")),
+            (self._count(Outcome.KEPT), _("%(number)s kept on purpose")),
+            (self._count(Outcome.FOUND), _("%(number)s still there")),
+        ]
+        return f"{found}: {', '.join(words % {'number': number} for number, words in counts if number)}."
+
+
+@dataclass(frozen=True)
+class Inventory:
+    rows: list[CellResource]
+
+    @property
+    def regions(self) -> list[Region]:
+        return [
+            Region(region_name(group[0].account.cloud, region), group)
+            for region, rows in groupby(self.rows, lambda row: row.region)
+            if (group := list(rows))
+        ]
+
+    @property
+    def can_decide(self) -> bool:
+        """A deletion has failed, and waits for somebody."""
+        return bool(self.rows) and not why_not_keep(self.rows[0].cell)
+
+
+@register.simple_tag
+def cell_inventory(cell_id: UUID | str) -> Inventory:
+    """One query, whatever the number of resources. Pages ask only for cells that they may show."""
+    return Inventory(list(CellResource.objects.filter(cell_id=cell_id).select_related("account", "cell", "kept_by")))
