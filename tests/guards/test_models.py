@@ -98,5 +98,6 @@ def test_rows_are_not_counted_by_their_keys(label):
 COUNTED = {
     *("accounts.TrustChange", "accounts.TrustCheck", "accounts.EnvironmentFinding", "accounts.SigningKey", "audit.Event"),
     *("cells.InstanceRevision", "cells.PlanSize", "cells.SeenAssertion", "cells.StatusChange", "cells.Alarm", "cells.SweepRound"),
+    "cells.CellOrder",
     *("cells.CellSample", "cells.InstanceSample"),  # by what they are of, and when
 }
