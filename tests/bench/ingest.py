@@ -76,7 +76,9 @@ class Reports:
 
 def measure(stand: Stand, process, request, *, lines: int, seconds: float, rate: float = 0.0, port: int = PORT):
     """The load, and CPU seconds a request: of the web process, of PostgreSQL."""
+    stand.come_first(process.pid)
     load.run(port, request, lines=lines, seconds=min(3.0, seconds))
+    stand.come_first(process.pid)  # what was started meanwhile
     web, postgres = cpu_of(process.pid), stand.postgres_cpu()
     found = load.run(port, request, lines=lines, seconds=seconds, rate=rate)
     done = max(1, found.done)
