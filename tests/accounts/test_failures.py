@@ -8,6 +8,7 @@ import pytest
 
 from accounts import failures, failures_trust, kits
 from accounts.clouds.stacks import STACK_CODES
+from accounts.clouds.support import SUPPORT_CODES
 from portal.operations.catalogue import failure_text, wait_text
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,7 +62,7 @@ def codes_that_end_an_operation(cloud: str) -> set[str]:
     assert len(raised) > 15
     table = import_module(f"accounts.clouds.{cloud}.errors")
     once = {*getattr(table, "ONCE_TRUSTED", {}).values(), *(row.once for row in table.ROWS if getattr(row, "once", ""))}
-    return (raised | {row.code for row in table.ROWS} | once | {"unknown_cloud_error"}) - ONLY_WAITED_FOR - STACK_CODES
+    return (raised | {row.code for row in table.ROWS} | once | {"unknown_cloud_error"}) - ONLY_WAITED_FOR - STACK_CODES - SUPPORT_CODES
 
 
 @pytest.mark.parametrize("cloud", CLOUDS)
