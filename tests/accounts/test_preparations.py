@@ -1,52 +1,30 @@
-"""Assisted onboarding: staff prepare a draft, and only the customer goes on from there."""
+"""Assisted onboarding: staff prepare a draft, and go no further."""
 
-import hashlib
 from http import HTTPStatus
 
 import pytest
-from django.db import IntegrityError, transaction
 from django.urls import reverse
-from django.utils import timezone
 
-from accounts import kits
 from accounts.access import Role
 from accounts.actions.connect import DuplicateAccount, accept_review, discard_draft, issue_kit, save_identity, save_place
-from accounts.actions.preparations import accept_terms, decline_preparation, prepare_connection
+from accounts.actions.preparations import decline_preparation, prepare_connection
 from accounts.actions.renewal import start_renewal
 from accounts.models import CloudAccount, Preparation
 from accounts.models.cloud_accounts import Cloud
 from accounts.states import AccountState
-from accounts.terms import terms_of
 from portal.operations.availability import NotAllowed
+from tests.accounts.prepared import accept, account, sam, url
 from tests.accounts.test_admin_people import office, staff  # noqa: F401  fixtures
 from tests.activity import assert_no_event, assert_one_event
 from tests.factories import answers_to_terms, make_cloud_account, make_membership, make_prepared_account, make_user, make_watched_account
 
+__all__ = ["account", "sam"]  # fixtures
 AWS = {"name": "Production", "external_id": "111122223333", "identity": {}, "region": "eu-west-1"}
 TENANT = "1d2c3b4a-1111-4222-8333-444455556666"
 SUBSCRIPTION = "8f2f4c1e-1111-4222-8333-444455556666"
 
 
-@pytest.fixture
-def sam(db):
-    return make_user(is_staff=True, name="Sam Fern", email="sam.f@fernhill.example")
-
-
-@pytest.fixture
-def account(acme, alice, sam):
-    return make_prepared_account(acme, alice, staff=sam, note="As discussed on the phone.")
-
-
-def url(account, name="connect_terms"):
-    return reverse(f"accounts:{name}", args=["acme", account.pk])
-
-
-def accept(account, by, **changed):
-    values = {"name": account.name, "external_id": account.external_id, "identity": {}, "region": account.home_region} | changed
-    accept_terms(account, **{"terms_hash": terms_of(account.cloud).sha256} | values, by=by)
-
-
-# --- Staff prepare -----------------------------------------------------------------------------------------------------
+# --- Staff prepare -------------------------------------------------------------------------------------------------------
 
 
 def test_prepare_connection_makes_a_draft_and_tells_the_owners(acme, alice, bob, sam, mailbox, django_capture_on_commit_callbacks):
@@ -151,7 +129,7 @@ def test_start_connection_is_closed_to_customers_and_support(client, acme, alice
     assert not CloudAccount.objects.exists()
 
 
-# --- Staff go no further -----------------------------------------------------------------------------------------------
+# --- Staff go no further -------------------------------------------------------------------------------------------------
 
 STAFF = {"staff": {"is_staff": True}, "superuser": {"is_staff": True, "is_superuser": True}, "support": {"is_support_engineer": True}}
 
@@ -200,7 +178,7 @@ def test_staff_member_reads_the_terms_and_is_told_why_not(client, acme, account,
     assert client.post(url(account), answers_to_terms(account)).status_code == HTTPStatus.CONFLICT
 
 
-# --- Nothing goes on before the decision -------------------------------------------------------------------------------
+# --- Nothing goes on before the decision ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -233,183 +211,3 @@ def test_prepared_connection_waits_on_home_and_in_the_list(client, account, alic
     assert "Decide about connecting Prepared" in client.get(reverse("accounts:home", args=["acme"])).text
     assert "Prepared for you" in client.get(reverse("accounts:account_list", args=["acme"])).text
     assert "Nothing goes on until you accept the terms" in client.get(account.get_absolute_url()).text
-
-
-# --- The customer decides ----------------------------------------------------------------------------------------------
-
-
-def test_terms_page_says_who_prepared_what_and_everything_that_matters(client, account, alice):
-    client.force_login(alice)
-
-    text = client.get(url(account)).text
-
-    kit = kits.load("aws")
-    assert "Sam Fern of Fernhill prepared this connection" in text
-    assert "As discussed on the phone." in text
-    assert f'value="{account.external_id}"' in text
-    assert kit.content_hash in text
-    assert [str(denial.promise) for denial in kit.denials if str(denial.promise) not in text.replace("&#x27;", "'")] == []
-    assert terms_of("aws").sha256 in text
-
-
-@pytest.mark.parametrize("cloud", kits.KITS)
-def test_terms_are_made_from_the_kit(cloud):
-    kit, terms = kits.load(cloud), terms_of(cloud)
-
-    assert terms.sha256 == hashlib.sha256(terms.text.encode()).hexdigest()
-    assert all(str(denial.promise) in terms.text for denial in kit.denials)
-    assert all(str(switch.title) in terms.text for switch in kit.switches)
-    assert kit.content_hash in terms.text
-    counted = [int(line.rpartition(": ")[2].split()[0]) for line in terms.sections[1].lines[:-1]]
-    assert sum(counted) == len(kit.permissions)
-
-
-def test_accepting_is_recorded_and_the_wizard_goes_on(client, acme, account, alice):
-    client.force_login(alice)
-
-    with assert_one_event(acme, action="cloud_account.terms_accepted") as written:
-        answer = client.post(url(account), answers_to_terms(account))
-
-    preparation, terms = Preparation.objects.get(), terms_of("aws")
-    assert answer["Location"] == url(account, "connect_review")
-    assert (preparation.accepted_by, preparation.terms_hash, preparation.terms) == (alice, terms.sha256, terms.text)
-    assert written.event.details == {"terms_hash": terms.sha256}
-    assert client.get(url(account))["Location"] == url(account, "connect_review")
-    assert client.get(url(account, "connect_review")).status_code == HTTPStatus.OK
-
-
-def test_accepting_with_other_values_keeps_the_customers(client, acme, account, alice):
-    client.force_login(alice)
-    was = account.external_id
-
-    with assert_one_event(acme) as written:
-        client.post(url(account), answers_to_terms(account, name="Ours", external_id="4444 5555 6666", region="eu-west-1"))
-
-    account.refresh_from_db()
-    assert (account.name, account.external_id, account.home_region) == ("Ours", "444455556666", "eu-west-1")
-    assert written.event.details["account_number"] == [was, "444455556666"]
-    assert Preparation.objects.get().values["external_id"] == was
-
-
-def test_accepting_a_text_that_has_changed_meanwhile_accepts_nothing(client, account, alice):
-    client.force_login(alice)
-
-    with assert_no_event():
-        answer = client.post(url(account), answers_to_terms(account, terms_hash="0" * 64))
-
-    assert answer.status_code == HTTPStatus.CONFLICT
-    assert "The terms have changed" in answer.text
-    assert Preparation.objects.undecided().count() == 1
-
-
-def test_accepting_an_account_that_is_there_already_names_it(client, acme, account, alice):
-    make_cloud_account(organisation=acme, external_id="111122223333", name="There")
-    client.force_login(alice)
-
-    with assert_no_event():
-        answer = client.post(url(account), answers_to_terms(account, external_id="111122223333"))
-
-    assert "already in your organisation as “There”" in answer.text
-
-
-def test_accepting_twice_is_refused(account, alice):
-    accept(account, alice)
-
-    with assert_no_event(), pytest.raises(NotAllowed, match="nothing to decide"):
-        accept(account, alice)
-
-
-def test_accepting_asks_for_a_recent_proof(client, account, alice):
-    client.force_login(alice)
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "password", "at": 0}]
-    session.save()
-
-    with assert_no_event():
-        answer = client.post(url(account), answers_to_terms(account))
-
-    assert answer["Location"].startswith(reverse("account_reauthenticate"))
-
-
-def test_declining_keeps_the_reason_for_staff_and_discards_the_draft(office, client, acme, account, alice):  # noqa: F811
-    customer = type(client)()
-    customer.force_login(alice)
-
-    with assert_one_event(acme, action="cloud_account.preparation_declined") as written:
-        answer = customer.post(url(account, "connect_decline"), {"reason": "Wrong account"})
-
-    assert answer["Location"] == reverse("accounts:account_list", args=["acme"])
-    assert written.event.sentence == "Declined the prepared connection: Wrong account"
-    assert not CloudAccount.objects.exists()
-    preparation = Preparation.objects.get()
-    assert (preparation.account, preparation.declined_by) == (None, alice)
-    listed = office.get(reverse("admin:accounts_preparation_changelist"), {"decision": "declined"})
-    assert "Wrong account" in listed.text
-
-
-def test_declining_needs_a_reason(client, account, alice):
-    client.force_login(alice)
-
-    with assert_no_event():
-        answer = client.post(url(account, "connect_decline"), {"reason": " "})
-
-    assert "Say in a sentence why" in answer.text
-    assert CloudAccount.objects.exists()
-
-
-def test_declining_what_is_accepted_leads_to_the_wizard(client, account, alice):
-    accept(account, alice)
-    client.force_login(alice)
-
-    assert client.post(url(account, "connect_decline"), {"reason": "Late"})["Location"] == url(account, "connect_review")
-
-
-# --- What the database keeps -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("constraint", "values"),
-    [
-        ("preparation_accepted_who_when_and_what", {"accepted_at": timezone.now()}),
-        ("preparation_declined_who_when_and_why", {"declined_at": timezone.now(), "decline_reason": "No"}),
-    ],
-)
-def test_decision_names_who_and_what(constraint, values, account):
-    with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
-        Preparation.objects.update(**values)
-
-
-def test_decision_is_one_of_two(account, alice):
-    now = timezone.now()
-    both = {
-        "accepted_at": now,
-        "accepted_by": alice,
-        "terms_hash": "1" * 64,
-        "declined_at": now,
-        "declined_by": alice,
-        "decline_reason": "No",
-    }
-    with pytest.raises(IntegrityError, match="preparation_decided_once"), transaction.atomic():
-        Preparation.objects.update(**both)
-
-
-# --- Two tabs ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["connect_decline", "connect_terms"])
-def test_answer_that_comes_after_acceptance_is_told_so(client, account, alice, name):
-    client.force_login(alice)
-    accept(account, alice)
-    late = "Nothing was declined." if name == "connect_decline" else "Nothing was accepted now."
-
-    with assert_no_event():
-        response = client.post(url(account, name), {"reason": "Not now"}, follow=True)
-
-    assert response.redirect_chain[-1][0] == url(account, "connect_review")
-    assert f"{late} Alice accepted the terms on " in response.text
-    assert "To give the connection up, stop connecting and discard the draft." in response.text
-    opened = client.get(url(account, name), follow=True).text
-    assert "Alice accepted the terms on " in opened
-    assert late not in opened
-    account.refresh_from_db()
-    assert account.wizard_step == "review"

@@ -8,7 +8,7 @@ from django.utils import timezone
 from cells.models import Instance, Plan
 from cells.states import CellState, Health, InstanceState
 from tests.cells.factories import make_cell, make_draft, make_instance, make_resource
-from tests.cells.test_lists import make_status
+from tests.cells.lists import make_status
 from tests.factories import make_cloud_account
 
 PART = {"kind": "AWS::EC2::VPC", "made": "vpc-0a1b2c3d4e5f", "detail": "", "link": "https://console.example/"}

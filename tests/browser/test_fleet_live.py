@@ -8,7 +8,7 @@ from cells.models import Instance
 from cells.states import Health, InstanceState
 from tests.browser.steps import sign_in
 from tests.cells.factories import make_cell, make_instance
-from tests.cells.test_lists import make_status
+from tests.cells.lists import make_status
 from tests.factories import make_cloud_account, make_membership, make_organisation, make_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -11,7 +11,7 @@ from cells.models import Cell, HostingAccount, Instance, Plan, PlanSize, Release
 from portal.audit.models import Event
 from tests.activity import assert_no_event
 from tests.cells.factories import make_cell, make_instance, make_plan
-from tests.cells.test_lists import make_status
+from tests.cells.lists import make_status
 from tests.factories import make_cloud_account, make_organisation
 from tests.portal.test_admin_site import make_staff, sign_in
 

@@ -10,7 +10,7 @@ from portal.audit.models import Event
 from portal.operations.driver import advance
 from portal.operations.models import Operation
 from tests.cells.factories import make_cell, make_instance, make_plan
-from tests.cells.test_lists import exported, make_status
+from tests.cells.lists import exported, make_status
 from tests.factories import make_cloud_account, make_organisation
 from tests.guards.url_tree import organisation_urls
 

@@ -17,7 +17,7 @@ from cells.views import cells as cell_views
 from cells.views import instances as instance_views
 from portal.operations.models import Operation
 from tests.cells.factories import make_cell, make_draft, make_instance, make_plan, make_release
-from tests.cells.test_lists import make_status
+from tests.cells.lists import make_status
 from tests.factories import make_cloud_account, make_membership, make_organisation
 from tests.fragments import assert_same_fragment, element, plain
 
