@@ -17,9 +17,9 @@ from accounts.models import CloudAccount, Kit
 from accounts.states import KitState
 from accounts.targets import target_of
 from cells import stacks
-from cells.models import Cell, CellOrder
+from cells.models import AgentPackage, Cell, CellOrder
 from cells.protocol.enrolment import enrolment_token
-from cells.protocol.package import package_sha256
+from cells.protocol.package import agent_package, package_sha256
 from cells.stacks.base import AgentBootstrap, CellInput
 from portal.operations.engine import StepContext
 
@@ -93,7 +93,7 @@ def _input(cell: Cell) -> CellInput:
         portal_url=settings.AGENT_URL,
         cell=str(cell.pk),
         enrolment_token=enrolment_token(cell),
-        package_url=f"{settings.AGENT_URL}/agent/v1/agent.pyz",
+        package_url=f"{settings.AGENT_URL}/agent/v1/agent.pyz?sha256={package_sha256()}",
         package_sha256=package_sha256(),
         allowed_charts=settings.AGENT_CHARTS,
     )
@@ -126,7 +126,7 @@ def write_order(ctx: StepContext, cell: Cell, kit: Kit, order: StackOrder, *, ma
         "stack_name": order.name,
         "stack_version": stacks.load(cell.account.cloud).version,
         "document_sha256": _digest([order.document, *_lines(order.files)]),
-        "agent_sha256": package_sha256(),
+        "agent_sha256": keep_agent(),
         "parameters": dict(order.parameters),
         "mark_before": mark,
         "ordered_at": timezone.now(),
@@ -139,6 +139,13 @@ def write_order(ctx: StepContext, cell: Cell, kit: Kit, order: StackOrder, *, ma
     name, version = order.name, row.stack_version
     Cell.objects.filter(pk=cell.pk).update(stack_name=name, stack_token=order.token, stack_version=version)
     return row
+
+
+def keep_agent() -> str:
+    """The file that the order names, kept: its machine may start, or start again, under a later portal with another agent."""
+    name = package_sha256()
+    AgentPackage.objects.get_or_create(sha256=name, defaults={"content": agent_package()})
+    return name
 
 
 def end_order(row: CellOrder | None, outcome: CellOrder.Outcome, code: str = "") -> None:

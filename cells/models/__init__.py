@@ -1,4 +1,4 @@
-from cells.models.agents import AgentKey, Enrolment, SeenAssertion
+from cells.models.agents import AgentKey, AgentPackage, Enrolment, SeenAssertion
 from cells.models.cells import Cell
 from cells.models.drafts import InstanceDraft
 from cells.models.history import Alarm, CellLink, CellSample, InstanceSample, StatusChange, SweepRound
@@ -10,6 +10,7 @@ from cells.models.telemetry import CellStatus, InstanceStatus
 
 __all__ = [
     "AgentKey",
+    "AgentPackage",
     "Alarm",
     "Cell",
     "CellLink",

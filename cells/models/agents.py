@@ -70,6 +70,21 @@ class Enrolment(models.Model):
         return f"{self.cell_id} g{self.generation}"
 
 
+class AgentPackage(models.Model):
+    """The agent's own file as machines were ordered with it: one that starts after an upgrade of the portal asks for it by its hash."""
+
+    sha256 = models.CharField(primary_key=True, max_length=64)
+    content = models.BinaryField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("agent's file")
+        verbose_name_plural = _("agents' files")
+
+    def __str__(self) -> str:
+        return self.sha256[:8]
+
+
 class SeenAssertion(models.Model):
     """A client assertion that was accepted, kept until it would be too old anyway: it is accepted once."""
 

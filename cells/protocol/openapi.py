@@ -100,9 +100,13 @@ def _paths() -> dict[str, Any]:
         "/agent/v1/agent.pyz": {
             "get": {
                 "operationId": "fetchAgent",
-                "summary": "The reference agent, one file for Python 3.9 or newer.",
+                "summary": "The reference agent, one file for Python 3.9 or newer. With `sha256`, the one that a machine was ordered with.",
                 "security": [],
-                "responses": {"200": {"description": "The file.", "content": {"application/octet-stream": {}}}},
+                "parameters": [{"name": "sha256", "in": "query", "schema": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}],
+                "responses": {
+                    "200": {"description": "The file.", "content": {"application/octet-stream": {}}},
+                    **_problems("agent.pyz"),
+                },
             }
         },
         "/agent/v1/openapi.json": {
@@ -118,6 +122,7 @@ def _paths() -> dict[str, Any]:
 
 # What each path may refuse, beside 400 for a bad document and 429 when it is asked too much.
 REFUSALS = {
+    "agent.pyz": (404, 429),
     "enrolment": (400, 401, 403, 409, 413, 415, 429),
     "token": (400, 401, 403, 413, 415, 429),
     "key": (400, 401, 403, 409, 413, 415, 429),

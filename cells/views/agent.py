@@ -1,5 +1,6 @@
 """`/agent/v1/`: what agents call. No session, no cookie, no form of a browser: who speaks is proven by signature or token."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,14 +14,14 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from cells.models import AgentKey
+from cells.models import AgentKey, AgentPackage
 from cells.protocol.access import Grant, bearer, denied, verify
 from cells.protocol.desired import desired_state, etag, version_of
 from cells.protocol.documents import EnrolmentRequest, KeyRequest, ReportsAnswer
 from cells.protocol.enrolment import add_key, enrol
 from cells.protocol.limits import Buckets, Gate, too_many
 from cells.protocol.openapi import description
-from cells.protocol.package import agent_package
+from cells.protocol.package import agent_package, package_sha256
 from cells.protocol.parsing import MOST_BYTES, check_leap, check_media, parse, parse_form, parse_reports
 from cells.protocol.problems import Problem
 from cells.protocol.tokens import grant_token
@@ -29,6 +30,7 @@ from portal.audit.origin import client_ip
 
 View = Callable[..., HttpResponse]
 JSON = "application/json"
+SHA256 = re.compile("[0-9a-f]{64}")
 FORM = "application/x-www-form-urlencoded"
 LONGEST_WAIT_S = 30
 LOOK_EVERY_S = 0.5
@@ -122,8 +124,18 @@ def openapi_detail(request: HttpRequest) -> HttpResponse:
 @_answers_agents
 @require_GET
 def package_detail(request: HttpRequest) -> HttpResponse:
-    """The agent itself: the same for everybody, and no secret."""
-    return HttpResponse(agent_package(), content_type="application/octet-stream", headers={"Cache-Control": "public, max-age=300"})
+    """The agent itself: the same for everybody, and no secret. By its hash also one that an earlier portal ordered a machine with."""
+    wanted = request.GET.get("sha256", package_sha256())
+    content = agent_package() if wanted == package_sha256() else _earlier_package(request, wanted)
+    return HttpResponse(content, content_type="application/octet-stream", headers={"Cache-Control": "public, max-age=300"})
+
+
+def _earlier_package(request: HttpRequest, wanted: str) -> bytes:
+    of_strangers.take(client_ip(request), time.monotonic())
+    kept = AgentPackage.objects.filter(pk=wanted).first() if SHA256.fullmatch(wanted) else None
+    if kept is None:
+        raise Problem("package_unknown", "Order the cell again: its machine is then told of an agent that is here.")
+    return bytes(kept.content)
 
 
 def _grant(request: HttpRequest) -> Grant:

@@ -1,7 +1,7 @@
 """The runtime of real cells, against programs that answer as `helm` and `kubectl` do: what it calls, with which words, and what it reports.
 
-These programs are played (`fake_cluster.py`). `test_helm_real.py` holds their options and words against the real ones, where those are installed;
-that a real cluster does the same is shown nowhere.
+These programs are played (`fake_cluster.py`). `test_helm_real.py` holds their options and words against the real ones, where those are
+installed; that a real cluster does the same is shown nowhere.
 """
 
 import hashlib

@@ -51,6 +51,7 @@ WITHOUT_TENANT = {
     "accounts.User": "a person may belong to several organisations; what ties them is the membership",
     "accounts.SigningKey": "the issuer's own keys",
     "accounts.OutgoingMail": "to one address, which may belong to nobody yet; no page shows it and it is gone once sent",
+    "cells.AgentPackage": "the agent's file, the same for everybody and no secret",
     "cells.Plan": "what the provider offers, to every organisation alike",
     "cells.PlanSize": "of a plan",
     "cells.Release": "of a plan",
@@ -100,4 +101,5 @@ COUNTED = {
     *("cells.InstanceRevision", "cells.PlanSize", "cells.SeenAssertion", "cells.StatusChange", "cells.Alarm", "cells.SweepRound"),
     "cells.CellOrder",
     *("cells.CellSample", "cells.InstanceSample"),  # by what they are of, and when
+    "cells.AgentPackage",  # by its content
 }
