@@ -9,6 +9,8 @@ import pytest
 from django.urls import reverse
 
 from accounts.access import Role
+from accounts.support.models import AccessPolicy
+from accounts.support.models.policies import Mode
 from cells.models import Cell
 from cells.states import CellState, Health, InstanceState
 from tests.cells.factories import make_cell, make_draft, make_instance
@@ -81,6 +83,13 @@ def test_lists_and_exports_hold_nothing_of_another_organisation(signed_in, accou
 # --- Home ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def without_support(acme):
+    """Nobody has to be able to approve what nobody may ask for."""
+    AccessPolicy.objects.create(organisation=acme, mode=Mode.OFF)
+
+
+@pytest.mark.usefixtures("without_support")
 def test_home_counts_the_fleet_and_names_what_needs_somebody(signed_in, account, acme, alice):
     failed = {"failed_while": "bootstrapping", "failure_code": "quota_exceeded"}
     cell = make_cell(account=account, drift="drifted")
@@ -109,6 +118,7 @@ def test_home_counts_the_fleet_and_names_what_needs_somebody(signed_in, account,
         assert len(signed_in.get(need.url).context["rows"]) == 1, need.title
 
 
+@pytest.mark.usefixtures("without_support")
 def test_home_of_a_healthy_fleet_needs_nobody(signed_in, account):
     cell = make_cell(account=account)
     make_status(cell)

@@ -9,6 +9,7 @@ from accounts.access import OrganisationRequest, Permission
 from accounts.models import CloudAccount, Organisation
 from accounts.support.availability import approvers_missing
 from accounts.support.models import AccessPolicy, AccessRequest
+from accounts.support.models.policies import Mode
 from accounts.support.states import WAITS_FOR_CUSTOMER, AccessState
 from accounts.views.home import Need
 
@@ -41,10 +42,11 @@ def _need(kind: str, title: str, asked: AccessRequest) -> Need:
 
 
 def _nobody(request: OrganisationRequest) -> list[Need]:
-    """Only where there is anything to reach: an organisation that has just begun has nothing to approve."""
+    """Only where there is anything to reach, and where it may be asked for: else nobody has anything to approve."""
     accounts = CloudAccount.objects.proven().filter(organisation=OuterRef("pk"))
     own = Organisation.objects.annotate(has_accounts=Exists(accounts)).select_related("access_policy").get(pk=request.organisation.pk)
-    missing = approvers_missing(own, getattr(own, "access_policy", AccessPolicy(organisation=own))) if own.has_accounts else 0
+    policy = getattr(own, "access_policy", AccessPolicy(organisation=own))
+    missing = approvers_missing(own, policy) if own.has_accounts and policy.mode != Mode.OFF else 0
     if not missing:
         return []
     names = {"provider": settings.PROVIDER_NAME, "missing": missing}
