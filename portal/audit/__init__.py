@@ -10,15 +10,26 @@ from portal.audit.parties import Actor, ActorKind, Subject
 from portal.audit.words import register_actions, register_codes, register_fields, register_subjects
 
 if TYPE_CHECKING:
-    from portal.audit.recording import record
+    from portal.audit.recording import Entry, record, record_all
 
-__all__ = ["Actor", "ActorKind", "Subject", "record", "register_actions", "register_codes", "register_fields", "register_subjects"]
+__all__ = [
+    "Actor",
+    "ActorKind",
+    "Entry",
+    "Subject",
+    "record",
+    "record_all",
+    "register_actions",
+    "register_codes",
+    "register_fields",
+    "register_subjects",
+]
 
 
 def __getattr__(name: str) -> Any:
-    # `record` needs the models, and Django imports this package before models may be imported.
-    if name == "record":
-        from portal.audit.recording import record  # noqa: PLC0415
+    # Recording needs the models, and Django imports this package before models may be imported.
+    if name in {"Entry", "record", "record_all"}:
+        from portal.audit import recording  # noqa: PLC0415
 
-        return record
+        return getattr(recording, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

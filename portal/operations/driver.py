@@ -10,12 +10,13 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.utils import timezone
 
+from portal.operations.group import DATABASE_GONE, give_back
 from portal.operations.models import Operation, Step, StepLog
 from portal.operations.outcomes import Fail, Outcome, Retry
-from portal.operations.recorder import MAX_LOST_LEASES, claim, hand_back, new_lines, record, renew, spec_of, write_log
+from portal.operations.recorder import MAX_LOST_LEASES, claim, hand_back, new_lines, record, renew_leases, spec_of, write_log
 from portal.operations.transitions import LostRace, remember
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,6 @@ LONGEST_STEP_SECONDS = 240.0
 # A worker gives a long operation back in time for the task's own limit (tasks.SOFT_LIMIT_SECONDS); the next one goes on.
 LONGEST_TURN_SECONDS = 25.0
 LOG_FLUSH_SECONDS = 1.0
-# The database went away under us: nothing can be recorded, the lease runs out and the operation is rung again.
-DATABASE_GONE = (OperationalError, InterfaceError)
 
 
 class StepContext:
@@ -62,7 +61,8 @@ class Leases:
     """The leases this process holds, renewed by one thread that exists only while a step runs long."""
 
     def __init__(self) -> None:
-        self._lock = threading.Condition()
+        self._lock = threading.Lock()
+        # Fence, and when the step at hand began: recording the one before has renewed the lease.
         self._held: dict[UUID, tuple[int, float]] = {}
         self._is_renewing = False
 
@@ -79,21 +79,27 @@ class Leases:
             with self._lock:
                 self._held.pop(operation.pk, None)
 
+    def went_on(self, operation: Operation) -> None:
+        """A step was recorded, which renewed the lease."""
+        with self._lock:
+            self._held[operation.pk] = (operation.fence, time.monotonic())
+
     def _renew_while_held(self) -> None:
         while True:
             time.sleep(RENEW_EVERY_SECONDS)
             now = time.monotonic()
             with self._lock:
-                held = [(pk, fence) for pk, (fence, since) in self._held.items() if now - since < LONGEST_STEP_SECONDS]
+                held = {pk: fence for pk, (fence, since) in self._held.items() if now - since < LONGEST_STEP_SECONDS}
                 if not held:
                     self._is_renewing = False
                     return
-            self._renew(held)
+                long = {pk: fence for pk, fence in held.items() if now - self._held[pk][1] >= RENEW_EVERY_SECONDS}
+            if long:
+                self._renew(long)
 
-    def _renew(self, held: list[tuple[UUID, int]]) -> None:
+    def _renew(self, held: dict[UUID, int]) -> None:
         try:
-            for operation_id, fence in held:
-                renew(operation_id, fence)
+            renew_leases(held)
         except DATABASE_GONE:
             logger.warning("operation_leases_not_renewed count=%d", len(held))
         finally:
@@ -116,6 +122,7 @@ def advance(operation_id: UUID) -> bool:
             for step, following in zip(to_run, [*to_run[1:], None], strict=True):
                 if not _run_and_record(operation, step, following):
                     return False
+                leases.went_on(operation)
                 if time.monotonic() > turn_ends:
                     hand_back(operation)
                     return True
@@ -157,6 +164,7 @@ def _run(ctx: StepContext) -> Outcome:
         return Fail("worker_lost")
     if operation.cancel_requested_at is not None:
         return Retry("internal_error")  # never written: recording finds the wish to cancel and honours it
+    give_back()
     try:
         return spec_of(operation, step).run(ctx)
     except DATABASE_GONE:

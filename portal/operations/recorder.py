@@ -1,6 +1,7 @@
 """Turns what a step answered into rows: one transaction an outcome, guarded by the fence."""
 
 import random
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any, assert_never
@@ -12,11 +13,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from portal.audit import Actor
+from portal.operations.group import GroupCommit
 from portal.operations.models import Columns, Operation, Step, StepLog, latest_attempts
+from portal.operations.moves import StepDone, go_on, renew, succeed, take
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
 from portal.operations.registry import KINDS, Kind, StepSpec
 from portal.operations.states import OperationState, Party, StepState
-from portal.operations.transitions import STEP_NOT_WAITING, WORKER, LostRace, cancel, end, go_on, move, update_step
+from portal.operations.transitions import STEP_NOT_WAITING, WORKER, LostRace, cancel, end, has_hook, move, update_step
 from portal.redaction import without_secrets
 
 # Short, because a worker renews it every few seconds (see driver.Lease): after kill -9 this is the longest pause.
@@ -32,39 +35,44 @@ SHORTEST_WAIT_SECONDS = 1.0
 MAX_EVIDENCE = 10_000
 KEPT_LOG_LINES = 1_000
 
+# How long the next group of claims, or of steps that are done, waits for more while there is much to do.
+GATHER_CLAIMS_SECONDS, GATHER_STEPS_SECONDS = 0.02, 0.008
+Claim = tuple[Operation, list[Step]]
+
 UNKNOWN_STEP = StepSpec(name="", title="", run=lambda _ctx: Fail("step_unknown"))
 _NO_CANCEL = Q(cancel_requested_at=None)
 
 
-def claim(operation_id: UUID) -> tuple[Operation, list[Step]] | None:
+def claim(operation_id: UUID) -> Claim | None:
     """Take the lease if the operation is due: the operation and the newest attempt of each step, or None for everybody else."""
+    return _claims.submit(operation_id)
+
+
+def _claim_group(operation_ids: Sequence[UUID]) -> list[Claim | None]:
     with transaction.atomic():
-        operation = Operation.objects.due().select_for_update(skip_locked=True).filter(pk=operation_id).first()
-        if operation is None:
-            return None
-        steps = latest_attempts(list(operation.steps.in_order()))
-        is_first = operation.state == OperationState.QUEUED
-        move(
-            operation,
-            OperationState.RUNNING if is_first else OperationState(operation.state),
-            is_visible=is_first,
-            fence=operation.fence + 1,
-            lease_until=Now() + LEASE,
-            rung_at=None,
-            # A lease that is still written down was never given back: its worker is gone.
-            lost_leases=operation.lost_leases + (operation.lease_until is not None),
-            started_at=operation.started_at or timezone.now(),
-        )
-        current = next((step for step in steps if not step.is_done), None)
-        if current is not None and current.state == StepState.PENDING:
-            update_step(current, **opening(spec_of(operation, current)))
-        return operation, steps
+        due = Operation.objects.due().select_for_update(skip_locked=True).filter(pk__in=operation_ids)
+        operations = {operation.pk: operation for operation in due}
+        if not operations:
+            return [None] * len(operation_ids)
+        steps: dict[UUID, list[Step]] = {pk: [] for pk in operations}
+        for step in Step.objects.filter(operation__in=operations).in_order():
+            steps[step.operation_id].append(step)
+        claims = {pk: (operation, latest_attempts(steps[pk])) for pk, operation in operations.items()}
+        take(list(operations.values()), dict(filter(None, (_to_open(*claim) for claim in claims.values()))), lease=LEASE)
+    # Two bells of one operation in a group: the first has it.
+    return [claims.pop(pk, None) for pk in operation_ids]
 
 
-def renew(operation_id: UUID, fence: int) -> bool:
-    """Keep the lease for another while. False: it is no longer ours, or was given back since the renewal was decided on."""
-    held = Operation.objects.live().filter(pk=operation_id, fence=fence, lease_until__isnull=False)
-    return bool(held.update(lease_until=Now() + LEASE))
+def _to_open(operation: Operation, steps: list[Step]) -> tuple[int, tuple[Step, timedelta]] | None:
+    current = next((step for step in steps if not step.is_done), None)
+    if current is None or current.state != StepState.PENDING:
+        return None
+    return current.pk, (current, spec_of(operation, current).budget)
+
+
+def renew_leases(held: Mapping[UUID, int]) -> int:
+    """Keep the leases of these operations, by fence, for another while; answers how many are still ours."""
+    return renew(held, lease=LEASE)
 
 
 def hand_back(operation: Operation) -> None:
@@ -78,21 +86,15 @@ def spec_of(operation: Operation, step: Step) -> StepSpec:
     return kind.steps_by_name.get(step.name, UNKNOWN_STEP) if kind else UNKNOWN_STEP
 
 
-def opening(spec: StepSpec) -> Columns:
-    """Columns of a step that starts now, with its budget."""
-    now = timezone.now()
-    return {"state": StepState.RUNNING, "started_at": now, "deadline": now + spec.budget}
-
-
 def record(
     operation: Operation, step: Step, outcome: Outcome, *, following: Step | None, lines: list[StepLog], with_hook: bool = True
 ) -> bool:
     """Write one outcome. True: the following step is open and may run now. Raises LostRace when the result does not count."""
     read = (OperationState(operation.state), operation.fence)
     try:
-        if isinstance(outcome, Done) and following is not None:
-            _go_on(operation, step, outcome, following, lines)
-            return True
+        if isinstance(outcome, Done) and (following is not None or not (with_hook and has_hook(operation, OperationState.SUCCEEDED))):
+            _write_done(operation, step, outcome, following, lines)
+            return following is not None
         with transaction.atomic():
             _record(operation, step, outcome, lines=lines, with_hook=with_hook)
     except LostRace:
@@ -100,12 +102,21 @@ def record(
     return False
 
 
-def _go_on(operation: Operation, step: Step, done: Done, following: Step, lines: list[StepLog]) -> None:
-    data = {**operation.data, **done.data}
-    budget = spec_of(operation, following).budget
+def _write_done(operation: Operation, step: Step, done: Done, following: Step | None, lines: list[StepLog]) -> None:
+    data = {**operation.data, **done.data} if done.data else None
+    budget = spec_of(operation, following).budget if following else timedelta()
+    one = StepDone(operation, step, data=data, deadline=_deadline(step, timezone.now()), opened=following, budget=budget)
+    group, alone = (_steps_done, _go_on) if following else (_ends, succeed)
     with transaction.atomic() if lines else nullcontext():
-        go_on(operation, step, following, data=data, lease=LEASE, deadline=_deadline(step, timezone.now()), budget=budget)
+        # The group passes over a row that somebody holds; alone, we wait for it and see what became of it.
+        if not group.submit(one) and not alone([one], waits=True)[0]:
+            raise LostRace(operation.reference)
+        one.remember()
         write_log(step, lines)
+
+
+def _go_on(group: Sequence[StepDone], *, waits: bool = False) -> list[bool]:
+    return go_on(group, lease=LEASE, waits=waits)
 
 
 def _record(operation: Operation, step: Step, outcome: Outcome, *, lines: list[StepLog], with_hook: bool) -> None:
@@ -242,3 +253,8 @@ def write_log(step: Step, lines: list[StepLog]) -> None:
         oldest_kept = StepLog.objects.filter(step=step).order_by("-id").values("id")[KEPT_LOG_LINES - 1 : KEPT_LOG_LINES]
         StepLog.objects.filter(step=step, id__lt=oldest_kept).delete()
     lines.clear()
+
+
+_claims: GroupCommit[UUID, Claim | None] = GroupCommit(_claim_group, gather_seconds=GATHER_CLAIMS_SECONDS)
+_steps_done: GroupCommit[StepDone, bool] = GroupCommit(_go_on, gather_seconds=GATHER_STEPS_SECONDS)
+_ends: GroupCommit[StepDone, bool] = GroupCommit(succeed, gather_seconds=GATHER_STEPS_SECONDS)

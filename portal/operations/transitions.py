@@ -1,19 +1,17 @@
-"""The only code that writes an operation's state: compare-and-set, its hook and its event in the same transaction."""
+"""With `moves`, the only code that writes an operation's state: compare-and-set, its hook and its event in the same transaction."""
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
-from psycopg.types.json import Jsonb
 
-from portal.audit import Actor, Subject, record
+from portal.audit import Actor, Entry, Subject, record_all
 from portal.operations.catalogue import needed_params
 from portal.operations.models import Operation, OperationQuerySet, Step
 from portal.operations.names import named
-from portal.operations.registry import KINDS
+from portal.operations.registry import KINDS, nothing
 from portal.operations.states import OPERATION_MOVES, OperationState, StepState
 
 WORKER = "operations"
@@ -69,66 +67,15 @@ def remember(row: Operation | Step, columns: dict[str, Any]) -> None:
             setattr(row, name, value)
 
 
-# What nearly every step ends with, in one statement and so in one commit: the ORM would need three and a transaction around them,
-# at four times the price. The first part is the same compare-and-set as in `move`; the others happen only if it did.
-_GO_ON = """
-WITH ours AS (
-    UPDATE operations_operation
-    SET state = 'running', state_at = CASE state WHEN 'running' THEN state_at ELSE %(now)s END, version = version + 1,
-        waiting_on = '', waiting_why = '', waiting_params = '{}', data = %(data)s, lost_leases = 0,
-        lease_until = statement_timestamp() + %(lease)s
-    WHERE id = %(operation)s AND state = %(state)s AND fence = %(fence)s AND cancel_requested_at IS NULL
-    RETURNING id
-), finished AS (
-    UPDATE operations_step
-    SET state = 'done', ended_at = %(now)s, last_run_at = %(now)s, deadline = %(deadline)s, tries = 0,
-        waiting_on = '', waiting_why = '', waiting_params = '{}', waiting_since = NULL
-    WHERE id = %(finished)s AND EXISTS (SELECT FROM ours)
-)
-UPDATE operations_step SET state = 'running', started_at = %(now)s, deadline = %(next_deadline)s
-WHERE id = %(opened)s AND EXISTS (SELECT FROM ours)
-"""
-
-
-def go_on(
-    operation: Operation,
-    finished: Step,
-    opened: Step,
-    *,
-    data: dict[str, Any],
-    lease: timedelta,
-    deadline: datetime | None,
-    budget: timedelta,
-) -> None:
-    """One step is done, the next one opens: unless somebody asked to cancel. `deadline` is the finished step's, `budget` the next one's."""
-    assert OperationState.RUNNING in OPERATION_MOVES[OperationState(operation.state)]
-    now = timezone.now()
-    values: dict[str, Any] = {
-        "now": now,
-        "data": Jsonb(data),
-        "lease": lease,
-        "operation": operation.pk,
-        "state": str(operation.state),
-        "fence": operation.fence,
-        "deadline": deadline,
-        "finished": finished.pk,
-        "next_deadline": now + budget,
-        "opened": opened.pk,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_GO_ON, values)
-        if not cursor.rowcount:
-            raise LostRace(operation.reference)
-    since = operation.state_at if operation.state == OperationState.RUNNING else now
-    remember(operation, {"state": OperationState.RUNNING, "state_at": since, "data": data, "lost_leases": 0, **NOT_WAITING})
-    done = {"state": StepState.DONE, "ended_at": now, "last_run_at": now, "deadline": deadline, "tries": 0}
-    remember(finished, {**done, **STEP_NOT_WAITING})
-    remember(opened, {"state": StepState.RUNNING, "started_at": now, "deadline": now + budget})
-
-
 def update_step(step: Step, **columns: Any) -> None:
     Step.objects.filter(pk=step.pk).update(**columns)
     remember(step, columns)
+
+
+def has_hook(operation: Operation, to: OperationState) -> bool:
+    """Whether the kind writes rows of its own when an operation ends so."""
+    kind = KINDS.get(operation.kind)
+    return kind is not None and getattr(kind, _HOOKS[to]) is not nothing
 
 
 def move_with_hook(
@@ -171,7 +118,11 @@ def cancel(operation: Operation, *, actor: Actor | None, with_hook: bool = True,
 
 def write_event(operation: Operation, action: str, *, actor: Actor, **details: Any) -> None:
     """One event in the organisation's activity log, on the subject, naming the operation."""
-    record(
+    record_all([event_of(operation, action, actor=actor, **details)])
+
+
+def event_of(operation: Operation, action: str, *, actor: Actor, **details: Any) -> Entry:
+    return Entry(
         organisation_id=operation.organisation_id,
         action=action,
         actor=actor,

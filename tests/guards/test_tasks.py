@@ -19,6 +19,7 @@ TASKS = {
     "cells.tasks.keep_history": "rows by age alone, reads no content; a second run finds nothing",
     "cells.tasks.sweep_agents": "times of all tenants, no content; rounds never overlap, and each change and alarm is written once",
     "portal.operations.tasks.advance": "an operation's id; lease and fence let one worker at a time write, and steps run twice safely",
+    "portal.operations.tasks.advance_all": "operations' ids of all tenants; each is driven by itself, as by `advance`",
     **support.TASKS,
     "portal.operations.tasks.ring_due_operations": "rings what is due, reads no content; a second ring finds the lease taken",
 }
@@ -48,7 +49,7 @@ def test_task_takes_plain_values(name):
     """Ids and text, never rows: what lies in the queue may be older than the row."""
     parameters = inspect.signature(our_tasks()[name].run).parameters.values()
 
-    assert {parameter.annotation for parameter in parameters} <= {str, int, bool, "str", "int", "bool"}
+    assert {parameter.annotation for parameter in parameters} <= {str, int, bool, list[str], "str", "int", "bool"}
 
 
 def test_schedule_names_tasks_that_exist():

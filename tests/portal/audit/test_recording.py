@@ -11,10 +11,11 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy
 
-from portal.audit import Actor, ActorKind, Subject, record
+from portal.audit import Actor, ActorKind, Entry, Subject, record, record_all
 from portal.audit.chain import check_chain, head_of
 from portal.audit.details import MAX_BYTES, WITHHELD, DetailsRefused, plain
 from portal.audit.models import PLATFORM, ChainHead, Event
+from portal.audit.origin import Origin, originating
 from portal.audit.recording import NotInTransaction
 from portal.audit.verify import FIRST_PREVIOUS, leaf_hash, verify_lines
 from portal.redaction import looks_secret
@@ -47,6 +48,28 @@ def test_record_keeps_a_chain_for_each_organisation_and_one_for_the_platform(db)
     one, other = uuid.uuid4(), uuid.uuid4()
     assert [make_event(chain).sequence for chain in (one, other, None, one, None)] == [1, 1, 1, 2, 2]
     assert head_of(None).chain == PLATFORM
+
+
+def test_several_events_at_once_link_as_one_by_one_would(db):
+    one, other = uuid.uuid4(), uuid.uuid4()
+    make_event(one), make_event(other)
+    entries = [Entry(chain, f"thing.happened_{number}", WORKER) for number, chain in enumerate((one, other, one, None, one))]
+
+    with transaction.atomic():
+        events = record_all(entries)
+
+    assert [(event.organisation_id, event.sequence) for event in events] == [(one, 2), (other, 2), (one, 3), (None, 1), (one, 4)]
+    assert [event.action[-1] for event in events] == ["0", "1", "2", "3", "4"]
+    for chain in (one, other, None):
+        assert check_chain(chain).is_unbroken
+
+
+def test_event_written_by_another_keeps_the_origin_of_who_made_it(db):
+    with originating(Origin(request_id="mine")):
+        entry = Entry(uuid.uuid4(), "thing.happened", WORKER)
+    with originating(Origin(request_id="the-writers")), transaction.atomic():
+        (event,) = record_all([entry])
+    assert event.request_id == "mine"
 
 
 def test_record_survives_the_database_byte_for_byte(db):

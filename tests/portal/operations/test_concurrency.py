@@ -16,7 +16,7 @@ from portal.operations.availability import NotAllowed
 from portal.operations.engine import OperationInProgress, start
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Wait
-from portal.operations.recorder import claim, hand_back, renew
+from portal.operations.recorder import claim, hand_back, renew_leases
 from portal.operations.states import OperationState, Party
 from portal.operations.transitions import LostRace
 from tests.factories import make_organisation, make_user
@@ -152,12 +152,12 @@ def test_lease_given_back_is_not_taken_again_by_a_late_renewal() -> None:
     operation = begin(kind)
     advance(operation)
 
-    assert not renew(operation.pk, operation.fence)
+    assert renew_leases({operation.pk: operation.fence}) == 0
 
     operation.refresh_from_db()
     assert operation.lease_until is None
     hand_back(operation)
-    assert not renew(operation.pk, operation.fence)
+    assert renew_leases({operation.pk: operation.fence}) == 0
 
 
 def test_renewals_between_two_looks_hold_up_neither(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,10 @@
 """The bell and the round."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerGone
 
@@ -57,6 +59,7 @@ def test_round_rings_again_only_after_a_while(monkeypatch):
 def test_round_is_bounded_and_oldest_first(monkeypatch):
     rung = []
     monkeypatch.setattr(tasks.advance, "delay", rung.append)
+    monkeypatch.setattr(tasks.advance_all, "delay", rung.extend)
     monkeypatch.setattr(tasks, "RING_BATCH", 2)
     operations = [begin() for _ in range(3)]
     for minutes, operation in enumerate(operations, start=1):
@@ -92,6 +95,72 @@ def test_broker_that_is_away_costs_time_only(monkeypatch, django_capture_on_comm
     assert (operation.state, operation.rung_at) == (OperationState.QUEUED, None)
 
 
+def test_round_sends_one_bell_for_many_and_takes_back_what_was_not_sent(monkeypatch):
+    bells = []
+
+    def send(bell):
+        if bells:
+            raise BrokerGone("no broker any more")
+        bells.append(bell)
+
+    monkeypatch.setattr(tasks.advance_all, "delay", send)
+    monkeypatch.setattr(tasks, "BELL_SIZE", 2)
+    operations = [begin() for _ in range(4)]
+    for minutes, operation in enumerate(operations, start=1):
+        Operation.objects.filter(pk=operation.pk).update(next_run_at=timezone.now() - timedelta(minutes=minutes))
+
+    assert ring_due_operations() == 2
+
+    oldest = operations[:1:-1]
+    assert bells == [[str(operation.pk) for operation in oldest]]
+    assert set(Operation.objects.filter(rung_at=None)) == set(operations[:2])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_operations_of_one_bell_are_driven_side_by_side():
+    meeting = threading.Barrier(3)
+
+    def meet(_ctx):
+        meeting.wait(timeout=20)
+        return Done()
+
+    operations = [begin(scripted(first=meet, second=meet)) for _ in range(3)]
+    for operation in operations:
+        make_due(operation)
+
+    tasks.advance_all([str(operation.pk) for operation in operations])
+
+    assert set(Operation.objects.values_list("state", flat=True)) == {OperationState.SUCCEEDED}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_operation_that_breaks_harms_no_other_of_its_bell():
+    broken, good = begin(scripted(only=OperationalError("the server went away"))), begin(scripted(only=[Done()]))
+    make_due(broken)
+    make_due(good)
+
+    with pytest.raises(ExceptionGroup) as caught:
+        tasks.advance_all([str(broken.pk), str(good.pk)])
+
+    assert [str(error) for error in caught.value.exceptions] == ["the server went away"]
+    assert set(Operation.objects.values_list("pk", "state")) == {(broken.pk, "running"), (good.pk, "succeeded")}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_long_turns_of_one_bell_are_rung_again_together(monkeypatch):
+    monkeypatch.setattr("portal.operations.driver.LONGEST_TURN_SECONDS", 0)
+    rung = []
+    operations = [begin(scripted(first=Done(), second=Done())) for _ in range(2)]
+    for operation in operations:
+        make_due(operation)
+    monkeypatch.setattr(tasks.advance_all, "delay", rung.append)
+
+    ids = [str(operation.pk) for operation in operations]
+    tasks.advance_all(ids)
+
+    assert rung == [ids]
+
+
 def test_start_rings_after_the_commit(eager, django_capture_on_commit_callbacks):
     kind = scripted()
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
@@ -112,7 +181,7 @@ def test_long_turn_rings_itself_again(eager, monkeypatch):
 
 
 def test_every_task_has_time_limits_and_acknowledges_late():
-    for task in (tasks.advance, tasks.ring_due_operations):
+    for task in (tasks.advance, tasks.advance_all, tasks.ring_due_operations):
         assert task.acks_late is True
         assert task.soft_time_limit < task.time_limit
         assert task.ignore_result is True
