@@ -45,7 +45,8 @@ def _nobody(request: OrganisationRequest) -> list[Need]:
     """Only where there is anything to reach, and where it may be asked for: else nobody has anything to approve."""
     accounts = CloudAccount.objects.proven().filter(organisation=OuterRef("pk"))
     own = Organisation.objects.annotate(has_accounts=Exists(accounts)).select_related("access_policy").get(pk=request.organisation.pk)
-    policy = getattr(own, "access_policy", AccessPolicy(organisation=own))
+    # Asked for first: making one with its defaults would put it in the place of the one that is there.
+    policy = own.access_policy if hasattr(own, "access_policy") else AccessPolicy(organisation=own)
     missing = approvers_missing(own, policy) if own.has_accounts and policy.mode != Mode.OFF else 0
     if not missing:
         return []
