@@ -1,4 +1,4 @@
-"""Opening hours across zones and clock changes, and what they mean for a grant."""
+"""Opening hours across zones and clock changes, and what they mean for a grant; who may change a policy, and when it counts."""
 
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -7,9 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.support.models import AccessPolicy
-from accounts.support.policy import is_looser, opening_for, values_of, with_values
+from accounts.access import Role
+from accounts.support.actions.policies import confirm_change, set_policy
+from accounts.support.models import AccessPolicy, PolicyChange
+from accounts.support.models.policies import Mode
+from accounts.support.policy import is_looser, opening_for, policy_of, values_of, with_values
+from accounts.support.states import AccessState
 from accounts.support.windows import Hours
+from portal.operations.availability import NotAllowed
+from tests.factories import make_membership
+from tests.support.factories import make_active, make_approver, make_request
 
 BERLIN = ZoneInfo("Europe/Berlin")
 OFFICE = Hours(frozenset({0, 1, 2, 3, 4}), time(8), time(18), "Europe/Berlin")
@@ -78,3 +85,72 @@ def test_what_is_not_looser_is_never_open_when_the_old_was_closed(old_days, new_
 
 def test_values_come_back_as_they_were():
     assert values_of(with_values(policy(), values_of(policy()))) == values_of(policy())
+
+
+# --- Changes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_tightening_is_instant_and_loosening_waits_for_a_second_owner(client, acme):
+    one, two = (make_membership(organisation=acme, role=Role.OWNER) for _ in range(2))
+    values = values_of(policy_of(acme))
+    assert set_policy(organisation=acme, values=values | {"longest_minutes": 60}, by=one) is None
+    assert policy_of(acme).longest_minutes == 60
+    change = set_policy(organisation=acme, values=values | {"longest_minutes": 120}, by=one)
+    assert policy_of(acme).longest_minutes == 60
+    with pytest.raises(NotAllowed, match="Another owner"):
+        confirm_change(change, by=one)
+    confirm_change(change, by=two)
+    assert policy_of(acme).longest_minutes == 120
+    with pytest.raises(NotAllowed, match="does not wait"):
+        confirm_change(change, by=two)
+
+
+LOOSER = {
+    "mode": "one",
+    "longest_minutes": 481,
+    "decide_hours": 73,
+    "days": [0, 1, 2],
+    "opens": "07:00",
+    "closes": "19:00",
+    "zone": "Europe/Paris",
+    "outside": "wait",
+    "allows_direct": True,
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", LOOSER)
+def test_each_loosening_waits(name, acme):
+    hours = {"days": [0, 1], "opens": "08:00", "closes": "18:00", "zone": "Europe/Berlin", "outside": "refuse"}
+    owner = make_membership(organisation=acme, role=Role.OWNER)
+    set_policy(organisation=acme, values=values_of(policy_of(acme)) | hours, by=owner)
+    before = values_of(policy_of(acme))
+
+    change = set_policy(organisation=acme, values=before | {name: LOOSER[name]}, by=owner)
+
+    assert change is not None
+    assert values_of(policy_of(acme)) == before
+
+
+@pytest.mark.django_db
+def test_off_ends_what_was_granted_and_refuses_what_is_asked(acme):
+    person = make_approver(acme, role=Role.OWNER)
+    request = make_active(organisation=acme, approvers=[person])
+    set_policy(organisation=acme, values=values_of(policy_of(acme)) | {"mode": Mode.OFF}, by=person)
+
+    request.refresh_from_db()
+    assert (request.state, request.ends_as) == (AccessState.ENDING, AccessState.REVOKED)
+    with pytest.raises(NotAllowed, match="switched support access off"):
+        make_request(organisation=acme)
+
+
+@pytest.mark.django_db
+def test_confirming_an_overtaken_change_is_refused(acme):
+    one, two = (make_membership(organisation=acme, role=Role.OWNER) for _ in range(2))
+    values = values_of(policy_of(acme))
+    change = set_policy(organisation=acme, values=values | {"longest_minutes": 960}, by=one)
+    set_policy(organisation=acme, values=values | {"longest_minutes": 30}, by=two)
+    with pytest.raises(NotAllowed, match="does not wait"):
+        confirm_change(PolicyChange.objects.get(pk=change.pk), by=two)
+    assert policy_of(acme).longest_minutes == 30
