@@ -48,6 +48,7 @@ class Use(StrEnum):
     BUILD = "build"  # something is made or changed
     COMPARE = "compare"  # what stands is read and compared with what was ordered
     CHECK = "check"  # the environment is looked at
+    SUPPORT = "support"  # an engineer does what the customer has granted
     REMOVE = "remove"  # what we have made is taken away
     PROVE = "prove"  # whether the cloud lets us in, or refuses us as it should
 
@@ -61,7 +62,7 @@ ALLOWED_USES: dict[AccountState, frozenset[Use]] = {
     _S.FAILED: frozenset(),
     _S.CONNECTED: frozenset(Use),
     # Until the trust is restored, only the cloud's answers are of use.
-    _S.NEEDS_ATTENTION: frozenset({_U.CHECK, _U.PROVE}),
+    _S.NEEDS_ATTENTION: frozenset({_U.CHECK, _U.SUPPORT, _U.PROVE}),
     _S.DISCONNECTED: frozenset(),
     _S.OFFBOARDING: frozenset({_U.REMOVE, _U.PROVE}),
     # Nothing of ours is left: only the end of our access is still to be seen.

@@ -71,7 +71,7 @@ def _why_not_now(row: AccessRequest, now: datetime, *, is_off: bool) -> str:
         return Closed.SWITCHED_OFF
     if not (row.engineer.is_active and row.engineer.is_support_engineer):
         return Closed.ENGINEER
-    if row.account.obstacle_to(Use.CHECK):
+    if row.account.obstacle_to(Use.SUPPORT):
         return Closed.ACCOUNT
     return why_not_in_time(row, now)
 

@@ -77,7 +77,7 @@ def kind_words(code: str) -> str:
 
 
 def _accounts(organisation: Organisation) -> Iterable[Scope]:
-    for account in CloudAccount.objects.usable_for(Use.CHECK).filter(organisation=organisation).order_by("name", "pk"):
+    for account in CloudAccount.objects.usable_for(Use.SUPPORT).filter(organisation=organisation).order_by("name", "pk"):
         account.organisation = organisation
         yield Scope("account", str(account.pk), str(account), account.pk, account.home_region, url=account.get_absolute_url())
 

@@ -11,15 +11,15 @@ from cells.placement import Bootstrap
 from tests.cells.factories import make_plan
 from tests.factories import make_cloud_account, make_kit
 
-B, CO, CH, R, P = Use.BUILD, Use.COMPARE, Use.CHECK, Use.REMOVE, Use.PROVE
+B, CO, CH, S, R, P = Use.BUILD, Use.COMPARE, Use.CHECK, Use.SUPPORT, Use.REMOVE, Use.PROVE
 # state -> switched on, switched off by the customer.
 TABLE = {
     "draft": (set(), set()),
     "waiting_for_kit": (set(), set()),
     "verifying": (set(), set()),
     "failed": (set(), set()),
-    "connected": ({B, CO, CH, R, P}, {CO, CH, P}),
-    "needs_attention": ({CH, P}, {CH, P}),
+    "connected": ({B, CO, CH, S, R, P}, {CO, CH, S, P}),
+    "needs_attention": ({CH, S, P}, {CH, S, P}),
     "disconnected": (set(), set()),
     "offboarding": ({R, P}, {P}),
     "ready_to_offboard": ({P}, {P}),
