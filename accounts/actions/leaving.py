@@ -22,6 +22,8 @@ class Work:
 
 # Who has work under way in accounts. The seam for what stands above this app: cells and instances register theirs at start-up.
 WORK_IN: list[Callable[[CloudAccount], Iterable[Work]]] = []
+# What else ends with an account that comes to this state, and is no operation: support access registers its grants.
+ENDS_WITH: list[Callable[[CloudAccount, AccountState], None]] = []
 
 
 def end_work(account: CloudAccount, to: AccountState, *, by: User | None) -> list[Operation]:
@@ -33,7 +35,10 @@ def end_work(account: CloudAccount, to: AccountState, *, by: User | None) -> lis
     """
     allowed = ALLOWED_USES[to]
     over = [work for work in _all_work(account) if work.use not in allowed]
-    return [found for work in over if (found := cancel_live(work.subject, by=by, is_recorded=False))]
+    cancelled = [found for work in over if (found := cancel_live(work.subject, by=by, is_recorded=False))]
+    for end in ENDS_WITH:
+        end(account, to)
+    return cancelled
 
 
 def _all_work(account: CloudAccount) -> Iterator[Work]:

@@ -7,11 +7,14 @@ class SupportConfig(AppConfig):
 
     def ready(self) -> None:
         # The words of the catalogue; what the frame of every page and Home say.
+        from accounts.actions.leaving import ENDS_WITH  # noqa: PLC0415
         from accounts.models.people import FRAME  # noqa: PLC0415
         from accounts.support import activity_words  # noqa: F401, PLC0415
+        from accounts.support.actions.leaving import end_grants  # noqa: PLC0415
         from accounts.support.models.requests import open_access  # noqa: PLC0415
         from accounts.support.views.needs import access_needs  # noqa: PLC0415
         from accounts.views.home import MORE_NEEDS  # noqa: PLC0415
 
         FRAME["open_access"] = open_access()
         MORE_NEEDS.append(access_needs)
+        ENDS_WITH.append(end_grants)
