@@ -25,6 +25,7 @@ BITES = {
     "services.iam.SimulatePrincipalPolicy": "test_simulation_counts_the_boundary",
     "services.iam.AddClientIDToOpenIDConnectProvider": "test_audience_taken_from_the_provider_is_refused",
     "services.iam.RemoveClientIDFromOpenIDConnectProvider": "test_audience_taken_from_the_provider_is_refused",
+    "core.iam_actions.request_tag_context": "test_writing_policies_may_be_held_to_roles_with_a_boundary",
     "core.iam_actions.extract_resource_arn": "test_patch_names_the_provider_and_the_policy_source_as_resources",
     "core.iam_evaluator.resolve_principal": "test_service_control_policy_limits_the_role_and_the_owner",
     "core.iam_actions._TAG_MEMBERS": "test_fresh_account_passes_every_check_in_the_order_of_the_kit",
@@ -85,6 +86,23 @@ def test_every_patch_has_a_test_that_it_still_bites(sandbox: SandboxProcess) -> 
 
     assert {patch["name"] for patch in sandbox.control("GET", "patches")} == set(BITES)
     assert [name for name in BITES.values() if f"def {name}(" not in tests] == []
+
+
+def test_writing_policies_may_be_held_to_roles_with_a_boundary(cloud: Cloud) -> None:
+    boundary = {"StringEquals": {"iam:PermissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/fidelity-boundary"}}
+    ending = {"Effect": "Allow", "Action": ["iam:PutRolePolicy"], "Resource": "*", "Condition": boundary}
+    kit.create(cloud, body=kit.template(policy=[ending]))
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+    cloud.owner("iam").create_role(RoleName="unbounded", AssumeRolePolicyDocument=json.dumps(trust))
+    iam = cloud.portal("iam", cloud.assume("fidelity-operator"))
+    denial = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]})
+
+    iam.put_role_policy(RoleName="fidelity-operator", PolicyName="ended", PolicyDocument=denial)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        iam.put_role_policy(RoleName="unbounded", PolicyName="ended", PolicyDocument=denial)
 
 
 def test_patch_names_the_provider_and_the_policy_source_as_resources(cloud: Cloud) -> None:
