@@ -2,14 +2,14 @@
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from accounts.clouds.base import TokenSource
+from accounts.clouds.base import Subject, TokenSource
 from accounts.issuer.addresses import issuer_url
 from accounts.issuer.keys import active_key, open_private_key
 from accounts.models import Kit
@@ -23,13 +23,31 @@ class KitReplaced(Exception):
     """The kit is neither the current one nor about to be: nothing signs for it any more."""
 
 
-def token_source(kit: Kit) -> TokenSource:
-    """A source of tokens that name this kit's issuer: the only way a token is made. Raises KitReplaced once the kit's time is over."""
+class SupportNotAsked(Exception):
+    """A token of the support identity was wanted by somebody who has no gate to ask."""
+
+
+def refuse_support() -> None:
+    """Nobody signs for support by the way."""
+    raise SupportNotAsked
+
+
+def verifying() -> None:
+    """Verifying a kit shows that each identity is refused with the other's token: it needs both, and opens no session of support."""
+
+
+def token_source(kit: Kit, *, before_support: Callable[[], None] = refuse_support) -> TokenSource:
+    """A source of tokens that name this kit's issuer: the only way a token is made. Raises KitReplaced once the kit's time is over.
+
+    `before_support` is asked right before a token of the support identity is signed, and raises when there is to be none.
+    """
     issuer = issuer_url(kit)
 
     def mint(*, subject: str, audience: str, claims: Mapping[str, Any] | None = None) -> str:
         if not Kit.objects.trusted().filter(pk=kit.pk).exists():
             raise KitReplaced(kit.pk)
+        if subject.endswith(f":{Subject.SUPPORT.value}"):
+            before_support()
         return sign(issuer=issuer, subject=subject, audience=audience, said=claims)
 
     return mint
