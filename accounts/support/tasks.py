@@ -1,23 +1,35 @@
 """Scheduled work of support access: Celery shells around functions that tests call directly."""
 
+import contextlib
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
 from celery import shared_task
 from django.db import transaction
+from django.db.models import Exists, OuterRef, TextField
+from django.db.models.functions import Cast
+from django.utils import timezone
 
-from accounts.support import notices
+from accounts.support import broker, notices
 from accounts.support.endings import end
 from accounts.support.models import AccessRequest
 from accounts.support.states import AccessState
+from accounts.support.steps.closing import begin_closing
+from accounts.support.steps.opening import begin_opening
+from accounts.support.steps.reviewing import COMPARE, TIDY, begin, due_for
 from accounts.support.transitions import move_request
 from portal.audit import Actor
+from portal.operations.engine import OperationInProgress
+from portal.operations.models import Operation, OperationQuerySet
 from portal.operations.transitions import LostRace
 
 log = structlog.get_logger()
 SCHEDULE = "support access"
 BATCH = 100
+RING_AFTER = timedelta(seconds=5)
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
@@ -28,10 +40,51 @@ def lapse_due_requests() -> int:
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
+def open_due_grants() -> int:
+    """The granted time has begun: open the door. Tenancy: each row by itself. Returns how many."""
+    now = timezone.now()
+    due = AccessRequest.objects.filter(state=AccessState.SCHEDULED, granted_from__lte=now, granted_until__gt=now)
+    return sum(_one(pk, _open) for pk in list(due.order_by("granted_from").values_list("pk", flat=True)[:BATCH]))
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
+def close_ending_grants() -> int:
+    """What is to end and has nobody at work on it: its opening was still under way, or a worker was lost. Returns how many."""
+    due = AccessRequest.objects.filter(~Exists(_under_way()), state=AccessState.ENDING)
+    return sum(_one(pk, _close) for pk in list(due.order_by("ending_at").values_list("pk", flat=True)[:BATCH]))
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
 def end_due_grants() -> int:
     """Time is over: nothing more is done under these, and their doors are shut. Tenancy: each row by itself. Returns how many."""
     due = AccessRequest.objects.out_of_time().order_by("granted_until").values_list("pk", flat=True)[:BATCH]
     return sum(_one(pk, _expire) for pk in list(due))
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=120, time_limit=150)
+def run_act(act_id: str) -> None:
+    """One act that an engineer asked for. Told twice, it is done once."""
+    broker.carry_out(UUID(act_id))
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
+def tend_acts() -> int:
+    """Acts whose message was lost are rung again, those whose worker is gone have failed. Returns how many were rung."""
+    broker.give_up_lost()
+    waiting = broker.waiting(timezone.now() - RING_AFTER)
+    for pk in waiting:
+        run_act.delay(str(pk))
+    return len(waiting)
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
+def review_ended_grants() -> int:
+    """Ended grants whose cloud log is to be compared, or whose denial can be taken away. Tenancy: each row by itself. Returns how many."""
+    begun = 0
+    for kind in (COMPARE, TIDY):
+        due = list(due_for(kind, timezone.now()).order_by("ended_at").values_list("pk", flat=True)[:BATCH])
+        begun += sum(_one(pk, partial(_review, kind)) for pk in due)
+    return begun
 
 
 def _one(pk: UUID, act: Callable[[AccessRequest], None]) -> bool:
@@ -55,3 +108,22 @@ def _lapse(row: AccessRequest) -> None:
 
 def _expire(row: AccessRequest) -> None:
     end(row, AccessState.EXPIRED, actor=Actor.system(SCHEDULE))
+
+
+def _open(row: AccessRequest) -> None:
+    if row.state == AccessState.SCHEDULED:
+        begin_opening(row)
+
+
+def _close(row: AccessRequest) -> None:
+    if row.state == AccessState.ENDING:
+        begin_closing(row)
+
+
+def _under_way() -> OperationQuerySet:
+    return Operation.objects.live().filter(subject_kind="support_request", subject_id=Cast(OuterRef("pk"), TextField()))
+
+
+def _review(kind: str, row: AccessRequest) -> None:
+    with contextlib.suppress(OperationInProgress):
+        begin(row, kind)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.support.views import cases, customer, decisions, policies, reviews
+from accounts.support.views import cases, customer, decisions, policies, receipts, reviews, sessions
 
 app_name = "support"
 
@@ -12,6 +12,9 @@ urlpatterns = [
     path("support/new/", cases.case_new, name="case_new"),
     path("support/review/", reviews.review_queue, name="review_queue"),
     path("support/sessions/", cases.session_list, name="session_list"),
+    path("support/sessions/<uuid:pk>/", sessions.session, name="session"),
+    path("support/sessions/<uuid:pk>/transcript/", sessions.session_transcript, name="session_transcript"),
+    path("support/sessions/<uuid:pk>/acts/", sessions.session_act, name="session_act"),
     path("support/history/", reviews.case_history, name="case_history"),
     path("support/cases/<uuid:pk>/", cases.case_detail, name="case_detail"),
     path("support/cases/<uuid:pk>/edit/", cases.case_edit, name="case_edit"),
@@ -34,5 +37,10 @@ urlpatterns += [
     path("o/<slug:slug>/support/requests/<uuid:pk>/decline/", decisions.access_decline, name="access_decline"),
     path("o/<slug:slug>/support/requests/<uuid:pk>/ask/", decisions.access_ask, name="access_ask"),
     path("o/<slug:slug>/support/requests/<uuid:pk>/end/", customer.access_end, name="access_end"),
+    path("o/<slug:slug>/support/requests/<uuid:pk>/transcript/", sessions.access_transcript, name="access_transcript"),
+    path("o/<slug:slug>/support/requests/<uuid:pk>/transcript/live/", sessions.access_transcript_live, name="access_transcript_live"),
+    path("o/<slug:slug>/support/requests/<uuid:pk>/receipt/", receipts.access_receipt, name="access_receipt"),
+    path("o/<slug:slug>/support/requests/<uuid:pk>/receipt/receipt.json", receipts.access_receipt_json, name="access_receipt_json"),
+    path("o/<slug:slug>/support/requests/<uuid:pk>/receipt/compare/", receipts.access_receipt_compare, name="access_receipt_compare"),
     path("o/<slug:slug>/support/bundles/<uuid:pk>/", customer.bundle, name="bundle"),
 ]

@@ -88,7 +88,7 @@ def make_request(
     *, organisation: Organisation, account: CloudAccount | None = None, engineer: User | None = None, **wish: Any
 ) -> AccessRequest:
     """Asked by an engineer, not checked yet."""
-    scope = scope_for(account or make_account(organisation))
+    scope = wish.pop("scope", None) or scope_for(account or make_account(organisation))
     return ask_for_access(organisation=organisation, wish=make_wish(scope, **wish), by=engineer or make_engineer())
 
 

@@ -1,13 +1,17 @@
 """What the guards must know of the URLs of support access: what their `pk` is, and which event their POST writes."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from accounts.access import Role
 from accounts.models import Organisation, User
 from accounts.support.actions.policies import set_policy
-from accounts.support.models import Bundle, PolicyChange
+from accounts.support.models import AccessRequest, Bundle, Door, EndProof, PolicyChange
 from accounts.support.policy import policy_of, values_of
+from accounts.support.states import AccessState
 from tests.factories import make_membership
 from tests.support.factories import make_account, make_active, make_engineer, make_waiting, scope_for
 
@@ -22,6 +26,18 @@ def make_asked(organisation: Organisation, by: User) -> Any:
 
 def make_open(organisation: Organisation, by: User) -> Any:
     return make_active(organisation=organisation)
+
+
+def make_ended(organisation: Organisation, by: User) -> Any:
+    """With a session that was opened and refused again; rows alone, without an event."""
+    request, now = make_waiting(organisation=organisation), timezone.now()
+    granted = {"document": "{}", "sha256": "0" * 64, "granted_from": now - timedelta(hours=1), "granted_until": now + timedelta(hours=1)}
+    ended = {"state": AccessState.REVOKED, "ends_as": AccessState.REVOKED, "ending_at": now, "ended_at": now}
+    AccessRequest.objects.filter(pk=request.pk).update(**granted, **ended)
+    door = Door.objects.create(request=request, handle="a session", policy="{}", expires_at=now, shut_at=now)
+    EndProof.objects.create(request=request, door=door, is_refused=True, evidence="AccessDenied: not authorized")
+    request.refresh_from_db()
+    return request
 
 
 def make_change(organisation: Organisation, by: User) -> PolicyChange:
@@ -40,23 +56,27 @@ def make_bundle(organisation: Organisation, by: User) -> Bundle:
 
 POLICY = {"mode": "two", "longest_minutes": "480", "decide_hours": "72", "outside": "wait"}
 MAKERS: dict[str, Make] = {"access": make_asked, "bundle": make_bundle}
-NARROWER: dict[str, Make] = {"support:access_policy_": make_change}
-SAMPLES = {f"support:case_{name}": {"pk": UNKNOWN_UUID} for name in ("detail", "edit", "check", "withdraw", "end")}
+NARROWER: dict[str, Make] = {"support:access_policy_": make_change, "support:access_receipt": make_ended}
+OF_ENGINEERS = [f"support:session{name}" for name in ("", "_transcript", "_act")]
+SAMPLES = {name: {"pk": UNKNOWN_UUID} for name in OF_ENGINEERS} | {
+    f"support:case_{name}": {"pk": UNKNOWN_UUID} for name in ("detail", "edit", "check", "withdraw", "end")
+}
 
 ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "support:access_decline": (make_asked, {}, "support.declined"),
     "support:access_ask": (make_asked, {"text": "Which of the cells?"}, "support.more_info"),
     "support:access_end": (make_open, {}, "support.ending"),
+    "support:access_receipt_compare": (make_ended, {}, "operation.started"),
     "support:access_policy_change": (None, POLICY, "support.policy_tightened"),
     "support:access_policy_confirm": (make_change, {}, "support.policy_loosened"),
     "support:access_policy_drop": (make_change, {}, "support.policy_change_refused"),
 }
 # Played in tests/support: an approval with its proof, an export with its format.
 SCENES = {"support:access_approve", "support:access_export"}
-OTHER_ONE_EVENT = {"support:case_new", "support:case_edit", "support:case_check", "support:case_withdraw", "support:case_end"}
+OTHER_ONE_EVENT = {f"support:case_{name}" for name in ("new", "edit", "check", "withdraw", "end")} | {"support:session_act"}
 OTHER_NO_EVENT = dict.fromkeys(
     ("support:case_list", "support:case_detail", "support:case_history", "support:review_queue", "support:session_list"), "only reads"
-)
+) | dict.fromkeys(("support:session", "support:session_transcript"), "only reads")
 TENANCY_PATHS = {
     "support.AccessRequest": "organisation",
     "support.RequestNote": "request__organisation",
@@ -72,5 +92,10 @@ TENANCY_PATHS = {
 }
 TASKS = {
     "accounts.support.tasks.lapse_due_requests": "each row by itself and in its own transaction; a second run finds nothing to lapse",
+    "accounts.support.tasks.open_due_grants": "each row by itself and in its own transaction; a second run finds none scheduled",
+    "accounts.support.tasks.close_ending_grants": "each row in its own transaction; a second run finds the operation at work",
+    "accounts.support.tasks.run_act": "an act's id: one grant under its account's kit; claimed once, its result written once",
+    "accounts.support.tasks.tend_acts": "ids of what waits, reads no content; an act that is rung twice is claimed once",
+    "accounts.support.tasks.review_ended_grants": "each row in its own transaction; a second run finds the operation there",
     "accounts.support.tasks.end_due_grants": "each row by itself and in its own transaction; a second run finds nothing over",
 }
