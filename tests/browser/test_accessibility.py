@@ -27,7 +27,7 @@ from portal import views
 from portal.operations.driver import advance
 from portal.operations.models import Operation, Step
 from portal.operations.states import OperationState, Party, StepState
-from tests.browser import fleet
+from tests.browser import fleet, support
 from tests.browser.conftest import is_fault
 from tests.browser.steps import confirm_password, sign_in
 from tests.customer import Customer
@@ -180,8 +180,8 @@ NO_PAGE = {
     "portal:theme": "POST", "mfa_login_webauthn": "JSON", "mfa_reauthenticate_webauthn": "JSON",
     "portal:brand": "a stylesheet", "portal:healthz": "JSON", "issuer_jwks": "JSON", "issuer_discovery": "JSON",
     "account_confirm_login_code": "switched off", "mfa_edit_webauthn": "test_look's passkey", "mfa_remove_webauthn": "test_look's passkey",
-    **fleet.NO_PAGE,
-    "mfa_authenticate": "visited while staff signs in", "support:case_list": "visited as the support engineer",
+    **fleet.NO_PAGE, **support.NO_PAGE,
+    "mfa_authenticate": "visited while staff signs in",
 }  # fmt: skip
 
 

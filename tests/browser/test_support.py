@@ -1,18 +1,22 @@
 """Support access, played by four people: asked, checked, decided on a phone with a passkey, ended."""
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from accounts.models import Organisation, User
+from accounts.support.actions.requests import return_to_engineer
 from accounts.support.gate import why_closed
 from accounts.support.models import AccessRequest, Decision
 from accounts.support.states import AccessState
 from accounts.support.transitions import move_request
 from portal.audit import Actor
 from tests.browser.steps import confirm_password, sign_in
+from tests.browser.support import CUSTOMER, CUSTOMER_OF_A_REQUEST, DESK, DESK_OF_A_REQUEST
 from tests.factories import make_watched_account
-from tests.support.factories import make_engineer, make_requested
+from tests.support.factories import make_engineer, make_request, make_requested
+from tests.support.guards import make_bundle
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PHONE = {"width": 375, "height": 812}
@@ -93,14 +97,36 @@ def test_customer_pages_are_accessible(theme, width, portal, page, violations):
     sign_in(page, portal, "owner@acme.example")
     page.context.add_cookies([{"name": "theme", "value": theme, "url": portal}])
     page.set_viewport_size({"width": width, "height": 800})
-    base = f"{portal}/o/acme/support/"
-    own = f"{base}requests/{asked.pk}/"
-    pages = {"home": base, "history": f"{base}history/", "policy": f"{base}policy/", "change": f"{base}policy/change/", "request": own}
-    pages |= {name: f"{own}{name}/" for name in ("approve", "decline", "ask", "end")}
+    pages = {name: reverse(f"support:{name}", args=["acme"]) for name in CUSTOMER}
+    pages |= {name: reverse(f"support:{name}", args=["acme", asked.pk]) for name in CUSTOMER_OF_A_REQUEST}
+    bundle = make_bundle(acme, User.objects.get(email="owner@acme.example"))
+    look_at(page, portal, pages | {"bundle": reverse("support:bundle", args=["acme", bundle.pk])}, violations)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_pages_of_the_desk_are_accessible(theme, width, portal, visit, violations):
+    acme = Organisation.objects.get(slug="acme")
+    account, engineer = make_watched_account(organisation=acme, name="Main account"), User.objects.get(email="support@fernhill.example")
+    returned = make_request(organisation=acme, account=account, engineer=engineer)
+    return_to_engineer(returned, question="Which cell?", by=make_engineer())
+    other = make_request(organisation=acme, account=account)
+    make_requested(organisation=acme, account=account, engineer=engineer)
+    desk = visit(engineer.email)
+    desk.context.add_cookies([{"name": "theme", "value": theme, "url": portal}])
+    desk.set_viewport_size({"width": width, "height": 800})
+    pages = {name: reverse(f"support:{name}") for name in DESK}
+    pages |= {name: reverse(f"support:{name}", args=[other.pk if name == "case_check" else returned.pk]) for name in DESK_OF_A_REQUEST}
+    look_at(desk, portal, pages, violations)
+
+
+def look_at(page: Page, portal: str, pages: dict[str, str], violations) -> None:
     for name, address in pages.items():
-        page.goto(address)
+        answer = page.goto(portal + address)
+        assert answer is not None
+        assert (name, answer.status, page.url) == (name, 200, portal + address)
         assert (name, violations(page)) == (name, [])
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} scrolls sideways at {width}"
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"{name} scrolls sideways"
 
 
 def test_everything_a_decision_needs_is_on_the_first_screen(portal, page):

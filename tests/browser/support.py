@@ -1,0 +1,18 @@
+"""The pages of support access, for the tests that look at every page: which are looked at in test_support, and what is none."""
+
+# Of the customer, in every theme and width.
+CUSTOMER = ("access_home", "access_history", "access_policy", "access_policy_change")
+CUSTOMER_OF_A_REQUEST = ("access_request", "access_approve", "access_decline", "access_ask", "access_end")
+# Of the provider's desk.
+DESK = ("case_list", "case_new", "review_queue", "session_list", "case_history")
+DESK_OF_A_REQUEST = ("case_detail", "case_edit", "case_check")
+LOOKED_AT = (*CUSTOMER, *CUSTOMER_OF_A_REQUEST, "bundle", *DESK, *DESK_OF_A_REQUEST)
+
+NO_PAGE = {
+    **dict.fromkeys((f"support:{name}" for name in LOOKED_AT), "visited by tests/browser/test_support.py"),
+    "support:access_export": "a file",
+    "support:access_policy_confirm": "POST",
+    "support:access_policy_drop": "POST",
+    "support:case_withdraw": "POST",
+    "support:case_end": "POST",
+}
