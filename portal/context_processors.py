@@ -31,7 +31,7 @@ NAVIGATION = (
         pgettext_lazy("navigation", "Settings"),
         "accounts:organisation_settings",
         "settings",
-        ("organisation_settings", "member", "invitation_", "contact"),
+        ("organisation_settings", "member", "invitation_", "contact", "security_"),
     ),
 )
 

@@ -37,9 +37,13 @@ def account_cells(account: CloudAccount, membership: Membership) -> dict[str, An
     """For the page of a cloud account: its cells, and the way to the next instance."""
     cells = with_number(Cell.objects.alive().filter(account=account)).order_by("region")
     rows = list(cells.values("id", *CELL_COLUMNS)[: SHOWN_CELLS + 1])
-    may_create = membership.can(Permission.MANAGE_INSTANCES) and not why_not_create_in(account)
-    shown = cell_rows(rows[:SHOWN_CELLS], account.organisation.slug)
-    return {"account": account, "rows": shown, "is_cut": len(rows) > SHOWN_CELLS, "may_create": may_create}
+    takes_cells = not why_not_create_in(account)
+    shown = {
+        "rows": cell_rows(rows[:SHOWN_CELLS], account.organisation.slug),
+        "is_cut": len(rows) > SHOWN_CELLS,
+        "may_create": takes_cells and membership.can(Permission.MANAGE_INSTANCES),
+    }
+    return {"account": account, "takes_cells": takes_cells, **shown}
 
 
 @register.simple_tag

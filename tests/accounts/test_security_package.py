@@ -218,6 +218,15 @@ def test_package_is_for_every_member(client, acme):
     assert client.get(reverse("accounts:security_packages", args=["acme"])).text.count("/o/acme/security/") == len(CLOUDS)
 
 
+@pytest.mark.parametrize("page", ["/o/acme/settings/security/", "/o/acme/security/aws/"])
+def test_package_is_a_part_of_the_settings_in_the_rail(page, client, alice):
+    client.force_login(alice)
+
+    html = " ".join(client.get(page).text.split())
+
+    assert re.findall(r'<a href="([^"]+)" aria-current="page">', html) == [reverse("accounts:organisation_settings", args=["acme"])] * 2
+
+
 def test_package_of_a_cloud_that_is_not_there_is_not_found(client, alice):
     client.force_login(alice)
 

@@ -182,3 +182,16 @@ def test_cell_can_be_deleted_while_its_account_is_offboarding_but_not_after(acco
     CloudAccount.objects.update(state="disconnected", disconnected_at=timezone.now() - timedelta(days=1))
 
     assert "This account is disconnected. Connect it again first." in client.get(there).text
+
+
+@pytest.mark.django_db
+def test_account_that_takes_no_instances_does_not_promise_that_one_makes_a_cell(account, alice, client):
+    client.force_login(alice)
+    there, promise = reverse("accounts:account_detail", args=["acme", account.pk]), "The first instance in a region creates one."
+    assert promise in client.get(there).text
+
+    CloudAccount.objects.update(state="disconnected", disconnected_at=timezone.now())
+
+    shown = client.get(there).text
+    assert "There are no cells in this account." in shown
+    assert promise not in shown
