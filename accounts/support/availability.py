@@ -8,12 +8,14 @@ from django.utils.translation import gettext as _
 
 from accounts.access import Permission
 from accounts.models import Membership, Organisation, User
+from accounts.support.clouds import has_support
 from accounts.support.gate import is_provider
 from accounts.support.models import AccessPolicy, AccessRequest, Decision
 from accounts.support.models.policies import Mode, Outside
 from accounts.support.people import approvers_of
 from accounts.support.policy import hours_of
 from accounts.support.states import OPEN, WAITS_FOR_CUSTOMER, AccessState
+from accounts.targets import cloud_names
 
 ENDABLE = OPEN - {AccessState.ENDING} | {AccessState.SCHEDULED}
 WITHDRAWABLE = frozenset({AccessState.CHECKING, AccessState.RETURNED, AccessState.REQUESTED, AccessState.MORE_INFO, AccessState.APPROVED})
@@ -42,6 +44,13 @@ def why_not_ask(policy: AccessPolicy, *, minutes: int, wished: datetime | None, 
             "organisation": policy.organisation
         }
     return ""
+
+
+def why_not_in_cloud(cloud: str) -> str:
+    """Support access is built cloud by cloud."""
+    if has_support(cloud):
+        return ""
+    return _("Support access is not available in %(cloud)s yet. Ask for a diagnostic bundle.") % cloud_names(cloud)
 
 
 def why_not_check(request: AccessRequest, user: User) -> str:

@@ -30,6 +30,10 @@ class Scope:
     inside: tuple[str, ...] = ()
 
     @property
+    def cloud(self) -> str:
+        return CloudAccount.objects.values_list("cloud", flat=True).get(pk=self.account)
+
+    @property
     def key(self) -> str:
         return f"{self.kind}:{self.id}"
 

@@ -8,6 +8,7 @@ import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.support import clouds
 from accounts.support.actions.decisions import ask_for_more
 from accounts.support.models import AccessRequest, Bundle
 from accounts.support.states import AccessState
@@ -161,3 +162,18 @@ def test_silence_lapses_and_time_ends_once_each(acme):
     states = dict(AccessRequest.objects.values_list("pk", "state"))
     assert (states[waiting.pk], states[unchecked.pk]) == (AccessState.LAPSED, AccessState.LAPSED)
     assert (states[scheduled.pk], states[active.pk]) == (AccessState.EXPIRED, AccessState.ENDING)
+
+
+def test_access_in_a_cloud_without_support_is_not_asked_for(client, acme, monkeypatch):
+    """It says so beside the scope, and offers the bundle."""
+    monkeypatch.setattr(clouds, "SUPPORT", {})
+    clouds.has_support.cache_clear()
+    account = make_account(acme)
+    client.force_login(make_engineer())
+    form = {"wants": "access", "scope": f"account:{account.pk}", "case": "C-1", "reason_type": "customer", "reason": "I read why."}
+
+    answer = client.post(f"{reverse('support:case_new')}?customer={acme.pk}", form | {"profile": "diagnose", "minutes": "60"})
+
+    assert "Support access is not available in AWS yet. Ask for a diagnostic bundle." in answer.text
+    assert not AccessRequest.objects.exists()
+    clouds.has_support.cache_clear()

@@ -14,7 +14,7 @@ from accounts.forms.people import LINK_LIKE
 from accounts.models import Organisation
 from accounts.support import scopes
 from accounts.support.actions.requests import Wish
-from accounts.support.availability import why_not_ask
+from accounts.support.availability import why_not_ask, why_not_in_cloud
 from accounts.support.models import AccessPolicy
 from accounts.support.models.requests import ReasonType
 from accounts.support.scopes import Scope
@@ -106,6 +106,9 @@ class RequestForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
+        scope = self.scopes.get(data.get("scope", ""))
+        if data.get("wants") == ACCESS and scope and (reason := why_not_in_cloud(scope.cloud)):
+            self.add_error("scope", reason)
         if data.get("wants") == ACCESS and "minutes" in data and "starts_at" in data:
             wished = data["starts_at"] or timezone.now()
             is_direct = bool(data.get("is_direct"))
