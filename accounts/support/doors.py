@@ -61,10 +61,10 @@ def open_door(request: AccessRequest) -> Door:
     """Open the grant's door, or open it again for what is left. Raises CloudError."""
     ask_gate(request)
     opened = cloud_for(request).open(granted(request))
-    return _keep(request, opened)
+    return keep_door(request, opened)
 
 
-def _keep(request: AccessRequest, opened: OpenDoor) -> Door:
+def keep_door(request: AccessRequest, opened: OpenDoor) -> Door:
     """Under the row's lock: an end that came meanwhile finds this door and proves it shut, or nothing of it is kept."""
     with transaction.atomic():
         row = AccessRequest.objects.select_for_update().get(pk=request.pk)

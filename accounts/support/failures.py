@@ -76,33 +76,25 @@ WAITS = {
         act=_("Nothing is done under this access any more."),
     ),
 }
-# What a cloud says at any sign-in, worded for support.
+# What a cloud says at any sign-in or call, worded for support: the general words speak of connecting an account.
+NOTHING_CHANGED = _("Nothing was changed in your cloud. Support access only reads.")
+CHECK_TRUST = _("Check the trust on the account's page. Then retry this step, or ask for access anew.")
+LATER = _("Retry this step later, or ask for access anew.")
+_TRUST = FailureText(happened=_("%(cloud)s does not let the portal's identity in."), means=NOTHING_CHANGED, act=CHECK_TRUST)
+_KIT = FailureText(happened=_("Something that the kit made is not there any more."), means=NOTHING_CHANGED, act=CHECK_TRUST)
+_AWAY = FailureText(happened=_("%(cloud)s could not be reached, or gave no answer."), means=NOTHING_CHANGED, act=LATER)
+_DENIED = FailureText(happened=_("%(cloud)s refused what the portal asked for."), means=NOTHING_CHANGED, act=CHECK_TRUST)
+_UNKNOWN = FailureText(
+    happened=_("%(cloud)s answered with an error that this portal does not know."),
+    means=NOTHING_CHANGED,
+    act=_("Contact %(provider)s with the reference."),
+)
 AT_SUPPORT = {
-    "access_denied": FailureText(
-        happened=_("%(cloud)s refused the session."),
-        means=_("Nothing was changed in your cloud."),
-        act=_("Check the trust on the account's page. Then retry this step."),
-    ),
-    "trust_refused": FailureText(
-        happened=_("%(cloud)s does not let the portal's identity in."),
-        means=_("Nothing was changed in your cloud."),
-        act=_("Check the trust on the account's page. Then retry this step."),
-    ),
-    "issuer_unreachable": FailureText(
-        happened=_("%(cloud)s could not read the keys of this portal's identity."),
-        means=_("Nothing was changed in your cloud."),
-        act=_("%(provider)s sees this failure. Retry this step later."),
-    ),
-    "throttled": FailureText(
-        happened=_("%(cloud)s answered too many requests with a pause, and went on doing so."),
-        means=_("Nothing was changed in your cloud."),
-        act=_("Retry this step later."),
-    ),
-    "cloud_unavailable": FailureText(
-        happened=_("%(cloud)s could not be reached."),
-        means=_("Nothing was changed in your cloud."),
-        act=_("Retry this step later."),
-    ),
+    **dict.fromkeys(("trust_refused", "trust_not_ready", "token_refused", "token_expired", "session_expired", "kit_not_run"), _TRUST),
+    **dict.fromkeys(("provider_deleted", "role_deleted", "boundary_removed", "kit_not_found"), _KIT),
+    **dict.fromkeys(("throttled", "cloud_unavailable", "issuer_unreachable", "stack_busy"), _AWAY),
+    **dict.fromkeys(("access_denied", "denied_by_organisation", "region_disabled", "quota_exceeded"), _DENIED),
+    "unknown_cloud_error": _UNKNOWN,
 }
 
 register_failures(FAILURES)

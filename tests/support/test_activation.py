@@ -11,7 +11,7 @@ from accounts.clouds.base import CloudError, Subject
 from accounts.issuer.tokens import SupportNotAsked, token_source
 from accounts.mail import send_due_mails
 from accounts.support.clouds import current_kit, granted
-from accounts.support.doors import cloud_for, open_door, opened, tokens_of
+from accounts.support.doors import cloud_for, keep_door, open_door, opened, tokens_of
 from accounts.support.endings import end
 from accounts.support.models import AccessRequest, Decision, Door
 from accounts.support.states import AccessState
@@ -104,19 +104,36 @@ def test_failure_after_the_door_was_opened_is_shut_in_the_cloud(request_):
     assert (request_.state, request_.proofs.get().is_refused, request_.proofs.get().door) == ("activation_failed", True, door)
 
 
-def test_end_while_it_is_being_opened_is_found(request_):
-    """The opening ends without opening; the schedule then shuts and proves what there is."""
+def test_end_while_it_is_being_opened_is_shut_and_proven(request_):
+    """A worker holds the opening, its session stands, and the customer ends it: what the worker still answers does not count."""
     open_due_grants()
+    request_.refresh_from_db()
+    door = open_door(request_)
     with transaction.atomic():
         end(locked(request_.pk), AccessState.REVOKED, actor=Actor.system("test"))
-    assert close_ending_grants() == 0  # its opening is still under way
 
-    drive("open_support_access")
-    assert close_ending_grants() == 1
+    assert newest("open_support_access").state == "cancelled"
+    assert close_ending_grants() == 0  # it is at work already
     drive("close_support_access")
 
     request_.refresh_from_db()
-    assert (request_.state, request_.doors.count()) == ("revoked", 0)
+    assert (request_.state, request_.proofs.get().door, request_.proofs.get().is_refused) == ("revoked", door, True)
+
+
+def test_session_that_a_cloud_opened_after_the_end_is_not_kept(request_):
+    """The answer of a worker that was slow: the grant is over by then, so nobody gets the secret."""
+    open_due_grants()
+    request_.refresh_from_db()
+    slow = cloud_for(request_).open(granted(request_))
+    with transaction.atomic():
+        end(locked(request_.pk), AccessState.REVOKED, actor=Actor.system("test"))
+    drive("close_support_access")
+
+    with pytest.raises(CloudError):
+        keep_door(request_, slow)
+
+    assert not Door.objects.exists()
+    assert cloud_for(request_).probe(slow, granted(request_)).is_refused
 
 
 # --- Who may sign ----------------------------------------------------------------------------------------------------

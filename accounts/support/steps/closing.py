@@ -20,8 +20,10 @@ from accounts.support.clouds import granted
 from accounts.support.doors import cloud_for, opened
 from accounts.support.models import AccessRequest, Door, EndProof
 from accounts.support.states import AccessState
+from accounts.support.steps.opening import OPEN_ACCESS
 from accounts.support.steps.wording import WORKER, locked, of_grant, operation_names, outcome_of, request_url
 from accounts.support.transitions import move_request, subject_of
+from portal.operations.actions import cancel_live
 from portal.operations.engine import OperationInProgress, StepContext, start
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
@@ -36,9 +38,12 @@ MOST_EVIDENCE = 4000
 
 
 def begin_closing(row: AccessRequest) -> None:
-    """For a grant that has come to ENDING in this transaction. While its opening still runs, the schedule calls again."""
+    """For a grant that has come to ENDING in this transaction. An opening that is still under way ends here, whatever it answers."""
+    subject = subject_of(row)
+    if Operation.objects.live().for_subject(subject.kind, subject.id).filter(kind=OPEN_ACCESS).exists():
+        cancel_live(subject, by=None, is_recorded=False)
     with contextlib.suppress(OperationInProgress):
-        start(kind=CLOSE_ACCESS, subject=subject_of(row), organisation_id=row.organisation_id, by=None, is_recorded=False)
+        start(kind=CLOSE_ACCESS, subject=subject, organisation_id=row.organisation_id, by=None, is_recorded=False)
 
 
 def close_door(ctx: StepContext) -> Outcome:
@@ -107,8 +112,8 @@ def _finish(request: AccessRequest) -> bool:
         if row.doors.standing().exists():
             return False
         as_ = AccessState(row.ends_as)
-        details = {"code": row.failure_code} if as_ == AccessState.ACTIVATION_FAILED else {}
-        move_request(row, as_, by=WORKER, details=details)
+        code = row.failure_code if as_ == AccessState.ACTIVATION_FAILED else ""
+        move_request(row, as_, by=WORKER, details={"code": code} if code else {}, failure_code=code)
         notices.tell(row)
     return True
 

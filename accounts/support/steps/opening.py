@@ -7,6 +7,7 @@ step; shutting what was opened is another operation's.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,7 +18,6 @@ from accounts.issuer.seal import SealBroken
 from accounts.support import notices
 from accounts.support.clouds import granted
 from accounts.support.doors import cloud_for, open_door, opened, standing_door
-from accounts.support.endings import end
 from accounts.support.models import AccessRequest
 from accounts.support.states import AccessState
 from accounts.support.steps.wording import WORKER, locked, of_grant, operation_names, outcome_of, request_url
@@ -85,11 +85,14 @@ def _failed(operation: Operation) -> None:
     row = locked(operation.subject_id)
     if row.state != AccessState.ACTIVATING:
         return
-    AccessRequest.objects.filter(pk=row.pk).update(failure_code=operation.failure_code)
-    if row.doors.exists():
-        end(row, AccessState.ACTIVATION_FAILED, actor=WORKER)
-        return
     code = operation.failure_code
+    if row.doors.exists():
+        # The schedule starts the closing: this operation is still the live one here.
+        fields: dict[str, Any] = {"ends_as": AccessState.ACTIVATION_FAILED, "ending_at": timezone.now(), "failure_code": code}
+        details = {"ends_as": AccessState.ACTIVATION_FAILED.value, "code": code}
+        move_request(row, AccessState.ENDING, by=WORKER, details=details, **fields)
+        notices.tell_customer(row)
+        return
     move_request(row, AccessState.ACTIVATION_FAILED, by=WORKER, details={"code": code}, failure_code=code)
     notices.tell(row)
 

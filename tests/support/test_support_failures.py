@@ -1,0 +1,39 @@
+"""Every code with which opening, ending or reviewing support access can end has words of its own."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from accounts.clouds.aws.errors import ONCE_TRUSTED, ROWS
+from accounts.clouds.support import SUPPORT_CODES
+from accounts.support.failures import AT_SUPPORT, FAILURES, WAITS
+
+ROOT = Path(__file__).parent.parent.parent / "accounts/support"
+SOURCES = [ROOT / "doors.py", *(ROOT / "steps").glob("*.py")]
+CODES = re.compile(r'(?:CloudError|Fail|Retry)\(\s*"([a-z_]+)"|late_code="([a-z_]+)"')
+
+
+def raised() -> set[str]:
+    return {code for path in SOURCES for found in CODES.findall(path.read_text(encoding="utf-8")) for code in found if code}
+
+
+def test_own_codes_have_words_and_no_word_is_for_nothing():
+    assert raised() | SUPPORT_CODES == set(FAILURES) | {"internal_error"}
+
+
+def test_codes_of_aws_have_words_of_support():
+    assert {row.code for row in ROWS} | set(ONCE_TRUSTED.values()) | {"unknown_cloud_error"} == set(AT_SUPPORT)
+
+
+@pytest.mark.parametrize("code", sorted(FAILURES | AT_SUPPORT))
+def test_words_name_only_what_every_operation_gives(code):
+    text = (FAILURES | AT_SUPPORT)[code]
+
+    for part in (text.happened, text.means, text.act):
+        assert str(part) % {"cloud": "AWS", "provider": "Fernhill"}
+
+
+def test_waits_have_words():
+    waits = {why for path in SOURCES for why in re.findall(r'why="([a-z_]+)"', path.read_text(encoding="utf-8"))}
+    assert waits == set(WAITS)
