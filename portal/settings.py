@@ -4,6 +4,7 @@ Every variable read here stands in the README's configuration table; a test hold
 A variable without a default is required: its absence stops the start with the variable's name.
 """
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -295,5 +296,7 @@ CONTENT_SECURITY_POLICY = {
 # --- Logs ------------------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.str("PORTAL_LOG_LEVEL", default="INFO")
+# One line a request, when it has ended; PORTAL_LOG_LEVEL=DEBUG shows when it began too.
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 LOGGING_CONFIG = "portal.logs.configure"
 LOGGING = LOG_LEVEL
