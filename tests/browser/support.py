@@ -3,14 +3,20 @@
 # Of the customer, in every theme and width.
 CUSTOMER = ("access_home", "access_history", "access_policy", "access_policy_change")
 CUSTOMER_OF_A_REQUEST = ("access_request", "access_approve", "access_decline", "access_ask", "access_end")
+CUSTOMER_OF_A_GRANT = {"access_transcript": "active", "access_receipt": "ended"}
 # Of the provider's desk.
 DESK = ("case_list", "case_new", "review_queue", "session_list", "case_history")
 DESK_OF_A_REQUEST = ("case_detail", "case_edit", "case_check")
-LOOKED_AT = (*CUSTOMER, *CUSTOMER_OF_A_REQUEST, "bundle", *DESK, *DESK_OF_A_REQUEST)
+LOOKED_AT = (*CUSTOMER, *CUSTOMER_OF_A_REQUEST, *CUSTOMER_OF_A_GRANT, "bundle", *DESK, *DESK_OF_A_REQUEST, "session")
 
 NO_PAGE = {
     **dict.fromkeys((f"support:{name}" for name in LOOKED_AT), "visited by tests/browser/test_support.py"),
     "support:access_export": "a file",
+    "support:access_receipt_json": "a file",
+    "support:access_receipt_compare": "POST",
+    "support:access_transcript_live": "a fragment",
+    "support:session_transcript": "a fragment",
+    "support:session_act": "POST",
     "support:access_policy_confirm": "POST",
     "support:access_policy_drop": "POST",
     "support:case_withdraw": "POST",

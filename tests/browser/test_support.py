@@ -13,10 +13,10 @@ from accounts.support.states import AccessState
 from accounts.support.transitions import move_request
 from portal.audit import Actor
 from tests.browser.steps import confirm_password, sign_in
-from tests.browser.support import CUSTOMER, CUSTOMER_OF_A_REQUEST, DESK, DESK_OF_A_REQUEST
+from tests.browser.support import CUSTOMER, CUSTOMER_OF_A_GRANT, CUSTOMER_OF_A_REQUEST, DESK, DESK_OF_A_REQUEST
 from tests.factories import make_watched_account
-from tests.support.factories import make_engineer, make_request, make_requested
-from tests.support.guards import make_bundle
+from tests.support.factories import make_active, make_engineer, make_request, make_requested
+from tests.support.guards import make_bundle, make_ended
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PHONE = {"width": 375, "height": 812}
@@ -99,6 +99,8 @@ def test_customer_pages_are_accessible(theme, width, portal, page, violations):
     page.set_viewport_size({"width": width, "height": 800})
     pages = {name: reverse(f"support:{name}", args=["acme"]) for name in CUSTOMER}
     pages |= {name: reverse(f"support:{name}", args=["acme", asked.pk]) for name in CUSTOMER_OF_A_REQUEST}
+    grants = {"active": make_active(organisation=acme), "ended": make_ended(acme, asked.engineer)}
+    pages |= {name: reverse(f"support:{name}", args=["acme", grants[which].pk]) for name, which in CUSTOMER_OF_A_GRANT.items()}
     bundle = make_bundle(acme, User.objects.get(email="owner@acme.example"))
     look_at(page, portal, pages | {"bundle": reverse("support:bundle", args=["acme", bundle.pk])}, violations)
 
@@ -117,7 +119,8 @@ def test_pages_of_the_desk_are_accessible(theme, width, portal, visit, violation
     desk.set_viewport_size({"width": width, "height": 800})
     pages = {name: reverse(f"support:{name}") for name in DESK}
     pages |= {name: reverse(f"support:{name}", args=[other.pk if name == "case_check" else returned.pk]) for name in DESK_OF_A_REQUEST}
-    look_at(desk, portal, pages, violations)
+    active = make_active(organisation=acme, account=account, engineer=engineer)
+    look_at(desk, portal, pages | {"session": reverse("support:session", args=[active.pk])}, violations)
 
 
 def look_at(page: Page, portal: str, pages: dict[str, str], violations) -> None:
