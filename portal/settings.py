@@ -174,6 +174,9 @@ MFA_FORMS = {
     "activate_totp": "accounts.forms.sign_in.ActivateTotpForm",
     "add_webauthn": "accounts.forms.sign_in.AddKeyForm",
     "edit_webauthn": "accounts.forms.sign_in.EditKeyForm",
+    "login_webauthn": "accounts.forms.sign_in.LoginByKeyForm",
+    "authenticate_webauthn": "accounts.forms.sign_in.AuthenticateByKeyForm",
+    "reauthenticate_webauthn": "accounts.forms.sign_in.ReauthenticateByKeyForm",
 }
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"

@@ -102,3 +102,25 @@ class AddKeyForm(OurLabels, webauthn.AddWebAuthnForm):  # type: ignore[misc]
 
 class EditKeyForm(OurLabels, webauthn.EditWebAuthnForm):  # type: ignore[misc]
     labels = {"name": _("Name of the key")}
+
+
+class AnswerField(forms.JSONField):
+    """A passkey's answer. Python reads no number of thousands of digits, and Django lets that error through: it is no answer either."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except ValueError as error:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class LoginByKeyForm(webauthn.LoginWebAuthnForm):  # type: ignore[misc]
+    credential = AnswerField(widget=forms.HiddenInput)
+
+
+class AuthenticateByKeyForm(webauthn.AuthenticateWebAuthnForm):  # type: ignore[misc]
+    credential = AnswerField(widget=forms.HiddenInput)
+
+
+class ReauthenticateByKeyForm(webauthn.ReauthenticateWebAuthnForm):  # type: ignore[misc]
+    credential = AnswerField(widget=forms.HiddenInput)
