@@ -33,11 +33,14 @@ def ask_gate(request: AccessRequest) -> None:
 
 
 def cloud_for(request: AccessRequest) -> SupportCloud:
-    """The cloud's side of support access, under the kit in use. Raises CloudError where there is none."""
+    """The cloud's side of support access, under the kit in use; of an account that has left, under its newest, which signs nothing more.
+
+    A session that is still open there can be asked with all the same. Raises CloudError where there never was a kit.
+    """
     account = request.account
     if not has_support(account.cloud):
         raise CloudError("support_not_offered")
-    kit = current_kit(account)
+    kit = current_kit(account) or account.kits.order_by("-generation").first()
     if kit is None:
         raise CloudError("kit_missing")
     target = target_of(account, kit, was_trusted=True)
@@ -52,7 +55,8 @@ def tokens_of(request: AccessRequest, kit: Kit) -> TokenSource:
         try:
             return source(subject=subject, audience=audience, claims=claims)
         except KitReplaced as error:
-            raise CloudError("kit_replaced_meanwhile", retryable=True) from error
+            # Another kit is in use by now and will be found; or the account has left, and no kit comes.
+            raise CloudError("kit_replaced_meanwhile", retryable=current_kit(request.account) is not None) from error
 
     return mint
 

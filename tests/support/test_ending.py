@@ -7,7 +7,9 @@ import time_machine
 from django.core import mail
 from django.utils import timezone
 
+from accounts.actions.accounts import disconnect_account
 from accounts.mail import send_due_mails
+from accounts.models import CloudAccount
 from accounts.support.actions.endings import give_back, revoke
 from accounts.support.clouds import granted
 from accounts.support.doors import cloud_for, opened
@@ -150,3 +152,25 @@ def die_at_each_step(killer, kind: str, point: str) -> None:
     if operation.is_live:
         operation = drive(kind)
     assert operation.state == "succeeded", (operation.failure_code, operation.failure_evidence)
+
+
+def test_open_session_of_an_account_that_left_is_asked_with_until_the_cloud_refuses_it(request_, standing, alice):
+    """The kit signs nothing more, so no denial can be written. What shuts the session is its end, or the customer's own switch."""
+    open_access(request_)
+    disconnect_account(CloudAccount.objects.get(pk=request_.account_id), by=alice)
+    request_.refresh_from_db()
+    assert request_.state == "ending"
+
+    assert close_ending_grants() in {0, 1}
+    operation = newest("close_support_access")
+    for _turn in range(4):
+        lose_lease(operation.pk)
+        advance(operation.pk)
+    operation.refresh_from_db()
+    assert (operation.state, operation.waiting_why) == ("waiting", "session_not_refused_yet")
+    assert not request_.proofs.filter(is_refused=True).exists()
+
+    standing.hand.delete_support_identity()
+    close_access(request_)
+    assert request_.state == "revoked"
+    assert request_.proofs.filter(is_refused=True).exists()
