@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import uuid4
 
 from tests.bench.stand import ROOT, Stand, cpu_of, spawn
 from tests.bench.table import Report, micros
@@ -41,6 +42,7 @@ class Result:
 
 def run(stand: Stand, report: Report, options) -> None:
     number = options.operations
+    stand.come_first()
     runs = [_ours(stand, number, at_once, has_bell_each=False) for at_once in OURS_AT_ONCE]
     ours = max(runs, key=lambda result: result.rate)
     report.add(
@@ -84,10 +86,13 @@ def _peer_at(stand: Stand, script: str, database: str, options, at_once: int) ->
     number = options.operations
     url, before = stand.database(database), stand.postgres_cpu()
     command = [options.peers_python, str(ROOT / "tests/bench" / script), url, str(number), str(at_once)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    if answer.returncode:
-        return Result(at_once, problem=f"{script} failed: {answer.stderr.strip().splitlines()[-1][:120]}")
-    seconds, used, steps = map(float, answer.stdout.split()[-3:])
+    # A session of its own, as our worker has: the kernel shares the cores out by session.
+    peer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    stand.come_first(peer.pid)
+    answer, errors = peer.communicate()
+    if peer.returncode:
+        return Result(at_once, problem=f"{script} failed: {errors.strip().splitlines()[-1][:120]}")
+    seconds, used, steps = map(float, answer.split()[-3:])
     # Told, not refused: its rate is what it did until it was stopped.
     problem = "" if steps == number * STEPS or seconds >= LONGEST_SECONDS else f"{script} did {steps:.0f} steps"
     return Result(at_once, steps / seconds, (used + stand.postgres_cpu() - before) / max(1.0, steps), problem)
@@ -99,14 +104,16 @@ def _ours(stand: Stand, number: int, at_once: int, *, has_bell_each: bool) -> Re
     from portal.operations.states import StepState
     from portal.operations.tasks import BELL_SIZE, ring_due_operations
 
-    run = f"{at_once}-{has_bell_each}"
+    run = uuid4().hex[:8]
     mine = Operation.objects.filter(subject_kind=run)
     with _worker(stand, at_once if has_bell_each else at_once // BELL_SIZE) as worker:
         _queue(number, run)
-        if not has_bell_each:
+        if not has_bell_each:  # an empty queue: the worker may listen already
             app.control.purge()
+            app.control.add_consumer("celery", reply=True, timeout=5)
         ours, postgres, begun = cpu_of(worker.pid), stand.postgres_cpu(), time.perf_counter()
-        app.control.add_consumer("celery")
+        if has_bell_each:
+            app.control.add_consumer("celery")
         rounds = 0
         while mine.filter(state="succeeded").count() < number and (passed := time.perf_counter() - begun) < LONGEST_SECONDS:
             if not has_bell_each and passed >= 2 * rounds:  # the schedule's own round
@@ -127,7 +134,7 @@ def _queue(number: int, run: str) -> None:
     from portal.operations.engine import start
     from tests.factories import make_organisation
 
-    customers = [make_organisation(name=f"{run} {at}", slug=f"{run}-{at}".lower()) for at in range(CUSTOMERS)]
+    customers = [make_organisation(name=f"{run} {at}", slug=f"{run}-{at}") for at in range(CUSTOMERS)]
     for at in range(number):
         with transaction.atomic():
             organisation = customers[at % CUSTOMERS]
@@ -142,6 +149,7 @@ def _worker(stand: Stand, concurrency: int) -> Iterator[subprocess.Popen]:
     with (stand.folder / "worker.log").open("wb") as log:
         worker = spawn([*command, "--queues=none", *QUIET], env=env, cwd=ROOT, output=log)
     time.sleep(8)
+    stand.come_first(worker.pid)
     try:
         yield worker
     finally:
