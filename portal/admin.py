@@ -39,7 +39,7 @@ GROUPS = (
         pgettext_lazy("administration", "Fleet"),
         ("cloudaccount", "cell", "instance", "preparation", "trustwatch", "operation", "step"),
     ),
-    ("access", pgettext_lazy("administration", "Access"), ("supportrequest", "supportgrant", "receipt")),
+    ("access", pgettext_lazy("administration", "Access"), ("accessrequest", "decision", "accesspolicy", "policychange", "bundle")),
     (
         "delivery",
         pgettext_lazy("administration", "Delivery"),

@@ -120,9 +120,10 @@ def test_connections_follow_where_the_adapters_are_led(cloud, variable, monkeypa
 
 def test_hosts_of_aws_are_those_the_adapter_calls():
     code = "\n".join(path.read_text() for path in (CLOUD_CODE / "aws").glob("*.py") if path.name != "publish.py")
-    services = set(re.findall(r"client\(\"([a-z0-9-]+)\"", code))
+    services = set(re.findall(r"(?:client|opened)\(\"([a-z0-9-]+)\"", code))
 
-    assert services == {"sts", "iam", "cloudformation", "ec2", "service-quotas", "eks", "kms", "resourcegroupstaggingapi"}
+    others = {"service-quotas", "eks", "kms", "resourcegroupstaggingapi", "cloudtrail", "logs"}
+    assert services == {"sts", "iam", "cloudformation", "ec2"} | others
     assert {HOST_OF_SERVICE.get(service, service) for service in services} == {
         host.partition(".")[0] for host in kits.load("aws").traffic.hosts
     }

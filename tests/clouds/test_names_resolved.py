@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -52,7 +53,7 @@ from accounts.clouds.base import Needs, Target
 
 target = Target(**order["target"])
 kit = kits.load(order["cloud"])
-tokens = lambda *, subject, audience: order["tokens"][f"{subject} {audience}"]
+tokens = lambda *, subject, audience, claims=None: order["tokens"][f"{subject} {audience} {bool(claims)}"]
 adapter = open_account(order["cloud"], target, tokens, kit.shipped(target))
 adapter.probe_trust()
 adapter.describe_kit()
@@ -90,8 +91,8 @@ def minted(stand) -> dict[str, str]:
     """Every token that the adapter asks for, made here, where the issuer's key is; they live long enough for one more run."""
     mint, found = stand.tokens(stand.target), {}
 
-    def note(*, subject: str, audience: str) -> str:
-        found[f"{subject} {audience}"] = token = mint(subject=subject, audience=audience)
+    def note(*, subject: str, audience: str, claims: Mapping[str, object] | None = None) -> str:
+        found[f"{subject} {audience} {bool(claims)}"] = token = mint(subject=subject, audience=audience, claims=claims)
         return token
 
     stand.tokens = lambda _target: note

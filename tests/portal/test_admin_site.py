@@ -120,7 +120,7 @@ def test_admin_groups_by_what_staff_look_for(client):
 
     groups = re.findall(r"<caption>(.*?)</caption>", client.get("/admin/").content.decode())
 
-    assert groups == ["Customers", "Fleet", "Delivery", "Audit"]
+    assert groups == ["Customers", "Fleet", "Access", "Delivery", "Audit"]
 
 
 @pytest.mark.django_db
