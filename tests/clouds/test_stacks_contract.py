@@ -219,6 +219,31 @@ def test_contract_deleting_can_be_watched_and_asked_for_twice(stand):
     assert settled(stand).state == StackState.ABSENT
 
 
+def test_contract_cell_that_is_still_being_built_is_deleted_whole(stand):
+    """At once, or as soon as the cloud takes the order: what was made in between would stay behind, and cost money."""
+    stand.slow()
+    stand.stacks().apply(stand.order())
+    for _ in range(600):
+        found = look(stand)
+        if sum(part.state == "ready" for part in found.parts) > 3:
+            break
+        time.sleep(0.05)
+    assert found.state == StackState.WORKING
+
+    for _ in range(600):
+        try:
+            after = delete(stand)
+            break
+        except CloudError as busy:
+            if busy.code != "stack_busy":
+                raise
+            time.sleep(0.1)
+
+    assert after.state == StackState.ABSENT
+    assert stand.agents() == 0
+    assert leftovers(stand, stand.stack.tags(stand.target, stand.cell)) == []
+
+
 def test_contract_deletion_that_something_blocks_says_what_and_is_tried_again(stand):
     built(stand)
     name = stand.hold()

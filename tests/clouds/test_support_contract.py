@@ -12,6 +12,7 @@ import pytest
 
 from accounts.clouds import open_support
 from accounts.clouds.base import CloudError
+from accounts.clouds.stacks import StackState
 from accounts.clouds.support import OpenDoor, SupportCloud, SupportGrant
 from tests.clouds.conftest import Cloud, SandboxProcess, TestIssuer
 from tests.clouds.stack_stands import STACK_STANDS, StackStand
@@ -29,7 +30,9 @@ def stand(
     for name, value in addresses(sandbox).items():
         monkeypatch.setenv(name, value)
     made = make(cloud, sandbox, issuer)
-    made.stacks().apply(made.order())
+    order = made.order()
+    made.stacks().apply(order)
+    wait_until(lambda: made.stacks().look(order.name, order.region).state == StackState.READY, 60)
     return made
 
 

@@ -1,8 +1,9 @@
 """CloudFormation made strict: paced, checked against the caller's rights, with the IAM types the kits need."""
 
+import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from http import HTTPStatus
 from typing import Any
@@ -10,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from ministack.core.responses import get_account_id, set_request_account_id
 from ministack.services import s3
-from ministack.services.cloudformation import _stacks, handlers, helpers, stacks
+from ministack.services.cloudformation import _stacks, changesets, handlers, helpers, stacks
 
 from portal.sandbox.aws import cloudformation_iam
 from portal.sandbox.aws.caller import denial, is_root_caller
@@ -22,6 +23,8 @@ from portal.sandbox.sandbox import Sandbox
 Properties = dict[str, Any]
 S3_HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]{3,63})\.)?s3[.-](?:[a-z0-9-]+\.)?amazonaws\.com")
 TEMPLATE_BYTES = 1_000_000
+DELETING = "DELETE_IN_PROGRESS"
+_under_way: dict[str, asyncio.Event] = {}  # by stack id: set once its building has ended, one way or the other
 S3_DENIED = "S3 error: Access Denied\nFor more information check http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"
 
 # The rights CloudFormation needs of its caller for one resource, from the handlers of the public resource schemas.
@@ -46,6 +49,11 @@ def install(sandbox: Sandbox) -> None:
     replace_function(stacks, "_update_resource", lambda original: _updating(original, sandbox), why=strict)
     replace_function(stacks, "_delete_resource", lambda original: _deleting(original, sandbox), why=strict)
     replace_function(stacks, "_roll_back_operation", _naming_failures, why="AWS names the failed resources in the stack's reason")
+    ended = "a stack that is deleted while it is built makes nothing more, and then goes as a whole"
+    for module in (stacks, handlers, changesets):
+        replace_function(module, "_deploy_stack_async", _building, why=ended)
+    for module in (stacks, handlers):
+        replace_function(module, "_delete_stack_async", _deleting_what_was_built, why=ended)
     address = "a template URL is an S3 address the caller may read"
     replace_function(helpers, "_resolve_document", lambda original: _reading_documents(original, sandbox), why=address)
     again = "the same ClientRequestToken is the same request, not a taken name"
@@ -56,6 +64,8 @@ def install(sandbox: Sandbox) -> None:
 def _provisioning(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
     def provision(resource_type: str, logical_id: str, props: Properties, stack_name: str) -> Any:
         _before(sandbox, resource_type, logical_id, rights.Work("create", props))
+        if _stacks[stack_name]["StackStatus"] == DELETING:
+            raise ValueError("Resource creation cancelled")
         cloudformation_iam.check_properties(resource_type, logical_id, props)
         try:
             return _changed(sandbox, original(resource_type, logical_id, props, stack_name))
@@ -122,6 +132,8 @@ def _naming_failures(original: Callable[..., Any]) -> Callable[..., Any]:
     async def roll_back(
         stack_name: str, stack_id: str, stack: dict[str, Any], operation: dict[str, Any], reason_override: str = ""
     ) -> None:
+        if stack["StackStatus"] == DELETING:
+            return  # what was made goes with the stack
         failed = operation.get("failed_logical_id")
         if failed and not operation.get("is_update"):
             reason_override = f"The following resource(s) failed to create: [{failed}]. Rollback requested by user."
@@ -129,6 +141,27 @@ def _naming_failures(original: Callable[..., Any]) -> Callable[..., Any]:
         await original(stack_name, stack_id, stack, operation, reason_override)
 
     return roll_back
+
+
+def _building(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def deploy(stack_name: str, stack_id: str, *rest: Any, **more: Any) -> None:
+        _under_way[stack_id] = asyncio.Event()
+        try:
+            await original(stack_name, stack_id, *rest, **more)
+        finally:
+            _under_way.pop(stack_id).set()
+
+    return deploy
+
+
+def _deleting_what_was_built(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def delete(stack_name: str, stack_id: str, *rest: Any, **more: Any) -> None:
+        if stack_id in _under_way:
+            _stacks[stack_name]["StackStatus"] = DELETING
+            await _under_way[stack_id].wait()
+        await original(stack_name, stack_id, *rest, **more)
+
+    return delete
 
 
 def _creating_once(original: Callable[..., Any]) -> Callable[..., Any]:
