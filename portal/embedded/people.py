@@ -22,5 +22,6 @@ PEOPLE = (
     *(Person(f"{role}@globex.example", f"Globex, {role}") for role in ROLES),
     Person("staff@fernhill.example", "Fernhill, staff: the administration at /admin/"),
     Person("hosting@fernhill.example", "Fernhill Hosting, owner: its cloud accounts hold what Fernhill hosts"),
-    Person("support@fernhill.example", "Fernhill, support engineer"),
+    Person("support@fernhill.example", "Fernhill, support engineer: asks for access"),
+    Person("checker@fernhill.example", "Fernhill, support engineer: checks what colleagues ask for"),
 )

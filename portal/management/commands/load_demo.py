@@ -30,6 +30,8 @@ ORGANISATIONS = {
 }
 STAFF: dict[str, Any] = {"email": "staff@fernhill.example", "name": "Sam Fern", "is_staff": True, "is_superuser": True}
 SUPPORT_ENGINEER: dict[str, Any] = {"email": "support@fernhill.example", "name": "Mia Köhler", "is_support_engineer": True}
+# Nobody checks a request of their own.
+CHECKER: dict[str, Any] = {"email": "checker@fernhill.example", "name": "Jonas Weiss", "is_support_engineer": True}
 
 
 # Its cloud accounts hold the cells of plans that the provider hosts; connected in the portal like any other.
@@ -39,8 +41,8 @@ HOSTING_OWNER: dict[str, Any] = {"email": "hosting@fernhill.example", "name": "H
 
 class Command(BaseCommand):
     help = (
-        "Create the demo's people unless they exist: Acme and Globex with owner, operator, approver and auditor, and staff and a "
-        "support engineer of Fernhill. Environment: PORTAL_DEMO_PASSWORD (required) is the password of all of them. "
+        "Create the demo's people unless they exist: Acme and Globex with owner, operator, approver and auditor, and staff and two "
+        "support engineers of Fernhill. Environment: PORTAL_DEMO_PASSWORD (required) is the password of all of them. "
         "PORTAL_DEMO_TOTP_SECRET (base32, optional) becomes the authenticator secret of staff, whom /admin/ asks for a code; "
         "without it staff set up an authenticator at first sign-in. Also the plans that are offered, and the organisation whose cloud "
         "accounts host the provider's."
@@ -82,10 +84,10 @@ def load_organisation(name: str, people: dict[Role, str], hashed: Callable[[], s
 
 
 def load_provider(hashed: Callable[[], str], totp_secret: str) -> list[str]:
-    staff, engineer = load_user(hashed, **STAFF), load_user(hashed, **SUPPORT_ENGINEER)
+    staff, *engineers = (load_user(hashed, **person) for person in (STAFF, SUPPORT_ENGINEER, CHECKER))
     if totp_secret and not Authenticator.objects.filter(user=staff).exists():
         TOTP.activate(staff, totp_secret)
-    return [staff.email, engineer.email]
+    return [staff.email, *(engineer.email for engineer in engineers)]
 
 
 def load_hosting(hashed: Callable[[], str]) -> list[str]:
