@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "support-open-due-grants": {"task": "accounts.support.tasks.open_due_grants", "schedule": 2.0},
     "support-close-ending-grants": {"task": "accounts.support.tasks.close_ending_grants", "schedule": 2.0},
     "support-tend-acts": {"task": "accounts.support.tasks.tend_acts", "schedule": 5.0},
+    "support-write-due-receipts": {"task": "accounts.support.tasks.write_due_receipts", "schedule": 30.0},
     "support-review-ended-grants": {"task": "accounts.support.tasks.review_ended_grants", "schedule": 60.0},
     "support-end-due-grants": {"task": "accounts.support.tasks.end_due_grants", "schedule": 2.0},
     "cells-sweep-agents": {"task": "cells.tasks.sweep_agents", "schedule": 15.0},

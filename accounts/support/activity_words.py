@@ -35,6 +35,7 @@ register_actions(
         "support.revoked": _("Support access %(subject)s was ended early"),
         "support.completed": _("Support access %(subject)s was given back"),
         "support.close_failed": _("The end of support access %(subject)s could not be confirmed: %(code)s"),
+        "support.receipt_written": _("Wrote the access receipt of %(subject)s"),
         "support.act_asked": _("Asked to do under support access %(subject)s: %(act)s"),
         "support.act_done": _("Did under support access %(subject)s: %(act)s"),
         "support.act_failed": _("Could not do under support access %(subject)s: %(act)s (%(code)s)"),

@@ -9,7 +9,7 @@ class SupportConfig(AppConfig):
         # The words of the catalogue; what the frame of every page and Home say.
         from accounts.actions.leaving import ENDS_WITH  # noqa: PLC0415
         from accounts.models.people import FRAME  # noqa: PLC0415
-        from accounts.support import activity_words, broker, failures, hooks  # noqa: F401, PLC0415
+        from accounts.support import activity_words, broker, failures, hooks, receipts  # noqa: F401, PLC0415
         from accounts.support.actions.leaving import end_grants  # noqa: PLC0415
         from accounts.support.models.requests import open_access  # noqa: PLC0415
         from accounts.support.steps import closing, opening, reviewing  # noqa: F401, PLC0415  registers the kinds of operation
@@ -19,4 +19,5 @@ class SupportConfig(AppConfig):
         FRAME["open_access"] = open_access()
         MORE_NEEDS.append(access_needs)
         ENDS_WITH.append(end_grants)
+        hooks.ON_TOLD.append(receipts.write_receipt)
         hooks.ON_ENDING.extend([broker.cut_short, closing.begin_closing])

@@ -12,6 +12,8 @@ from accounts.support.models import AccessRequest, Act, Door, TraceMatch
 from accounts.support.models.sessions import ActState
 from portal.redaction import without_secrets
 
+# The kind of operation that reads the cloud's log.
+COMPARE = "compare_support_log"
 # What opening a door and probing it call by themselves, beside every act.
 OWN_CALLS = {"aws": frozenset({"AssumeRoleWithWebIdentity", "DescribeVpcs"})}
 OPENING, PROBE = "opening", "probe"

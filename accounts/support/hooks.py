@@ -13,6 +13,8 @@ Hook = Callable[[AccessRequest], None]
 ON_GRANTED: list[Hook] = []
 # ENDING was reached; `ends_as` says what the end will be called.
 ON_ENDING: list[Hook] = []
+# An end was proven, or an ended grant was compared with the cloud's log: its receipt says more than before.
+ON_TOLD: list[Hook] = []
 
 
 def granted(request: AccessRequest) -> None:
@@ -22,4 +24,9 @@ def granted(request: AccessRequest) -> None:
 
 def ending(request: AccessRequest) -> None:
     for hook in ON_ENDING:
+        hook(request)
+
+
+def told(request: AccessRequest) -> None:
+    for hook in ON_TOLD:
         hook(request)

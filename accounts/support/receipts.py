@@ -8,19 +8,19 @@ from django.conf import settings
 
 from accounts.support import acts, correlation
 from accounts.support.documents import moment, sha256_of
-from accounts.support.models import AccessRequest, Act, Decision, Door, EndProof, TraceMatch
+from accounts.support.models import AccessRequest, Act, Decision, Door, EndProof, Receipt, TraceMatch
 from accounts.support.models.sessions import ActState
-from accounts.support.steps.reviewing import COMPARE
-from accounts.support.verify_grant import canonical
-from portal.operations.models import Operation
-from portal.operations.states import OperationState
+from accounts.support.transitions import record_on
+from accounts.support.verify_grant import RECEIPT_EVENT, RECEIPT_FORMAT, canonical
+from portal.audit import Actor
+from portal.audit.models import Event, EventQuerySet
 
-FORMAT = "byoc-receipt/1"
+WRITER = Actor.worker("support access")
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What the page shows; `text` is the same as JSON, in the canonical form that `sha256` is of."""
+class ReceiptPage:
+    """What the page shows of a grant that has ended; `written` holds the same as JSON, in the canonical form that its SHA-256 is of."""
 
     request: AccessRequest
     decisions: list[Decision]
@@ -31,39 +31,49 @@ class Receipt:
     compared_at: datetime | None
     strange: list[TraceMatch]
     missing: list[correlation.Missing]
-    text: str
-    sha256: str
+    written: Receipt | None  # none: it is being written
 
 
-def receipt_of(request: AccessRequest) -> Receipt:
+def receipt_of(request: AccessRequest) -> ReceiptPage:
+    return ReceiptPage(request=request, written=request.receipts.order_by("-number").first(), **_found(request))
+
+
+def write_receipt(request: AccessRequest) -> None:
+    """For a grant that is locked in this transaction: what is known now, and its hash in the activity log. What is written stays."""
+    if not request.has_receipt:
+        return
+    text = canonical(_document(request, _found(request)))
+    number, sha256 = request.receipts.count() + 1, sha256_of(text)
+    event = record_on(request, RECEIPT_EVENT, by=WRITER, details={"sha256": sha256, "number": number})
+    Receipt.objects.create(request=request, number=number, text=text, sha256=sha256, event_number=event.sequence, event_hash=event.hash)
+
+
+def events_of(request: AccessRequest) -> EventQuerySet:
+    """What the customer's own activity log says of it."""
+    return Event.objects.for_chain(request.organisation_id).for_subject("support_request", request.pk)
+
+
+def _found(request: AccessRequest) -> dict[str, Any]:
     done = list(request.acts.select_related("by"))
-    compared_at = _compared_at(request)
-    found: dict[str, Any] = {
+    return {
         "decisions": list(request.decisions.filter(set_aside_at=None).select_related("approver").order_by("at")),
         "acts": done,
         "changes": [act for act in done if act.state == ActState.DONE and _is_writing(act)],
         "doors": list(request.doors.all()),
         "proofs": list(request.proofs.filter(is_refused=True)),
-        "compared_at": compared_at,
+        "compared_at": request.compared_at,
         "strange": correlation.strange(request),
-        "missing": correlation.missing(request) if compared_at else [],
+        "missing": correlation.missing(request) if request.compared_at else [],
     }
-    text = canonical(_document(request, found))
-    return Receipt(request=request, text=text, sha256=sha256_of(text), **found)
 
 
 def _is_writing(act: Act) -> bool:
     return act.name in acts.ACTS and acts.ACTS[act.name].is_writing
 
 
-def _compared_at(request: AccessRequest) -> datetime | None:
-    done = Operation.objects.filter(kind=COMPARE, subject_kind="support_request", subject_id=str(request.pk))
-    return done.filter(state=OperationState.SUCCEEDED).order_by("-ended_at").values_list("ended_at", flat=True).first()
-
-
 def _document(request: AccessRequest, found: dict[str, Any]) -> dict[str, Any]:
     return {
-        "format": FORMAT,
+        "format": RECEIPT_FORMAT,
         "provider": str(settings.PROVIDER_NAME),
         "request": str(request.pk),
         "organisation": {"id": str(request.organisation_id), "name": request.organisation.name},
@@ -72,7 +82,12 @@ def _document(request: AccessRequest, found: dict[str, Any]) -> dict[str, Any]:
         "reason": {"kind": request.reason_type, "text": request.reason},
         "scope": {"kind": request.scope_kind, "id": request.scope_id, "label": request.scope_label},
         "profile": str(request.profile),
-        "grant": {"sha256": request.sha256, "from": _time(request.granted_from), "until": _time(request.granted_until)},
+        "grant": {
+            "document": request.document,
+            "sha256": request.sha256,
+            "from": _time(request.granted_from),
+            "until": _time(request.granted_until),
+        },
         "decisions": [_decision(one) for one in found["decisions"]],
         "sessions": [{"handle": door.handle, "opened_at": moment(door.opened_at)} for door in found["doors"]],
         "acts": [_act(act) for act in found["acts"]],
@@ -85,6 +100,9 @@ def _document(request: AccessRequest, found: dict[str, Any]) -> dict[str, Any]:
             "proven_at": _time(request.ended_at),
             "proofs": [_proof(proof) for proof in found["proofs"]],
         },
+        "events": [
+            {"number": number, "hash": its_hash} for number, its_hash in events_of(request).oldest_first().values_list("sequence", "hash")
+        ],
         "cloud_log": {
             "compared_at": _time(found["compared_at"]),
             "unexplained": [{"id": one.trace, "at": moment(one.at), "call": one.call} for one in found["strange"]],
@@ -95,7 +113,8 @@ def _document(request: AccessRequest, found: dict[str, Any]) -> dict[str, Any]:
 
 def _decision(one: Decision) -> dict[str, Any]:
     who = {"id": str(one.approver_id), "name": one.approver.name, "email": one.approver.email}
-    return {"approver": who, "verb": str(one.verb), "at": moment(one.at), "method": str(one.method), "document_sha256": one.sha256}
+    said = {"approver": who, "verb": str(one.verb), "at": moment(one.at), "method": str(one.method), "document_sha256": one.sha256}
+    return {**said, "assertion": one.assertion, "reason": one.reason}
 
 
 def _act(act: Act) -> dict[str, Any]:

@@ -13,13 +13,14 @@ from django.db.models import Exists, OuterRef, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from accounts.support import broker, notices
+from accounts.support import broker, hooks, notices
+from accounts.support.correlation import COMPARE
 from accounts.support.endings import end
 from accounts.support.models import AccessRequest
 from accounts.support.states import AccessState
 from accounts.support.steps.closing import begin_closing
 from accounts.support.steps.opening import begin_opening
-from accounts.support.steps.reviewing import COMPARE, TIDY, begin, due_for
+from accounts.support.steps.reviewing import TIDY, begin, due_for
 from accounts.support.transitions import move_request
 from portal.audit import Actor
 from portal.operations.engine import OperationInProgress
@@ -87,6 +88,13 @@ def review_ended_grants() -> int:
     return begun
 
 
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
+def write_due_receipts() -> int:
+    """Receipts of grants that ended without ever being opened. Tenancy: each row by itself. Returns how many."""
+    due = AccessRequest.objects.without_receipt().order_by("ended_at").values_list("pk", flat=True)[:BATCH]
+    return sum(_one(pk, _write) for pk in list(due))
+
+
 def _one(pk: UUID, act: Callable[[AccessRequest], None]) -> bool:
     """Act on one row, unless somebody else holds it or was quicker."""
     try:
@@ -122,6 +130,11 @@ def _close(row: AccessRequest) -> None:
 
 def _under_way() -> OperationQuerySet:
     return Operation.objects.live().filter(subject_kind="support_request", subject_id=Cast(OuterRef("pk"), TextField()))
+
+
+def _write(row: AccessRequest) -> None:
+    if not row.receipts.exists():
+        hooks.told(row)
 
 
 def _review(kind: str, row: AccessRequest) -> None:

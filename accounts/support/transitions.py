@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.support.models import AccessRequest, Bundle
 from accounts.support.states import ACCESS_MOVES, BUNDLE_MOVES, ENDED_AS, AccessState, BundleState
 from portal.audit import Actor, Subject, record
+from portal.audit.models import Event
 from portal.operations.transitions import IllegalMove, LostRace
 
 
@@ -54,11 +55,11 @@ def move_request(
         setattr(request, name, value)
 
 
-def record_on(request: AccessRequest, action: str, *, by: Actor, details: Mapping[str, Any], shown_at: object = None) -> None:
+def record_on(request: AccessRequest, action: str, *, by: Actor, details: Mapping[str, Any], shown_at: object = None) -> Event:
     """One event on a request: in the customer's chain once the customer may know of it, before that in the platform's own."""
     is_shown = request.shown_at is not None or shown_at is not None
     whose = request.organisation_id if is_shown else None
-    record(organisation_id=whose, action=action, actor=by, subject=subject_of(request), details=details)
+    return record(organisation_id=whose, action=action, actor=by, subject=subject_of(request), details=details)
 
 
 def move_bundle(

@@ -16,10 +16,13 @@ urlpatterns = [
     path("support/sessions/<uuid:pk>/transcript/", sessions.session_transcript, name="session_transcript"),
     path("support/sessions/<uuid:pk>/acts/", sessions.session_act, name="session_act"),
     path("support/history/", reviews.case_history, name="case_history"),
+    path("support/history/export.<slug:kind>", reviews.case_export, name="case_export"),
     path("support/cases/<uuid:pk>/", cases.case_detail, name="case_detail"),
     path("support/cases/<uuid:pk>/edit/", cases.case_edit, name="case_edit"),
     path("support/cases/<uuid:pk>/check/", reviews.case_check, name="case_check"),
     path("support/cases/<uuid:pk>/withdraw/", cases.case_withdraw, name="case_withdraw"),
+    path("support/cases/<uuid:pk>/receipt/", receipts.case_receipt, name="case_receipt"),
+    path("support/cases/<uuid:pk>/receipt/receipt.json", receipts.case_receipt_json, name="case_receipt_json"),
     path("support/cases/<uuid:pk>/end/", cases.case_end, name="case_end"),
 ]
 
@@ -42,5 +45,7 @@ urlpatterns += [
     path("o/<slug:slug>/support/requests/<uuid:pk>/receipt/", receipts.access_receipt, name="access_receipt"),
     path("o/<slug:slug>/support/requests/<uuid:pk>/receipt/receipt.json", receipts.access_receipt_json, name="access_receipt_json"),
     path("o/<slug:slug>/support/requests/<uuid:pk>/receipt/compare/", receipts.access_receipt_compare, name="access_receipt_compare"),
+    path("o/<slug:slug>/support/requests/<uuid:pk>/receipt/evidence.zip", receipts.access_evidence, name="access_evidence"),
+    path("o/<slug:slug>/support/verify_access.py", receipts.access_verifier, name="access_verifier"),
     path("o/<slug:slug>/support/bundles/<uuid:pk>/", customer.bundle, name="bundle"),
 ]

@@ -1,7 +1,19 @@
-"""Checks, offline and with Python's own library only, that a passkey signed this very grant.
+#!/usr/bin/env python3
+"""Check, offline and with Python's own library only, what a customer's approvers allowed and what was done under it.
 
-A grant is decided about as one text: JSON with sorted keys, no spaces, UTF-8 (`canonical`). When an approver approves with a passkey,
-the challenge that the passkey signs is the SHA-256 of that text. What the passkey gave back is kept as an assertion:
+    python3 verify_access.py access-evidence.zip
+    python3 verify_access.py access-evidence.zip --known 57:9f2c3a…      event 57 must be there with this hash (repeatable)
+    python3 verify_access.py access-evidence.zip --key 4b1d…             passkeys must be among these (SHA-256 as shown, repeatable)
+    python3 verify_access.py receipt.json --activity activity.jsonl      the same from single files, for example with a whole export
+
+Exit code: 0 all of it holds, 1 something does not (the first thing is named), 2 a file or the arguments cannot be read. Needs Python 3.9 or
+newer. The evidence is an archive of `receipt.json`, `activity.jsonl` (one event of the activity log a line), `results/` (what each act
+gave) and this file. Checked are:
+
+1. The grant: one text of JSON with sorted keys, no spaces, UTF-8 (`canonical`), and its SHA-256. The receipt claims nothing that the grant
+   does not say.
+2. The approvals: as many different people as the grant asks for, none of them the engineer or the engineer's checker. An approver with a
+   passkey has signed: the challenge that the passkey signs is the SHA-256 of the grant's text. What the passkey gave is the assertion:
 
     public_key          the passkey's public key as a JWK: {"kty": "EC", "crv": "P-256", "x", "y"} or {"kty": "RSA", "n", "e"}
     client_data         what the browser had signed, base64url: type, challenge, origin
@@ -9,19 +21,37 @@ the challenge that the passkey signs is the SHA-256 of that text. What the passk
     signature           of authenticator_data and the SHA-256 of client_data, base64url
     rp_id, origin       the site that the passkey belongs to
 
-`why_not_signed(text, assertion)` is empty when all of that holds, else the reason. This file is read by people who trust nobody: it imports
-nothing but the standard library, and does the arithmetic of P-256 and RSA itself.
+3. The receipt: its SHA-256 stands in the activity log, in an event that comes after all the events that the receipt itself names by number
+   and hash. Each of these is there, and each one's hash is the SHA-256 of its own canonical text without the hash. Acts, approvals and
+   the end are the same in both.
+4. The results: the SHA-256 of each is the one in the receipt.
+
+What this cannot prove: an approval by a code of an authenticator app is the portal's word only. And whoever could rewrite the portal's
+whole database could write another log; so keep a number and a hash of the log from time to time, and give them to `--known`.
+
+This file is read by people who trust nobody: it imports nothing but the standard library, and does the arithmetic of P-256 and RSA itself.
 """
 
+from __future__ import annotations
+
+import argparse
 import base64
 import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
-from typing import Any
+import re
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
 
 FORMAT = "byoc-grant/1"
+RECEIPT_FORMAT = "byoc-receipt/2"
+RECEIPT_EVENT = "support.receipt_written"
+APPROVALS = frozenset({"support.approved", "support.approved_anew", "support.scheduled"})
 USER_PRESENT = 0x01
 LEAST_AUTHENTICATOR_DATA = 37
 LEAST_RSA_BITS = 2048
@@ -196,3 +226,218 @@ def _sum(one: Jacobian, other: Jacobian) -> Jacobian:
     h3, v = h2 * h % P, x1 * h2 % P
     x3 = (r * r - h3 - 2 * v) % P
     return x3, (r * (v - x3) - y1 * h3) % P, one[2] * other[2] * h % P
+
+
+# --- The whole evidence ----------------------------------------------------------------------------------------------
+
+
+class Broken(Exception):
+    """The first thing that does not hold, as a sentence."""
+
+
+class Evidence(NamedTuple):
+    """What is checked, as bytes. `results` by the act's ID."""
+
+    receipt: bytes
+    activity: Sequence[bytes]
+    results: Mapping[str, bytes]
+
+
+class Trusted(NamedTuple):
+    """What the reader knows from elsewhere: hashes of events by number, SHA-256 of passkeys, the portal's address."""
+
+    known: Mapping[int, str] = {}
+    keys: frozenset[str] = frozenset()
+    origin: str = ""
+
+
+def check(evidence: Evidence, trusted: Trusted = Trusted()) -> list[str]:  # noqa: B008  it cannot be changed
+    """What was found, in sentences. Raises Broken."""
+    try:
+        receipt = _canonical_object(evidence.receipt, "The receipt")
+        _require(receipt["format"] == RECEIPT_FORMAT, f"The receipt is no {RECEIPT_FORMAT}.")
+        said = _check_grant(receipt)
+        said += _check_approvals(receipt, trusted)
+        events = _read_events(evidence.activity, receipt["organisation"]["id"], trusted)
+        said += _check_receipt(receipt, hashlib.sha256(evidence.receipt).hexdigest(), events)
+        _check_acts(receipt, events)
+        return said + _check_results(receipt, evidence.results)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, binascii.Error, RecursionError) as error:
+        raise Broken(f"The evidence cannot be read: {type(error).__name__}.") from error
+
+
+def _require(holds: object, sentence: str) -> None:
+    if not holds:
+        raise Broken(sentence)
+
+
+def _canonical_object(data: bytes, what: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(data.decode("utf-8"))
+    _require(isinstance(found, dict) and canonical(found).encode() == data, f"{what} is not in its canonical form.")
+    return found
+
+
+def _check_grant(receipt: Mapping[str, Any]) -> list[str]:
+    text = receipt["grant"]["document"]
+    _require(fingerprint(text) == receipt["grant"]["sha256"], "The grant does not have the SHA-256 that the receipt names.")
+    grant = _canonical_object(text.encode(), "The grant")
+    _require(grant["format"] == FORMAT, f"The grant is no {FORMAT}.")
+    of_scope = [grant["scope"][name] for name in ("kind", "id", "label")]
+    same = {
+        "request": (grant["request"], receipt["request"]),
+        "organisation": (grant["organisation"]["id"], receipt["organisation"]["id"]),
+        "engineer": (grant["engineer"]["id"], receipt["engineer"]["id"]),
+        "case": (grant["case"], receipt["case"]),
+        "profile": (grant["profile"], receipt["profile"]),
+        "scope": (of_scope, [receipt["scope"][name] for name in ("kind", "id", "label")]),
+    }
+    for name, (granted, claimed) in same.items():
+        _require(granted == claimed, f"The receipt names another {name} than the grant.")
+    begins, ends = (_moment(receipt["grant"][name]) for name in ("from", "until"))
+    _require(_moment(grant["from"]) <= begins < ends <= _moment(grant["until"]), "The receipt names another time than the grant.")
+    _require((ends - begins).total_seconds() <= 60 * grant["minutes"], "The receipt names a longer time than the grant.")
+    who = f"{grant['engineer']['name']} <{grant['engineer']['email']}>"
+    return [f"Grant {receipt['grant']['sha256']}: {who}, {grant['profile']} in {grant['scope']['label']}, {begins} to {ends}."]
+
+
+def _moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)  # noqa: UP017  UTC is of Python 3.11
+
+
+def _check_approvals(receipt: Mapping[str, Any], trusted: Trusted) -> list[str]:
+    grant = json.loads(receipt["grant"]["document"])
+    approvals = [one for one in receipt["decisions"] if one["verb"] == "approve"]
+    people = {one["approver"]["id"] for one in approvals}
+    _require(len(people) >= max(1, grant["approvals"]), "Fewer people have approved than the grant asks for.")
+    provider = {grant["engineer"]["id"], (grant["checked_by"] or {}).get("id")}
+    _require(not people & provider, "The engineer, or the engineer's checker, has approved.")
+    return [_check_approval(one, receipt["grant"], trusted) for one in approvals]
+
+
+def _check_approval(one: Mapping[str, Any], grant: Mapping[str, Any], trusted: Trusted) -> str:
+    who = f"{one['approver']['name']} <{one['approver']['email']}>"
+    _require(one["document_sha256"] == grant["sha256"], f"{who} has approved another grant.")
+    if one["method"] != "passkey":
+        return f"Approved by {who}, {one['at']}: by a code, which is the portal's word only."
+    if reason := why_not_signed(grant["document"], one["assertion"], origin=trusted.origin):
+        raise Broken(f"The approval of {who} does not verify. {reason}")
+    key = fingerprint(canonical(one["assertion"]["public_key"]))
+    _require(not trusted.keys or key in trusted.keys, f"The passkey of {who} is none of those you named: {key}.")
+    return f"Approved by {who}, {one['at']}: signed by the passkey {key}."
+
+
+def _read_events(lines: Sequence[bytes], organisation: str, trusted: Trusted) -> dict[int, dict[str, Any]]:
+    """By number. Neighbours are held against each other, so a whole export is checked as a chain."""
+    events: dict[int, dict[str, Any]] = {}
+    for line in lines:
+        _require(line.endswith(b"\n"), "The activity was cut off in the middle of a line.")
+        event = _canonical_object(line[:-1], "An event")
+        leaf = {name: value for name, value in event.items() if name != "hash"}
+        number = event["sequence"]
+        _require(fingerprint(canonical(leaf)) == event["hash"], f"Event {number} does not match its hash: it was changed.")
+        _require(event["organisation"] == organisation, f"Event {number} belongs to another organisation.")
+        _require(number > max(events, default=0), f"Event {number} is out of order.")
+        before = events.get(number - 1)
+        _require(before is None or event["previous"] == before["hash"], f"Event {number} does not continue the chain.")
+        events[number] = event
+    for number, known in trusted.known.items():
+        _require(number in events, f"Event {number}, which you know, is not there.")
+        _require(events[number]["hash"].startswith(known), f"Event {number} is not the one you know: the log was rewritten.")
+    return events
+
+
+def _check_receipt(receipt: Mapping[str, Any], sha256: str, events: Mapping[int, Mapping[str, Any]]) -> list[str]:
+    own = _of_grant(receipt, events)
+    listed = {one["number"]: one["hash"] for one in receipt["events"]}
+    written = [one for one in own if one["action"] == RECEIPT_EVENT and one["details"]["sha256"] == sha256]
+    _require(written, "The activity log knows no receipt with this SHA-256: it was changed, or it is another one.")
+    number = min(one["sequence"] for one in written)
+    for named, its_hash in listed.items():
+        _require(named in events, f"Event {named}, which the receipt names, is missing.")
+        _require(events[named]["hash"] == its_hash and named < number, f"Event {named} is not the one that the receipt names.")
+    unnamed = [one["sequence"] for one in own if one["sequence"] < number and one["sequence"] not in listed]
+    _require(not unnamed, f"The receipt does not name event {min(unnamed, default=0)}, which is about this grant.")
+    ends = {f"support.{receipt['end']['as']}"}
+    _require(any(one["action"] in ends for one in own), "The activity log knows no such end.")
+    hashed = {(one["actor"]["id"], one["details"].get("sha256")) for one in own if one["action"] in APPROVALS}
+    for one in receipt["decisions"]:
+        given = (one["approver"]["id"], one["document_sha256"])
+        _require(one["verb"] != "approve" or given in hashed, f"The activity log knows no approval of {one['approver']['name']}.")
+    return [f"Receipt {sha256}: event {number} of the activity log, {len(listed)} events before it as they were written."]
+
+
+def _of_grant(receipt: Mapping[str, Any], events: Mapping[int, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [one for one in events.values() if (one["subject"] or {}).get("id") == receipt["request"]]
+
+
+def _check_acts(receipt: Mapping[str, Any], events: Mapping[int, Mapping[str, Any]]) -> None:
+    own = _of_grant(receipt, events)
+    asked = {one["details"]["act_id"]: one["details"]["act"] for one in own if one["action"] == "support.act_asked"}
+    done = {one["details"]["act_id"]: one["details"]["sha256"] for one in own if one["action"] == "support.act_done"}
+    acts = {one["id"]: one for one in receipt["acts"]}
+    _require({key: one["name"] for key, one in acts.items()} == asked, "The receipt and the activity log name different acts.")
+    results = {key: one["sha256"] for key, one in acts.items() if one["state"] == "done"}
+    _require(results == done, "The receipt and the activity log name different results.")
+
+
+def _check_results(receipt: Mapping[str, Any], results: Mapping[str, bytes]) -> list[str]:
+    expected = {one["id"]: one["sha256"] for one in receipt["acts"] if one["state"] == "done"}
+    for key, data in results.items():
+        _require(hashlib.sha256(data).hexdigest() == expected.get(key), f"The result of act {key} is not the one that the receipt names.")
+    there = f"{len(results)} of {len(expected)} results are there, each as it was read" if expected else "nothing was read"
+    return [f"Acts: {len(receipt['acts'])}; {there}.", *_ends(receipt)]
+
+
+def _ends(receipt: Mapping[str, Any]) -> list[str]:
+    return [f"The cloud refused the session at {one['asked_at']}: {one['evidence']}" for one in receipt["end"]["proofs"]]
+
+
+# --- On the command line ---------------------------------------------------------------------------------------------
+
+MOST_BYTES = 256 * 1024 * 1024
+
+
+def read_evidence(path: Path, activity: Path | None) -> Evidence:
+    """From the archive, or from single files. Raises OSError, Broken."""
+    if not zipfile.is_zipfile(path):
+        return Evidence(path.read_bytes(), activity.read_bytes().splitlines(keepends=True) if activity else [], {})
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        _require(len(names) == len(set(names)), "The archive holds a file twice.")
+        _require(sum(one.file_size for one in archive.infolist()) <= MOST_BYTES, "The archive is too large.")
+        _require({"receipt.json", "activity.jsonl"} <= set(names), "The archive lacks the receipt or the activity.")
+        lines = activity.read_bytes() if activity else archive.read("activity.jsonl")
+        results = {match[1]: archive.read(match[0]) for name in names if (match := re.fullmatch(r"results/([0-9a-f-]{36})\.txt", name))}
+        return Evidence(archive.read("receipt.json"), lines.splitlines(keepends=True), results)
+
+
+def _known(text: str) -> tuple[int, str]:
+    match = re.fullmatch(r"([1-9][0-9]*):([0-9a-f]{12,64})", text.lower())
+    if match is None:
+        raise argparse.ArgumentTypeError("write it as number:hash, with at least 12 hexadecimal digits")
+    return int(match[1]), match[2]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Check the evidence of one support access offline.")
+    parser.add_argument("file", type=Path, help="the evidence (ZIP), or receipt.json")
+    parser.add_argument("--activity", type=Path, help="an export of the activity log, JSON Lines")
+    parser.add_argument("--known", type=_known, action="append", default=[], metavar="NUMBER:HASH", help="an event you know from before")
+    parser.add_argument("--key", action="append", default=[], metavar="SHA256", help="a passkey you know")
+    parser.add_argument("--origin", default="", help="the portal's address")
+    options = parser.parse_args(arguments)
+    trusted = Trusted(dict(options.known), frozenset(key.lower() for key in options.key), options.origin.rstrip("/"))
+    try:
+        found = check(read_evidence(options.file, options.activity), trusted)
+    except (OSError, zipfile.BadZipFile) as error:
+        sys.stderr.write(f"Cannot read {options.file}: {error}\n")
+        return 2
+    except Broken as broken:
+        sys.stderr.write(f"BROKEN: {broken}\n")
+        return 1
+    sys.stdout.write("\n".join([*found, "All of it holds.", ""]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,13 +6,17 @@ CUSTOMER_OF_A_REQUEST = ("access_request", "access_approve", "access_decline", "
 CUSTOMER_OF_A_GRANT = {"access_transcript": "active", "access_receipt": "ended"}
 # Of the provider's desk.
 DESK = ("case_list", "case_new", "review_queue", "session_list", "case_history")
+DESK_OF_A_GRANT = ("case_receipt",)
 DESK_OF_A_REQUEST = ("case_detail", "case_edit", "case_check")
-LOOKED_AT = (*CUSTOMER, *CUSTOMER_OF_A_REQUEST, *CUSTOMER_OF_A_GRANT, "bundle", *DESK, *DESK_OF_A_REQUEST, "session")
+LOOKED_AT = (*CUSTOMER, *CUSTOMER_OF_A_REQUEST, *CUSTOMER_OF_A_GRANT, "bundle", *DESK, *DESK_OF_A_REQUEST, *DESK_OF_A_GRANT, "session")
 
 NO_PAGE = {
     **dict.fromkeys((f"support:{name}" for name in LOOKED_AT), "visited by tests/browser/test_support.py"),
     "support:access_export": "a file",
-    "support:access_receipt_json": "a file",
+    **dict.fromkeys(
+        (f"support:{name}" for name in ("access_receipt_json", "access_evidence", "access_verifier", "case_receipt_json", "case_export")),
+        "a file",
+    ),
     "support:access_receipt_compare": "POST",
     "support:access_transcript_live": "a fragment",
     "support:session_transcript": "a fragment",

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.access import Role
 from accounts.models import Organisation, User
 from accounts.support.actions.policies import set_policy
-from accounts.support.models import AccessRequest, Bundle, Door, EndProof, PolicyChange
+from accounts.support.models import AccessRequest, Bundle, Door, EndProof, PolicyChange, Receipt
 from accounts.support.policy import policy_of, values_of
 from accounts.support.states import AccessState
 from tests.factories import make_membership
@@ -36,6 +36,7 @@ def make_ended(organisation: Organisation, by: User) -> Any:
     AccessRequest.objects.filter(pk=request.pk).update(**granted, **ended)
     door = Door.objects.create(request=request, handle="a session", policy="{}", expires_at=now, shut_at=now)
     EndProof.objects.create(request=request, door=door, is_refused=True, evidence="AccessDenied: not authorized")
+    Receipt.objects.create(request=request, text="{}", sha256="0" * 64, event_number=1, event_hash="0" * 64)
     request.refresh_from_db()
     return request
 
@@ -56,11 +57,17 @@ def make_bundle(organisation: Organisation, by: User) -> Bundle:
 
 POLICY = {"mode": "two", "longest_minutes": "480", "decide_hours": "72", "outside": "wait"}
 MAKERS: dict[str, Make] = {"access": make_asked, "bundle": make_bundle}
-NARROWER: dict[str, Make] = {"support:access_policy_": make_change, "support:access_receipt": make_ended}
-OF_ENGINEERS = [f"support:session{name}" for name in ("", "_transcript", "_act")]
-SAMPLES = {name: {"pk": UNKNOWN_UUID} for name in OF_ENGINEERS} | {
-    f"support:case_{name}": {"pk": UNKNOWN_UUID} for name in ("detail", "edit", "check", "withdraw", "end")
+NARROWER: dict[str, Make] = {
+    "support:access_policy_": make_change,
+    "support:access_receipt": make_ended,
+    "support:access_evidence": make_ended,
 }
+OF_ENGINEERS = [f"support:session{name}" for name in ("", "_transcript", "_act")]
+SAMPLES = (
+    {"support:case_export": {"kind": "csv"}}
+    | {name: {"pk": UNKNOWN_UUID} for name in OF_ENGINEERS}
+    | {f"support:case_{name}": {"pk": UNKNOWN_UUID} for name in ("detail", "edit", "check", "withdraw", "end", "receipt", "receipt_json")}
+)
 
 ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "support:access_decline": (make_asked, {}, "support.declined"),
@@ -73,10 +80,13 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
 }
 # Played in tests/support: an approval with its proof, an export with its format.
 SCENES = {"support:access_approve", "support:access_export"}
-OTHER_ONE_EVENT = {f"support:case_{name}" for name in ("new", "edit", "check", "withdraw", "end")} | {"support:session_act"}
+OTHER_ONE_EVENT = {f"support:case_{name}" for name in ("new", "edit", "check", "withdraw", "end")} | {
+    "support:session_act",
+    "support:case_export",
+}
 OTHER_NO_EVENT = dict.fromkeys(
     ("support:case_list", "support:case_detail", "support:case_history", "support:review_queue", "support:session_list"), "only reads"
-) | dict.fromkeys(("support:session", "support:session_transcript"), "only reads")
+) | dict.fromkeys(("support:session", "support:session_transcript", "support:case_receipt", "support:case_receipt_json"), "only reads")
 TENANCY_PATHS = {
     "support.AccessRequest": "organisation",
     "support.RequestNote": "request__organisation",
@@ -87,6 +97,7 @@ TENANCY_PATHS = {
     "support.Act": "request__organisation",
     "support.EndProof": "request__organisation",
     "support.TraceMatch": "request__organisation",
+    "support.Receipt": "request__organisation",
     "support.Bundle": "organisation",
     "support.BundleFile": "bundle__organisation",
 }
@@ -97,5 +108,6 @@ TASKS = {
     "accounts.support.tasks.run_act": "an act's id: one grant under its account's kit; claimed once, its result written once",
     "accounts.support.tasks.tend_acts": "ids of what waits, reads no content; an act that is rung twice is claimed once",
     "accounts.support.tasks.review_ended_grants": "each row in its own transaction; a second run finds the operation there",
+    "accounts.support.tasks.write_due_receipts": "each row by itself and in its own transaction; a second run finds the receipt",
     "accounts.support.tasks.end_due_grants": "each row by itself and in its own transaction; a second run finds nothing over",
 }

@@ -68,7 +68,7 @@ def test_revoked_access_is_refused_by_the_cloud_and_the_secret_is_gone(request_,
     assert "not authorized" in proof.evidence
     assert proof.cloud_request
     assert cloud_for(request_).probe(held, granted(request_)).is_refused
-    assert actions_on(request_)[-3:] == ["support.ending", "support.revoked", "operation.succeeded"]
+    assert actions_on(request_)[-4:] == ["support.ending", "support.revoked", "support.receipt_written", "operation.succeeded"]
 
 
 @pytest.mark.parametrize("way", ["engineer", "time"])
@@ -138,8 +138,9 @@ def test_worker_killed_at_every_step_changes_nothing(request_, acme, killer, poi
     assert request_.state == "revoked"
     assert (Door.objects.count(), Door.objects.filter(sealed_secret="").count(), Act.objects.count()) == (1, 1, 0)
     assert EndProof.objects.filter(is_refused=True).count() == 1
-    told = ["support.activating", "support.active", "operation.succeeded", "support.ending", "support.revoked", "operation.succeeded"]
-    assert actions_on(request_)[-6:] == told
+    opened = ["support.activating", "support.active", "operation.succeeded"]
+    ended = ["support.ending", "support.revoked", "support.receipt_written", "operation.succeeded"]
+    assert actions_on(request_)[-7:] == opened + ended
     assert Operation.objects.filter(kind__in=["open_support_access", "close_support_access"]).count() == 2
 
 

@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.support.models import AccessRequest
-from accounts.support.steps.reviewing import COMPARE
+from accounts.support.correlation import COMPARE
 from accounts.support.transitions import subject_of
 from portal.operations.availability import NotAllowed
 from portal.operations.engine import OperationInProgress, start

@@ -79,6 +79,10 @@ class AccessRequestQuerySet(models.QuerySet["AccessRequest"]):
         mentioned = Q(case__icontains=text) | Q(scope_label__icontains=text) | Q(engineer__name__icontains=text)
         return self.filter(mentioned | Q(engineer__email__icontains=text))
 
+    def without_receipt(self) -> "AccessRequestQuerySet":
+        """Ended, and nobody has written their receipt yet."""
+        return self.filter(state__in=sorted(WITH_RECEIPT), receipts=None)
+
     def newest_first(self) -> "AccessRequestQuerySet":
         return self.order_by("-created_at", "-id")
 
@@ -134,6 +138,8 @@ class AccessRequest(models.Model):
     ended_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     end_reason = models.TextField(_("reason of the end"), max_length=600, blank=True, default="")
     ended_at = models.DateTimeField(_("ended at"), null=True, blank=True)
+    # When the cloud's own log was last held against what was done.
+    compared_at = models.DateTimeField(_("compared with the cloud's log"), null=True, blank=True)
     failure_code = models.CharField(max_length=60, blank=True, default="")
 
     objects: ClassVar[AccessRequestQuerySet] = AccessRequestQuerySet.as_manager()  # type: ignore[assignment]

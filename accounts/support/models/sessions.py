@@ -145,3 +145,31 @@ class TraceMatch(models.Model):
 
     def __str__(self) -> str:
         return self.call
+
+
+class Receipt(models.Model):
+    """The receipt of a grant that has ended, as it was written down: its text is never changed, a later one follows it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="receipts")
+    number = models.PositiveIntegerField(default=1)
+    text = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    written_at = models.DateTimeField(default=timezone.now, editable=False)
+    # The event of the organisation's activity log that holds the hash.
+    event_number = models.PositiveBigIntegerField()
+    event_hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["number"]
+        verbose_name = _("access receipt")
+        verbose_name_plural = _("access receipts")
+        constraints = [models.UniqueConstraint(fields=["request", "number"], name="receipt_once_per_number")]
+
+    def __str__(self) -> str:
+        return self.sha256
+
+    @property
+    def event(self) -> str:
+        """As the verifiers take it."""
+        return f"{self.event_number}:{self.event_hash}"

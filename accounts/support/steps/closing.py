@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.clouds.base import CloudError
 from accounts.clouds.support import DoorProbe
 from accounts.issuer.seal import SealBroken
-from accounts.support import notices
+from accounts.support import hooks, notices
 from accounts.support.clouds import granted
 from accounts.support.doors import cloud_for, opened
 from accounts.support.models import AccessRequest, Door, EndProof
@@ -115,6 +115,7 @@ def _finish(request: AccessRequest) -> bool:
         code = row.failure_code if as_ == AccessState.ACTIVATION_FAILED else ""
         move_request(row, as_, by=WORKER, details={"code": code} if code else {}, failure_code=code)
         notices.tell(row)
+        hooks.told(row)
     return True
 
 

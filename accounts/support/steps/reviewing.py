@@ -8,16 +8,18 @@ from datetime import datetime, timedelta
 
 from django.db.models import Exists, OuterRef, TextField
 from django.db.models.functions import Cast
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.clouds.base import CloudError
-from accounts.support import correlation
+from accounts.support import correlation, hooks
 from accounts.support.clouds import granted
+from accounts.support.correlation import COMPARE
 from accounts.support.doors import cloud_for
 from accounts.support.models import AccessRequest
 from accounts.support.models.requests import AccessRequestQuerySet
 from accounts.support.states import ENDED_AS
-from accounts.support.steps.wording import of_grant, operation_names, outcome_of, request_url
+from accounts.support.steps.wording import locked, of_grant, operation_names, outcome_of, request_url
 from accounts.support.transitions import subject_of
 from portal.operations.engine import StepContext, start
 from portal.operations.models import Operation
@@ -25,7 +27,7 @@ from portal.operations.outcomes import Done, Outcome
 from portal.operations.registry import Kind, StepSpec, register
 from portal.operations.states import Party
 
-COMPARE, TIDY = "compare_support_log", "tidy_support_access"
+TIDY = "tidy_support_access"
 LATE, SPARE = timedelta(minutes=20), timedelta(minutes=5)
 # What was missed for so long is left to a person.
 FOR = timedelta(days=7)
@@ -68,10 +70,32 @@ def tidy(ctx: StepContext) -> Outcome:
     return Done()
 
 
-for _name, _title, _step in (
-    (COMPARE, _("Compare support access with the cloud's log"), StepSpec("read_log", _("Your cloud's log is read"), read_log)),
-    (TIDY, _("Tidy up after support access"), StepSpec("tidy", _("The denial of the old session is taken away"), tidy, actor=Party.CLOUD)),
-):
-    register(
-        Kind(name=_name, title=_title, steps=(_step,), is_cancellable=False, subject_url=request_url, names=operation_names),
+def _compared(operation: Operation) -> None:
+    """The receipt says from now on what the cloud's log says."""
+    row = locked(operation.subject_id)
+    row.compared_at = timezone.now()
+    row.save(update_fields=["compared_at"])
+    hooks.told(row)
+
+
+register(
+    Kind(
+        name=COMPARE,
+        title=_("Compare support access with the cloud's log"),
+        steps=(StepSpec("read_log", _("Your cloud's log is read"), read_log),),
+        on_succeeded=_compared,
+        is_cancellable=False,
+        subject_url=request_url,
+        names=operation_names,
     )
+)
+register(
+    Kind(
+        name=TIDY,
+        title=_("Tidy up after support access"),
+        steps=(StepSpec("tidy", _("The denial of the old session is taken away"), tidy, actor=Party.CLOUD),),
+        is_cancellable=False,
+        subject_url=request_url,
+        names=operation_names,
+    )
+)

@@ -127,6 +127,7 @@ def case_detail(request: EngineerRequest, pk: UUID) -> HttpResponse:
             "revise": not why_not_revise(asked, user),
             "withdraw": not why_not_withdraw(asked, user),
             "end": not why_not_complete(asked, user),
+            "read_receipt": asked.has_receipt and user.pk in {asked.engineer_id, asked.checked_by_id},
         },
         "why_not_check": why_not_check(asked, user) if asked.engineer_id == user.pk else "",
         "title": pgettext("support request", "Case %(case)s") % {"case": asked.case},

@@ -1,15 +1,10 @@
 """What a customer sees of support access: what waits, what is open, what was; and ending it."""
 
-import csv
-import io
-import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -17,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.support.actions.endings import revoke
 from accounts.support.availability import approvers_missing, why_not_approve, why_not_decline, why_not_end
-from accounts.support.documents import moment
+from accounts.support.exports import FORMATS, answer, record_export
 from accounts.support.forms.decisions import HistoryFilter, NarrowForm
 from accounts.support.forms.requests import OptionalReasonForm
 from accounts.support.models import AccessRequest, Bundle
@@ -28,14 +23,8 @@ from accounts.support.policy import policy_of
 from accounts.support.proofs import factors_of
 from accounts.support.states import GRANTED, WAITS_FOR_CUSTOMER, AccessState
 from accounts.support.views.answers import do_and_return
-from portal.audit import Actor, Subject, record
 
 SHOWN = 50
-FORMATS = ("csv", "json")
-COLUMNS = (
-    *("id", "state", "case", "engineer", "engineer_email", "scope_kind", "scope", "region", "profile", "minutes", "reason"),
-    *("asked_at", "shown_at", "granted_from", "granted_until", "ended_at", "ended_by", "sha256"),
-)
 
 
 def access_tabs(request: OrganisationRequest) -> list[dict[str, Any]]:
@@ -156,70 +145,8 @@ def access_history(request: OrganisationRequest) -> HttpResponse:
 @require_POST
 def access_export(request: OrganisationRequest, kind: str) -> HttpResponseBase:
     """The filtered history, streamed; times are UTC. That it was exported is itself an event."""
-    if kind not in FORMATS:
-        raise Http404
     form = HistoryFilter(request.GET.dict())
-    if not form.is_valid():
-        return redirect("support:access_history", slug=request.organisation.slug)
-    with transaction.atomic():
-        organisation = request.organisation
-        subject = Subject(kind="organisation", id=str(organisation.pk), label=str(organisation))
-        details = {"format": kind, "filters": form.query}
-        record(
-            organisation_id=organisation.pk,
-            action="support.history_exported",
-            actor=Actor.user(request.user),
-            subject=subject,
-            details=details,
-        )
-    rows = (_row(asked) for asked in form.apply(shown_to(request)).newest_first().iterator(chunk_size=500))
-    content, lines = ("text/csv", _csv(rows)) if kind == "csv" else ("application/json", _json(rows))
-    response = StreamingHttpResponse(lines, content_type=f"{content}; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="support-access-{request.organisation.slug}.{kind}"'
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-def _row(asked: AccessRequest) -> dict[str, Any]:
-    times = {name: getattr(asked, name) for name in ("shown_at", "granted_from", "granted_until", "ended_at")}
-    return {
-        "id": str(asked.pk),
-        "state": asked.state,
-        "case": asked.case,
-        "engineer": asked.engineer.name,
-        "engineer_email": asked.engineer.email,
-        "scope_kind": asked.scope_kind,
-        "scope": asked.scope_label,
-        "region": asked.region,
-        "profile": asked.profile,
-        "minutes": asked.minutes,
-        "reason": asked.reason,
-        "asked_at": moment(asked.created_at),
-        **{name: moment(at) if at else "" for name, at in times.items()},
-        "ended_by": asked.ended_by.email if asked.ended_by else "",
-        "sha256": asked.sha256,
-    }
-
-
-def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS)
-    writer.writeheader()
-    for row in rows:
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerow({name: _guarded(value) for name, value in row.items()})
-    yield buffer.getvalue()
-
-
-def _guarded(value: Any) -> Any:
-    """A cell that a spreadsheet would run as a formula is text instead."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-
-
-def _json(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    yield "[\n"
-    for number, row in enumerate(rows):
-        yield (",\n" if number else "") + json.dumps(row, ensure_ascii=False)
-    yield "\n]\n"
+    if kind not in FORMATS or not form.is_valid():
+        raise Http404
+    record_export(kind, form.query, by=request.user, organisation=request.organisation)
+    return answer(kind, form.apply(shown_to(request)).newest_first(), f"support-access-{request.organisation.slug}")

@@ -2,14 +2,15 @@
 
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.requests import return_to_engineer, send_to_customer
 from accounts.support.availability import why_not_check
+from accounts.support.exports import FORMATS, answer, record_export
 from accounts.support.forms.decisions import HistoryFilter
 from accounts.support.forms.requests import NoteForm
 from accounts.support.models import AccessRequest
@@ -65,8 +66,23 @@ def case_check(request: EngineerRequest, pk: UUID) -> HttpResponse:
 @require_GET
 def case_history(request: EngineerRequest) -> HttpResponse:
     form = HistoryFilter(request.GET.dict())
-    found = AccessRequest.objects.with_people().newest_first()
-    if form.is_valid():
-        found = form.apply(found)
-    context = {"form": form, "requests": found[:SHOWN] if form.is_valid() else [], "limit": SHOWN, "tabs": desk_tabs(request)}
+    found = form.apply(AccessRequest.objects.with_people()).newest_first() if form.is_valid() else AccessRequest.objects.none()
+    context = {
+        "form": form,
+        "requests": found[:SHOWN],
+        "count": found.count(),
+        "limit": SHOWN,
+        "query": form.query if form.is_valid() else "",
+        "tabs": desk_tabs(request),
+    }
     return render(request, "support/desk/case_history.html", context)
+
+
+@engineers_only
+@require_POST
+def case_export(request: EngineerRequest, kind: str) -> HttpResponseBase:
+    form = HistoryFilter(request.GET.dict())
+    if kind not in FORMATS or not form.is_valid():
+        raise Http404
+    record_export(kind, form.query, by=request.user, organisation=None)
+    return answer(kind, form.apply(AccessRequest.objects.with_people()).newest_first(), "support-access")
