@@ -17,7 +17,6 @@ from cells import stacks
 from cells.models import Cell, CellOrder, Instance
 from cells.placement import Refusal
 from cells.states import SERVED_CELLS, CellState, InstanceState
-from portal.operations.models import Operation
 
 
 class Act(StrEnum):
@@ -206,7 +205,3 @@ def why_not_disconnect(account: CloudAccount) -> str:
             "count": count
         }
     return ""
-
-
-def live_operation(kind: str, pk: object) -> Operation | None:
-    return Operation.objects.live().for_subject(kind, pk).first()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -18,20 +19,18 @@ from cells import stacks
 from cells.actions.cells import request_cell_deletion, request_cell_update
 from cells.availability import (
     is_of_earlier_kit,
-    live_operation,
     why_not_delete_cell,
     why_not_replace_agent,
     why_not_switch_agent,
     why_not_update_cell,
 )
-from cells.fleet.rows import DRIFT_BADGES, HEALTH_BADGES, LINK_BADGES, SILENT
+from cells.fleet.rows import DRIFT_BADGES, HEALTH_BADGES, LINK_BADGES, NOT_HEARD, QUIET, SILENT
 from cells.forms.instances import TypedNameForm
-from cells.models import Cell, CellStatus
+from cells.models import Cell, CellStatus, Instance
 from cells.place_words import region_name
-from cells.states import CellState, Drift, Health
+from cells.states import AgentLink, CellState, Drift, Health
 from cells.telemetry.state import health_of, link_of
-from cells.views.instances import OPERATIONS_SHOWN
-from cells.views.live import CALM_CELLS, CALM_LINKS, live_answer, pulse_of, said, seen_words
+from cells.views.live import CALM_CELLS, CALM_LINKS, live_answer, operations_of, pulse_of, said, seen_operations, seen_words
 from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation
 from portal.operations.transitions import LostRace
@@ -40,7 +39,7 @@ from portal.templatetags.components import relative
 
 gate = requires(Permission.VIEW)
 manage = requires(Permission.MANAGE_INSTANCES)
-
+INSTANCES_SHOWN = 50
 
 # States of a resource, as `StackPart` has them.
 PART_BADGES = {
@@ -78,15 +77,7 @@ def find_cell(request: OrganisationRequest, pk: uuid.UUID) -> Cell:
 @require_GET
 def cell_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     cell = find_cell(request, pk)
-    operations = request.organisation.operations.for_subject("cell", cell.pk).newest_first()[:OPERATIONS_SHOWN]
-    instances = list(cell.instances.alive().select_related("organisation", "plan").filter(organisation=request.organisation))
-    context = {
-        "operations": operations,
-        "instances": instances,
-        "is_of_earlier_kit": is_of_earlier_kit(cell),
-        **_live(request, cell),
-    }
-    return cell_tab(request, cell, "cell_detail", **context)
+    return cell_tab(request, cell, "cell_detail", **_live(request, cell))
 
 
 @gate
@@ -100,18 +91,41 @@ def cell_live(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 def _live(request: OrganisationRequest, cell: Cell) -> dict[str, Any]:
     status: CellStatus | None = getattr(cell, "status", None)
     link, health, state = link_of(cell), health_of(status) if status else Health.UNKNOWN, CellState(cell.state)
-    live, acts = live_operation("cell", cell.pk), _acts(request, cell)
+    operations, acts = operations_of(request.organisation, "cell", cell.pk), _acts(request, cell)
+    live = next((operation for operation in operations if operation.is_live), None)
+    instances = [_row(instance, link) for instance in _instances(request, cell)[: INSTANCES_SHOWN + 1]]
     milestone = state.value if state != CellState.READY else "silent" if link in SILENT else health.value
     machines = (status.nodes_ready, status.nodes) if status else ()
     pulse = pulse_of(
         *(seen_words(status), health.value, link.value, cell.drift, cell.drift_at and relative(cell.drift_at), machines),
-        live.pk if live else None,
         milestone=milestone,
-        acts=acts,
+        parts={
+            "acts": acts,
+            "facts": (cell.stack_name, cell.stack_version, cell.kit_id, is_of_earlier_kit(cell), _versions(status)),
+            "instances": [(row["instance"].pk, row["instance"].state, str(row["health"])) for row in instances],
+            "operations": seen_operations(operations),
+        },
         is_calm=state in CALM_CELLS and live is None and link in CALM_LINKS,
-        is_over=state == CellState.DELETED,
+        is_over=state == CellState.DELETED and live is None,
     )
-    return {"live": live, "acts": acts, "pulse": pulse, "said": said(MILESTONES, milestone, cell.name)}
+    return {
+        "live": live,
+        "acts": acts,
+        "instances": instances[:INSTANCES_SHOWN],
+        "has_more": len(instances) > INSTANCES_SHOWN,
+        "is_of_earlier_kit": is_of_earlier_kit(cell),
+        "operations": operations,
+        "pulse": pulse,
+        "said": said(MILESTONES, milestone, cell.name),
+    }
+
+
+def _instances(request: OrganisationRequest, cell: Cell) -> QuerySet[Instance]:
+    return cell.instances.alive().filter(organisation=request.organisation).select_related("organisation", "plan")
+
+
+def _versions(status: CellStatus | None) -> tuple[str, ...]:
+    return (status.agent_version, status.cluster_version) if status else ()
 
 
 def _acts(request: OrganisationRequest, cell: Cell) -> list[dict[str, str]]:
@@ -228,15 +242,33 @@ def cell_tab(request: OrganisationRequest, cell: Cell, name: str, **context: Any
 def _axes(cell: Cell) -> dict[str, Any]:
     """Health, agent link and drift, each for itself."""
     status: CellStatus | None = getattr(cell, "status", None)
-    link, health, drift = link_of(cell), health_of(status) if status else None, Drift(cell.drift)
+    link, drift = link_of(cell), Drift(cell.drift)
     return {
         "cell": cell,
         "status": status,
         "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in SILENT},
-        "health": {"kind": HEALTH_BADGES[health], "label": health.label, "is_good": health == Health.HEALTHY} if health else None,
+        "health": _health(status, link) if status else None,
         "drift": {"kind": DRIFT_BADGES[drift], "label": drift.label},
         "is_gone": cell.state == CellState.DELETED,
     }
+
+
+def _health(status: CellStatus, link: AgentLink) -> dict[str, Any]:
+    """What was healthy when it was last heard is not said to be so now."""
+    if link in SILENT:
+        return {"kind": "unknown", "label": NOT_HEARD, "is_good": False}
+    health = health_of(status)
+    return {"kind": HEALTH_BADGES[health], "label": health.label, "is_good": health == Health.HEALTHY}
+
+
+def _row(instance: Instance, link: AgentLink) -> dict[str, Any]:
+    """Of an instance that has not come to run nothing is said to be healthy."""
+    if instance.health_at is None or instance.state in QUIET:
+        return {"instance": instance, "health": None}
+    if link in SILENT:
+        return {"instance": instance, "health": {"kind": "unknown", "label": NOT_HEARD}}
+    health = Health(instance.health)
+    return {"instance": instance, "health": {"kind": HEALTH_BADGES[health], "label": health.label}}
 
 
 def _named(cell: Cell) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from typing import Any
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET
 
 from accounts.access import OrganisationRequest, Permission, requires
-from cells.availability import Act, live_operation, why_not
+from cells.availability import Act, why_not
 from cells.fleet.rows import HEALTH_BADGES, LINK_BADGES, SILENT
 from cells.forms.parameters import label_of
 from cells.forms.parameters import said as said_value
@@ -20,10 +21,9 @@ from cells.models import Cell, Instance, InstanceRevision, InstanceStatus
 from cells.place_words import region_name
 from cells.states import AgentLink, Health, InstanceState
 from cells.telemetry.state import link_of
-from cells.views.live import CALM_INSTANCES, CALM_LINKS, live_answer, pulse_of, said, seen_words
+from cells.views.live import CALM_INSTANCES, CALM_LINKS, live_answer, operations_of, pulse_of, said, seen_operations, seen_words
 
 gate = requires(Permission.VIEW)
-OPERATIONS_SHOWN = 10
 HEALTH_SENTENCES = {
     Health.HEALTHY: gettext_lazy("Running and healthy."),
     Health.DEGRADED: gettext_lazy("Running, but only in part."),
@@ -74,12 +74,7 @@ def own_cell(instance: Instance) -> Cell | None:
 @require_GET
 def instance_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instance = find_instance(request, pk)
-    operations = request.organisation.operations.for_subject("instance", instance.pk).newest_first()[:OPERATIONS_SHOWN]
-    context = _live(request, instance) | {
-        "operations": operations,
-        "revision": instance.revisions.select_related("release", "size").get(number=instance.revision),
-    }
-    return instance_tab(request, instance, "instance_detail", **context)
+    return instance_tab(request, instance, "instance_detail", **_live(request, instance))
 
 
 @gate
@@ -87,21 +82,29 @@ def instance_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
 def instance_live(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """The live fragment of the overview, polled; with it what else of the page has changed."""
     instance = find_instance(request, pk)
-    context = {"instance": instance, "region": region_name(instance.cloud, instance.region)}
+    context = {"instance": instance, "cell": own_cell(instance), "region": region_name(instance.cloud, instance.region)}
     return live_answer(request, "cells/instances/_instance_update.html", _live(request, instance) | context)
 
 
 def _live(request: OrganisationRequest, instance: Instance) -> dict[str, Any]:
     link = link_of(instance.cell) if instance.cell else AgentLink.NEVER
     health, state = Health(instance.health), InstanceState(instance.state)
-    status, live = InstanceStatus.objects.filter(pk=instance.pk).first(), live_operation("instance", instance.pk)
+    status, operations = InstanceStatus.objects.filter(pk=instance.pk).first(), operations_of(request.organisation, "instance", instance.pk)
+    live = next((operation for operation in operations if operation.is_live), None)
     acts, milestone = _acts(request, instance), _milestone(state, health, link)
+    trouble = _trouble(status, health)
+    endpoints = instance.endpoints if state != InstanceState.DELETED else []
     pulse = pulse_of(
-        *(seen_words(status), live.pk if live else None),
+        *(seen_words(status), trouble),
         milestone=milestone,
-        acts=(acts, instance.is_protected),
+        parts={
+            "acts": (acts, instance.is_protected),
+            "endpoints": endpoints,
+            "facts": (instance.cell_id, instance.revision, instance.applied_revision),
+            "operations": seen_operations(operations),
+        },
         is_calm=state in CALM_INSTANCES and live is None and link in CALM_LINKS,
-        is_over=state == InstanceState.DELETED,
+        is_over=state == InstanceState.DELETED and live is None,
     )
     return {
         "status": status,
@@ -109,9 +112,24 @@ def _live(request: OrganisationRequest, instance: Instance) -> dict[str, Any]:
         "health": {"kind": HEALTH_BADGES[health], "sentence": HEALTH_SENTENCES[health]},
         "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in SILENT},
         "acts": acts,
+        "trouble": trouble,
+        "endpoints": endpoints,
+        "operations": operations,
+        # Mostly nothing has changed, and nothing is drawn.
+        "revision": SimpleLazyObject(lambda: instance.revisions.select_related("release", "size").get(number=instance.revision)),
         "pulse": pulse,
         "said": said(MILESTONES, milestone, instance.name),
     }
+
+
+def _trouble(status: InstanceStatus | None, health: Health) -> str:
+    """How many of its processes are there, where that is not all of them."""
+    if status is None or health not in {Health.DEGRADED, Health.UNHEALTHY}:
+        return ""
+    numbers = {"ready": status.ready, "desired": status.desired, "again": status.restarts}
+    ready = ngettext("%(ready)d of %(desired)d process is ready.", "%(ready)d of %(desired)d processes are ready.", status.desired)
+    again = ngettext("Processes were started again %(again)d time.", "Processes were started again %(again)d times.", status.restarts)
+    return " ".join(words % numbers for words in (ready, again if status.restarts else "") if words)
 
 
 def _milestone(state: InstanceState, health: Health, link: AgentLink) -> str:
@@ -157,7 +175,7 @@ def instance_activity(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespon
 
 def _acts(request: OrganisationRequest, instance: Instance) -> list[dict[str, str]]:
     """Every act with the reason why not, the same that the request behind it is refused with."""
-    if not request.membership.can(Permission.MANAGE_INSTANCES):
+    if instance.state == InstanceState.DELETED or not request.membership.can(Permission.MANAGE_INSTANCES):
         return []
     args = [request.organisation.slug, instance.pk]
     return [

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from cells.models import CellStatus, Instance
+from cells.models import CellStatus, Instance, InstanceStatus
 from cells.states import InstanceState
 from tests.cells.factories import make_plan
 from tests.factories import make_cloud_account
@@ -63,6 +63,12 @@ def make_status(cell, *, seconds=5, nodes=2, ready=2, components=()):
         events=[],
         digest=0,
     )
+
+
+def make_instance_status(instance, **values):
+    numbers = {"seq": 1, "revision": 1, "ready": 1, "desired": 1, "restarts": 0, "cpu": 1, "memory": 1}
+    words = {"state": "running", "health": instance.health, "endpoints": [], "components": []}
+    return InstanceStatus.objects.create(instance=instance, seen_at=timezone.now(), **numbers | words | values)
 
 
 def exported(response):

@@ -1,8 +1,10 @@
 """Every act on an instance in every state: what the page says and what the request does are the one table of cells/availability.py."""
 
+import re
 from http import HTTPStatus
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from cells.availability import ALLOWED, Act, why_not
@@ -13,6 +15,7 @@ from portal.operations.models import Operation
 from tests.activity import assert_no_event
 from tests.cells.factories import make_cell, make_instance, make_release
 from tests.factories import make_cloud_account
+from tests.fragments import element
 
 DOING = {
     Act.MODIFY: InstanceState.UPDATING,
@@ -57,7 +60,8 @@ def test_page_list_and_request_agree_with_the_table(act, state, signed_in, cell)
     listed = signed_in.get(instance.get_absolute_url()).text
     assert (reason in shown, '<button type="submit" class="button button-' in shown.partition("<main")[2]) == (True, is_allowed)
     assert (f'href="{page(act, instance)}"' in listed) == is_allowed
-    assert is_allowed or reason in listed
+    # Of what is gone the list says once that it is: nothing can be done with it.
+    assert is_allowed or (reason in listed) == (state != InstanceState.DELETED)
 
     answer = signed_in.post(page(act, instance), SENT.get(act, {}))
     instance.refresh_from_db()
@@ -132,6 +136,21 @@ def test_protected_instance_is_not_deleted_until_the_protection_is_off(signed_in
     assert Instance.objects.get().state == InstanceState.DELETING
     actions = list(Event.objects.filter(subject_kind="instance").order_by("sequence").values_list("action", flat=True))
     assert actions == ["instance.protected", "instance.unprotected", "instance.deletion_started"]
+
+
+@pytest.mark.parametrize("where", ["page", "live"])
+def test_form_of_the_protection_is_taken_as_a_browser_sends_it(where, alice, cell):
+    browser, instance = Client(enforce_csrf_checks=True), make(cell)
+    browser.force_login(alice)
+    there = instance.get_absolute_url() if where == "page" else reverse("cells:instance_live", args=["acme", instance.pk])
+    acts = element(browser.get(there, {"acts": "other"}).text, "instance-acts")
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', acts)
+
+    sent = {"protected": "yes", "csrfmiddlewaretoken": token[1] if token else ""}
+    answer = browser.post(reverse("cells:instance_protect", args=["acme", instance.pk]), sent)
+
+    assert answer.status_code == HTTPStatus.FOUND
+    assert Instance.objects.get().is_protected
 
 
 # --- Cells -----------------------------------------------------------------------------------------------------------

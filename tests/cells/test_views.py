@@ -2,7 +2,6 @@
 
 import html
 import re
-from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
@@ -11,15 +10,13 @@ from django.utils import timezone
 
 from accounts.access import Role
 from cells.actions.instances import modify_instance, upgrade_instance
-from cells.models import Cell, CellStatus, Instance, InstanceDraft
-from cells.states import CellState, Drift, Health, InstanceState
+from cells.models import Cell, Instance, InstanceDraft
+from cells.states import CellState, Drift, InstanceState
 from cells.views import cells as cell_views
-from cells.views import instances as instance_views
 from portal.operations.models import Operation
 from tests.cells.factories import make_cell, make_draft, make_instance, make_plan, make_release
 from tests.cells.lists import make_status
 from tests.factories import make_cloud_account, make_membership, make_organisation
-from tests.fragments import assert_same_fragment, element, plain
 
 SCHEMA = {
     "type": "object",
@@ -256,101 +253,21 @@ def test_instance_page_shows_endpoints_cell_and_revision(signed_in, account):
         assert said in shown, said
 
 
-@pytest.mark.parametrize("state", [*InstanceState])
-def test_live_part_is_its_piece_of_the_page_in_every_state(state, signed_in, account):
-    instance = make_instance(cell=make_cell(account=account), state=state)
-
-    whole, live = signed_in.get(instance.get_absolute_url()), signed_in.get(page("instance_live", instance.pk))
-
-    assert_same_fragment(whole.text, live.text)
-    assert ("hx-trigger" in live.text) == (state != InstanceState.DELETED)
-
-
-def poll(live):
-    """The address that a live part asks at next."""
-    return html.unescape(re.search(r'hx-get="([^"]+)"', live)[1])
-
-
-@pytest.mark.parametrize(("kind", "state"), [("instance", InstanceState.UPDATING), ("cell", CellState.UPDATING)])
-def test_live_part_asks_less_often_when_nothing_is_expected_to_change(kind, state, signed_in, account):
+def test_cell_with_many_instances_shows_the_first_and_leads_to_all(signed_in, account, monkeypatch):
+    monkeypatch.setattr(cell_views, "INSTANCES_SHOWN", 2)
     cell = make_cell(account=account)
-    subject = make_instance(cell=cell) if kind == "instance" else cell
-    status = make_status(cell)
-    there = page(f"{kind}_live", subject.pk)
+    plan = make_plan()
+    for number in range(2):
+        make_instance(cell=cell, plan=plan, name=f"orders-{number}")
+    assert "See all instances of this cell" not in signed_in.get(cell.get_absolute_url()).text
 
-    calm = signed_in.get(there).text
-    type(subject).objects.filter(pk=subject.pk).update(state=state)
-    busy = signed_in.get(there).text
-    type(subject).objects.filter(pk=subject.pk).update(state="running" if kind == "instance" else "ready")
-    CellStatus.objects.filter(pk=status.pk).update(seen_at=timezone.now() - timedelta(minutes=2))
-    silent = signed_in.get(there).text
+    make_instance(cell=cell, plan=plan, name="orders-2")
 
-    assert ["every 30s" in text for text in (calm, busy, silent)] == [True, False, False]
-    assert ["every 5s" in text for text in (calm, busy, silent)] == [False, True, True]
-
-
-@pytest.mark.parametrize("kind", ["instance", "cell"])
-def test_unchanged_live_part_is_answered_without_a_body(kind, signed_in, account):
-    cell = make_cell(account=account)
-    make_status(cell)
-    subject = make_instance(cell=cell) if kind == "instance" else cell
-    shown = signed_in.get(subject.get_absolute_url()).text
-
-    answer = signed_in.get(poll(element(shown, f"{kind}-live")))
-
-    assert (answer.status_code, answer.content) == (HTTPStatus.NO_CONTENT, b"")
-
-
-def test_change_of_an_instance_is_said_and_brings_badge_and_acts(signed_in, account):
-    cell = make_cell(account=account)
-    make_status(cell)
-    instance = make_instance(cell=cell, name="orders", state=InstanceState.DEPLOYING)
-    before = signed_in.get(instance.get_absolute_url()).text
-    assert "act-stop" not in before
-
-    Instance.objects.filter(pk=instance.pk).update(state=InstanceState.RUNNING, health="healthy")
-    changed = signed_in.get(poll(element(before, "instance-live"))).text
-
-    assert '<div hx-swap-oob="innerHTML:#announcer">orders is running now.</div>' in changed
-    whole = signed_in.get(instance.get_absolute_url()).text
-    for part in ("instance-live", "instance-state", "instance-acts"):
-        assert plain(element(changed, part)).replace(' hx-swap-oob="true"', "") == plain(element(whole, part)), part
-    assert 'id="act-stop"' in changed
-    # What has been said is not said again, nor is anything replaced that stands.
-    CellStatus.objects.filter(pk=cell.pk).update(seen_at=timezone.now() - timedelta(minutes=2))
-    silent = signed_in.get(poll(changed)).text
-    assert "orders is not heard now." in silent
-    assert "instance-acts" not in silent
-
-
-def test_change_of_a_cell_is_said_and_brings_badge_and_acts(signed_in, account):
-    cell = make_cell(account=account, name="Main", state=CellState.BOOTSTRAPPING)
-    before = signed_in.get(cell.get_absolute_url()).text
-
-    make_status(cell)
-    Cell.objects.filter(pk=cell.pk).update(state=CellState.READY)
-    changed = signed_in.get(poll(element(before, "cell-live"))).text
-
-    assert '<div hx-swap-oob="innerHTML:#announcer">Main is ready now.</div>' in changed
-    whole = signed_in.get(cell.get_absolute_url()).text
-    for part in ("cell-live", "cell-state", "cell-acts"):
-        assert plain(element(changed, part)).replace(' hx-swap-oob="true"', "") == plain(element(whole, part)), part
-
-
-def test_every_state_has_its_sentence():
-    healths = {*Health, "silent"}
-    assert set(instance_views.MILESTONES) == {*InstanceState, *healths} - {"running"}
-    assert set(cell_views.MILESTONES) == {*CellState, *healths} - {"ready"}
-
-
-def test_who_may_only_read_gets_no_act_with_a_change_either(client, account, acme):
-    client.force_login(make_membership(organisation=acme, role=Role.AUDITOR).user)
-    instance = make_instance(cell=make_cell(account=account), state=InstanceState.DEPLOYING)
-    before = client.get(instance.get_absolute_url()).text
-
-    Instance.objects.filter(pk=instance.pk).update(state=InstanceState.RUNNING)
-
-    assert "act-" not in client.get(poll(element(before, "instance-live"))).text
+    shown = signed_in.get(cell.get_absolute_url()).text
+    assert "orders-1" in shown
+    assert "orders-2" not in shown
+    there = html.unescape(re.search(r'href="([^"]+)">See all instances of this cell', shown)[1])
+    assert "orders-2" in signed_in.get(there).text
 
 
 def test_history_says_who_what_and_from_which_to_which(signed_in, account, alice, bob):
@@ -368,15 +285,6 @@ def test_history_says_who_what_and_from_which_to_which(signed_in, account, alice
         assert said in shown, said
 
 
-def test_silent_agent_is_said_beside_what_may_be_old(signed_in, account):
-    cell = make_cell(account=account)
-    make_status(cell, seconds=400)
-    instance = make_instance(cell=cell)
-
-    assert "has not been heard for a while" in signed_in.get(instance.get_absolute_url()).text
-    assert "Your workloads keep running" in signed_in.get(cell.get_absolute_url()).text
-
-
 def test_who_may_only_read_is_offered_no_act(client, account, acme):
     client.force_login(make_membership(organisation=acme, role=Role.AUDITOR).user)
     instance = make_instance(cell=make_cell(account=account))
@@ -386,13 +294,6 @@ def test_who_may_only_read_is_offered_no_act(client, account, acme):
 
 
 # --- One cell --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("state", [*CellState])
-def test_live_part_of_a_cell_is_its_piece_of_the_page_in_every_state(state, signed_in, account):
-    cell = make_cell(account=account, state=state)
-
-    assert_same_fragment(signed_in.get(cell.get_absolute_url()).text, signed_in.get(page("cell_live", cell.pk)).text)
 
 
 def test_cell_shows_three_axes_parts_and_differences(signed_in, account):
