@@ -70,3 +70,28 @@ def test_no_inline_script_or_style():
     forbidden = re.compile(r"<style|\sstyle=|<script(?![^>]*(?:\ssrc=|\stype=.application/json.))|\son[a-z]+=\"|javascript:", re.IGNORECASE)
     html = [name for name in ALL if name.endswith(".html")]
     assert [name for name in html if forbidden.search((TEMPLATES / name).read_text())] == []
+
+
+# --- Forms -----------------------------------------------------------------------------------------------------------
+
+INCLUDE = re.compile(r"""{%-? *include "([^"]+)"([^%]*)%}""")
+
+
+def with_forms() -> set[str]:
+    """Templates that need the token of their page: for a form of their own, or for one of what they include."""
+    needing = {name for name in ALL if "{% csrf_token %}" in (TEMPLATES / name).read_text()}
+    while more := {name for name in ALL for one, _words in INCLUDE.findall((TEMPLATES / name).read_text()) if one in needing} - needing:
+        needing |= more
+    return needing
+
+
+def test_part_with_a_form_that_is_given_its_words_only_is_given_the_token_too():
+    """An include with `only` hides the token, and the form that it draws is refused."""
+    needing = with_forms()
+    without = [
+        f"{name} includes {one}"
+        for name in ALL
+        for one, words in INCLUDE.findall((TEMPLATES / name).read_text())
+        if one in needing and " only" in words and "csrf_token=csrf_token" not in words
+    ]
+    assert without == []
