@@ -34,10 +34,13 @@ PREPARED = {
     "kits": "The kits are published",
 }
 READY = {"sandbox": "The local clouds are ready", "web": "The portal listens"}
-MIGRATIONS = ("accounts/migrations", "cells/migrations", "portal/audit", "portal/operations/migrations", "requirements-demo.lock")
+MIGRATIONS = (
+    *("accounts/migrations", "accounts/support/migrations", "cells/migrations", "portal/audit", "portal/operations/migrations"),
+    "requirements-demo.lock",
+)
 STATIC = ("static", "requirements-demo.lock")
 KITS = ("accounts/kits", "accounts/management/commands", "cells/stacks/gcp", "accounts/clouds/gcp")
-PEOPLE_FILES = ("portal/management/commands", "portal/embedded/people.py")
+PEOPLE_FILES = ("portal/management/commands", "portal/embedded/people.py", "cells/demo_plans.py")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ import stat
 import pytest
 
 from portal.embedded import data
+from portal.embedded import demo
 from portal.embedded.data import DataDirectory, DemoError, fingerprint
 from portal.embedded.demo import run
 from portal.embedded.ports import free_port
@@ -181,3 +182,14 @@ def test_data_logs_are_read_by_the_owner_only_also_where_an_earlier_demo_made_th
         directory.logs.chmod(0o755)
     with directory.opened():
         assert stat.S_IMODE(directory.logs.stat().st_mode) == 0o700
+
+
+def test_demo_migrates_what_is_there_after_a_change_of_any_migration():
+    root = Path(demo.__file__).parents[2]
+    folders = {path.parent for app in ("accounts", "cells", "portal") for path in (root / app).rglob("migrations/0001_*.py")}
+
+    watched = [root / path for path in demo.MIGRATIONS]
+
+    assert len(folders) >= 5
+    assert all(path.exists() for path in watched)
+    assert [folder for folder in folders if not any(folder.is_relative_to(path) for path in watched)] == []
