@@ -4,11 +4,11 @@ import json
 import shutil
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 
-from portal.embedded import data
-from portal.embedded import demo
+from portal.embedded import data, demo
 from portal.embedded.data import DataDirectory, DemoError, fingerprint
 from portal.embedded.demo import run
 from portal.embedded.ports import free_port
