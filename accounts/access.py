@@ -111,7 +111,7 @@ def requires(permission: Permission, *, to_change: Permission | None = None) -> 
         def gate(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> HttpResponseBase:
             org_request = cast(OrganisationRequest, request)
             # All of them in one query: the page's frame lists the organisations to switch to.
-            org_request.memberships = list(cast("User", request.user).memberships.with_organisations())
+            org_request.memberships = cast("User", request.user).memberships_with_organisations()
             membership = next((each for each in org_request.memberships if each.organisation.slug == slug), None)
             if membership is None:
                 raise Http404

@@ -33,6 +33,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.issuer.seal import seal, unseal
 from accounts.mail import queue_message
 from accounts.models import User
+from accounts.sessions import SessionStore
 from accounts.sign_in_record import record_failed_password, record_of_person
 
 STEP_UP_MAX_AGE = timedelta(minutes=5)
@@ -127,10 +128,9 @@ class SessionActivityMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        key = request.session.session_key
-        if key and request.user.is_authenticated:
-            seen = UserSession.objects.filter(session_key=key, last_seen_at__gt=timezone.now() - SEEN_TO_THE)
-            if not seen.exists():
+        if request.user.is_authenticated and request.session.session_key:
+            seen_at = cast(SessionStore, request.session).seen_at
+            if seen_at is None or seen_at <= timezone.now() - SEEN_TO_THE:
                 UserSession.objects.create_from_request(request)
         return self.get_response(request)
 

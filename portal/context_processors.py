@@ -130,7 +130,7 @@ def memberships_of(request: HttpRequest) -> list[Any]:
     user: Any = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return []
-    return list(user.memberships.with_organisations())
+    return list(user.memberships_with_organisations())
 
 
 @lru_cache(maxsize=1024)

@@ -4,11 +4,16 @@ import zoneinfo
 from collections.abc import Callable
 from http import HTTPStatus
 
+import structlog
+from csp.utils import build_policy
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
+from django_structlog.middlewares import RequestMiddleware
+
+from portal.audit.origin import client_ip
 
 # Only names that every Chromium knows: an unknown one (bluetooth, web-share on some systems) is an error in each reader's console.
 UNUSED_FEATURES = (
@@ -21,6 +26,27 @@ OWN_FEATURES = ("clipboard-write", "publickey-credentials-create", "publickey-cr
 PERMISSIONS_POLICY = ", ".join([*(f"{name}=()" for name in UNUSED_FEATURES), *(f"{name}=(self)" for name in OWN_FEATURES)])
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestLogMiddleware(RequestMiddleware):
+    """One line a request, by django-structlog; with the client's address as the activity log has it, and not as any header has it."""
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        structlog.contextvars.bind_contextvars(ip=client_ip(request))
+
+
+class ContentPolicyMiddleware:
+    """`CONTENT_SECURITY_POLICY` on every answer. It is the same on all of them, so it is written once and not each time anew."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.policy = build_policy()
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Content-Security-Policy", self.policy)
+        return response
 
 
 class HtmxSignInMiddleware:

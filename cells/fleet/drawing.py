@@ -9,7 +9,8 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
-# No text holds a NUL: PostgreSQL keeps none.
+# No text holds one: PostgreSQL keeps none.
+NUL = "\0"
 MARK = re.compile("\0(\\w+)\0")
 
 
@@ -18,14 +19,18 @@ def draw_rows(template: str, rows: Iterable[Mapping[str, object]]) -> SafeString
     rows = list(rows)
     if not rows:
         return mark_safe("")
-    shape = _shape(template, tuple(rows[0]), get_language() or "")
-    filled = [shape % {name: _escaped(value) for name, value in row.items()} for row in rows]
+    names = tuple(rows[0])
+    shape = _shape(template, names, get_language() or "")
+    values = _escaped([value for row in rows for value in row.values()])
+    filled = [shape % dict(zip(names, values[first : first + len(names)], strict=True)) for first in range(0, len(values), len(names))]
     return mark_safe("".join(filled))  # noqa: S308  escaped
 
 
-def _escaped(value: object) -> str:
-    """As Django's `conditional_escape`, which takes three times as long over being lazy."""
-    return value if isinstance(value, SafeString) else html.escape(str(value))
+def _escaped(values: list[object]) -> list[str]:
+    """All at once: a call for each takes longer than the rest of its row."""
+    texts = html.escape(NUL.join([str(value) for value in values if not isinstance(value, SafeString)])).split(NUL)
+    following = iter(texts)
+    return [value if isinstance(value, SafeString) else next(following) for value in values]
 
 
 @cache

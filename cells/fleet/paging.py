@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import IntegerField, Q, QuerySet, Subquery
+from django.db.models import IntegerField, Q, QuerySet, Subquery, Value
+
+from portal.planned import A_KEY, A_TEXT, A_TIME, ANOTHER_KEY, Planned
 
 # Beyond this a page says "more than": counting everything would make a page slower with every row.
 MAX_COUNTED = 10_000
@@ -74,16 +76,41 @@ class Found:
     total: int | None
 
 
-def page_of(
-    rows: QuerySet[Any], order: Order, mark: Mark | None, size: int, columns: Sequence[str], *, total: QuerySet[Any], counts: bool
-) -> Found:
-    """`rows` are all that the filters leave, `total` all there are; `counts` asks for the number of the former too. One query."""
-    shown = order.beyond(rows, mark) if mark else rows
-    numbers = {"total": CountOf(total.order_by().values("pk"))}
-    if counts:
-        numbers["counted"] = CountOf(rows.order_by().values("pk")[: MAX_COUNTED + 1])
-    page = list(order.sorted(shown).annotate(**numbers).values("id", *columns, *numbers)[: size + 1])
-    last = page[size - 1] if len(page) > size else None
-    first: dict[str, Any] = page[0] if page else {}
-    next_mark = str(Mark(last[order.column], last["id"])) if last else ""
-    return Found(page[:size], next_mark, first.get("counted"), first.get("total"))
+NUMBERS = ("total", "counted")
+LIMITS = {"total": None, "counted": MAX_COUNTED + 1}
+
+
+@dataclass(frozen=True)
+class PageQuery:
+    """What brings a page of a list, for whatever organisation asks: one statement."""
+
+    planned: Planned
+    order: Order
+    size: int
+    columns: Sequence[str]
+
+    @classmethod
+    def written(
+        cls, rows: QuerySet[Any], order: Order, size: int, columns: Sequence[str], *, numbers: Mapping[str, QuerySet[Any]], goes_on: bool
+    ) -> PageQuery:
+        """`rows` are all of the organisation `A_KEY` that the filters leave; `goes_on` is for pages after the first.
+
+        `numbers` says what else to count: "total" all that there are, "counted" those that the filters leave, up to the limit.
+        """
+        asked: dict[str, Any] = dict.fromkeys(NUMBERS, Value(None, IntegerField()))
+        asked |= {name: CountOf(each.order_by().values("pk")[: LIMITS[name]]) for name, each in numbers.items()}
+        stand_in = Mark(A_TIME if order.column in MOMENTS else A_TEXT, ANOTHER_KEY)
+        shown = order.beyond(rows, stand_in) if goes_on else rows
+        columns = ("id", *columns)
+        found = order.sorted(shown).annotate(**asked).values_list(*columns, *NUMBERS)[: size + 1]
+        places = {"after": stand_in.value, "after_id": stand_in.pk} if goes_on else {}
+        return cls(Planned.written(found, organisation=A_KEY, **places), order, size, columns)
+
+    def page(self, organisation: uuid.UUID, mark: Mark | None) -> Found:
+        after = {"after": mark.value, "after_id": mark.pk} if mark else {}
+        page = self.planned.rows(organisation=organisation, **after)
+        rows = [dict(zip(self.columns, row, strict=False)) for row in page[: self.size]]
+        last = rows[-1] if len(page) > self.size else None
+        next_mark = str(Mark(last[self.order.column], last["id"])) if last else ""
+        total, counted = page[0][-len(NUMBERS) :] if page else (None, None)
+        return Found(rows, next_mark, counted, total)

@@ -53,6 +53,14 @@ class Sort(NamedTuple):
     aria: str
 
 
+class Sorts(NamedTuple):
+    """Of each column that a list is sorted by; see SORTS."""
+
+    name: Sort
+    region: Sort
+    created_at: Sort
+
+
 class FoundField(forms.ChoiceField):
     """A choice among what is there: offered once that is known. What is not there finds nothing, and says so."""
 
@@ -121,6 +129,11 @@ class FleetFilter(forms.Form):
         return self.query | sort | ({"size": str(self.per_page)} if self.per_page != PAGE_SIZES[0] else {})
 
     @property
+    def is_timeless(self) -> bool:
+        """Whether `apply` means the same at any time of the day."""
+        return not self.value("link")
+
+    @property
     def chosen_sort(self) -> str:
         return self.value("sort") or SORTS[0]
 
@@ -129,8 +142,8 @@ class FleetFilter(forms.Form):
         return Order.of(self.chosen_sort)
 
     @cached_property
-    def sorts(self) -> dict[str, Sort]:
-        return {column: self._sort(column) for column in {sort.removeprefix("-") for sort in SORTS}}
+    def sorts(self) -> Sorts:
+        return Sorts(*(self._sort(column) for column in Sorts._fields))
 
     def _sort(self, column: str) -> Sort:
         is_now = self.order.column == column

@@ -4,14 +4,13 @@ A list is live: it asks for itself again with the version that it shows. That is
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,22 +23,45 @@ from django.views.decorators.vary import vary_on_headers
 from django_htmx.http import push_url
 
 from accounts.access import OrganisationRequest, Permission, requires
+from accounts.models import Organisation
 from cells.fleet.drawing import draw_rows
 from cells.fleet.export import CELL_FIELDS, INSTANCE_FIELDS, cell_values, instance_values, stream
 from cells.fleet.facets import Facets, cell_facets, instance_facets
-from cells.fleet.paging import MAX_COUNTED, Found, page_of
+from cells.fleet.paging import MAX_COUNTED, Found, PageQuery
 from cells.fleet.rows import CELL_COLUMNS, INSTANCE_COLUMNS, cell_rows, instance_rows, with_names, with_number
-from cells.forms.fleet import CellFilter, FleetFilter, InstanceFilter
+from cells.forms.fleet import CellFilter, Chip, FleetFilter, InstanceFilter, Sorts
 from cells.models import Cell
 from cells.states import CellState, InstanceState
 from cells.views.live import CALM_CELLS, CALM_INSTANCES
 from portal.audit.views import wants_fragment
+from portal.planned import A_KEY
 
 gate = requires(Permission.VIEW)
 # How often a list asks for itself: while something of it is under way, and when nothing is.
 QUICK, CALM = "10s", "30s"
 SETTLED_INSTANCES = frozenset(state.value for state in (*CALM_INSTANCES, InstanceState.DELETED))
 SETTLED_CELLS = frozenset(state.value for state in (*CALM_CELLS, CellState.DELETED))
+
+
+class Shown(NamedTuple):
+    """All that a list is drawn from but its rows, in plain words: it is kept (portal.templatetags.kept)."""
+
+    words: str
+    total: int
+    every: str
+    slug: str
+    has_rows: bool
+    is_filtered: bool
+    is_first_page: bool
+    can_manage: bool
+    here_query: str
+    first_query: str
+    next_query: str
+    list_url: str
+    csv_url: str
+    json_url: str
+    sorts: Sorts
+    chips: tuple[Chip, ...]
 
 
 class Templates(NamedTuple):
@@ -59,9 +81,7 @@ class Listed:
     kind: str  # of its addresses
     templates: Templates
     form: FleetFilter
-    rows: QuerySet[Any]  # that the filters leave
-    everything: QuerySet[Any]  # without filters
-    columns: Sequence[str]
+    query: Callable[[Any, bool], PageQuery]  # of the form, for a page after the first or the first
     facets: Callable[..., Facets]
     draw: Callable[[Any], list[dict[str, Any]]]
     settled: frozenset[str]  # states that nothing is under way in
@@ -87,15 +107,9 @@ class Listed:
 @vary_on_headers("HX-Request")
 def instance_list(request: OrganisationRequest) -> HttpResponse:
     organisation, form = request.organisation, InstanceFilter.read(request.GET.dict())
-    everything = organisation.instances.exclude(state="deleted")
     facets = partial(instance_facets, organisation.pk, provider=settings.PROVIDER_NAME)
     draw = partial(instance_rows, slug=organisation.slug, provider=settings.PROVIDER_NAME)
-    return _answer(
-        request,
-        Listed(
-            "instance", INSTANCES, form, with_names(form.apply(organisation)), everything, INSTANCE_COLUMNS, facets, draw, SETTLED_INSTANCES
-        ),
-    )
+    return _answer(request, Listed("instance", INSTANCES, form, _instance_query, facets, draw, SETTLED_INSTANCES))
 
 
 @gate
@@ -103,11 +117,28 @@ def instance_list(request: OrganisationRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 def cell_list(request: OrganisationRequest) -> HttpResponse:
     organisation, form = request.organisation, CellFilter.read(request.GET.dict())
-    everything = Cell.objects.for_organisation(organisation).exclude(state="deleted")
     facets, draw = partial(cell_facets, organisation.pk), partial(cell_rows, slug=organisation.slug)
-    return _answer(
-        request, Listed("cell", CELLS, form, with_number(form.apply(organisation)), everything, CELL_COLUMNS, facets, draw, SETTLED_CELLS)
-    )
+    query = _cell_query if form.is_timeless else _cell_query.__wrapped__
+    return _answer(request, Listed("cell", CELLS, form, query, facets, draw, SETTLED_CELLS))
+
+
+# Forms are kept by what was asked (`FleetFilter.read`), and so is the statement that answers one, for every organisation.
+
+
+@lru_cache(maxsize=512)
+def _instance_query(form: InstanceFilter, goes_on: bool) -> PageQuery:
+    anybody = Organisation(pk=A_KEY)
+    found = form.apply(anybody)
+    numbers = {"total": anybody.instances.exclude(state="deleted")} | ({"counted": found} if form.query else {})
+    return PageQuery.written(with_names(found), form.order, form.per_page, INSTANCE_COLUMNS, numbers=numbers, goes_on=goes_on)
+
+
+@lru_cache(maxsize=512)
+def _cell_query(form: CellFilter, goes_on: bool) -> PageQuery:
+    anybody = Organisation(pk=A_KEY)
+    found = form.apply(anybody)
+    numbers = {"total": Cell.objects.for_organisation(anybody).exclude(state="deleted")} | ({"counted": found} if form.query else {})
+    return PageQuery.written(with_number(found), form.order, form.per_page, CELL_COLUMNS, numbers=numbers, goes_on=goes_on)
 
 
 @gate
@@ -130,7 +161,7 @@ def _answer(request: OrganisationRequest, listed: Listed) -> HttpResponse:
     """The page; for htmx the list alone, and 304 or 204 where the reader has it already: the rows alone can tell."""
     is_fragment, form = wants_fragment(request), listed.form
     mark = form.order.mark(request.GET.get("after", ""))
-    found = page_of(listed.rows, form.order, mark, form.per_page, listed.columns, total=listed.everything, counts=bool(form.query))
+    found = listed.query(form, mark is not None).page(request.organisation.pk, mark)
     # Without any row nothing says how many there are.
     facets = listed.facets(total=None) if found.total is None else None
     context = _context(request, listed, found, facets.total if facets else found.total or 0)
@@ -143,6 +174,7 @@ def _answer(request: OrganisationRequest, listed: Listed) -> HttpResponse:
     if facets is None and (form.query or not is_fragment):
         facets = listed.facets(total=found.total)
     context |= {"chips": form.chips(facets), "drawn": draw_rows(listed.templates.row, context["rows"])}
+    context["shown"] = Shown(**{name: context[name] for name in Shown._fields})
     if is_fragment:
         return _fragment(request, render(request, listed.templates.fragment, context), context)
     bar = form.bar(facets, context["list_url"]) if facets and (context["total"] or form.query) else ""
@@ -159,7 +191,8 @@ def _fragment(request: OrganisationRequest, response: HttpResponse, context: dic
 
 
 def _context(request: OrganisationRequest, listed: Listed, found: Found, total: int) -> dict[str, Any]:
-    form, args, rows = listed.form, [request.organisation.slug], listed.draw(found.rows)
+    form, slug, rows = listed.form, request.organisation.slug, listed.draw(found.rows)
+    list_url, csv_url, json_url = _addresses(listed.kind, slug)
     kept, after = form.page_query, request.GET.get("after", "")
     return {
         "form": form,
@@ -170,15 +203,22 @@ def _context(request: OrganisationRequest, listed: Listed, found: Found, total: 
         "words": listed.match_words(found.count or 0, total) if form.query else listed.words(total),
         "is_filtered": bool(form.query),
         "is_first_page": not after,
-        "list_url": reverse(f"cells:{listed.kind}_list", args=args),
-        "csv_url": _with(reverse(f"cells:{listed.kind}_export_csv", args=args), form.query),
-        "json_url": _with(reverse(f"cells:{listed.kind}_export_json", args=args), form.query),
+        "slug": slug,
+        "list_url": list_url,
+        "csv_url": _with(csv_url, form.query),
+        "json_url": _with(json_url, form.query),
         "first_query": urlencode(kept),
         "next_query": urlencode({**kept, "after": found.next_mark}) if found.next_mark else "",
         "here_query": urlencode(kept | ({"after": after} if after else {})),
         "sorts": form.sorts,
         "can_manage": request.membership.can(Permission.MANAGE_INSTANCES),
     }
+
+
+@lru_cache(maxsize=4096)
+def _addresses(kind: str, slug: str) -> tuple[str, str, str]:
+    list_url, csv_url, json_url = (reverse(f"cells:{kind}_{name}", args=[slug]) for name in ("list", "export_csv", "export_json"))
+    return list_url, csv_url, json_url
 
 
 def _with(address: str, query: dict[str, str]) -> str:

@@ -128,7 +128,7 @@ def test_account_list_asks_the_database_the_same_at_any_size(member, acme, rows,
         make_cloud_account(organisation=acme)
     member.get("/o/acme/accounts/")
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         member.get("/o/acme/accounts/")
 
 

@@ -154,8 +154,8 @@ def test_contacts_page_asks_the_database_the_same_number_of_times(client, alice,
     client.force_login(alice)
     client.get("/o/acme/settings/contacts/")
 
-    # Session, user, last seen, membership with organisation, contacts, proven accounts, memberships of the switcher.
-    with django_assert_num_queries(6):
+    # Session with its last seen, user, memberships with organisations, contacts, proven accounts.
+    with django_assert_num_queries(5):
         page = client.get("/o/acme/settings/contacts/")
 
     assert page.text.count('id="contact-') == count

@@ -258,7 +258,7 @@ def test_environment_asks_the_database_the_same_at_any_size(member, account, ali
         make_assessment(account=account, by=alice if number % 2 else None)
     shown(member, account)
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(8):
         shown(member, account)
 
 

@@ -173,8 +173,8 @@ def test_members_page_asks_the_database_the_same_number_of_times(client, alice, 
     assert page.text.count('id="member-') == others + 1
 
 
-# Session, user, last seen, membership with organisation, members, invitations, memberships of the switcher.
-MEMBERS_PAGE_QUERIES = 6
+# Session with its last seen, user, memberships with organisations, members, invitations.
+MEMBERS_PAGE_QUERIES = 5
 
 
 def test_members_page_shows_second_factor_and_roles_in_words(client, alice, bob, acme):

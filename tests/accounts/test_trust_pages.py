@@ -239,7 +239,7 @@ def test_trust_page_has_a_constant_number_of_queries(member, acme, django_assert
     for name in range(200):
         TrustChange.objects.create(account=account, kind="permission", was="held", now="missing", name=f"ec2:Action{name}")
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         page(member, account)
 
 

@@ -205,7 +205,7 @@ def test_filtered_to_nothing_keeps_the_filters_and_offers_to_clear_them(there, s
 
 @pytest.mark.parametrize("number", [1, 10_000])
 @pytest.mark.parametrize("query", ["", "?q=orders&state=running&sort=-created_at&size=100"])
-def test_list_takes_six_queries_whatever_its_size(number, query, signed_in, acme, account, alice):
+def test_list_takes_five_queries_whatever_its_size(number, query, signed_in, acme, account, alice):
     many(acme, account, alice, number)
     signed_in.get("/o/acme/activity/")  # the first page after a sign-in notes the session
 
@@ -213,17 +213,17 @@ def test_list_takes_six_queries_whatever_its_size(number, query, signed_in, acme
         response = signed_in.get(f"{INSTANCES}{query}")
 
     assert response.context["total"] == number
-    assert len(queries) == 6
+    assert len(queries) == 5
 
 
-def test_cell_list_takes_six_queries_whatever_its_size(signed_in, acme):
+def test_cell_list_takes_five_queries_whatever_its_size(signed_in, acme):
     signed_in.get("/o/acme/activity/")
     for number in range(3):
         account = make_cloud_account(organisation=acme, state="connected", external_id=f"11112222333{number}")
         make_status(make_cell(account=account))
         with CaptureQueriesContext(connection) as queries:
             assert len(signed_in.get(CELLS).context["rows"]) == number + 1
-        assert len(queries) == 6
+        assert len(queries) == 5
 
 
 def test_counting_ends_where_the_page_says_more_than(signed_in, acme, account, alice):
@@ -268,7 +268,7 @@ def test_unchanged_poll_of_a_list_asks_for_the_rows_alone(signed_in, account):
 
     assert answer.status_code == HTTPStatus.NOT_MODIFIED
     assert [query["sql"].count('FROM "cells_instance"') for query in queries][-1] >= 1
-    assert len(queries) == 5  # session, person, last seen, membership, rows
+    assert len(queries) == 4  # session, person, memberships, rows
 
 
 def test_choices_of_the_filters_follow_a_new_instance_at_once(signed_in, account):

@@ -114,7 +114,7 @@ def test_queries_do_not_grow_with_the_past(client, alice, instance, samples, dja
         client.get(reverse("cells:instance_metrics", args=["acme", instance.pk]))
 
 
-QUERIES = 8
+QUERIES = 7
 
 
 # --- Ninety days ---------------------------------------------------------------------------------------------------------

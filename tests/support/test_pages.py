@@ -59,7 +59,7 @@ def test_support_page_asks_the_database_the_same_at_any_size(number, client, acm
         make_requested(organisation=acme, account=account)
         make_active(organisation=acme, account=account, approvers=[person])
     client.force_login(person.user)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(15):
         client.get(reverse("support:access_home", args=["acme"]))
 
 

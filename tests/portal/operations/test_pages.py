@@ -144,7 +144,7 @@ def test_page_has_a_constant_number_of_queries(client_of_alice: Client, acme: An
         for step in operation.steps.all():
             StepLog.objects.create(step=step, line="said")
         page(client_of_alice, operation)
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(6):
             page(client_of_alice, operation)
 
 

@@ -74,7 +74,7 @@ def test_list_has_a_constant_number_of_queries(client_of_alice: Client, acme: An
     for new, shown in ((1, 1), (2, 3)):
         for _ in range(new):
             begin(organisation=acme)
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(4):
             assert len(listed(client_of_alice, list_url(acme))) == shown
 
 

@@ -37,7 +37,7 @@ def test_progress_equals_its_piece_of_the_page(client_of_alice: Client, acme: An
 def test_progress_unchanged_is_no_content(client_of_alice: Client, acme: Any, django_assert_num_queries: Any) -> None:
     operation = begin(organisation=acme)
     poll = poll_url(page(client_of_alice, operation))
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         response = client_of_alice.get(poll, headers=HTMX)
     assert (response.status_code, response.content) == (HTTPStatus.NO_CONTENT, b"")
 
