@@ -23,6 +23,8 @@ register_actions(
         "instance.stopped": _("Stopped the instance %(subject)s"),
         "instance.started": _("Started the instance %(subject)s"),
         "instance.restarted": _("Restarted the instance %(subject)s"),
+        "instance.rolled_back": _("Rolled the instance %(subject)s back"),
+        "instance.resynced": _("Resynced the instance %(subject)s"),
         "instance.deletion_started": _("Deleted the instance %(subject)s"),
         "instance.deleted": _("Removed what was left of the instance %(subject)s with its cell"),
         "instance.protected": _("Protected the instance %(subject)s from deletion"),

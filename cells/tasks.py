@@ -8,6 +8,7 @@ from kombu.exceptions import OperationalError as BrokerGone
 
 from cells.models import InstanceDraft
 from cells.steps import drift
+from cells.support import results
 from cells.telemetry.alarms import raise_and_end
 from cells.telemetry.changes import forget_old
 from cells.telemetry.partitions import keep_partitions
@@ -36,6 +37,12 @@ def _ring(cell_id: str) -> bool:
         log.warning("drift_not_rung", cell=cell_id)
         return False
     return True
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=50, time_limit=60)
+def tend_agent_orders() -> int:
+    """Orders that no agent has fetched or answered in time. Tenancy: each row by itself. Returns how many have ended."""
+    return results.tend_orders()
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=50, time_limit=60)

@@ -14,6 +14,8 @@ urlpatterns = [
     path("agent/v1/keys", agent.key_create, name="agent_key"),
     path("agent/v1/token", agent.token_create, name="agent_token"),
     path("agent/v1/desired", agent.desired_detail, name="agent_desired"),
+    path("agent/v1/orders", agent.order_list, name="agent_orders"),
+    path("agent/v1/orders/results", agent.order_result, name="agent_order_results"),
     path("agent/v1/reports", agent.report_create, name="agent_reports"),
 ]
 

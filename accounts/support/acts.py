@@ -4,13 +4,14 @@ acts.register(Act("restart_instance", _("Restart an instance"), ..., profile=Pro
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from accounts.support.models import AccessRequest
 from accounts.support.models.sessions import Via
 from accounts.support.states import PROFILE_ORDER, Profile
 
@@ -71,6 +72,15 @@ class ActKind:
     # Kinds of scope it makes sense for; empty: all.
     scopes: frozenset[str] = frozenset()
     is_writing: bool = False
+    # Arguments of what can be chosen under a grant; None: there is nothing that it could be done to.
+    fit: Callable[[AccessRequest], tuple[Argument, ...] | None] | None = None
+
+    def fitted(self, request: AccessRequest) -> "ActKind | None":
+        """As it can be asked for under this grant."""
+        if self.fit is None:
+            return self
+        arguments = self.fit(request)
+        return None if arguments is None else replace(self, arguments=arguments, fit=None)
 
     def clean(self, raw: Mapping[str, str]) -> dict[str, str]:
         """All arguments, checked; what is not one of them is refused. Raises BadArgument."""
@@ -97,6 +107,18 @@ def allowed(profile: str, scope_kind: str) -> list[ActKind]:
 
 def act_words(name: str) -> str:
     return str(ACTS[name].words) if name in ACTS else name
+
+
+# Why an act came to nothing, by its code: a sentence for both sides.
+ACT_FAILURES: dict[str, Words] = {}
+
+
+def register_act_failures(words: Mapping[str, Words]) -> None:
+    ACT_FAILURES.update(words)
+
+
+def failure_words(code: str) -> str:
+    return str(ACT_FAILURES.get(code, ""))
 
 
 register(

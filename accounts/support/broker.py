@@ -22,8 +22,9 @@ from accounts.issuer.seal import SealBroken
 from accounts.models import User
 from accounts.support import acts
 from accounts.support.clouds import granted, has_support
+from accounts.support.documents import parse
 from accounts.support.doors import cloud_for, open_door, opened, standing_door
-from accounts.support.gate import why_closed
+from accounts.support.gate import why_closed, why_not_in_time
 from accounts.support.models import AccessRequest, Act, Door
 from accounts.support.models.sessions import ACTS_UNDER_WAY, ActState, Via
 from accounts.support.states import AccessState
@@ -45,8 +46,11 @@ TO_AGENT: list[Callable[[Act], None]] = []
 
 
 def offered(request: AccessRequest) -> list[acts.ActKind]:
-    """What can be asked for under this grant: allowed by its profile and scope, and with somebody who does it."""
-    return [kind for kind in acts.allowed(request.profile, request.scope_kind) if _can_be_done(request, kind)]
+    """What can be asked for under this grant: allowed by its profile and scope, named in the very text that was approved, and with
+    somebody who does it and something to do it to."""
+    agreed = frozenset(parse(request.document)["acts"]) if request.document else frozenset()
+    kinds = [kind for kind in acts.allowed(request.profile, request.scope_kind) if kind.name in agreed and _can_be_done(request, kind)]
+    return [fitted for kind in kinds if (fitted := kind.fitted(request)) is not None]
 
 
 def _can_be_done(request: AccessRequest, kind: acts.ActKind) -> bool:
@@ -151,7 +155,7 @@ def _write(act: Act, state: ActState, action: str, details: Mapping[str, Any], *
     """The end of an act and its one event, under the grant's lock: an end that was committed before wins."""
     with transaction.atomic():
         row = AccessRequest.objects.select_for_update().get(pk=act.request_id)
-        if row.state != AccessState.ACTIVE:
+        if row.state != AccessState.ACTIVE or why_not_in_time(row, timezone.now()):
             state, action, details, fields = ActState.CUT_SHORT, "support.act_cut_short", {}, {}
         standing = Act.objects.filter(pk=act.pk, state__in=sorted(ACTS_UNDER_WAY))
         if not standing.update(state=state, finished_at=timezone.now(), **fields):

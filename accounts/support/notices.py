@@ -8,9 +8,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.mail import absolute_url, queue_mail
-from accounts.support.models import AccessRequest
+from accounts.support.models import AccessRequest, Bundle
 from accounts.support.people import told_of_access
-from accounts.support.states import AccessState, Profile
+from accounts.support.states import AccessState, BundleState, Profile
 from portal.templatetags.components import exact
 
 _S = AccessState
@@ -80,6 +80,55 @@ def tell_engineer(request: AccessRequest) -> None:
     if request.state in TO_ENGINEER:
         context = _context(request, *TO_ENGINEER[request.state], absolute_url("support:case_detail", request.pk))
         queue_mail(to=request.engineer.email, template="support_news", context=context)
+
+
+BUNDLE_TO_CUSTOMER: Mapping[str, tuple[str | Promise, str | Promise]] = {
+    BundleState.REQUESTED: (
+        _("%(person)s of %(provider)s asks for a diagnostic bundle of %(scope)s"),
+        _("Nothing is collected yet. Somebody of you agrees or declines on the page."),
+    ),
+    BundleState.COLLECTED: (
+        _("A diagnostic bundle of %(scope)s waits for you"),
+        _("Look it through, leave out what you like, then release or discard it. Until then nobody of %(provider)s sees any of it."),
+    ),
+    BundleState.FAILED: (
+        _("The diagnostic bundle of %(scope)s could not be collected"),
+        _("Nothing has left the cell. The page says why."),
+    ),
+}
+BUNDLE_TO_ENGINEER: Mapping[str, tuple[str | Promise, str | Promise]] = {
+    BundleState.RELEASED: (
+        _("%(organisation)s released the diagnostic bundle of %(scope)s"),
+        _("The page shows what was released. It goes by itself after 30 days."),
+    ),
+    BundleState.DECLINED: (_("%(organisation)s declined the diagnostic bundle of %(scope)s"), _("Nothing of it was released.")),
+    BundleState.DELETED: (_("%(organisation)s deleted the diagnostic bundle of %(scope)s"), _("Nothing of it can be read any more.")),
+    BundleState.EXPIRED: (_("The diagnostic bundle of %(scope)s has expired"), _("Nothing of it can be read any more.")),
+}
+
+
+def tell_bundle(bundle: Bundle) -> None:
+    """Mails of the state that a bundle has just come to, in the same transaction."""
+    names = {
+        "person": bundle.asked_by,
+        "provider": settings.PROVIDER_NAME,
+        "scope": bundle.scope_label,
+        "organisation": bundle.organisation,
+    }
+    if bundle.state in BUNDLE_TO_CUSTOMER:
+        url = absolute_url("support:bundle", bundle.organisation.slug, bundle.pk)
+        for address in told_of_access(bundle.organisation):
+            _tell_of_bundle(address, bundle, BUNDLE_TO_CUSTOMER[BundleState(bundle.state)], names, url)
+    if bundle.state in BUNDLE_TO_ENGINEER and not bundle.is_by_customer:
+        url = absolute_url("support:case_bundle", bundle.pk)
+        _tell_of_bundle(bundle.asked_by.email, bundle, BUNDLE_TO_ENGINEER[BundleState(bundle.state)], names, url)
+
+
+def _tell_of_bundle(
+    address: str, bundle: Bundle, words: tuple[str | Promise, str | Promise], names: Mapping[str, object], url: str
+) -> None:
+    subject, sentence = (str(one) % names for one in words)
+    queue_mail(to=address, template="support_bundle", context={"bundle": bundle, "subject": subject, "sentence": sentence, "url": url})
 
 
 def _context(request: AccessRequest, subject: str | Promise, sentence: str | Promise, url: str) -> dict[str, object]:

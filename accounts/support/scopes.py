@@ -1,12 +1,14 @@
 """What of a customer's cloud support access may be about: a registry. Accounts are built in; the product adds what it runs in them.
 
-    scopes.register(ScopeKind("cell", _("Deployment cell"), rank=1, all_of=cell_scopes))
+    scopes.register(ScopeKind("cell", _("Deployment cell"), rank=1, search=cells, get=cell))
 
 A scope is found within one organisation only. Ranks grow from wide to narrow.
 """
 
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from uuid import UUID
 
 from django.utils.functional import Promise
@@ -14,6 +16,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import CloudAccount, Organisation
 from accounts.states import Use
+
+# Of one kind, in one list: nobody reads more, and a search finds the rest.
+MOST = 100
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,53 @@ class Scope:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What a list of scopes is narrowed to: words of a label, and the key of what they lie in. Empty: everything."""
+
+    words: str = ""
+    inside: str = ""
+    most: int = MOST
+
+    def fits(self, scope: Scope) -> bool:
+        return self.words.lower() in f"{scope.label} {scope.region}".lower() and (not self.inside or self.inside in scope.inside)
+
+
+@dataclass(frozen=True)
 class ScopeKind:
-    """A kind of scope. `all_of` gives those of one organisation that access makes sense for, by label."""
+    """A kind of scope. Of a few, `all_of` gives those of one organisation that access makes sense for, by label.
+
+    Of many, `search` gives at most so many that fit, and `get` the one with an id: neither reads what it does not give.
+    """
 
     code: str
     words: str | Promise
     rank: int
-    all_of: Callable[[Organisation], Iterable[Scope]]
+    all_of: Callable[[Organisation], Iterable[Scope]] | None = None
+    search: Callable[[Organisation, Wanted], Iterable[Scope]] | None = None
+    get: Callable[[Organisation, str], Scope | None] | None = None
+
+    def found(self, organisation: Organisation, wanted: Wanted) -> list[Scope]:
+        if self.search is not None:
+            return list(self.search(organisation, wanted))
+        all_of = self.all_of(organisation) if self.all_of else ()
+        return list(islice((scope for scope in all_of if wanted.fits(scope)), wanted.most))
+
+    def one(self, organisation: Organisation, pk: str) -> Scope | None:
+        if self.get is not None:
+            return self.get(organisation, pk)
+        return next((scope for scope in self.found(organisation, Wanted(most=sys.maxsize)) if scope.id == pk), None)
+
+
+class Found(list[Scope]):
+    """A list to choose from, wide before narrow, by label. `is_cut`: there are more, which words will find."""
+
+    is_cut = False
+
+    def with_key(self, organisation: Organisation, key: str) -> dict[str, Scope]:
+        """By key; with the one that was chosen before, even where the list does not go as far."""
+        known = {scope.key: scope for scope in self}
+        chosen = None if not key or key in known else find(organisation, key)
+        return known | ({chosen.key: chosen} if chosen else {})
 
 
 KINDS: dict[str, ScopeKind] = {}
@@ -55,20 +100,28 @@ def register(kind: ScopeKind) -> None:
     KINDS[kind.code] = kind
 
 
-def choices(organisation: Organisation) -> list[Scope]:
-    """Everything of the organisation that access can be about: wide before narrow, by label."""
-    return [scope for kind in sorted(KINDS.values(), key=lambda kind: kind.rank) for scope in kind.all_of(organisation)]
+def choices(
+    organisation: Organisation, *, words: str = "", inside: str = "", kinds: Collection[str] | None = None, most: int = MOST
+) -> Found:
+    """What of the organisation access can be about: of each kind no more than `most`."""
+    found = Found()
+    for kind in sorted(KINDS.values(), key=lambda kind: kind.rank):
+        if kinds is None or kind.code in kinds:
+            some = kind.found(organisation, Wanted(" ".join(words.replace("\0", "").split())[:80], inside, most + 1))
+            found += some[:most]
+            found.is_cut = found.is_cut or len(some) > most
+    return found
 
 
 def find(organisation: Organisation, key: str) -> Scope | None:
     """The scope with this key ("kind:id") within the organisation."""
-    kind = KINDS.get(key.partition(":")[0])
-    return next((scope for scope in kind.all_of(organisation) if scope.key == key), None) if kind else None
+    code, _separator, pk = key.partition(":")
+    return KINDS[code].one(organisation, pk) if code in KINDS else None
 
 
-def narrower(organisation: Organisation, scope: Scope) -> list[Scope]:
+def narrower(organisation: Organisation, scope: Scope) -> Found:
     """What lies inside this scope, and so may be granted instead of it."""
-    return [one for one in choices(organisation) if scope.key in one.inside]
+    return choices(organisation, inside=scope.key)
 
 
 def is_within(scope: Scope, outer: str) -> bool:

@@ -13,10 +13,10 @@ from django.db.models import Exists, OuterRef, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from accounts.support import broker, hooks, notices
+from accounts.support import broker, bundles, hooks, notices
 from accounts.support.correlation import COMPARE
 from accounts.support.endings import end
-from accounts.support.models import AccessRequest
+from accounts.support.models import AccessRequest, Bundle
 from accounts.support.states import AccessState
 from accounts.support.steps.closing import begin_closing
 from accounts.support.steps.opening import begin_opening
@@ -76,6 +76,21 @@ def tend_acts() -> int:
     for pk in waiting:
         run_act.delay(str(pk))
     return len(waiting)
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
+def expire_due_bundles() -> int:
+    """Bundles whose time is over: their content is erased. Tenancy: each row by itself. Returns how many."""
+    return sum(_expire_bundle(pk) for pk in list(bundles.overdue().values_list("pk", flat=True)[:BATCH]))
+
+
+def _expire_bundle(pk: UUID) -> bool:
+    with transaction.atomic():
+        rows = bundles.overdue().select_related("organisation", "asked_by")
+        row: Bundle | None = rows.select_for_update(of=("self",), skip_locked=True).filter(pk=pk).first()
+        if row is not None:
+            bundles.expire(row, by=Actor.system(SCHEDULE))
+    return row is not None
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.support.views import cases, customer, decisions, policies, receipts, reviews, sessions
+from accounts.support.views import bundles, cases, customer, decisions, policies, receipts, reviews, sessions
 
 app_name = "support"
 
@@ -17,6 +17,8 @@ urlpatterns = [
     path("support/sessions/<uuid:pk>/acts/", sessions.session_act, name="session_act"),
     path("support/history/", reviews.case_history, name="case_history"),
     path("support/history/export.<slug:kind>", reviews.case_export, name="case_export"),
+    path("support/bundles/", bundles.case_bundles, name="case_bundles"),
+    path("support/bundles/<uuid:pk>/", bundles.case_bundle, name="case_bundle"),
     path("support/cases/<uuid:pk>/", cases.case_detail, name="case_detail"),
     path("support/cases/<uuid:pk>/edit/", cases.case_edit, name="case_edit"),
     path("support/cases/<uuid:pk>/check/", reviews.case_check, name="case_check"),
@@ -47,5 +49,9 @@ urlpatterns += [
     path("o/<slug:slug>/support/requests/<uuid:pk>/receipt/compare/", receipts.access_receipt_compare, name="access_receipt_compare"),
     path("o/<slug:slug>/support/requests/<uuid:pk>/receipt/evidence.zip", receipts.access_evidence, name="access_evidence"),
     path("o/<slug:slug>/support/verify_access.py", receipts.access_verifier, name="access_verifier"),
-    path("o/<slug:slug>/support/bundles/<uuid:pk>/", customer.bundle, name="bundle"),
+    path("o/<slug:slug>/support/bundles/new/", bundles.bundle_new, name="bundle_new"),
+    path("o/<slug:slug>/support/bundles/<uuid:pk>/", bundles.bundle, name="bundle"),
+    path("o/<slug:slug>/support/bundles/<uuid:pk>/collect/", bundles.bundle_collect, name="bundle_collect"),
+    path("o/<slug:slug>/support/bundles/<uuid:pk>/release/", bundles.bundle_release, name="bundle_release"),
+    path("o/<slug:slug>/support/bundles/<uuid:pk>/discard/", bundles.bundle_discard, name="bundle_discard"),
 ]

@@ -65,6 +65,16 @@ PROFILES: dict[Profile, ProfileWords] = {
 }
 
 
+# Parts of a diagnostic bundle, in the order in which they are read.
+PART_WORDS: dict[str, tuple[Words, Words]] = {
+    "versions": (_("Versions"), _("Of the cluster, its components and what runs.")),
+    "resources": (_("Resource figures"), _("Machines, CPU, memory, restarts and counts of requests. No content of any request.")),
+    "rollout": (_("Rollout status"), _("How many processes run, and what they wait for.")),
+    "events": (_("Events"), _("What the cluster has written down about the processes.")),
+    "log": (_("Last log lines"), _("What the processes have written themselves. Read these with care: they can contain anything.")),
+}
+
+
 def length_words(minutes: int) -> str:
     """`90 minutes`, `4 hours`."""
     if minutes % AN_HOUR or minutes < AN_HOUR:

@@ -16,6 +16,7 @@ from cells.availability import Act, why_no_place, why_not
 from cells.models import Cell, Instance, InstanceRevision, Plan, PlanSize, Release
 from cells.placement import Bootstrap, NoPlace, Placement
 from cells.states import BEFORE_THEIR_CELL, InstanceState
+from cells.support.changes import next_number
 from cells.transitions import move_instance, subject_of_cell, subject_of_instance, touch_desired
 from portal.audit import Actor, record
 from portal.operations.actions import cancel_live
@@ -189,7 +190,8 @@ def _change(instance: Instance, act: Act, reason: str, *, by: User, **wishes: An
 def _next_revision(before: InstanceRevision, reason: str, by: User, wishes: Mapping[str, Any]) -> InstanceRevision:
     values = {name: getattr(before, name) for name in ("release", "size", "parameters", "is_running", "restarts")} | dict(wishes)
     values["restarts"] += reason == "restarted"
-    return InstanceRevision.objects.create(instance_id=before.instance_id, number=before.number + 1, reason=reason, by=by, **values)
+    number = next_number(before.instance)
+    return InstanceRevision.objects.create(instance_id=before.instance_id, number=number, reason=reason, by=by, **values)
 
 
 def delete_instance(instance: Instance, *, by: User) -> Operation:

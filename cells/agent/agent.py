@@ -1,4 +1,4 @@
-"""The agent's four loops: fetch what is wanted, make it so, look, send what was seen. Each goes on when another cannot."""
+"""The agent's loops: fetch what is wanted, make it so, look, send what was seen, do orders. Each goes on when another cannot."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 from cells.agent import VERSION, changes, files
 from cells.agent.buffer import BATCH, Buffer
 from cells.agent.identity import Config, Identity
+from cells.agent.orders.loop import Orders
 from cells.agent.runtime import Document, Runtime, RuntimeAwayError
 from cells.agent.wire import Portal, PortalAwayError, RefusedError, seconds_of
 
@@ -53,6 +54,7 @@ class Agent:
         self.buffer = Buffer(state / "reports")
         self.stopping = threading.Event()
         self.is_wanted = threading.Event()  # something new is wanted
+        self.orders = Orders(config, state, runtime, self.identity, self.is_wanted.set)
         self.is_done = threading.Event()  # and was made so: worth a look
         self.is_enrolled = threading.Event()  # and knows from which number to count
         self.has_report = threading.Event()
@@ -62,12 +64,12 @@ class Agent:
 
     def run(self) -> None:
         """Until `stop`."""
-        for loop in (self.fetch, self.work, self.send):
+        for loop in (self.fetch, self.work, self.send, self.serve):
             threading.Thread(target=self.keep, args=(loop,), name=loop.__name__, daemon=True).start()
         self.keep(self.look)
 
     def keep(self, loop: Callable[[], None]) -> None:
-        """Whatever ends a loop before its time, it begins again: the other three would not notice that it is gone."""
+        """Whatever ends a loop before its time, it begins again: the others would not notice that it is gone."""
         tries = 0
         while not self.stopping.is_set():
             began = time.monotonic()
@@ -84,6 +86,7 @@ class Agent:
         self.is_wanted.set()
         self.is_done.set()
         self.has_report.set()
+        self.orders.has_some.set()
 
     # --- What is wanted ---
 
@@ -116,6 +119,8 @@ class Agent:
             files.write(self.state / "desired.json", {"etag": answer.headers["etag"], "desired": answer.body})
             logger.info("desired_state_fetched version=%s instances=%d", answer.body["version"], len(answer.body["instances"]))
             self.is_wanted.set()
+            # An order that waits is told as a change of what is wanted.
+            self.orders.has_some.set()
         # A portal that has no line free to hold answers at once, and says when to come again.
         return seconds_of(answer.headers.get("retry-after", ""))
 
@@ -128,11 +133,17 @@ class Agent:
             known = files.read(self.state / "desired.json")
             if known is not None:
                 try:
-                    self.runtime.apply(known["desired"])
+                    with self.orders.apply_lock:
+                        self.runtime.apply(self.orders.over(known["desired"]))
                 except RuntimeAwayError as problem:
                     logger.warning("apply_failed problem=%s", problem)
                 self.is_done.set()
             self.is_wanted.wait(APPLY_AGAIN_SECONDS)
+
+    # --- Orders ---
+
+    def serve(self) -> None:
+        self.orders.serve(self.stopping, self._patience)
 
     # --- Looking ---
 
@@ -224,7 +235,7 @@ class Agent:
             self.buffer.drop(batch[0]["seq"])
         return BATCH
 
-    def _patience(self, problem: PortalAwayError | RefusedError | None, tries: int) -> float:
+    def _patience(self, problem: Exception | None, tries: int) -> float:
         """Ever longer, up to a limit, and never all agents at the same moment. A refusal does not go away by itself soon."""
         if isinstance(problem, PortalAwayError) and problem.retry_after:
             return problem.retry_after * random.uniform(1.0, 1.5)  # noqa: S311

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import shutil
 import tempfile
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from cells.agent import files, kubernetes, sources, walls
-from cells.agent.commands import CommandError, run, run_json
+from cells.agent import files, kubernetes, reading, sources, walls
+from cells.agent.commands import TIMEOUT_SECONDS, CommandError, run, run_json
 from cells.agent.runtime import Document, RuntimeAwayError
 from cells.agent.walls import PLATFORM
 
@@ -36,6 +38,7 @@ class HelmRuntime:
         self.allowed_charts = allowed_charts
         self.version = ""
         self.was_up: set[str] = set()
+        self.until = math.inf  # what an order has to be done by; held under the lock of whoever applies
         self.charts.mkdir(parents=True, exist_ok=True, mode=0o700)
         # {"components": {name: {...}}, "instances": {id: {...}}}: what each was brought to, or why not.
         self.done: dict[str, dict[str, Any]] = files.read(self.done_file) or {"components": {}, "instances": {}}
@@ -55,13 +58,13 @@ class HelmRuntime:
         for name in self.done["instances"].keys() - present.keys():
             self._forget_instance(name)
         for name in [c["name"] for c in desired["components"] if not c["is_present"] and c["name"] in self.done["components"]]:
-            run(self.helm, "uninstall", name, "--namespace", PLATFORM, "--ignore-not-found", seconds=HELM_SECONDS)
+            self._run(self.helm, "uninstall", name, "--namespace", PLATFORM, "--ignore-not-found", most=HELM_SECONDS)
             self._note("components", name, None)
 
-    def _bring(self, kind: str, name: str, wanted: Document, install: Any) -> None:
+    def _bring(self, kind: str, name: str, wanted: Document, install: Any, *, is_again: bool = False) -> None:
         """Unless it was brought there before. A wish that was refused is tried again with every round, in case the reason has gone."""
         known = self.done[kind].get(name)
-        if known and known["wanted"] == wanted and not known["problem"]:
+        if known and known["wanted"] == wanted and not known["problem"] and not is_again:
             return
         problem = ""
         try:
@@ -85,9 +88,9 @@ class HelmRuntime:
         self._install("app", space, wanted["release"], values)
         controllers = [f"{item['kind'].lower()}/{item['metadata']['name']}" for item in self._controllers(space)]
         if not wanted["is_running"] and controllers:
-            run(self.kubectl, "scale", "--replicas=0", "--namespace", space, *controllers)
+            self._run(self.kubectl, "scale", "--replicas=0", "--namespace", space, *controllers)
         elif known and known["wanted"]["restarts"] != wanted["restarts"] and controllers:
-            run(self.kubectl, "rollout", "restart", "--namespace", space, *controllers)
+            self._run(self.kubectl, "rollout", "restart", "--namespace", space, *controllers)
 
     def _install(self, release: str, space: str, wanted: Document, values: Document) -> None:
         chart = self._chart(wanted["chart"], wanted["chart_version"], wanted["digest"])
@@ -96,7 +99,7 @@ class HelmRuntime:
             with os.fdopen(handle, "w") as file:
                 json.dump(values, file)
             options = ("--install", "--namespace", space, "--values", path, "--history-max", "5", "--timeout", "3m")
-            run(self.helm, "upgrade", release, str(chart), *options, seconds=HELM_SECONDS)
+            self._run(self.helm, "upgrade", release, str(chart), *options, most=HELM_SECONDS)
         finally:
             Path(path).unlink()
 
@@ -111,7 +114,7 @@ class HelmRuntime:
             return kept
         folder = Path(tempfile.mkdtemp(dir=self.charts))
         try:
-            run(self.helm, "pull", name, "--version", version, "--destination", str(folder), seconds=HELM_SECONDS)
+            self._run(self.helm, "pull", name, "--version", version, "--destination", str(folder), most=HELM_SECONDS)
             pulled = sorted(folder.glob("*.tgz"))
             if len(pulled) != 1:
                 raise CommandError("chart_not_found", f"{name} {version} is no package.")
@@ -125,12 +128,12 @@ class HelmRuntime:
     def _namespace(self, documents: list[Document]) -> None:
         """The namespace comes first, then what holds it: before anything is installed there, and again with every change."""
         items = {"apiVersion": "v1", "kind": "List", "items": documents}
-        run(self.kubectl, "apply", "--server-side", "--field-manager=byoc-agent", "-f", "-", stdin=json.dumps(items))
+        self._run(self.kubectl, "apply", "--server-side", "--field-manager=byoc-agent", "-f", "-", stdin=json.dumps(items))
 
     def _remove_instance(self, name: str) -> None:
         space = _space(name)
-        run(self.helm, "uninstall", "app", "--namespace", space, "--ignore-not-found", seconds=HELM_SECONDS)
-        run(self.kubectl, "delete", "namespace", space, "--ignore-not-found", "--wait=false")
+        self._run(self.helm, "uninstall", "app", "--namespace", space, "--ignore-not-found", most=HELM_SECONDS)
+        self._run(self.kubectl, "delete", "namespace", space, "--ignore-not-found", "--wait=false")
         self._note("instances", name, {"wanted": None, "problem": ""})
 
     def _forget_instance(self, name: str) -> None:
@@ -143,6 +146,39 @@ class HelmRuntime:
         entries = {key: value for key, value in self.done[kind].items() if key != name}
         self.done = {**self.done, kind: {**entries, name: what} if what else entries}
         files.write(self.done_file, self.done)
+
+    def _run(self, *words: str, stdin: str = "", most: float = TIMEOUT_SECONDS) -> None:
+        """No longer than an order has. Raises CommandError, RuntimeAwayError."""
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise RuntimeAwayError("cluster_slow", "The time of the order is over.")
+        run(*words, stdin=stdin, seconds=min(most, left))
+
+    # --- Orders ---
+
+    def bring(self, instance: Document, seconds: float) -> str:
+        return self._order(instance, seconds, is_again=False)
+
+    def resync(self, instance: Document, seconds: float) -> str:
+        """All of it is installed once more; processes stay where nothing differs."""
+        return self._order(instance, seconds, is_again=True)
+
+    def _order(self, instance: Document, seconds: float, *, is_again: bool) -> str:
+        self.until = time.monotonic() + seconds
+        try:
+            self._bring("instances", instance["id"], instance, self._install_instance, is_again=is_again)
+        finally:
+            self.until = math.inf
+        return str(self.done["instances"][instance["id"]]["problem"])
+
+    def rollout(self, instance: str, seconds: float) -> list[str]:
+        return reading.rollout(self.kubectl, _space(instance), seconds)
+
+    def events(self, instance: str, seconds: float) -> list[str]:
+        return reading.events(self.kubectl, _space(instance), seconds)
+
+    def log(self, instance: str, lines: int, seconds: float) -> list[str]:
+        return reading.log(self.kubectl, _space(instance), lines, seconds)
 
     # --- Looking ---
 

@@ -56,6 +56,10 @@ class Identity:
         """The portal's time, as far as it has told."""
         return time.time() + self._clock_offset
 
+    def set_clock(self, portals: float) -> None:
+        """What the portal's clock says now."""
+        self._clock_offset = portals - time.time()
+
     def call(self, portal: Portal, method: str, path: str, body: bytes | None = None, **more: Any) -> Any:
         """As the enrolled agent. Raises PortalAwayError, RefusedError."""
         headers = {**more.pop("headers", {}), **({"Content-Type": "application/json"} if body else {})}

@@ -16,10 +16,30 @@ class RuntimeAwayError(Exception):
 
 
 class Runtime(Protocol):
-    """Both calls may come any number of times, and at the same time from two threads."""
+    """Every call may come any number of times. `apply`, `bring` and `resync` never come at the same time; all others may."""
 
     def apply(self, desired: Document) -> None:
         """Work towards this, as long as it takes. What cannot be done is told by `observe`, as a `problem`. Raises RuntimeAwayError."""
+        ...
+
+    def bring(self, instance: Document, seconds: float) -> str:
+        """One instance to this wish, now and alone, while nobody else applies: empty, or the code of a refusal. Raises RuntimeAwayError."""
+        ...
+
+    def resync(self, instance: Document, seconds: float) -> str:
+        """The same once more for what it is at already, as if nothing of it were known. Raises RuntimeAwayError."""
+        ...
+
+    def rollout(self, instance: str, seconds: float) -> list[str]:
+        """How far its processes are, line by line. As the two below: within these seconds, or it raises RuntimeAwayError."""
+        ...
+
+    def events(self, instance: str, seconds: float) -> list[str]:
+        """What has happened to it lately, oldest first."""
+        ...
+
+    def log(self, instance: str, lines: int, seconds: float) -> list[str]:
+        """The newest lines that its processes have written, oldest first. Not redacted yet."""
         ...
 
     def observe(self) -> Document:

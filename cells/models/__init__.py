@@ -1,3 +1,4 @@
+from cells.models.agent_orders import AgentOrder
 from cells.models.agents import AgentKey, AgentPackage, Enrolment, SeenAssertion
 from cells.models.cells import Cell
 from cells.models.drafts import InstanceDraft
@@ -10,6 +11,7 @@ from cells.models.telemetry import CellStatus, InstanceStatus
 
 __all__ = [
     "AgentKey",
+    "AgentOrder",
     "AgentPackage",
     "Alarm",
     "Cell",

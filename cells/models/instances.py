@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import CloudAccount, Organisation, User
+from accounts.support.models import AccessRequest
 from cells.models.cells import Cell
 from cells.models.plans import Plan, PlanSize, Release
 from cells.states import ALIVE_INSTANCES, BEFORE_THEIR_CELL, DEPLOYED_INSTANCES, Health, InstanceState
@@ -133,6 +134,7 @@ class InstanceRevision(models.Model):
         STOPPED = "stopped", pgettext_lazy("what a revision is for", "Stopped")
         STARTED = "started", pgettext_lazy("what a revision is for", "Started")
         RESTARTED = "restarted", pgettext_lazy("what a revision is for", "Restarted")
+        ROLLED_BACK = "rolled_back", pgettext_lazy("what a revision is for", "Rolled back")
 
     id = models.BigAutoField(primary_key=True)
     instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="revisions")
@@ -146,6 +148,8 @@ class InstanceRevision(models.Model):
     reason = models.CharField(_("what for"), max_length=20, choices=Reason.choices)
     by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     at = models.DateTimeField(default=timezone.now, editable=False)
+    # The support access under which it was made, where an engineer of the provider has asked for it.
+    grant = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="revisions", null=True, blank=True)
 
     class Meta:
         ordering = ["-number"]

@@ -39,11 +39,12 @@ def desired_state(cell_id: UUID) -> Desired:
         cell=cell_id,
         version=cell.desired_version,
         components=[DesiredComponent(is_present=is_staying, **component) for component in settings.PLATFORM_COMPONENTS],
-        instances=[_instance(row) for row in rows],
+        instances=[desired_instance(row) for row in rows],
     )
 
 
-def _instance(row: InstanceRevision) -> DesiredInstance:
+def desired_instance(row: InstanceRevision) -> DesiredInstance:
+    """Of a revision that is written, or that an order would make."""
     return DesiredInstance(
         id=row.instance_id,
         is_present=row.instance.state != InstanceState.DELETING,

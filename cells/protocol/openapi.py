@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from cells.protocol import documents
+from cells.protocol import documents, order_documents
 from cells.protocol.parsing import MOST_BYTES
 from cells.protocol.problems import KINDS, MEDIA_TYPE
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 DOCUMENTS = (
@@ -21,11 +21,16 @@ DOCUMENTS = (
     documents.Desired,
     documents.Reports,
     documents.ReportsAnswer,
+    order_documents.OrdersRequest,
+    order_documents.Orders,
+    order_documents.OrderResult,
+    order_documents.OrderAnswer,
     documents.ProblemDocument,
 )
 SUMMARY = (
     "What the agent of a deployment cell speaks with the portal. The agent dials out; nothing dials in. Reports carry metadata only: "
-    f"a field that is not described is refused. A body has at most {MOST_BYTES} bytes. All times are UTC."
+    "only the result of an order that asks for lines holds them, redacted by the agent before they leave the cell. "
+    f"A field that is not described is refused. A body has at most {MOST_BYTES} bytes. All times are UTC."
 )
 
 
@@ -97,6 +102,24 @@ def _paths() -> dict[str, Any]:
                 "responses": {"200": _answer("Stored.", "ReportsAnswer"), **_problems("reports")},
             }
         },
+        "/agent/v1/orders": {
+            "post": {
+                "operationId": "takeOrders",
+                "summary": "Orders that wait. A new desired state says that there may be some. Taken again, an order is the same.",
+                "security": asks_token,
+                "requestBody": _body("OrdersRequest"),
+                "responses": {"200": _answer("Those that may be done now.", "Orders"), **_problems("orders")},
+            }
+        },
+        "/agent/v1/orders/results": {
+            "post": {
+                "operationId": "sendResult",
+                "summary": "What came of one order. The same result again is answered alike. What is dropped must not stay in the cluster.",
+                "security": asks_token,
+                "requestBody": _body("OrderResult"),
+                "responses": {"200": _answer("Kept or dropped.", "OrderAnswer"), **_problems("results")},
+            }
+        },
         "/agent/v1/agent.pyz": {
             "get": {
                 "operationId": "fetchAgent",
@@ -127,6 +150,8 @@ REFUSALS = {
     "token": (400, 401, 403, 413, 415, 429),
     "key": (400, 401, 403, 409, 413, 415, 429),
     "desired": (400, 401, 403, 429),
+    "orders": (400, 401, 403, 413, 415, 429),
+    "results": (400, 401, 403, 404, 413, 415, 429),
     "reports": (400, 401, 403, 413, 415, 429, 503),
 }
 

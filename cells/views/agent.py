@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
+from uuid import UUID
 
 import msgspec
 from django.conf import settings
@@ -18,13 +19,16 @@ from cells.models import AgentKey, AgentPackage
 from cells.protocol.access import Grant, bearer, denied, verify
 from cells.protocol.desired import desired_state, etag, version_of
 from cells.protocol.documents import EnrolmentRequest, KeyRequest, ReportsAnswer
-from cells.protocol.enrolment import add_key, enrol
+from cells.protocol.enrolment import add_key, check_served, enrol
 from cells.protocol.limits import Buckets, Gate, too_many
 from cells.protocol.openapi import description
+from cells.protocol.order_documents import OrderResult, Orders, OrdersRequest
 from cells.protocol.package import agent_package, package_sha256
 from cells.protocol.parsing import MOST_BYTES, check_leap, check_media, parse, parse_form, parse_reports
 from cells.protocol.problems import Problem
 from cells.protocol.tokens import grant_token
+from cells.support.handing import hand_out
+from cells.support.results import take_result
 from cells.telemetry.ingest import Received, store
 from portal.audit.origin import client_ip
 
@@ -77,9 +81,7 @@ def token_create(request: HttpRequest) -> HttpResponse:
 @require_POST
 def key_create(request: HttpRequest) -> HttpResponse:
     grant = _grant(request)
-    current = AgentKey.objects.valid().filter(pk=grant.key).first()
-    if current is None:
-        raise Problem("agent_revoked", "This agent's access was ended in the portal. What it has deployed goes on.")
+    current = _key(grant)
     return _document(add_key(parse(_body(request, JSON), KeyRequest), current, time.time()), 201)
 
 
@@ -116,6 +118,25 @@ def desired_detail(request: HttpRequest) -> HttpResponse:
 
 
 @_answers_agents
+@require_POST
+def order_list(request: HttpRequest) -> HttpResponse:
+    """Orders for this agent: handed out one by one, each only while its grant still allows it."""
+    grant = _grant(request)
+    _check_cell(parse(_body(request, JSON), OrdersRequest).cell, grant)
+    orders = hand_out(_key(grant))
+    return _document(Orders(cell=grant.cell, server_time=time.time(), orders=orders))
+
+
+@_answers_agents
+@require_POST
+def order_result(request: HttpRequest) -> HttpResponse:
+    grant = _grant(request)
+    result = parse(_body(request, JSON), OrderResult)
+    _check_cell(result.cell, grant)
+    return _document(take_result(result, _key(grant)))
+
+
+@_answers_agents
 @require_GET
 def openapi_detail(request: HttpRequest) -> HttpResponse:
     return HttpResponse(msgspec.json.encode(description()), content_type=JSON, headers={"Cache-Control": "public, max-age=300"})
@@ -142,6 +163,20 @@ def _grant(request: HttpRequest) -> Grant:
     grant = verify(bearer(request.headers.get("Authorization", "")), time.time())
     of_cells.take(grant.cell, time.monotonic())
     return grant
+
+
+def _key(grant: Grant) -> AgentKey:
+    """The key behind the token, if it still counts: what acts or reads for support is never given to one that was thrown out."""
+    key = AgentKey.objects.valid().select_related("cell").filter(pk=grant.key).first()
+    if key is None:
+        raise Problem("agent_revoked", "This agent's access was ended in the portal. What it has deployed goes on.")
+    check_served(key.cell)
+    return key
+
+
+def _check_cell(named: UUID, grant: Grant) -> None:
+    if named != grant.cell:
+        raise Problem("wrong_cell", "An agent takes the orders of its own cell only.")
 
 
 def _body(request: HttpRequest, media_type: str) -> bytes:

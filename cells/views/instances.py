@@ -143,7 +143,7 @@ def _milestone(state: InstanceState, health: Health, link: AgentLink) -> str:
 def instance_configuration(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """What was asked for, now and before: who, when, what changed."""
     instance = find_instance(request, pk)
-    revisions = list(instance.revisions.select_related("release", "size", "by"))
+    revisions = list(instance.revisions.select_related("release", "size", "by", "grant__organisation"))
     schema = instance.plan.parameters
     rows = [
         {"revision": revision, "changes": _changes(revision, before, schema)}

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import CloudAccount, Organisation, User
 from accounts.support import notices
 from accounts.support.availability import is_engineer, why_not_ask, why_not_check, why_not_in_cloud, why_not_revise, why_not_withdraw
+from accounts.support.bundles import ASKED_FOR, why_not_another, why_not_of
 from accounts.support.models import AccessRequest, Bundle, Decision, RequestNote
 from accounts.support.policy import decide_by, policy_of
 from accounts.support.scopes import Scope
@@ -154,6 +155,7 @@ def ask_for_bundle(*, organisation: Organisation, scope: Scope, case: str, reaso
     """A diagnostic bundle instead of access: the customer agrees, looks it through and releases it. Raises NotAllowed."""
     if not is_engineer(by):
         raise NotAllowed(why_not_check(AccessRequest(engineer=by), by))
+    refuse_if(why_not_of(scope) or why_not_another(organisation, scope))
     with transaction.atomic():
         bundle = Bundle.objects.create(
             organisation=organisation,
@@ -165,7 +167,9 @@ def ask_for_bundle(*, organisation: Organisation, scope: Scope, case: str, reaso
             asked_by=by,
             case=case,
             reason=reason,
+            expires_at=timezone.now() + ASKED_FOR,
         )
+        notices.tell_bundle(bundle)
         record(
             organisation_id=organisation.pk,
             action="support.bundle_requested",

@@ -15,6 +15,7 @@ from accounts.models import Organisation
 from accounts.support import scopes
 from accounts.support.actions.requests import Wish
 from accounts.support.availability import why_not_ask, why_not_in_cloud
+from accounts.support.bundles import why_not_of
 from accounts.support.models import AccessPolicy
 from accounts.support.models.requests import ReasonType
 from accounts.support.scopes import Scope
@@ -80,12 +81,14 @@ class RequestForm(forms.Form):
     )
     is_direct = forms.BooleanField(label=_("Hand out short-lived credentials instead of working through this portal"), required=False)
 
-    def __init__(self, *args: Any, organisation: Organisation, policy: AccessPolicy, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, organisation: Organisation, policy: AccessPolicy, words: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.policy = policy
-        self.scopes: dict[str, Scope] = {scope.key: scope for scope in scopes.choices(organisation)}
+        found = scopes.choices(organisation, words=words)
+        self.is_cut, self.words = found.is_cut, words
+        self.scopes: dict[str, Scope] = found.with_key(organisation, str(self.data.get("scope", self.initial.get("scope", ""))))
         lengths = lengths_up_to(policy.longest)
-        self._choice("scope").choices = _grouped(list(self.scopes.values()))
+        self._choice("scope").choices = grouped(list(self.scopes.values()))
         self._choice("minutes").choices = lengths
         self.fields["minutes"].initial = str(min(USUAL_MINUTES, policy.longest_minutes))
         if not policy.allows_direct:
@@ -107,6 +110,8 @@ class RequestForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
         scope = self.scopes.get(data.get("scope", ""))
+        if data.get("wants") == BUNDLE and scope and (reason := why_not_of(scope)):
+            self.add_error("scope", reason)
         if data.get("wants") == ACCESS and scope and (reason := why_not_in_cloud(scope.cloud)):
             self.add_error("scope", reason)
         if data.get("wants") == ACCESS and "minutes" in data and "starts_at" in data:
@@ -148,7 +153,7 @@ class AnswerForm(RequestForm):
         return super().clean()
 
 
-def _grouped(found: list[Scope]) -> list[tuple[str, Any]]:
+def grouped(found: list[Scope]) -> list[tuple[str, Any]]:
     """As a select shows them: one group a kind, wide ones first."""
     kinds = dict.fromkeys(scope.kind for scope in found)
     groups = [(scopes.kind_words(kind), [(one.key, _label(one)) for one in found if one.kind == kind]) for kind in kinds]

@@ -13,6 +13,17 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import CloudAccount, Organisation, User
 from accounts.support.states import BundleState
 
+BUNDLE_BADGES = {
+    BundleState.REQUESTED: "attention",
+    BundleState.COLLECTING: "progress",
+    BundleState.COLLECTED: "attention",
+    BundleState.RELEASED: "ok",
+    BundleState.DECLINED: "neutral",
+    BundleState.FAILED: "critical",
+    BundleState.EXPIRED: "neutral",
+    BundleState.DELETED: "neutral",
+}
+
 
 class BundleQuerySet(models.QuerySet["Bundle"]):
     def newest_first(self) -> "BundleQuerySet":
@@ -65,6 +76,13 @@ class Bundle(models.Model):
         """The customer's page of it."""
         return reverse("support:bundle", args=[self.organisation.slug, self.pk])
 
+    def get_engineer_url(self) -> str:
+        return reverse("support:case_bundle", args=[self.pk])
+
+    @property
+    def badge(self) -> str:
+        return BUNDLE_BADGES[BundleState(self.state)]
+
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
@@ -80,6 +98,7 @@ class BundleFile(models.Model):
     bytes = models.PositiveIntegerField(default=0)
     is_cut = models.BooleanField(default=False)
     redactions = models.JSONField(default=dict, blank=True)  # name of a rule: how often it struck
+    code = models.CharField(max_length=60, blank=True, default="")  # why it could not be read
     is_excluded = models.BooleanField(_("left out by the customer"), default=False)
 
     class Meta:

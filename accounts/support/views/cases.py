@@ -36,6 +36,7 @@ def desk_tabs(request: EngineerRequest) -> list[dict[str, Any]]:
         ("case_new", _("Request access")),
         ("review_queue", _("Review queue")),
         ("session_list", _("Active sessions")),
+        ("case_bundles", _("Diagnostic bundles")),
         ("case_history", _("History")),
     )
     return [{"label": label, "url": reverse(f"support:{name}"), "is_current": here == name} for name, label in places]
@@ -57,7 +58,7 @@ def case_new(request: EngineerRequest) -> HttpResponse:
     if organisation is None:
         return _choose_customer(request)
     policy = policy_of(organisation)
-    form = RequestForm(request.POST or None, organisation=organisation, policy=policy)
+    form = RequestForm(request.POST or None, organisation=organisation, policy=policy, words=request.GET.get("q", ""))
     preview = None
     if request.method == "POST" and form.is_valid():
         if "preview" not in request.POST:
@@ -94,10 +95,10 @@ def _ask(request: EngineerRequest, organisation: Organisation, form: RequestForm
     wish = form.wish
     try:
         if form.cleaned_data["wants"] == BUNDLE:
-            ask_for_bundle(organisation=organisation, scope=wish.scope, case=wish.case, reason=wish.reason, by=request.user)
+            bundle = ask_for_bundle(organisation=organisation, scope=wish.scope, case=wish.case, reason=wish.reason, by=request.user)
             names = {"organisation": organisation}
             messages.success(request, _("A diagnostic bundle is asked for. %(organisation)s decides about it.") % names)
-            return redirect("support:case_list")
+            return redirect(bundle.get_engineer_url())
         asked = ask_for_access(organisation=organisation, wish=wish, by=request.user)
     except NotAllowed as refusal:
         return refused(request, refusal.reason, "support:case_list")
@@ -144,7 +145,8 @@ def case_edit(request: EngineerRequest, pk: UUID) -> HttpResponse:
     if reason := why_not_revise(asked, request.user):
         return refused(request, reason, asked.get_engineer_url())
     policy = policy_of(asked.organisation)
-    form = AnswerForm(request.POST or None, organisation=asked.organisation, policy=policy, initial=_initial(asked))
+    words = request.GET.get("q", "")
+    form = AnswerForm(request.POST or None, organisation=asked.organisation, policy=policy, initial=_initial(asked), words=words)
     preview = None
     if request.method == "POST" and form.is_valid():
         if "preview" in request.POST:

@@ -112,15 +112,6 @@ def access_end(request: OrganisationRequest, pk: UUID) -> HttpResponse:
     return render(request, "support/access_end.html", context | {"crumbs": crumbs(request, asked, _("End access now"))})
 
 
-@requires(Permission.VIEW)
-@require_GET
-def bundle(request: OrganisationRequest, pk: UUID) -> HttpResponse:
-    """One diagnostic bundle: what it is about, and where it stands."""
-    found = get_object_or_404(Bundle.objects.filter(organisation=request.organisation).select_related("asked_by", "account"), pk=pk)
-    home = {"label": _("Support access"), "url": reverse("support:access_home", args=[request.organisation.slug])}
-    return render(request, "support/bundle.html", {"bundle": found, "crumbs": [home, {"label": str(found), "url": ""}]})
-
-
 # --- History ---------------------------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ from accounts.access import OrganisationRequest, Permission, requires
 from accounts.support import broker
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.acts import ask_for_act
-from accounts.support.acts import BadArgument, act_words
+from accounts.support.acts import BadArgument, act_words, failure_words
 from accounts.support.availability import why_not_complete, why_not_end
 from accounts.support.models import AccessRequest
 from accounts.support.models.sessions import ActState
@@ -42,7 +42,7 @@ ENGINEER_EVERY, CUSTOMER_EVERY = "2s", "5s"
 def transcript_of(asked: AccessRequest) -> dict[str, Any]:
     """What both sides see, and a mark that changes with anything of it."""
     done = list(asked.acts.select_related("by").order_by("-asked_at")[:SHOWN])
-    lines = [(act, act_words(act.name), BADGES[ActState(act.state)], sum(act.redactions.values())) for act in done]
+    lines = [(act, act_words(act.name), BADGES[ActState(act.state)], sum(act.redactions.values()), failure_words(act.code)) for act in done]
     facts = [asked.state, *(f"{act.pk}{act.state}" for act in done)]
     return {
         "asked": asked,

@@ -23,6 +23,7 @@ FIRST_BACKOFF, LAST_BACKOFF = 3.0, 30.0
 CRASHES, WITHIN = 3, 60.0
 ASK_EVERY = 2.0
 STOP_SECONDS = 3.0
+MOST_LOG_BYTES = 4 * 1024 * 1024
 _libc = ctypes.CDLL(None)
 
 
@@ -41,6 +42,7 @@ class Release:
         self.is_answering = False
         self.asked_at = 0.0
         self.counts = {"requests": 0, "errors": 0}
+        self.events: list[tuple[float, str]] = []
 
     def tend(self, wanted: dict[str, Any]) -> None:
         """Bring the process nearer to what is wanted. Never waits for it to come up."""
@@ -57,6 +59,7 @@ class Release:
 
     def end(self) -> None:
         if self.process is not None:
+            self._note("stopped")
             self.process.terminate()
             try:
                 self.process.wait(STOP_SECONDS)
@@ -73,6 +76,7 @@ class Release:
             "id": self.name, "revision": self.wanted["revision"], "state": state, "health": health, "restarts": self.restarts,
             "pid": self.process.pid if self.process else None, "cpu_seconds": cpu, "memory": memory, "url": url, "port": self.port,
             "version": self.wanted["release"]["chart_version"], "is_running": self.wanted["is_running"], **self.counts,
+            "events": self.events,
         }  # fmt: skip
 
     def _words(self) -> tuple[str, str]:
@@ -90,6 +94,8 @@ class Release:
         return (self.wanted["revision"], self.wanted["restarts"], json.dumps(self.wanted["release"], sort_keys=True))
 
     def _ended(self, now: float) -> None:
+        code = self.process.poll() if self.process else None
+        self._note(f"ended by itself with code {code}")
         self.process, self.is_answering = None, False
         self.restarts += 1
         self.exits = [*self.exits[-9:], now]
@@ -101,15 +107,22 @@ class Release:
         release = self.wanted["release"]
         words = ["--name", self.name, "--chart", release["chart"], "--version", release["chart_version"]]
         words += ["--revision", str(self.wanted["revision"]), "--port", str(self.port)]
-        self.process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "cells.agent.local.workload", *words],
-            cwd=Path.cwd(),
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.DEVNULL,
-            preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509  the cluster has one thread
-        )
+        with _log_of(self.name).open("ab") as log:
+            self.process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "cells.agent.local.workload", *words],
+                cwd=Path.cwd(),
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509  the cluster has one thread
+            )
+        self._note(f"started with revision {self.wanted['revision']}")
         self.running, self.is_answering, self.asked_at = self._key(), False, 0.0
         self.counts = {"requests": 0, "errors": 0}
+
+    def _note(self, what: str) -> None:
+        self.events = [*self.events[-49:], (time.time(), what)]
 
     def _ask(self, now: float) -> None:
         self.asked_at = now
@@ -122,6 +135,15 @@ class Release:
             self.is_answering = False
         finally:
             connection.close()
+
+
+def _log_of(name: str) -> Path:
+    """What its processes write. One that has grown too long begins anew."""
+    path = Path.cwd() / "logs" / f"{name}.log"
+    path.parent.mkdir(exist_ok=True, mode=0o700)
+    if path.exists() and path.stat().st_size > MOST_LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return path
 
 
 def _die_with(parent: int) -> Callable[[], None]:

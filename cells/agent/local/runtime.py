@@ -12,6 +12,8 @@ from cells.agent.runtime import Document, RuntimeAwayError
 
 # The cluster writes every two seconds: after this long it does not run.
 SILENT_SECONDS = 10.0
+# Of a log, its end: as many lines as anybody may ask for, if they are of a usual length.
+MOST_LOG_BYTES = 256 * 1024
 
 
 class LocalRuntime:
@@ -33,10 +35,56 @@ class LocalRuntime:
         if wanted != files.read(self.folder / "wanted.json"):
             files.write(self.folder / "wanted.json", wanted)
 
-    def observe(self) -> Document:
-        status = files.read(self.folder / "status.json")
+    # --- Orders ---
+
+    def bring(self, instance: Document, seconds: float) -> str:
+        wanted = files.read(self.folder / "wanted.json")
+        if wanted is None or seconds <= 0:
+            raise RuntimeAwayError("cluster_unreachable", "Nothing was wanted here yet.")
+        if wanted["releases"].get(instance["id"]) != instance:
+            files.write(self.folder / "wanted.json", {**wanted, "releases": {**wanted["releases"], instance["id"]: instance}})
+        return ""
+
+    def resync(self, instance: Document, seconds: float) -> str:
+        """What stands in the file is replaced, whoever has changed it."""
+        problem = self.bring({**instance, "is_present": True}, seconds)
+        (self.folder / "wanted.json").touch()
+        return problem
+
+    def rollout(self, instance: str, seconds: float) -> list[str]:
+        release = self._release(instance)
+        up = "up" if release["pid"] else "down"
+        words = f"version {release['version']}, revision {release['revision']}, restarts {release['restarts']}"
+        return [f"process app: {release['state']}, {release['health']}, {up}", words]
+
+    def events(self, instance: str, seconds: float) -> list[str]:
+        return [f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(at))} {what}" for at, what in self._release(instance)["events"]]
+
+    def log(self, instance: str, lines: int, seconds: float) -> list[str]:
+        self._release(instance)
+        path = self.folder / "logs" / f"{instance}.log"
+        if not path.exists():
+            return []
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - MOST_LOG_BYTES))
+            return file.read().decode("utf-8", "replace").splitlines()[-lines:]
+
+    def _release(self, instance: str) -> Document:
+        release: Document | None = self._status()["releases"].get(instance)
+        if release is None:
+            raise RuntimeAwayError("not_running_here", "Nothing of this instance is in the cluster.")
+        return release
+
+    # --- Looking ---
+
+    def _status(self) -> Document:
+        status: Document | None = files.read(self.folder / "status.json")
         if status is None or time.time() - status["at"] > SILENT_SECONDS:
             raise RuntimeAwayError("cluster_unreachable", "The local cluster does not run.")
+        return status
+
+    def observe(self) -> Document:
+        status = self._status()
         instances = [self._instance(release, status["at"]) for release in status["releases"].values()]
         gone = [_gone(name) for name in sorted(self._absent - status["releases"].keys())]
         return {

@@ -6,6 +6,7 @@ import argparse
 import html
 import json
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title></head>
@@ -13,7 +14,7 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{nam
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Everything but its own two paths counts as a request of a user; /fail answers as a broken program would."""
+    """Everything but its own two paths counts as a request of a user; /fail answers as a broken program would, and its log says so."""
 
     page = b""
     requests = errors = 0
@@ -25,8 +26,10 @@ class Handler(BaseHTTPRequestHandler):
             self._answer(200, json.dumps({"requests": Handler.requests, "errors": Handler.errors}).encode(), "application/json")
         else:
             Handler.requests += 1
-            is_failing = self.path == "/fail"
+            is_failing = self.path.partition("?")[0] == "/fail"
             Handler.errors += is_failing
+            if is_failing:
+                self._say(f"ERROR a request has failed: {self.path}")
             self._answer(500 if is_failing else 200, self.page, "text/html; charset=utf-8")
 
     def _answer(self, status: int, content: bytes, kind: str) -> None:
@@ -35,6 +38,11 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    @staticmethod
+    def _say(words: str) -> None:
+        sys.stdout.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {words}\n")
+        sys.stdout.flush()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Requests are counted, not written down."""
@@ -50,6 +58,7 @@ def main() -> int:
         sys.stderr.write("This chart is the one that never starts.\n")
         return 1
     words = {"name": given.name, "version": given.version, "revision": given.revision}
+    Handler._say(f"INFO {given.name} starts: version {given.version}, revision {given.revision}")
     Handler.page = PAGE.format(**{name: html.escape(value) for name, value in words.items()}).encode()
     ThreadingHTTPServer(("127.0.0.1", given.port), Handler).serve_forever()
     return 0

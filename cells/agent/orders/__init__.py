@@ -1,0 +1,1 @@
+"""Orders: what the portal asks of the agent at one moment, each with an end time, each done once at most."""
