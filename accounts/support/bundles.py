@@ -113,8 +113,7 @@ def bundle_collected(bundle: Bundle, parts: list[Collected]) -> bool:
         BundleFile.objects.create(bundle=bundle, **_file(part))
     now = timezone.now()
     counts = {"parts": len(parts), "redactions": sum(sum(part.redactions.values()) for part in parts)}
-    fields = {"collected_at": now, "expires_at": now + UNRELEASED_FOR}
-    move_bundle(bundle, BundleState.COLLECTED, by=AGENT, details=counts, **fields)
+    move_bundle(bundle, BundleState.COLLECTED, by=AGENT, details=counts, collected_at=now, expires_at=now + UNRELEASED_FOR)
     notices.tell_bundle(bundle)
     return True
 
@@ -137,8 +136,7 @@ def _file(part: Collected) -> dict[str, object]:
 def bundle_failed(bundle: Bundle, code: str) -> None:
     """Under the lock of the bundle: nothing came, for this reason."""
     if bundle.state == BundleState.COLLECTING:
-        details, fields = {"code": code}, {"failure_code": code, "ended_at": timezone.now()}
-        move_bundle(bundle, BundleState.FAILED, by=AGENT, details=details, **fields)
+        move_bundle(bundle, BundleState.FAILED, by=AGENT, details={"code": code}, failure_code=code, ended_at=timezone.now())
         notices.tell_bundle(bundle)
 
 

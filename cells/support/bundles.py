@@ -15,8 +15,8 @@ def collect(bundle: Bundle) -> None:
     """In the transaction that begins to collect it. Raises NotAllowed."""
     instance = None
     if bundle.scope_kind == "instance":
-        instance = Instance.objects.deployed().filter(organisation=bundle.organisation_id, account=bundle.account_id)
-        instance = instance.select_related("cell").filter(pk=UUID(bundle.scope_id)).first()
+        deployed = Instance.objects.deployed().filter(organisation=bundle.organisation_id, account=bundle.account_id)
+        instance = deployed.select_related("cell").filter(pk=UUID(bundle.scope_id)).first()
         cell = instance.cell if instance else None
     else:
         own = Cell.objects.for_organisation(bundle.organisation).alive().filter(account=bundle.account_id)

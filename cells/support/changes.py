@@ -3,6 +3,8 @@
 Until then what is wanted stays as it was, so an act that fails, or whose grant ends meanwhile, leaves nothing behind.
 """
 
+from collections.abc import Mapping
+
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
@@ -87,6 +89,7 @@ def wanted_of(order: AgentOrder, instance: Instance) -> DesiredInstance | None:
 
 def lock(order: AgentOrder) -> Instance | None:
     """The instance of a change, held; None where somebody else has changed it since the agent was told."""
+    assert order.instance_id is not None
     instance = Instance.objects.select_for_update(of=("self",)).select_related("cell", "organisation", "account").get(pk=order.instance_id)
     name = LIKE[AgentOrder.Name(order.name)]
     is_same = order.base is None or instance.revision == order.base
@@ -112,6 +115,6 @@ def write(order: AgentOrder, instance: Instance, act: SupportAct) -> None:
     _record(instance, f"instance.{after.reason}", act, {"revision": after.number, **after.changes_since(before), **details})
 
 
-def _record(instance: Instance, action: str, act: SupportAct, details: dict[str, object]) -> None:
+def _record(instance: Instance, action: str, act: SupportAct, details: Mapping[str, object]) -> None:
     subject = subject_of_instance(instance)
     record(organisation_id=instance.organisation_id, action=action, actor=Actor.user(act.by), subject=subject, details=details)

@@ -20,6 +20,7 @@ FORMS = {
     ("kubectl", "version"): {"-o"},
     ("kubectl", "scale"): {"--replicas=0", "--namespace"},
     ("kubectl", "rollout"): {"--namespace"},
+    ("kubectl", "logs"): {"--namespace", "--all-containers", "--prefix", "--timestamps", "--tail=20", "--tail=200", "--limit-bytes=200000"},
     ("kubectl", "delete"): {"--ignore-not-found", "--wait=false"},
 }
 
@@ -104,6 +105,13 @@ def kubectl_rollout(state, words):
     return 0
 
 
+def kubectl_logs(state, words):
+    if words[1] in state.get("silent", []):
+        return fail(f'Error from server (BadRequest): container "orders" in pod "{words[1]}" is waiting to start: ContainerCreating')
+    sys.stdout.write(f"[pod/{words[1]}/orders] 2026-11-22T01:00:00Z ready, password=hunter2\n")
+    return 0
+
+
 def kubectl_version(state, words):
     return answer({"clientVersion": {}, "serverVersion": {"gitVersion": "v1.35.0-eks-1"}})
 
@@ -114,6 +122,8 @@ def kubectl_get(state, words):
             return fail("Error from server (NotFound): the server could not find the requested resource")
         return answer({"items": usage(state, option(words, "--raw").rpartition("/")[2])})
     kind = words[1]
+    if kind == "events":
+        return answer({"items": state.get("events", [])})
     if kind == "nodes":
         ready = [{"type": "Ready", "status": "True" if number else state["first_node"]} for number in range(2)]
         return answer(
@@ -142,7 +152,7 @@ def objects(state, space):
         spec = {"containers": [{"name": "orders", "image": "registry.example/orders:1.4.2@sha256:0"}]}
         yield {
             "kind": "Pod",
-            "metadata": {"name": f"orders-{number}", "namespace": space},
+            "metadata": {"name": f"{state.get('pod', 'orders')}-{number}", "namespace": space},
             "spec": spec,
             "status": {"containerStatuses": [container]},
         }

@@ -291,6 +291,7 @@ OTHER_ONE_EVENT = {
     "mfa_remove_webauthn",
     # tests/support/test_desk.py:
     *support.OTHER_ONE_EVENT,
+    "cells:agent_order_results",
 }
 OTHER_NO_EVENT = {
     **support.OTHER_NO_EVENT,
@@ -309,6 +310,7 @@ OTHER_NO_EVENT = {
     "cells:agent_package": "only reads",
     "cells:agent_token": "the enrolled key is on record; a token of ten minutes follows from it",
     "cells:agent_desired": "only reads",
+    "cells:agent_orders": "what is asked for is on record when it is asked, and its result when it comes",
     "cells:agent_reports": "what agents see, thousands of times a minute: telemetry is kept beside the log, decisions stand in it",
     "issuer_jwks": "only reads",
     "issuer_discovery": "only reads",

@@ -31,6 +31,7 @@ TENANCY_PATHS = {
     "cells.AgentKey": "cell__organisation",
     "cells.Enrolment": "cell__organisation",
     "cells.SeenAssertion": "key__cell__organisation",
+    "cells.AgentOrder": "cell__organisation",
     "cells.CellOrder": "cell__organisation",
     "cells.CellResource": "cell__organisation",
     "cells.CellStatus": "cell__organisation",

@@ -17,6 +17,7 @@ TASKS = {
     "cells.tasks.compare_cell": "a cell's id: one cell under its own account's kit, read-only; a second run finds the same",
     "cells.tasks.compare_due_cells": "ids of what is due, reads no content; rows are taken by one round at a time",
     "cells.tasks.keep_history": "rows by age alone, reads no content; a second run finds nothing",
+    "cells.tasks.tend_agent_orders": "each row by itself and in its own transaction; a second run finds nothing over",
     "cells.tasks.sweep_agents": "times of all tenants, no content; rounds never overlap, and each change and alarm is written once",
     "portal.operations.tasks.advance": "an operation's id; lease and fence let one worker at a time write, and steps run twice safely",
     "portal.operations.tasks.advance_all": "operations' ids of all tenants; each is driven by itself, as by `advance`",

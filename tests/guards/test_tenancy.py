@@ -46,6 +46,8 @@ PUBLIC = {
     "cells:agent_token": "agents have no session: a statement signed with the agent's own key is the proof",
     "cells:agent_key": "agents have no session: the access token is the proof",
     "cells:agent_desired": "agents have no session: the access token is the proof",
+    "cells:agent_orders": "agents have no session: the access token is the proof",
+    "cells:agent_order_results": "agents have no session: the access token is the proof",
     "cells:agent_reports": "agents have no session: the access token is the proof",
     "issuer_jwks": "customers' clouds fetch the keys",
     "issuer_discovery": "customers' clouds fetch the issuer's address",

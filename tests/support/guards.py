@@ -9,11 +9,14 @@ from django.utils import timezone
 from accounts.access import Role
 from accounts.models import Organisation, User
 from accounts.support.actions.policies import set_policy
+from accounts.support.bundles import Collected, bundle_collected
 from accounts.support.models import AccessRequest, Bundle, Door, EndProof, PolicyChange, Receipt
 from accounts.support.policy import policy_of, values_of
-from accounts.support.states import AccessState
+from accounts.support.scopes import find
+from accounts.support.states import AccessState, BundleState
+from tests.cells.factories import make_cell
 from tests.factories import make_membership
-from tests.support.factories import make_account, make_active, make_engineer, make_waiting, scope_for
+from tests.support.factories import make_account, make_active, make_engineer, make_waiting
 
 Make = Callable[[Organisation, User], Any]
 UNKNOWN_UUID = "0a1b2c3d-0000-4000-8000-000000000000"
@@ -50,9 +53,23 @@ def make_change(organisation: Organisation, by: User) -> PolicyChange:
 
 
 def make_bundle(organisation: Organisation, by: User) -> Bundle:
-    scope = scope_for(make_account(organisation))
+    """Asked for by an engineer, of a cell; the row alone."""
+    cell = make_cell(account=make_account(organisation), stack_name="byoc-1-cell-eu-west-1")
+    scope = find(organisation, f"cell:{cell.pk}")
+    assert scope is not None
     place = {"scope_kind": scope.kind, "scope_id": scope.id, "scope_label": scope.label, "account_id": scope.account}
     return Bundle.objects.create(organisation=organisation, asked_by=make_engineer(), case="CASE-1", **place)
+
+
+def make_collected(organisation: Organisation, by: User) -> Bundle:
+    """Its two parts are there, to be looked through."""
+    bundle = make_bundle(organisation, by)
+    Bundle.objects.filter(pk=bundle.pk).update(state=BundleState.COLLECTING)
+    bundle.refresh_from_db()
+    lines = "started\nERROR password=[removed]"
+    parts = [Collected("versions", "cluster v1.35.0"), Collected("log", lines, redactions={"named_secret": 1})]
+    assert bundle_collected(bundle, parts)
+    return bundle
 
 
 POLICY = {"mode": "two", "longest_minutes": "480", "decide_hours": "72", "outside": "wait"}
@@ -61,10 +78,11 @@ NARROWER: dict[str, Make] = {
     "support:access_policy_": make_change,
     "support:access_receipt": make_ended,
     "support:access_evidence": make_ended,
+    "support:bundle_release": make_collected,
 }
 OF_ENGINEERS = [f"support:session{name}" for name in ("", "_transcript", "_act")]
 SAMPLES = (
-    {"support:case_export": {"kind": "csv"}}
+    {"support:case_export": {"kind": "csv"}, "support:case_bundle": {"pk": UNKNOWN_UUID}}
     | {name: {"pk": UNKNOWN_UUID} for name in OF_ENGINEERS}
     | {f"support:case_{name}": {"pk": UNKNOWN_UUID} for name in ("detail", "edit", "check", "withdraw", "end", "receipt", "receipt_json")}
 )
@@ -73,20 +91,33 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "support:access_decline": (make_asked, {}, "support.declined"),
     "support:access_ask": (make_asked, {"text": "Which of the cells?"}, "support.more_info"),
     "support:access_end": (make_open, {}, "support.ending"),
+    "support:bundle_collect": (make_bundle, {}, "support.bundle_collecting"),
+    "support:bundle_release": (make_collected, {"part": "log"}, "support.bundle_released"),
+    "support:bundle_discard": (make_bundle, {}, "support.bundle_declined"),
     "support:access_receipt_compare": (make_ended, {}, "operation.started"),
     "support:access_policy_change": (None, POLICY, "support.policy_tightened"),
     "support:access_policy_confirm": (make_change, {}, "support.policy_loosened"),
     "support:access_policy_drop": (make_change, {}, "support.policy_change_refused"),
 }
-# Played in tests/support: an approval with its proof, an export with its format.
-SCENES = {"support:access_approve", "support:access_export"}
+# Played in tests/support: an approval with its proof, an export with its format, a bundle of something that exists.
+SCENES = {"support:access_approve", "support:access_export", "support:bundle_new"}
 OTHER_ONE_EVENT = {f"support:case_{name}" for name in ("new", "edit", "check", "withdraw", "end")} | {
     "support:session_act",
     "support:case_export",
 }
 OTHER_NO_EVENT = dict.fromkeys(
     ("support:case_list", "support:case_detail", "support:case_history", "support:review_queue", "support:session_list"), "only reads"
-) | dict.fromkeys(("support:session", "support:session_transcript", "support:case_receipt", "support:case_receipt_json"), "only reads")
+) | dict.fromkeys(
+    (
+        "support:session",
+        "support:session_transcript",
+        "support:case_receipt",
+        "support:case_receipt_json",
+        "support:case_bundles",
+        "support:case_bundle",
+    ),
+    "only reads",
+)
 TENANCY_PATHS = {
     "support.AccessRequest": "organisation",
     "support.RequestNote": "request__organisation",
@@ -106,6 +137,7 @@ TASKS = {
     "accounts.support.tasks.open_due_grants": "each row by itself and in its own transaction; a second run finds none scheduled",
     "accounts.support.tasks.close_ending_grants": "each row in its own transaction; a second run finds the operation at work",
     "accounts.support.tasks.run_act": "an act's id: one grant under its account's kit; claimed once, its result written once",
+    "accounts.support.tasks.expire_due_bundles": "each row by itself and in its own transaction; a second run finds nothing over",
     "accounts.support.tasks.tend_acts": "ids of what waits, reads no content; an act that is rung twice is claimed once",
     "accounts.support.tasks.review_ended_grants": "each row in its own transaction; a second run finds the operation there",
     "accounts.support.tasks.write_due_receipts": "each row by itself and in its own transaction; a second run finds the receipt",

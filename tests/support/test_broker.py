@@ -135,10 +135,13 @@ def test_act_whose_message_was_lost_is_found(active):
     assert broker.waiting(timezone.now() + timedelta(minutes=1)) == [act.pk]
 
 
-def test_agent_acts_are_offered_once_somebody_hands_them_over(active, monkeypatch):
+def test_agent_acts_are_offered_once_somebody_hands_them_over(acme, monkeypatch):
     handed = []
     kind = ActKind("tail_instance", "Read an instance's log", "Its newest lines.", Profile.LOGS, Via.AGENT)
     monkeypatch.setitem(broker.acts.ACTS, kind.name, kind)
+    monkeypatch.setattr(broker, "TO_AGENT", [])
+    account = make_account(acme)
+    active = make_active(organisation=acme, account=account, scope=offer_stack(account, "byoc-cell", monkeypatch), profile="logs")
     assert kind not in broker.offered(active)
 
     monkeypatch.setattr(broker, "TO_AGENT", [handed.append])

@@ -14,6 +14,7 @@ from accounts.support.models import AccessRequest, Bundle
 from accounts.support.states import AccessState
 from accounts.support.tasks import end_due_grants, lapse_due_requests
 from tests.activity import assert_no_event, assert_one_event
+from tests.cells.factories import make_cell
 from tests.support.factories import (
     make_account,
     make_active,
@@ -47,7 +48,7 @@ def new_page(organisation) -> str:
     return f"{reverse('support:case_new')}?customer={organisation.pk}"
 
 
-@pytest.mark.parametrize("name", ["case_list", "case_new", "review_queue", "session_list", "case_history"])
+@pytest.mark.parametrize("name", ["case_list", "case_new", "review_queue", "session_list", "case_bundles", "case_history"])
 def test_desk_does_not_exist_for_customers_and_staff(name, client, alice):
     client.force_login(alice)
     assert client.get(reverse(f"support:{name}")).status_code == HTTPStatus.NOT_FOUND
@@ -111,10 +112,18 @@ def test_giving_back_writes_one_event_and_only_by_the_engineer(client, acme):
 
 
 def test_bundle_instead_of_access_opens_nothing(client, acme):
+    cell = make_cell(account=make_account(acme), stack_name="byoc-1-cell-eu-west-1")
     client.force_login(make_engineer())
     with assert_one_event(acme, action="support.bundle_requested"):
-        client.post(new_page(acme), filled(make_account(acme), wants="bundle"))
+        client.post(new_page(acme), filled(cell.account, wants="bundle", scope=f"cell:{cell.pk}"))
     assert (Bundle.objects.count(), AccessRequest.objects.count()) == (1, 0)
+
+
+def test_bundle_is_about_a_cell_or_an_instance(client, acme):
+    client.force_login(make_engineer())
+    shown = client.post(new_page(acme), filled(make_account(acme), wants="bundle"))
+    assert "A diagnostic bundle is about one cell or one instance." in shown.text
+    assert not Bundle.objects.exists()
 
 
 def test_reason_takes_no_web_address(client, acme):

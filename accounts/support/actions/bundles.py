@@ -1,6 +1,7 @@
 """What a customer does with diagnostic bundles: start one, agree to one, release what may be seen, discard the rest."""
 
 from collections.abc import Collection
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -71,7 +72,7 @@ def release_bundle(bundle: Bundle, *, parts: Collection[str], by: Membership) ->
         now, sha256 = timezone.now(), release_hash(files)
         left_out = sorted(row.files.filter(is_excluded=True).values_list("name", flat=True))
         details = {"parts": sorted(file.name for file in files), "left_out": left_out, "sha256": sha256}
-        fields = {"released_by": by.user, "released_at": now, "expires_at": now + RELEASED_FOR, "sha256": sha256}
+        fields: dict[str, Any] = {"released_by": by.user, "released_at": now, "expires_at": now + RELEASED_FOR, "sha256": sha256}
         move_bundle(row, BundleState.RELEASED, by=Actor.user(by.user), details=details, **fields)
         erase(row, only_excluded=True)
         notices.tell_bundle(row)
