@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('cells', '0011_agent_packages'),
-        ('support', '0002_bundle_file_code'),
+        ('support', '0003_bundle_file_code'),
     ]
 
     operations = [
