@@ -1,11 +1,13 @@
 """Forms of instances: check input, no effects."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
 
 from django import forms
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from accounts import kits
@@ -17,7 +19,9 @@ from cells.hosting import find_place, region_in_use
 from cells.models import Instance, Plan, PlanSize, Release
 from cells.placement import NoPlace, Refusal
 from cells.states import InstanceState
+from portal.templatetags.components import date_words
 
+MOST_NOTES = 80
 NAME_HELP = _("Letters, digits and dashes. Your endpoints carry this name. Cannot be changed later.")
 
 
@@ -138,11 +142,19 @@ class SizeField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic on
 
 
 class ReleaseField(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """One version of the plan; the form sets the queryset."""
+    """One version of the plan, with what it brings; the form sets the queryset, and which one runs now."""
+
+    current: Release | None = None
 
     def __init__(self, *, label: Any) -> None:
         words = {"required": _("Choose a version."), "invalid_choice": _("This version is not offered. Choose another one.")}
         super().__init__(Release.objects.none(), label=label, to_field_name="version", empty_label=None, error_messages=words)
+
+    def label_from_instance(self, obj: Release) -> str:
+        about = f"{date_words(timezone.localdate(obj.published_at))}. {Truncator(obj.notes).chars(MOST_NOTES)}".rstrip()
+        is_earlier = self.current is not None and obj.published_at < self.current.published_at
+        words = _("%(version)s, an earlier version · %(about)s") if is_earlier else _("%(version)s · %(about)s")
+        return str(words % {"version": obj.version, "about": about})
 
 
 class SettingsForm(ParametersForm):
@@ -177,13 +189,27 @@ class SettingsForm(ParametersForm):
 
 
 class ModifyForm(ParametersForm):
-    """Another size, other parameters."""
+    """Another size, other parameters. After a failure the same once more is a wish as well."""
 
     size = SizeField()
 
-    def __init__(self, *args: Any, instance: Instance, **kwargs: Any) -> None:
-        super().__init__(*args, schema=instance.plan.parameters, **kwargs)
+    def __init__(self, *args: Any, instance: Instance, parameters: Mapping[str, Any], **kwargs: Any) -> None:
+        super().__init__(*args, schema=instance.plan.parameters, parameters=parameters, **kwargs)
+        self.instance, self.before = instance, parameters
         self.fields["size"].queryset = instance.plan.sizes.all()  # type: ignore[attr-defined]
+
+    def clean(self) -> None:
+        super().clean()
+        if self.errors or self.instance.state == InstanceState.FAILED:
+            return
+        if (self.cleaned_data["size"], self.parameters) == (self.initial["size"], _said_in_full(self.before, self.schema)):
+            raise forms.ValidationError(_("Nothing is different from how it runs now. Change something first."), code="unchanged")
+
+
+def _said_in_full(parameters: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """As the form gives them back: a list without a line is there."""
+    lists: dict[str, Any] = {name: [] for name, part in schema.get("properties", {}).items() if part.get("type") == "array"}
+    return {**lists, **parameters}
 
 
 class UpgradeForm(forms.Form):
@@ -191,7 +217,16 @@ class UpgradeForm(forms.Form):
 
     def __init__(self, *args: Any, instance: Instance, current: Release, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["release"].queryset = instance.plan.releases.filter(is_offered=True).exclude(pk=current.pk)  # type: ignore[attr-defined]
+        release = cast(ReleaseField, self.fields["release"])
+        release.queryset = instance.plan.releases.filter(is_offered=True).exclude(pk=current.pk)
+        release.current = current
+
+    @property
+    def offers(self) -> str:
+        """`newer` where one is among them, else `earlier`, or empty."""
+        release = cast(ReleaseField, self.fields["release"])
+        dates = [one.published_at for one in release.queryset or ()]
+        return "newer" if any(release.current and at > release.current.published_at for at in dates) else "earlier" if dates else ""
 
 
 class TypedNameForm(forms.Form):

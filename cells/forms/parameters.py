@@ -99,40 +99,43 @@ class ParametersForm(forms.Form):
         name = PREFIX + str(error.absolute_path[0]) if error.absolute_path else None
         where = name if name in self.fields else None
         part = self.schema.get("properties", {}).get(str(error.absolute_path[0]), {}) if error.absolute_path else {}
-        self.add_error(where, forms.ValidationError(_words(error, part), code="schema"))
+        label = label_of(self.schema, str(error.absolute_path[0])) if where else ""
+        self.add_error(where, forms.ValidationError(_words(error, part, label), code="schema"))
 
 
-def _words(error: ValidationError, part: Mapping[str, Any]) -> str:
-    """What the rule asks, in a sentence; for a form of text, in the words of the schema."""
+def _words(error: ValidationError, part: Mapping[str, Any], label: str) -> str:
+    """What the rule asks, in a sentence that also stands alone, above the form; for a form of text, in the words of the schema."""
     limit: Any = error.validator_value
     if error.validator in {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}:
         wanted = {
-            "minimum": _("Enter %(limit)s or more."),
-            "maximum": _("Enter %(limit)s or less."),
-            "exclusiveMinimum": _("Enter more than %(limit)s."),
-            "exclusiveMaximum": _("Enter less than %(limit)s."),
-            "multipleOf": _("Enter a multiple of %(limit)s."),
+            "minimum": _("%(label)s: enter %(limit)s or more."),
+            "maximum": _("%(label)s: enter %(limit)s or less."),
+            "exclusiveMinimum": _("%(label)s: enter more than %(limit)s."),
+            "exclusiveMaximum": _("%(label)s: enter less than %(limit)s."),
+            "multipleOf": _("%(label)s: enter a multiple of %(limit)s."),
         }
-        return str(wanted[str(error.validator)] % {"limit": limit})
+        return str(wanted[str(error.validator)] % {"limit": limit, "label": label})
     if error.validator in {"minLength", "maxLength", "minItems", "maxItems"}:
-        return _length_words(str(error.validator), int(limit))
+        return _length_words(str(error.validator), int(limit), label)
     if error.validator in {"pattern", "format"}:
         if len(error.absolute_path) > 1:
-            return str(_("“%(value)s” does not have the form that is asked for.") % {"value": error.instance})
-        return str(_("This does not have the form that is asked for. %(help)s") % {"help": part.get("description", "")}).strip()
+            words = {"label": label, "value": error.instance}
+            return str(_("%(label)s: “%(value)s” does not have the form that is asked for.") % words)
+        words = {"label": label, "help": part.get("description", "")}
+        return str(_("%(label)s: this does not have the form that is asked for. %(help)s") % words).strip()
     if error.validator == "uniqueItems":
-        return str(_("Enter each line once."))
-    return str(_("This value is not allowed here."))
+        return str(_("%(label)s: enter each line once.") % {"label": label})
+    return str(_("%(label)s: this value is not allowed here.") % {"label": label}) if label else str(_("These answers do not go together."))
 
 
-def _length_words(rule: str, limit: int) -> str:
+def _length_words(rule: str, limit: int, label: str) -> str:
     words = {
-        "minLength": ngettext("Enter at least %(limit)s character.", "Enter at least %(limit)s characters.", limit),
-        "maxLength": ngettext("Enter at most %(limit)s character.", "Enter at most %(limit)s characters.", limit),
-        "minItems": ngettext("Enter at least %(limit)s line.", "Enter at least %(limit)s lines.", limit),
-        "maxItems": ngettext("Enter at most %(limit)s line.", "Enter at most %(limit)s lines.", limit),
+        "minLength": ngettext("%(label)s: enter at least %(limit)s character.", "%(label)s: enter at least %(limit)s characters.", limit),
+        "maxLength": ngettext("%(label)s: enter at most %(limit)s character.", "%(label)s: enter at most %(limit)s characters.", limit),
+        "minItems": ngettext("%(label)s: enter at least %(limit)s line.", "%(label)s: enter at least %(limit)s lines.", limit),
+        "maxItems": ngettext("%(label)s: enter at most %(limit)s line.", "%(label)s: enter at most %(limit)s lines.", limit),
     }
-    return words[rule] % {"limit": limit}
+    return words[rule] % {"limit": limit, "label": label}
 
 
 def _shown(value: Any) -> Any:

@@ -23,6 +23,16 @@ class Region:
     name: str
     rows: list[CellResource]
 
+    @property
+    def standing(self) -> list[CellResource]:
+        """What still costs: first what keeps the deletion from its end, then what is kept on purpose."""
+        rows = [row for row in self.rows if row.outcome != Outcome.REMOVED]
+        return sorted(rows, key=lambda row: (row.outcome == Outcome.KEPT, not row.is_stuck))
+
+    @property
+    def removed(self) -> list[CellResource]:
+        return [row for row in self.rows if row.outcome == Outcome.REMOVED]
+
     def _count(self, outcome: Outcome) -> int:
         return sum(row.outcome == outcome for row in self.rows)
 

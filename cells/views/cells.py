@@ -30,7 +30,18 @@ from cells.models import Cell, CellStatus, Instance
 from cells.place_words import region_name
 from cells.states import AgentLink, CellState, Drift, Health
 from cells.telemetry.state import health_of, link_of
-from cells.views.live import CALM_CELLS, CALM_LINKS, live_answer, operations_of, pulse_of, said, seen_operations, seen_words
+from cells.views.live import (
+    CALM_CELLS,
+    CALM_LINKS,
+    failed_of,
+    live_answer,
+    live_of,
+    operations_of,
+    pulse_of,
+    said,
+    seen_operations,
+    seen_words,
+)
 from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation
 from portal.operations.transitions import LostRace
@@ -92,7 +103,7 @@ def _live(request: OrganisationRequest, cell: Cell) -> dict[str, Any]:
     status: CellStatus | None = getattr(cell, "status", None)
     link, health, state = link_of(cell), health_of(status) if status else Health.UNKNOWN, CellState(cell.state)
     operations, acts = operations_of(request.organisation, "cell", cell.pk), _acts(request, cell)
-    live = next((operation for operation in operations if operation.is_live), None)
+    live, failed = live_of(operations), failed_of(operations) if state == CellState.FAILED else None
     instances = [_row(instance, link) for instance in _instances(request, cell)[: INSTANCES_SHOWN + 1]]
     milestone = state.value if state != CellState.READY else "silent" if link in SILENT else health.value
     machines = (status.nodes_ready, status.nodes) if status else ()
@@ -110,6 +121,7 @@ def _live(request: OrganisationRequest, cell: Cell) -> dict[str, Any]:
     )
     return {
         "live": live,
+        "failed": failed,
         "acts": acts,
         "instances": instances[:INSTANCES_SHOWN],
         "has_more": len(instances) > INSTANCES_SHOWN,
@@ -250,7 +262,13 @@ def _axes(cell: Cell) -> dict[str, Any]:
         "health": _health(status, link) if status else None,
         "drift": {"kind": DRIFT_BADGES[drift], "label": drift.label},
         "is_gone": cell.state == CellState.DELETED,
+        "is_leaving": is_leaving(cell),
     }
+
+
+def is_leaving(cell: Cell) -> bool:
+    """Its agent has lost its access, or will: that it is silent is meant so, and what it said last is no news."""
+    return cell.state in {CellState.DELETING, CellState.DELETED} or cell.failed_while == CellState.DELETING
 
 
 def _health(status: CellStatus, link: AgentLink) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def instance_upgrade(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
         form,
         lambda: upgrade_instance(instance, release=form.cleaned_data["release"], by=request.user),
         current=current,
+        obstacle="" if form.offers else _("It runs version %(version)s, and no other version is offered.") % {"version": current.version},
     )
 
 
@@ -113,7 +114,14 @@ def instance_protect(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
 
 
 def _ask(
-    request: OrganisationRequest, instance: Instance, act: Act, form: Form, do: Callable[[], Operation], **context: object
+    request: OrganisationRequest,
+    instance: Instance,
+    act: Act,
+    form: Form,
+    do: Callable[[], Operation],
+    *,
+    obstacle: str = "",
+    **context: object,
 ) -> HttpResponse:
     """The page of one act: GET explains it, or says why not; POST does it and leads to its operation."""
     if request.method == "POST":
@@ -123,7 +131,7 @@ def _ask(
             return reject(request, form)
         return _done(request, instance, do)
     title = TITLES[act] % {"name": instance.name}
-    context |= {"instance": instance, "form": form, "reason": why_not(act, instance), "title": title}
+    context |= {"instance": instance, "form": form, "reason": why_not(act, instance) or obstacle, "title": title}
     context["crumbs"] = instance_crumbs(instance, title)
     return render(request, f"cells/instances/instance_{act.value}.html", context)
 

@@ -21,7 +21,18 @@ from cells.models import Cell, Instance, InstanceRevision, InstanceStatus
 from cells.place_words import region_name
 from cells.states import AgentLink, Health, InstanceState
 from cells.telemetry.state import link_of
-from cells.views.live import CALM_INSTANCES, CALM_LINKS, live_answer, operations_of, pulse_of, said, seen_operations, seen_words
+from cells.views.live import (
+    CALM_INSTANCES,
+    CALM_LINKS,
+    failed_of,
+    live_answer,
+    live_of,
+    operations_of,
+    pulse_of,
+    said,
+    seen_operations,
+    seen_words,
+)
 
 gate = requires(Permission.VIEW)
 HEALTH_SENTENCES = {
@@ -90,7 +101,7 @@ def _live(request: OrganisationRequest, instance: Instance) -> dict[str, Any]:
     link = link_of(instance.cell) if instance.cell else AgentLink.NEVER
     health, state = Health(instance.health), InstanceState(instance.state)
     status, operations = InstanceStatus.objects.filter(pk=instance.pk).first(), operations_of(request.organisation, "instance", instance.pk)
-    live = next((operation for operation in operations if operation.is_live), None)
+    live, failed = live_of(operations), failed_of(operations) if state == InstanceState.FAILED else None
     acts, milestone = _acts(request, instance), _milestone(state, health, link)
     trouble = _trouble(status, health)
     endpoints = instance.endpoints if state != InstanceState.DELETED else []
@@ -109,6 +120,7 @@ def _live(request: OrganisationRequest, instance: Instance) -> dict[str, Any]:
     return {
         "status": status,
         "live": live,
+        "failed": failed,
         "health": {"kind": HEALTH_BADGES[health], "sentence": HEALTH_SENTENCES[health]},
         "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in SILENT},
         "acts": acts,

@@ -15,6 +15,7 @@ from accounts.models import Organisation
 from cells.models import CellStatus, InstanceStatus
 from cells.states import AgentLink, CellState, InstanceState
 from portal.operations.models import Operation
+from portal.operations.states import OperationState
 from portal.templatetags.components import exact, relative
 
 # While something is under way, or an agent is not heard; and when nothing is expected to change.
@@ -61,6 +62,15 @@ def live_answer(request: HttpRequest, template: str, context: Mapping[str, Any])
 def operations_of(organisation: Organisation, kind: str, pk: uuid.UUID) -> list[Operation]:
     """The newest first: one that is live is always the first."""
     return list(organisation.operations.for_subject(kind, pk).newest_first()[:OPERATIONS_SHOWN])
+
+
+def live_of(operations: Iterable[Operation]) -> Operation | None:
+    return next((operation for operation in operations if operation.is_live), None)
+
+
+def failed_of(operations: Iterable[Operation]) -> Operation | None:
+    """The newest that failed: its page says why, and has the retry."""
+    return next((operation for operation in operations if operation.state == OperationState.FAILED), None)
 
 
 def seen_operations(operations: Iterable[Operation]) -> list[object]:

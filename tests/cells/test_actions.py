@@ -1,6 +1,7 @@
 """Every act on an instance in every state: what the page says and what the request does are the one table of cells/availability.py."""
 
 import re
+from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
@@ -8,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from cells.availability import ALLOWED, Act, why_not
-from cells.models import Instance, InstanceRevision
+from cells.models import Instance, InstanceRevision, PlanSize
 from cells.states import CellState, InstanceState
 from portal.audit.models import Event
 from portal.operations.models import Operation
@@ -25,7 +26,7 @@ DOING = {
     Act.RESTART: InstanceState.STARTING,
     Act.DELETE: InstanceState.DELETING,
 }
-SENT = {Act.MODIFY: {"size": "small"}, Act.UPGRADE: {"release": "1.1.0"}, Act.DELETE: {"name": "orders-prod"}}
+SENT = {Act.MODIFY: {"size": "large"}, Act.UPGRADE: {"release": "1.1.0"}, Act.DELETE: {"name": "orders-prod"}}
 
 
 @pytest.fixture
@@ -42,6 +43,10 @@ def cell(acme):
 def make(cell, state=InstanceState.RUNNING, **values):
     instance = make_instance(cell=cell, state=state, name="orders-prod", **values)
     make_release(plan=instance.plan, version="1.1.0")
+    small = instance.plan.sizes.get()
+    PlanSize.objects.create(
+        plan=instance.plan, code="large", name="Large", cpu=1, memory=1, storage=1, cost_from=small.cost_from, cost_to=small.cost_to
+    )
     return instance
 
 
@@ -151,6 +156,40 @@ def test_form_of_the_protection_is_taken_as_a_browser_sends_it(where, alice, cel
 
     assert answer.status_code == HTTPStatus.FOUND
     assert Instance.objects.get().is_protected
+
+
+@pytest.mark.parametrize(("state", "is_asked"), [("running", False), ("stopped", False), ("failed", True)])
+def test_change_that_changes_nothing_is_asked_for_only_after_a_failure(state, is_asked, signed_in, cell):
+    instance = make(cell, state)
+
+    answer = signed_in.post(page(Act.MODIFY, instance), {"size": "small"}, follow=True)
+
+    assert ("Nothing is different from how it runs now." in answer.text) != is_asked
+    assert Operation.objects.exists() == is_asked
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (["1.1.0", "0.9.0"], "You can go back to an earlier version in the same way."),
+        (["0.9.0"], "No newer version is offered. You can go back to an earlier one."),
+        ([], "It runs version 1.0.0, and no other version is offered."),
+    ],
+)
+def test_page_of_an_upgrade_says_which_versions_are_newer(others, said, signed_in, cell):
+    instance = make_instance(cell=cell)
+    current = instance.revisions.get().release
+    for version in others:
+        days = timedelta(days=40 if version > current.version else -40)
+        make_release(plan=instance.plan, version=version, published_at=current.published_at + days, notes="Splits orders.")
+
+    shown = " ".join(signed_in.get(page(Act.UPGRADE, instance)).text.split())
+
+    assert said in shown
+    assert [label.split(" · ")[0] for label in re.findall(r'<option value="[^"]+"[^>]*>([^<]+)<', shown)] == [
+        version if version > current.version else f"{version}, an earlier version" for version in others
+    ]
+    assert ("Splits orders." in shown) == bool(others)
 
 
 # --- Cells -----------------------------------------------------------------------------------------------------------

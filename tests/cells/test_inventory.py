@@ -22,6 +22,7 @@ from tests.accounts.test_twenty_failures import read
 from tests.activity import assert_no_event
 from tests.cells.factories import make_cell, make_resource
 from tests.factories import make_cloud_account, make_membership
+from tests.fragments import element
 
 VPC = StackPart("AWS::EC2::VPC", "Network", "vpc-1", "ready")
 SUBNET = StackPart("AWS::EC2::Subnet", "Subnet", "subnet-1", "ready")
@@ -333,6 +334,24 @@ def test_list_counts_what_was_found_region_by_region(stuck, alice, client):
     assert "4 resources found: 2 removed, 1 kept on purpose, 1 still there." in page
     assert "Kept by Alice" in page
     assert "eu-west-1" in page
+
+
+@pytest.mark.django_db
+def test_list_begins_with_what_remains_and_folds_what_is_removed(stuck, alice, client):
+    client.force_login(alice)
+    later = {"outcome_at": timezone.now() + timedelta(minutes=1)}
+    make_resource(cell=stuck, name="Address", outcome="removed", **later)
+    make_resource(cell=stuck, name="Backups", outcome="kept", kept_by=alice, kept_why="Backups", **later)
+    make_resource(cell=stuck, name="Network")
+
+    shown = element(client.get(stuck.get_absolute_url()).text, "cell-inventory")
+
+    before, folded, after = shown.partition("<details")
+    assert folded
+    assert before.index("Network") < before.index("Backups")
+    assert "Address" not in before
+    assert "1 resource was removed" in after
+    assert "Address" in after
 
 
 @pytest.mark.django_db

@@ -250,3 +250,29 @@ def test_live_part_of_a_cell_is_its_piece_of_the_page_in_every_state(state, sign
     cell = make_cell(account=account, state=state)
 
     assert_same_fragment(signed_in.get(cell.get_absolute_url()).text, signed_in.get(page("cell_live", cell.pk)).text)
+
+
+@pytest.mark.parametrize("kind", ["instance", "cell"])
+def test_failure_leads_to_the_page_that_says_why(kind, signed_in, account):
+    cell = make_cell(account=account, state="failed" if kind == "cell" else "ready")
+    subject = make_instance(cell=cell, state=InstanceState.FAILED) if kind == "instance" else cell
+    operation = make_operation(f"update_{kind}", kind, subject)
+    ended = {"state": "failed", "failure_code": "x", "next_run_at": None, "ended_at": timezone.now()}
+    Operation.objects.filter(pk=operation.pk).update(**ended)
+
+    live = element(signed_in.get(subject.get_absolute_url()).text, f"{kind}-live")
+
+    assert f'<a href="{operation.get_absolute_url()}">See why' in live
+
+
+@pytest.mark.parametrize(
+    "state", [{"state": CellState.DELETING}, {"state": CellState.FAILED, "failed_while": "deleting"}, {"state": CellState.DELETED}]
+)
+def test_cell_that_leaves_is_not_called_healthy_nor_its_silence_a_fault(state, signed_in, account):
+    cell = make_cell(account=account, **state)
+    make_status(cell, seconds=900)
+
+    shown = signed_in.get(cell.get_absolute_url()).text
+
+    assert not any(words in element(shown, "cell-live") for words in ("Healthy", "Not heard", "Offline", "not been heard"))
+    assert "brings up a new cell" in element(shown, "cell-instances")

@@ -75,6 +75,8 @@ def _kind(arn: str) -> str:
 def _part(arn: str, tags: Sequence[Mapping[str, str]]) -> StackPart:
     """What a stack made once is called as the stack called it."""
     kind = _kind(arn)
-    name = next((tag["Value"] for tag in tags if tag["Key"] == MADE_AS), arn.rpartition("/")[2])
+    # `stack/name/uuid`: people know a stack by its name.
+    called = arn.split("/")[1] if kind == "cloudformation:stack" else arn.rpartition("/")[2]
+    name = next((tag["Value"] for tag in tags if tag["Key"] == MADE_AS), called)
     known = KINDS.get(kind, kind)
     return StackPart(known, name, made=arn, state="ready", link=console_page(known, arn, arn.split(":")[3]))

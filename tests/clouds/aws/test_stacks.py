@@ -220,7 +220,8 @@ def test_access_that_was_switched_off_builds_nothing_and_still_looks(stand):
     assert refused.value.code == "access_denied"
     assert look(stand).state == StackState.READY
     assert stand.stacks().find_drift(stand.order()).is_finished
-    assert stand.stacks().find_leftovers(stand.region, stand.stack.tags(stand.target, stand.cell))
+    left = stand.stacks().find_leftovers(stand.region, stand.stack.tags(stand.target, stand.cell))
+    assert [part.name for part in left if part.kind == "AWS::CloudFormation::Stack"] == [stand.order().name]
 
 
 def test_quota_of_the_account_counts(stand):
