@@ -10,7 +10,12 @@ from datetime import datetime
 from typing import Protocol
 
 # Codes of errors that only support access can end with; who opens doors has words for them.
-SUPPORT_CODES = frozenset({"support_switched_off", "door_not_open_yet", "door_busy", "policy_too_long", "grant_is_over"})
+SUPPORT_CODES = frozenset(
+    {
+        "door_busy", "door_not_open_yet", "grant_is_over", "identities_at_rest", "janitor_not_running", "policy_too_long",
+        "support_needs_newer_kit", "support_switched_off",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

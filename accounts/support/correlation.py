@@ -15,7 +15,12 @@ from portal.redaction import without_secrets
 # The kind of operation that reads the cloud's log.
 COMPARE = "compare_support_log"
 # What opening a door and probing it call by themselves, beside every act.
-OWN_CALLS = {"aws": frozenset({"AssumeRoleWithWebIdentity", "DescribeVpcs"})}
+OWN_CALLS = {
+    "aws": frozenset({"AssumeRoleWithWebIdentity", "DescribeVpcs"}),
+    "azure": frozenset({"Microsoft.Authorization/roleAssignments/write"}),
+}
+# What takes the access away, by whomever: that is never done with it.
+ENDING_CALLS = {"azure": frozenset({"Microsoft.Authorization/roleAssignments/delete"})}
 OPENING, PROBE = "opening", "probe"
 # Clouds' clocks and ours differ by seconds, and a cloud's log knows no fractions.
 SLACK = timedelta(seconds=5)
@@ -67,6 +72,8 @@ def _belongs(trace: Trace, act: Act) -> bool:
 
 def explained(request: AccessRequest, trace: Trace) -> str:
     """What the portal itself did with the session: opening it, one reading after that, and the probes of the end."""
+    if trace.call in ENDING_CALLS.get(request.account.cloud, frozenset()):
+        return PROBE
     if trace.call not in OWN_CALLS.get(request.account.cloud, frozenset()):
         return ""
     if any(_is_opening(door, trace) for door in request.doors.all()):

@@ -24,6 +24,21 @@ FAILURES = {
         means=NOT_OPENED,
         act=ASK_ANEW,
     ),
+    "identities_at_rest": FailureText(
+        happened=_("Every support identity of the kit is in use, or rests until its last token has run out, which takes a day."),
+        means=NOT_OPENED,
+        act=_("%(provider)s asks anew when one of them is free again."),
+    ),
+    "janitor_not_running": FailureText(
+        happened=_("The kit's janitor does not run, so %(cloud)s would not end the access by itself."),
+        means=NOT_OPENED,
+        act=_("Switch the janitor's workflow on again in the kit's resource group. Then %(provider)s asks anew."),
+    ),
+    "support_needs_newer_kit": FailureText(
+        happened=_("The kit that runs in this account is too old for support access."),
+        means=NOT_OPENED,
+        act=_("Update the kit. Then %(provider)s asks anew."),
+    ),
     "policy_too_long": FailureText(
         happened=_("The policy that limits the session is longer than %(cloud)s accepts."),
         means=NOT_OPENED,
@@ -84,6 +99,7 @@ _TRUST = FailureText(happened=_("%(cloud)s does not let the portal's identity in
 _KIT = FailureText(happened=_("Something that the kit made is not there any more."), means=NOTHING_CHANGED, act=CHECK_TRUST)
 _AWAY = FailureText(happened=_("%(cloud)s could not be reached, or gave no answer."), means=NOTHING_CHANGED, act=LATER)
 _DENIED = FailureText(happened=_("%(cloud)s refused what the portal asked for."), means=NOTHING_CHANGED, act=CHECK_TRUST)
+_EDITED = FailureText(happened=_("What holds support access is not as the kit made it."), means=NOTHING_CHANGED, act=CHECK_TRUST)
 _UNKNOWN = FailureText(
     happened=_("%(cloud)s answered with an error that this portal does not know."),
     means=NOTHING_CHANGED,
@@ -94,6 +110,8 @@ AT_SUPPORT = {
     **dict.fromkeys(("provider_deleted", "role_deleted", "boundary_removed", "kit_not_found"), _KIT),
     **dict.fromkeys(("throttled", "cloud_unavailable", "issuer_unreachable", "stack_busy"), _AWAY),
     **dict.fromkeys(("access_denied", "denied_by_organisation", "region_disabled", "quota_exceeded"), _DENIED),
+    **dict.fromkeys(("account_deleted", "account_disabled", "conditional_access", "provider_not_registered", "wrong_tenant"), _DENIED),
+    "policy_edited": _EDITED,
     "unknown_cloud_error": _UNKNOWN,
 }
 

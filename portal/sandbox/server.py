@@ -110,6 +110,7 @@ async def serve(options: Options) -> int:
         lambda: SMTP(Receiver(sandbox.mailbox), hostname="localhost", enable_SMTPUTF8=True), sock=sockets["smtp"]
     )
     keepers = [loop.create_task(kept.keep()) for kept in (snapshots, google_snapshots, azure_snapshots)]
+    keepers.append(loop.create_task(azure.keep_time()))
     aws, console = _fronts(sandbox, snapshots, google, azure)
     servers = {"aws": _config(aws), "console": _config(console), "gcp": _config(google), "azure": _config(azure, certificates.server)}
     sys.stdout.write(json.dumps({"ready": True, **sandbox.ports, "azure_ca": str(certificates.authority)}) + "\n")

@@ -108,7 +108,7 @@ def test_connect_azure_waits_for_the_script_which_tells_by_itself(account, sandb
     account.refresh_from_db()
     assert account.state == AccountState.CONNECTED
     checks = TrustCheck.objects.filter(account=account)
-    assert checks.filter(kind=TrustCheck.Kind.PERMISSION, is_ok=True).count() == 83
+    assert checks.filter(kind=TrustCheck.Kind.PERMISSION, is_ok=True).count() == 88
     assert checks.filter(kind=TrustCheck.Kind.REFUSAL, is_ok=True).count() == 4
     assert not checks.filter(is_ok=False).exists()
     assert sandbox.control("GET", "violations") == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.kits.azure import template
-from accounts.kits.azure.inside import AGENT, CLUSTER, FINDING
+from accounts.kits.azure.inside import AGENT, CLUSTER, FINDING, JANITOR
 from accounts.kits.azure.kit import AUDIENCE, HOLDERS, permission_key, vault_name
 from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, GRANTS, KIT_GROUP
 from accounts.kits.azure.manifest import SUBSCRIPTION as SUBSCRIPTION_SCOPE
@@ -16,6 +16,8 @@ from accounts.kits.base import search_permissions
 from accounts.kits.manifest import Role
 from tests.accounts.azure_kit import KIT, SCRIPT, TARGET
 from tests.clouds.azure.account import SUBSCRIPTION, TENANT
+
+SUPPORT_ROLES = ["support", "support-logs", "support-lease"]
 
 
 def resources(body: dict[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -46,11 +48,12 @@ def test_azure_kit_every_action_has_a_reason_and_every_reason_an_action() -> Non
     of_the_cluster = lists["ClusterUsesNetwork"] + lists["ClusterUsesKey"]
     of_the_agent = lists["AgentFindsCluster"] + lists["AgentUsesCluster"]
 
-    assert by_manifest == {name: sorted(value) for name, value in lists.items() if not name.startswith(("Cluster", "Agent"))}
+    assert by_manifest == {name: sorted(value) for name, value in lists.items() if not name.startswith(("Cluster", "Agent", "Janitor"))}
     assert sorted(CLUSTER) == sorted(of_the_cluster)
     assert sorted(AGENT) == sorted(of_the_agent)
+    assert sorted(JANITOR) == sorted(lists["JanitorRemoves"])
     assert sorted(FINDING) == sorted(lists["AgentFindsCluster"])
-    assert all(str(reason).endswith(".") for reason in (*CLUSTER.values(), *AGENT.values()))
+    assert all(str(reason).endswith(".") for reason in (*CLUSTER.values(), *AGENT.values(), *JANITOR.values()))
     assert all(str(reason).endswith(".") and str(grant.limit).endswith(".") for grant in GRANTS for reason in grant.actions.values())
     assert len({action for value in lists.values() for action in value}) > 60
 
@@ -77,11 +80,15 @@ def test_azure_kit_roles_are_made_of_the_lists_that_the_kit_says() -> None:
     }
 
 
-def test_azure_kit_names_single_actions_and_gives_nobody_the_right_to_give_rights() -> None:
+def test_azure_kit_names_single_actions_and_gives_rights_under_a_condition_alone() -> None:
+    lists = {name: value for name, value in template.parsed()["variables"].items() if isinstance(value, list)}
     actions = {action for value in template.parsed()["variables"].values() if isinstance(value, list) for action in value}
 
     assert not any("*" in action for action in actions)
-    assert all(action.endswith("/read") for action in actions if action.startswith("Microsoft.Authorization/"))
+    giving = {name for name, value in lists.items() for action in value if re.match(r"Microsoft\.Authorization/.*/(?!read)", action)}
+    assert giving == {"GiveSupport", "JanitorRemoves"}
+    conditional = {source.role for source in template.ROLES if source.condition}
+    assert conditional == {source.role for source in template.ROLES if giving & set(source.lists)}
     form = r"Microsoft\.[A-Za-z]+(/[A-Za-z0-9.]+)+/(read|write|delete|action)"
     assert [action for action in actions if not re.fullmatch(form, action)] == []
 
@@ -194,8 +201,12 @@ def test_azure_kit_assignments_name_the_kind_of_their_principal() -> None:
     """Without it Azure looks a new identity up, and does not find it yet."""
     found = of_type("Microsoft.Authorization/roleAssignments")
 
-    assert len(found) == len(template.ROLES) == len(HOLDERS)
+    assert {source.role for source in template.ROLES} == set(HOLDERS)
+    assert len(found) == len([holder for holder, _scope in HOLDERS.values() if holder])  # support's roles stand for nobody
     assert {entry["properties"]["principalType"] for entry in found} == {"ServicePrincipal"}
+    bound = [entry["name"].rpartition("'")[0].rpartition("'")[2] for entry in found if "condition" in entry["properties"]]
+    assert sorted(bound) == sorted(source.role for source in template.ROLES if source.condition)
+    assert {entry["properties"].get("conditionVersion", "2.0") for entry in found} == {"2.0"}
 
 
 def test_azure_kit_identities_trust_one_subject_each() -> None:
@@ -225,7 +236,7 @@ def test_azure_kit_policies_are_the_roles_of_each_identity() -> None:
     shown = {role: json.loads(text) for role, text in KIT.policies}
 
     names = {role: [entry["roleName"].rpartition("<generation>-")[2] for entry in entries] for role, entries in shown.items()}
-    assert names == {Role.OPERATOR: ["operator", "operator-kit", "operator-cells"], Role.SUPPORT: ["support"]}
+    assert names == {Role.OPERATOR: ["operator", "operator-kit", "operator-cells", "operator-support"], Role.SUPPORT: SUPPORT_ROLES}
     assert SUBSCRIPTION not in str(shown)
     for role, entries in shown.items():
         actions = {action for entry in entries for action in entry["permissions"][0]["actions"]}

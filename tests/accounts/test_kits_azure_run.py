@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from accounts.clouds.azure.environment import NAMESPACES
 from accounts.clouds.azure.errors import ROWS
+from accounts.clouds.support import SUPPORT_CODES
 from accounts.failures import FAILURES as SHARED
 from accounts.failures import WAITS as SHARED_WAITS
 from accounts.kits.azure import template
@@ -169,7 +170,7 @@ def test_azure_kit_script_registers_what_a_cell_needs_and_says_why() -> None:
     assert block is not None
     rows = [line.split("#") for line in block[1].splitlines()]
 
-    assert {row[0].strip() for row in rows} == {*NAMESPACES, "Microsoft.Resources", "Microsoft.Authorization"}
+    assert {row[0].strip() for row in rows} == {*NAMESPACES, "Microsoft.Resources", "Microsoft.Authorization", "Microsoft.Logic"}
     assert all(row[1].strip() for row in rows)
 
 
@@ -247,7 +248,7 @@ def test_azure_kit_has_words_for_every_code() -> None:
     codes = {row.code for row in ROWS} | {row.once for row in ROWS if row.once} | {"wrong_account", "kit_not_run"}
     words = {**SHARED, **FAILURES}
 
-    assert codes - set(words) - set(SHARED_WAITS) - set(WAITS) - {"stack_busy"} == set()  # its words are the cells'
+    assert codes - set(words) - set(SHARED_WAITS) - set(WAITS) - SUPPORT_CODES - {"stack_busy"} == set()  # its words are the cells'
     params = dict.fromkeys(("found", "expected", "state", "namespace", "names", "account_id", "count", "cloud", "kind"), "x")
     for text in FAILURES.values():
         for sentence in (text.happened, text.means, text.act):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,11 @@ from accounts.clouds.support import OpenDoor, SupportCloud, SupportGrant
 from tests.clouds.conftest import Cloud, SandboxProcess, TestIssuer
 from tests.clouds.stack_stands import STACK_STANDS, StackStand
 
-SUPPORT_STANDS = ("aws",)
+SUPPORT_STANDS = ("aws", "azure")
+# For so long after its end a session may still be let in: AWS looks at its clock at each call, Azure's janitor comes once a minute.
+TAIL = {"aws": 1, "azure": 60}
+# Azure's own log has no line for a reading: there it tells who was given what, and who took it away.
+LOGS_NO_READING = {"azure"}
 GRANT, OTHER = "5b0e7c1d-2f3a-4b5c-8d6e-7f8091a2b3c4", "11111111-2222-4333-8444-555555555555"
 
 
@@ -64,6 +69,16 @@ def is_refused(stand: StackStand, door: OpenDoor, grant: SupportGrant) -> bool:
     return support(stand).probe(door, grant).is_refused
 
 
+def outlast(stand: Any, grant: SupportGrant) -> None:
+    """Until the cloud must have ended the grant by itself. Nothing of the portal runs meanwhile."""
+    time.sleep(max(0.0, (grant.ends_at - datetime.now(UTC)).total_seconds()))
+    seconds = TAIL[stand.name_of_cloud]
+    if stand.name_of_cloud == "azure":
+        stand.account.control("POST", "clock", {"seconds": seconds})  # this Azure's own clock
+    else:
+        time.sleep(seconds)
+
+
 def test_support_contract_open_door_lets_read_and_says_until_when(stand):
     grant = grant_of(stand)
 
@@ -81,7 +96,8 @@ def test_support_contract_every_act_of_a_profile_answers(stand):
 
     for name in support(stand).acts("repair"):
         result = support(stand).act(door, grant, name, {})
-        assert result.traces, name
+        assert result.text, name
+        assert bool(result.traces) is (stand.name_of_cloud not in LOGS_NO_READING), name
 
 
 def test_support_contract_narrower_profile_is_held_by_the_cloud(stand):
@@ -100,10 +116,9 @@ def test_support_contract_narrower_profile_is_held_by_the_cloud(stand):
 def test_support_contract_other_cell_is_out_of_scope(stand):
     grant = grant_of(stand)
     narrow = replace(grant, stack=grant.stack + "-elsewhere")
-    door = support(stand).open(narrow)
 
-    with pytest.raises(CloudError):
-        support(stand).act(door, grant, "describe_cell", {})
+    with pytest.raises(CloudError):  # some clouds do not even open the door to a place that is not there
+        support(stand).act(support(stand).open(narrow), grant, "describe_cell", {})
 
 
 def test_support_contract_cloud_ends_it_by_itself(stand):
@@ -112,7 +127,7 @@ def test_support_contract_cloud_ends_it_by_itself(stand):
     door = support(stand).open(grant)
     assert not is_refused(stand, door, grant)
 
-    time.sleep(max(0.0, (grant.ends_at - datetime.now(UTC)).total_seconds()) + 1)
+    outlast(stand, grant)
 
     found = support(stand).probe(door, grant)
     assert found.is_refused
@@ -171,8 +186,10 @@ def test_support_contract_clouds_own_log_names_the_grant(stand):
     before = datetime.now(UTC) - timedelta(minutes=5)
     result = support(stand).act(door, grant, "describe_cell", {})
 
-    found = support(stand).find_traces(grant, before, datetime.now(UTC) + timedelta(minutes=1))
+    found = support(stand).find_traces(grant, before, datetime.now(UTC) + timedelta(minutes=5))
 
+    assert found
     assert set(result.traces) <= {trace.call for trace in found}
-    assert all(trace.principal == door.handle for trace in found)
+    if stand.name_of_cloud not in LOGS_NO_READING:
+        assert all(trace.principal == door.handle for trace in found)
     assert support(stand).find_traces(grant_of(stand, number=OTHER), before, datetime.now(UTC)) == []

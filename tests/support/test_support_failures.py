@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from accounts.clouds.aws.errors import ONCE_TRUSTED, ROWS
+from accounts.clouds.azure.errors import ROWS as AZURE_ROWS
 from accounts.clouds.support import SUPPORT_CODES
 from accounts.support.failures import AT_SUPPORT, FAILURES, WAITS
 
@@ -22,8 +23,11 @@ def test_own_codes_have_words_and_no_word_is_for_nothing():
     assert raised() | SUPPORT_CODES == set(FAILURES) | {"internal_error"}
 
 
-def test_codes_of_aws_have_words_of_support():
-    assert {row.code for row in ROWS} | set(ONCE_TRUSTED.values()) | {"unknown_cloud_error"} == set(AT_SUPPORT)
+def test_codes_of_the_clouds_have_words_of_support():
+    aws = {row.code for row in ROWS} | set(ONCE_TRUSTED.values()) | {"unknown_cloud_error"}
+    azure = {code for row in AZURE_ROWS for code in (row.code, row.once) if code} | {"policy_edited"}
+
+    assert aws | azure == set(AT_SUPPORT) | (SUPPORT_CODES & azure)
 
 
 @pytest.mark.parametrize("code", sorted(FAILURES | AT_SUPPORT))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from azure.core.exceptions import AzureError
 from azure.mgmt.resource.resources.models import ResourceGroup
 
+from accounts.clouds.azure import janitor
 from accounts.clouds.azure.access import asking, client_id_of, session_of, sign_in
 from accounts.clouds.azure.clients import Session, every, word
 from accounts.clouds.azure.environment import Environment
@@ -64,7 +65,7 @@ class AzureAdapter:
     # --- sign in ---
 
     def probe_trust(self) -> Identity:
-        self._operator  # noqa: B018 - signs in; what is refused here is no question of rights
+        self.operator  # noqa: B018 - signs in; what is refused here is no question of rights
         try:
             told = self._ask(
                 "GetSubscription",
@@ -122,7 +123,7 @@ class AzureAdapter:
         return f"/subscriptions/{self.target.external_id}"
 
     @cached_property
-    def _operator(self) -> Session:
+    def operator(self) -> Session:
         return self._sign_in(self._client_id, Subject.OPS, was_trusted=self.target.was_trusted)
 
     def _sign_in(self, client_id: str, subject: Subject, *, was_trusted: bool) -> Session:
@@ -133,7 +134,7 @@ class AzureAdapter:
 
     def _ask(self, operation: str, call: Callable[[Session], Answer], *, was_trusted: bool = False) -> Answer:
         """What the operator is answered. Raises CloudError."""
-        session = self._operator
+        session = self.operator
         with asking(self.target, operation, was_trusted=was_trusted):
             return call(session)
 
@@ -168,8 +169,9 @@ class AzureAdapter:
         """Of the two deployments inside the kit's own groups: those of the subscription are none of our business, whoever made them."""
         if group.properties and group.properties.provisioning_state == "Deleting":
             return KitStatus.DELETING, "the resource group is being deleted"
-        inside = ((self.shipped.group, self.shipped.deployment), (self.shipped.cell_group, self.shipped.cell_deployment))
-        # An earlier kit had one deployment, of the subscription: of that one there is nothing to read here.
+        shipped = self.shipped
+        inside = ((shipped.group, shipped.deployment), (shipped.cell_group, shipped.cell_deployment), (shipped.group, shipped.janitor))
+        # Earlier kits had one deployment, of the subscription, of which there is nothing to read here, or no janitor.
         found = [told for told in (self._deployment(*place) for place in inside if place[1]) if told]
         unfinished = [(status, detail) for status, detail in found if status is not KitStatus.COMPLETE]
         return (unfinished or found or [(KitStatus.COMPLETE, "no record of the deployment")])[0]
@@ -193,13 +195,19 @@ class AzureAdapter:
 
     def check_trust_unedited(self) -> None:
         """The operator's own roles come before what only these let us see."""
-        roles = self._check_roles()
+        roles = self.check_roles()
+        principals, conditions = dict[str, str](), set[str]()
         for name, identity in self.shipped.identities.items():
             found = self._identity(identity).get("properties") or {}
             if name == "operator" and str(found.get("clientId", "")).lower() != self._client_id:
                 raise CloudError("trust_policy_edited", raw=f"{identity.name}: client id {found.get('clientId')}, not {self._client_id}")
             self._check_credentials(identity)
-            self._check_assignments(name, str(found.get("principalId", "")).lower(), roles)
+            principals[name] = str(found.get("principalId", "")).lower()
+            conditions |= self._check_assignments(name, principals[name], roles)
+        if self.shipped.janitor:
+            workflow = self._get("GetWorkflow", janitor.path(self._scope, self.shipped), "workflows")
+            janitor.check_definition(workflow, self.shipped, roles)
+            janitor.check_conditions(conditions, self.shipped, roles, principals)
 
     def _identity(self, identity: ShippedIdentity) -> Mapping[str, Any]:
         return self._get("GetIdentity", self._identity_path(identity), "identities")
@@ -216,11 +224,9 @@ class AzureAdapter:
             return
         raise CloudError("trust_policy_edited" if found else "provider_deleted", raw=f"{identity.name} trusts {found or 'nobody'}")
 
-    def _check_roles(self) -> dict[str, str]:
+    def check_roles(self) -> dict[str, str]:
         """The id of each role of the kit, by its key."""
-        path = f"{self._scope}/providers/Microsoft.Authorization/roleDefinitions"
-        custom = self._list("ListRoleDefinitions", path, "authorization", {"$filter": "type eq 'CustomRole'"})
-        by_name = {str((entry.get("properties") or {}).get("roleName", "")).lower(): entry for entry in custom}
+        by_name = self._custom_roles()
         ids: dict[str, str] = {}
         for key, role in self.shipped.roles.items():
             entry = by_name.get(role.name.lower())
@@ -232,20 +238,33 @@ class AzureAdapter:
             ids[key] = _last(str(entry.get("id", "")))
         return ids
 
-    def _check_assignments(self, name: str, principal: str, roles: Mapping[str, str]) -> None:
-        """What an identity holds, itself or by a group it is in, in the whole subscription: the roles of the kit, and no other."""
+    def _custom_roles(self) -> dict[str, Mapping[str, Any]]:
+        path = f"{self._scope}/providers/Microsoft.Authorization/roleDefinitions"
+        custom = self._list("ListRoleDefinitions", path, "authorization", {"$filter": "type eq 'CustomRole'"})
+        return {str((entry.get("properties") or {}).get("roleName", "")).lower(): entry for entry in custom}
+
+    def _check_assignments(self, name: str, principal: str, roles: Mapping[str, str]) -> set[str]:
+        """What an identity holds, itself or by a group it is in, in the whole subscription: the roles of the kit, and no other.
+
+        Support's own roles come and go with access that was approved. What is found are the conditions.
+        """
         path = f"{self._scope}/providers/Microsoft.Authorization/roleAssignments"
         identity = self.shipped.identities[name]
         entries = self._list("ListRoleAssignments", path, "authorization", {"$filter": f"assignedTo('{principal}')"})
         told = [entry.get("properties") or {} for entry in entries]
         found = {
-            (_last(str(entry.get("roleDefinitionId", ""))), str(entry.get("scope", "")).lower(), entry.get("condition")) for entry in told
+            (_last(str(entry.get("roleDefinitionId", ""))), str(entry.get("scope", "")).lower(), bool(entry.get("condition")))
+            for entry in told
         }
-        shipped = {(roles[key], role.scope.lower(), None) for key, role in self.shipped.roles.items() if role.identity == name}
-        if extra := found - shipped:
+        shipped = {
+            (roles[key], role.scope.lower(), bool(role.condition)) for key, role in self.shipped.roles.items() if role.identity == name
+        }
+        passing = {(roles[key], role.scope.lower(), False) for key, role in self.shipped.roles.items() if not role.identity}
+        if extra := found - shipped - (passing if name in self.shipped.pool else set()):
             raise CloudError("policy_edited", raw=f"{identity.name} holds more than was shipped: {sorted(map(str, extra))}")
         if missing := shipped - found:
             raise CloudError("role_deleted", raw=f"{identity.name} lacks: {sorted(map(str, missing))}")
+        return {str(entry["condition"]) for entry in told if entry.get("condition")}
 
     # --- permissions ---
 
@@ -262,9 +281,18 @@ class AzureAdapter:
         return list(found.values())
 
     def _held(self, role: str, scope: str) -> Sequence[Mapping[str, Any]]:
-        session = self._operator if role == "operator" else self._support
+        if role == "support" and self.shipped.pool:
+            return self._offered  # nobody holds these but for as long as approved access lasts
+        session = self.operator if role == "operator" else self._support
         with asking(self.target, "ListPermissions"):
             return list(session.list(f"{scope}/providers/Microsoft.Authorization/permissions", "authorization"))
+
+    @cached_property
+    def _offered(self) -> Sequence[Mapping[str, Any]]:
+        """What support's roles say."""
+        custom = self._custom_roles()
+        names = [role.name.lower() for role in self.shipped.roles.values() if not role.identity]
+        return [entry for name in names if name in custom for entry in (custom[name].get("properties") or {}).get("permissions") or []]
 
     @cached_property
     def _support(self) -> Session:
@@ -281,7 +309,7 @@ class AzureAdapter:
     def check_refusals(self) -> Sequence[RefusalResult]:
         """Signed in first, as both: an identity that lets nobody in proves nothing by refusing."""
         operator = self._client_id
-        self._operator = self._sign_in(operator, Subject.OPS, was_trusted=True)
+        self.operator = self._sign_in(operator, Subject.OPS, was_trusted=True)
         support = self._support_client_id
         self._support = self._sign_in(support, Subject.SUPPORT, was_trusted=True)
         stranger = self.tokens(subject=f"account:{NOBODY}:{Subject.OPS.value}", audience=self.target.audience)
@@ -308,7 +336,7 @@ class AzureAdapter:
     # --- the environment ---
 
     def check_environment(self, region: str, needs: Needs, only: Sequence[str] = ()) -> Sequence[Finding]:
-        return Environment(self.target, self.shipped, self._operator, region, needs).findings(only)
+        return Environment(self.target, self.shipped, self.operator, region, needs).findings(only)
 
 
 def _last(path: str) -> str:

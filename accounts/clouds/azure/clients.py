@@ -23,6 +23,7 @@ from itertools import count
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
+from azure.core.credentials import AccessToken
 from azure.core.exceptions import DecodeError, HttpResponseError, ServiceRequestError, ServiceResponseError
 from azure.core.paging import ItemPaged
 from azure.core.pipeline import Pipeline, PipelineRequest, PipelineResponse
@@ -54,8 +55,11 @@ VERSIONS = {
     "authorization": "2022-04-01",
     "locks": "2020-05-01",
     "policies": "2022-06-01",
+    "activity": "2015-04-01",
+    "clusters": "2024-09-01",
     "compute": "2024-07-01",
     "network": "2024-05-01",
+    "workflows": "2019-05-01",
     "what_if": "2025-04-01",  # by hand, as the package's poller would wait for the answer in a thread
 }
 
@@ -114,14 +118,27 @@ class _OnlyObjectsFromArm(SansIOHTTPPolicy[Any, Any]):
             raise DecodeError("the answer is no object")
 
 
+class KeptToken:
+    """A credential that is one access token, and can be no other: of a session that was opened before."""
+
+    def __init__(self, token: str, expires_on: int) -> None:
+        self._token = AccessToken(token, expires_on)
+
+    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
+        return self._token
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
 class Session:
     """One identity of a tenant, signed in. Closes its connections when nobody holds it any more."""
 
-    def __init__(self, *, tenant: str, client_id: str, assertion: Callable[[], str]) -> None:
-        """`assertion` mints a fresh token of ours each time it is called."""
+    def __init__(self, *, tenant: str = "", client_id: str = "", assertion: Callable[[], str] = str, kept: KeptToken | None = None) -> None:
+        """`assertion` mints a fresh token of ours each time it is called; with a kept token nobody signs in."""
         found = endpoints()
         self._arm = found.arm
-        self._credential = ClientAssertionCredential(
+        self._credential: ClientAssertionCredential | KeptToken = kept or ClientAssertionCredential(
             tenant,
             client_id,
             assertion,
@@ -147,7 +164,10 @@ class Session:
 
     def sign_in(self) -> None:
         """Raises what azure-identity raises. Once is enough: the token outlives the session."""
-        self._credential.get_token(SCOPE)
+        self.token()
+
+    def token(self) -> AccessToken:
+        return self._credential.get_token(SCOPE)
 
     # --- Microsoft's clients. Their calls raise azure.core's exceptions. ---
 
@@ -182,12 +202,25 @@ class Session:
             _demand_end(number)
             page = self._read(following)
 
-    def begin(self, path: str, kind: str, body: Mapping[str, Any]) -> str:
-        """Has something done that takes its time. The address at which Azure tells what came of it."""
-        request = HttpRequest("POST", f"{self._arm}{quote(path)}?{urlencode({'api-version': VERSIONS[kind]})}", json=dict(body))
-        response = self.tenant.send_request(request)
+    def put(self, path: str, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Writes one resource, whole. What ARM answers. Raises azure.core's exceptions."""
+        told: dict[str, Any] = self._call("PUT", path, kind, body).json()
+        return told
+
+    def delete(self, path: str, kind: str) -> None:
+        """Deletes one resource; none that is not there is no error. Raises azure.core's exceptions."""
+        self._call("DELETE", path, kind)
+
+    def _call(self, method: str, path: str, kind: str, body: Mapping[str, Any] | None = None) -> Any:
+        address = f"{self._arm}{quote(path)}?{urlencode({'api-version': VERSIONS[kind]})}"
+        response = self.tenant.send_request(HttpRequest(method, address, json=dict(body) if body is not None else None))
         if not _is_success(response):
             raise HttpResponseError(response=response)
+        return response
+
+    def begin(self, path: str, kind: str, body: Mapping[str, Any]) -> str:
+        """Has something done that takes its time. The address at which Azure tells what came of it."""
+        response = self._call("POST", path, kind, body)
         return str(response.headers.get("Location", ""))
 
     def follow(self, address: str) -> dict[str, Any] | None:
@@ -253,6 +286,6 @@ def _is_success(response: Any) -> bool:
     return 200 <= int(response.status_code) < 300  # noqa: PLR2004
 
 
-def _close(transport: RequestsTransport, credential: ClientAssertionCredential) -> None:
+def _close(transport: RequestsTransport, credential: ClientAssertionCredential | KeptToken) -> None:
     transport.close()
     credential.close()

@@ -68,10 +68,12 @@ ROWS = (
     # Signed in, and no role yet: assignments spread after identities.
     Row("trust_not_ready", ARM, "AuthorizationFailed", "GetSubscription", once="role_deleted"),
     Row("access_denied", ARM, "AuthorizationFailed|LinkedAuthorizationFailed|Forbidden|403"),
+    # The same role for the same identity in the same place: somebody else has just given it.
+    Row("door_busy", ARM, "RoleAssignmentExists", "LeaseIdentity", is_retryable=True),
     Row("kit_not_found", ARM, "ResourceGroupNotFound|DeploymentNotFound", "GetGroup|GetDeployment"),
     Row("kit_not_found", ARM, "ResourceGroupNotFound|(Parent)?ResourceNotFound|DeploymentStackNotFound", ".*Stack"),
     Row("stack_busy", ARM, "DeploymentStackInNonTerminalState|DeploymentActive", ".*Stack", is_retryable=True),
-    Row("role_deleted", ARM, "ResourceGroupNotFound|(Parent)?ResourceNotFound", "GetIdentity|ListCredentials|ListPermissions"),
+    Row("role_deleted", ARM, "ResourceGroupNotFound|(Parent)?ResourceNotFound", "GetIdentity|ListCredentials|ListPermissions|GetWorkflow"),
     Row("cloud_unavailable", ARM, "Internal.*|Server.*|Service.*|Gateway.*|BadGateway|5[0-9][0-9]", is_retryable=True),
 )
 _TENANT = re.compile(r"must match (?:the tenant|one of the tenants) 'https://sts\.windows\.net/(?P<found>[0-9a-f-]{36})/", re.IGNORECASE)
@@ -92,7 +94,7 @@ def classify(operation: str, error: Exception, *, was_trusted: bool = False) -> 
         # No answer, half an answer, or an answer that is none: the next try may fare better.
         return CloudError("cloud_unavailable", raw=f"{operation}: {error}", retryable=True)
     status = int(error.response.status_code or 0)
-    body = _body_of(error)
+    body = body_of(error)
     layer = ENTRA if "error_codes" in body or isinstance(body.get("error"), str) else ARM
     code, text = entra_code(body) if layer == ENTRA else arm_code(body)
     raw = f"{operation}: {'AADSTS' if layer == ENTRA and code else ''}{code or status}: {text or error.message}"
@@ -112,10 +114,10 @@ def is_refusal(error: Exception, verdict: str) -> bool:
     """
     if not isinstance(error, HttpResponseError) or error.response is None:
         return False
-    return re.fullmatch(verdict, entra_code(_body_of(error))[0]) is not None
+    return re.fullmatch(verdict, entra_code(body_of(error))[0]) is not None
 
 
-def _body_of(error: HttpResponseError) -> dict[str, Any]:
+def body_of(error: HttpResponseError) -> dict[str, Any]:
     """What was answered, if it was JSON. A proxy's error page is none."""
     assert error.response is not None
     try:

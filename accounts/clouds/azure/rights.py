@@ -40,5 +40,10 @@ def is_as_shipped(found: Mapping[str, Any], role: ShippedRole, subscription: str
     return is_known and not takes_away and scopes == {subscription.lower()}
 
 
+def plain_condition(text: object) -> str:
+    """A condition as it is compared: Azure minds neither case nor spaces. Empty: none."""
+    return re.sub(r"\s+", "", str(text or "")).lower()
+
+
 def _lower(texts: Iterable[object] | None) -> set[str]:
     return {str(text).lower() for text in texts or ()}

@@ -20,8 +20,9 @@ class ShippedRole:
     name: str
     variants: Sequence[frozenset[str]]
     data_actions: frozenset[str]
-    identity: str  # which of the identities holds it, by its key in ShippedKit
+    identity: str  # which of the identities holds it, by its key in ShippedKit; empty: a support identity, while access lasts
     scope: str  # where, and nowhere else
+    condition: str = ""  # `only-support`: its assignment may give and take away support's roles and identities, and no other
 
 
 @dataclass(frozen=True)
@@ -35,5 +36,13 @@ class ShippedKit:
     issuer: str
     audience: str
     vault: str  # of the cell's group: keeps its key
-    identities: Mapping[str, ShippedIdentity]  # operator, support, cell-cluster, cell-agent
+    identities: Mapping[str, ShippedIdentity]  # operator, support, support-2 and on, janitor, cell-cluster, cell-agent
     roles: Mapping[str, ShippedRole]
+    janitor: str = ""  # the workflow that ends support access in the customer's own subscription; empty: the kit has none
+    janitor_definition: str = ""  # as JSON; `%roles%` stands for the ids of support's roles
+    condition: str = ""  # of `only-support`; `%roles%` and `%principals%` stand for ids
+
+    @property
+    def pool(self) -> Sequence[str]:
+        """Keys of the identities that support access takes turns with; empty in a kit where support's role stood for ever."""
+        return [key for key in self.identities if key.partition("-")[0] == "support"] if self.janitor else []

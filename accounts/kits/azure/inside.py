@@ -1,4 +1,4 @@
-"""What the two identities inside the cell may do, each with a reason: the cluster's, and that of the agent's machine.
+"""What the identities that stay in the customer's subscription may do, each with a reason: the cluster's, the agent's, the janitor's.
 
 No role of the portal's: no token of ours opens either of them. The pages tell of them as resources of the kit.
 """
@@ -16,6 +16,11 @@ CLUSTER: dict[str, Text] = {
     "Microsoft.KeyVault/vaults/keys/decrypt/action": _("Read the cluster's own secrets, which are encrypted with the cell's key."),
     "Microsoft.KeyVault/vaults/keys/encrypt/action": _("Encrypt the cluster's own secrets with the cell's key."),
     "Microsoft.KeyVault/vaults/keys/read": _("Find the cell's key."),
+}
+
+JANITOR: dict[str, Text] = {
+    "Microsoft.Authorization/roleAssignments/delete": _("Take a role of support away at its end. A condition refuses every other role."),
+    "Microsoft.Authorization/roleAssignments/read": _("See which roles of support stand in the group of the cell, and until when."),
 }
 
 _CLUSTERS = "Microsoft.ContainerService/managedClusters"

@@ -16,7 +16,7 @@ from accounts.kits import kept
 from accounts.kits.azure import report, template, words
 from accounts.kits.azure.environment import ENVIRONMENT_CHECKS
 from accounts.kits.azure.locations import REGIONS
-from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, DENIALS, GRANTS, KIT_GROUP, RESOURCES, SUBSCRIPTION, SWITCHES
+from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, DENIALS, GRANTS, KIT_GROUP, POOL, RESOURCES, SUBSCRIPTION, SWITCHES
 from accounts.kits.azure.report import why_not_report
 from accounts.kits.azure.traffic import TRAFFIC
 from accounts.kits.azure.words import IDENTITY_FIELDS, WORDS
@@ -37,12 +37,18 @@ from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role
 AUDIENCE = "api://AzureADTokenExchange"
 SHELL = "https://shell.azure.com/bash"
 PORTAL = "https://portal.azure.com"
+IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 # Who holds a role of the template, and where.
 HOLDERS = {
     "operator": ("operator", SUBSCRIPTION),
     "operator-kit": ("operator", KIT_GROUP),
     "operator-cells": ("operator", CELL_GROUP),
-    "support": ("support", CELL_GROUP),
+    "operator-support": ("operator", CELL_GROUP),
+    # Nobody holds these but an identity of support, while access lasts that was approved.
+    "support": ("", CELL_GROUP),
+    "support-logs": ("", CELL_GROUP),
+    "support-lease": ("", CELL_GROUP),
+    "janitor": ("janitor", CELL_GROUP),
     "cell-cluster": ("cell-cluster", CELL_GROUP),
     "cell-agent": ("cell-agent", CELL_GROUP),
 }
@@ -201,10 +207,11 @@ class AzureKit:
         return "\n".join(lines)
 
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
-        """The kit's own command again, with the switch named; the other stays as it stands."""
+        """The kit's own command again, with the switch named; the other stays as it stands. Before it, what ends support access at once."""
         if target.kit_version != self.version:
             return ""
-        return f"{self.shell_command(target, publication)} \\\n    --{SWITCH_OPTIONS[switch]} {value}"
+        command = f"{self.shell_command(target, publication)} \\\n    --{SWITCH_OPTIONS[switch]} {value}"
+        return f"{_ending_commands(target)}\n{command}" if switch == ALLOW_SUPPORT and value == "no" else command
 
     def installer_rights(self, publication: Publication, issuer: str) -> str:
         """Empty: who may write roles and give them can give itself every right, so there is nothing narrower than an owner."""
@@ -235,12 +242,18 @@ class AzureKit:
             audience=AUDIENCE,
             identities={
                 "operator": ShippedIdentity(f"{own}-operator", group, target.subject(Subject.OPS)),
-                "support": ShippedIdentity(f"{own}-support", group, target.subject(Subject.SUPPORT)),
+                **{key: ShippedIdentity(f"{own}-{key}", group, target.subject(Subject.SUPPORT)) for key in POOL},
+                "janitor": ShippedIdentity(f"{own}-janitor", group, ""),
                 "cell-cluster": ShippedIdentity(f"{own}-cell-cluster", cell_group, ""),
                 "cell-agent": ShippedIdentity(f"{own}-cell-agent", cell_group, ""),
             },
             vault=vault_name(target.account, target.external_id, target.region),
             roles={source.role: _shipped_role(source, names) for source in template.ROLES},
+            janitor=f"{own}-janitor",
+            janitor_definition=template.janitor_definition(
+                cell_group=CELL_GROUP.format(**names), identity=f"{KIT_GROUP.format(**names)}/providers/{IDENTITIES}/{own}-janitor"
+            ),
+            condition=template.only_support(),
         )
 
     def keeps(self, version: str) -> bool:
@@ -263,6 +276,15 @@ class AzureKit:
             for denial in DENIALS
             for action in denial.actions
         )
+
+
+def _ending_commands(target: Target) -> str:
+    """What takes every access away that stands now, without a template and within seconds."""
+    scope = CELL_GROUP.format(**_names(target))
+    return "\n".join(
+        f"az role assignment delete --subscription {target.external_id} --role byoc-{target.suffix}-{role} --scope {scope}"
+        for role in ("support", "support-logs")
+    )
 
 
 def vault_name(account: str, subscription: str, location: str) -> str:
@@ -316,6 +338,7 @@ def _shipped_role(source: template.RoleSource, names: Mapping[str, str]) -> Ship
         data_actions=frozenset(template.actions(source.data_lists)),
         identity=holder,
         scope=scope.format(**names),
+        condition=source.condition,
     )
 
 
@@ -329,8 +352,9 @@ def _written_roles(role: Role) -> list[dict[str, Any]]:
             "permissions": [
                 {"actions": list(template.actions(source.lists)), "notActions": [], "dataActions": [], "notDataActions": []},
             ],
+            **({"condition": template.only_support()} if source.condition else {}),
         }
         for source in template.ROLES
-        for holder, scope in [HOLDERS[source.role]]
-        if holder == role.value
+        for _holder, scope in [HOLDERS[source.role]]
+        if source.role.partition("-")[0] == role.value
     ]

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# BYOC onboarding kit for Azure, version 1.2.0.
+# BYOC onboarding kit for Azure, version 1.3.0.
 #
-# Deploys kit.json into one subscription: two identities that trust short-lived tokens of the portal, their roles, and one resource
-# group for a deployment cell, with the identities and the empty key vault that the cell will use. Creates no key and no secret, and
-# sends nothing anywhere but two client ids to the portal (--report), or the tenant where that is not the one that was said.
+# Deploys kit.json into one subscription: identities that trust short-lived tokens of the portal, their roles, the janitor that ends
+# support access, and one resource group for a deployment cell, with the identities and the empty key vault that the cell will use.
+# Creates no key and no secret, and sends nothing anywhere but two client ids to the portal (--report), or the tenant where that is not the one that was said.
 #
 # Safe to run again: what kit.json makes and is missing or was changed is put back, and your two switches stay as you set them.
 # It takes away nothing that was added beside that: another credential of an identity, another assignment. The portal finds those
@@ -25,6 +25,7 @@ providers=(
   Microsoft.Compute            # the machines of a cell, and your quota for them
   Microsoft.ContainerService   # the Kubernetes cluster of a cell
   Microsoft.KeyVault           # the encryption key of a cell
+  Microsoft.Logic              # the janitor, which ends support access
 )
 
 stop() {

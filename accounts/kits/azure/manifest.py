@@ -2,7 +2,12 @@
 
 Azure has nothing like a permissions boundary or a deny in a role: `notActions` only take away from the same role, so the kit does not
 use them. What holds the operator is where its roles are given: read-only over the subscription, and every right to change in one
-resource group alone. It may not give roles, not even to itself. What somebody else gives to it on top, the portal finds and refuses.
+resource group alone. It may give three roles, those of support, to the identities of support, in that group: Azure holds it to these by a
+condition on its assignment. It may give no other role, and none to itself. What somebody else gives to it on top, the portal finds and
+refuses.
+
+Azure's roles know no end. So that access ends while the portal is down, the kit brings a janitor: a workflow in the customer's own
+subscription that takes support's roles away at the end that is written on them. The operator can read it and not touch it.
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -20,6 +25,10 @@ _OWN_GROUP = _("Only in the resource group of this kit.")
 _CELL_GROUP = _(
     "Only in the resource group that the kit makes for the deployment cell. What is asked of the cell's cluster takes effect in the group "
     "of its machines too, which AKS makes and keeps. Azure refuses it everywhere else."
+)
+_ONLY_SUPPORT = _(
+    "Only in the resource group that the kit makes for the deployment cell, only the three roles of support, and only to support's own "
+    "identities. A condition of Azure's on the operator's assignment refuses every other role and every other identity."
 )
 BOTH_GROUPS = _("Only in the resource group of this kit, and in the one that it makes for the deployment cell.")
 
@@ -92,6 +101,29 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.Resources/deployments/operations/read": _("Show why the deployment of the kit or of a cell failed, if it does."),
         },
         KIT_GROUP,
+    ),
+    Grant(
+        "ReadJanitor",
+        Role.OPERATOR,
+        Phase.SUPPORT,
+        _OWN_GROUP,
+        {
+            "Microsoft.Logic/workflows/read": _("Check, before support access is opened, that the janitor which ends it is as shipped."),
+            "Microsoft.Logic/workflows/runs/read": _("Check, before support access is opened, that the janitor really runs."),
+        },
+        KIT_GROUP,
+    ),
+    Grant(
+        "GiveSupport",
+        Role.OPERATOR,
+        Phase.SUPPORT,
+        _ONLY_SUPPORT,
+        {
+            "Microsoft.Authorization/roleAssignments/write": _("Open support access that you approved, with its end written on it."),
+            "Microsoft.Authorization/roleAssignments/delete": _("End support access, at once when you say so."),
+            "Microsoft.Insights/eventtypes/values/read": _("Show you what Azure itself has recorded of support access."),
+        },
+        CELL_GROUP,
     ),
     Grant(
         "SeeCellParts",
@@ -266,10 +298,17 @@ SUPPORT: tuple[Grant, ...] = (
         Phase.SUPPORT,
         _CELL_GROUP,
         {
-            "Microsoft.Insights/eventtypes/values/read": _("Read Azure's own record of what was changed in the cell, and by whom."),
             "Microsoft.Insights/metrics/read": _("See whether the machines are under pressure. Holds no data of your instances."),
             "Microsoft.ResourceHealth/availabilityStatuses/read": _("See whether Azure itself has a fault."),
         },
+        CELL_GROUP,
+    ),
+    Grant(
+        "SupportReadsLogs",
+        Role.SUPPORT,
+        Phase.SUPPORT,
+        _CELL_GROUP,
+        {"Microsoft.Insights/eventtypes/values/read": _("Read Azure's own record of what was changed in the cell, and by whom.")},
         CELL_GROUP,
     ),
 )
@@ -278,10 +317,25 @@ GRANTS: tuple[Grant, ...] = OPERATOR + SUPPORT
 
 DENIALS: tuple[Denial, ...] = (
     Denial(
-        _("Never give anybody a right, itself included, and never take one away."),
+        _("Never give anybody a right outside the cell's resource group, and never take one away there."),
+        ("Microsoft.Authorization/roleAssignments/write", "Microsoft.Authorization/roleAssignments/delete"),
+        Role.OPERATOR,
+        KIT_GROUP,
+    ),
+    Denial(
+        _("Never stop, change or delete the janitor that ends support access."),
         (
-            "Microsoft.Authorization/roleAssignments/write",
-            "Microsoft.Authorization/roleAssignments/delete",
+            "Microsoft.Logic/workflows/write",
+            "Microsoft.Logic/workflows/delete",
+            "Microsoft.Logic/workflows/disable/action",
+            "Microsoft.Logic/workflows/suspend/action",
+        ),
+        Role.OPERATOR,
+        KIT_GROUP,
+    ),
+    Denial(
+        _("Never change what a role may do, and never take all rights of the tenant."),
+        (
             "Microsoft.Authorization/roleDefinitions/write",
             "Microsoft.Authorization/roleDefinitions/delete",
             "Microsoft.Authorization/elevateAccess/action",
@@ -301,7 +355,7 @@ DENIALS: tuple[Denial, ...] = (
         KIT_GROUP,
     ),
     Denial(
-        _("Never use the support identity, or hand it to a machine."),
+        _("Never use the identities of support or of the janitor, or hand one to a machine."),
         ("Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",),
         Role.OPERATOR,
         KIT_GROUP,
@@ -442,7 +496,19 @@ _CREDENTIAL = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentit
 _ROLE = "Microsoft.Authorization/roleDefinitions"
 _ASSIGNMENT = "Microsoft.Authorization/roleAssignments"
 _GROUP = "Microsoft.Resources/resourceGroups"
+# Support access takes turns with these: an identity rests until the last token of its last access has run out.
+POOL = ("support", "support-2", "support-3", "support-4", "support-5", "support-6")
 _PROVEN = _("Only tokens of this portal, made out to this account and this kit, open the identity. It is what replaces a stored key.")
+
+
+_TURNS = _(
+    "Holds no role. Takes support's roles for one support access that you approved, until its end, and then rests until its last token has "
+    "run out: no token of an earlier access opens a later one."
+)
+
+
+def _logical(word: str, name: str) -> str:
+    return word + name.removeprefix("support").removeprefix("-")
 
 
 def _made(logical_id: str, kind: str, name: str, purpose: Text, tag: str = "") -> KitResource:
@@ -450,7 +516,7 @@ def _made(logical_id: str, kind: str, name: str, purpose: Text, tag: str = "") -
 
 
 RESOURCES: tuple[KitResource, ...] = (
-    _made("KitGroup", _GROUP, "byoc-{suffix}-kit", _("Holds the two identities of this kit."), _TAG),
+    _made("KitGroup", _GROUP, "byoc-{suffix}-kit", _("Holds the identities of this kit, and its janitor."), _TAG),
     _made(
         "CellGroup",
         _GROUP,
@@ -465,10 +531,27 @@ RESOURCES: tuple[KitResource, ...] = (
         "Operator", _IDENTITY, "byoc-{suffix}-operator", _("Builds, changes and deletes the deployment cell, and checks this kit."), _TAG
     ),
     _made("OperatorTrust", _CREDENTIAL, "byoc-{suffix}-operator/portal", _PROVEN),
+    *(_made(_logical("Support", name), _IDENTITY, f"byoc-{{suffix}}-{name}", _TURNS, _TAG) for name in POOL),
+    *(_made(_logical("SupportTrust", name), _CREDENTIAL, f"byoc-{{suffix}}-{name}/portal", _PROVEN) for name in POOL),
     _made(
-        "Support", _IDENTITY, "byoc-{suffix}-support", _("Is opened only during support access that you approved, and ends with it."), _TAG
+        "Janitor",
+        _IDENTITY,
+        "byoc-{suffix}-janitor",
+        _("Is taken by the janitor to take support's roles away. Trusts nobody outside Azure."),
+        _TAG,
     ),
-    _made("SupportTrust", _CREDENTIAL, "byoc-{suffix}-support/portal", _PROVEN),
+    KitResource(
+        "JanitorWorkflow",
+        "Microsoft.Logic/workflows",
+        "byoc-{suffix}-janitor",
+        _(
+            "Once a minute takes away every role of support whose end is over, or that names none. It runs in your subscription, whether "
+            "the portal is up or not, and the operator cannot stop it. Without it no support access is opened."
+        ),
+        _NOW,
+        _("You: Azure charges for each of its steps, three a minute when there is nothing to end, about 3 US dollars a month."),
+        _TAG,
+    ),
     _made(
         "CellCluster",
         _IDENTITY,
@@ -495,7 +578,26 @@ RESOURCES: tuple[KitResource, ...] = (
     _made("OperatorRole", _ROLE, "byoc-{suffix}-operator", _("Read only, in the whole subscription.")),
     _made("OperatorKitRole", _ROLE, "byoc-{suffix}-operator-kit", _("Read only, in the group of this kit.")),
     _made("OperatorCellsRole", _ROLE, "byoc-{suffix}-operator-cells", _("Builds and deletes, in the group of the cell and nowhere else.")),
-    _made("SupportRole", _ROLE, "byoc-{suffix}-support", _("Read only, in the group of the cell.")),
+    _made(
+        "OperatorSupportRole",
+        _ROLE,
+        "byoc-{suffix}-operator-support",
+        _("Gives and takes away support's roles in the group of the cell. The condition on its assignment refuses everything else."),
+    ),
+    _made("SupportRole", _ROLE, "byoc-{suffix}-support", _("Read only, in the group of the cell, for as long as approved access lasts.")),
+    _made(
+        "SupportLogsRole",
+        _ROLE,
+        "byoc-{suffix}-support-logs",
+        _("Reads Azure's record of the group of the cell, for as long as access lasts that was approved with logs."),
+    ),
+    _made(
+        "SupportLeaseRole",
+        _ROLE,
+        "byoc-{suffix}-support-lease",
+        _("Marks an identity of support as taken or resting. Shows nothing but that identity's own rights."),
+    ),
+    _made("JanitorRole", _ROLE, "byoc-{suffix}-janitor", _("Takes support's roles away in the group of the cell, and nothing else.")),
     _made(
         "CellClusterRole",
         _ROLE,
@@ -525,7 +627,18 @@ RESOURCES: tuple[KitResource, ...] = (
         "byoc-{suffix}-operator-cells",
         _("Gives the operator identity its role in the group of the cell."),
     ),
-    _made("SupportAssignment", _ASSIGNMENT, "byoc-{suffix}-support", _("Gives the support identity its role in the group of the cell.")),
+    _made(
+        "OperatorSupportAssignment",
+        _ASSIGNMENT,
+        "byoc-{suffix}-operator-support",
+        _("Lets the operator identity give support's roles to support's identities. Its condition names both, and refuses all others."),
+    ),
+    _made(
+        "JanitorAssignment",
+        _ASSIGNMENT,
+        "byoc-{suffix}-janitor",
+        _("Lets the janitor take support's roles away. Its condition names them, and refuses all others."),
+    ),
     _made(
         "CellClusterAssignment",
         _ASSIGNMENT,
@@ -554,9 +667,9 @@ SWITCHES: tuple[Switch, ...] = (
         "allowSupport",
         _("Support access"),
         _(
-            "Run the kit again with “no” and the support identity can see nothing of your cell any more, whatever was approved here. Azure "
-            "takes up to ten minutes until every part of it knows. Your instances are not affected. It stays as you set it when the kit "
-            "is run again."
+            "Run the kit again with “no” and support can see nothing of your cell any more, whatever was approved here. The first two "
+            "commands take every access away that stands now; they need no portal and no kit. Azure takes up to ten minutes until every "
+            "part of it knows. Your instances are not affected. It stays as you set it when the kit is run again."
         ),
     ),
 )

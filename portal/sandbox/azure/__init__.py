@@ -18,11 +18,13 @@ Control, JSON, on the console port (`/_sandbox/azure/...`):
                           "count", "seconds": Retry-After or delay}; kinds of portal/sandbox/faults.py, with 401_claims and read_only
     POST   clock          {"seconds": 3600} moves this Azure's clock: tokens expire, propagation ends, deployments go on
     POST   page-size      {"size": 2} makes every list come in pages; 0: all at once
+    POST   removal        {"seconds": 300} from now on an assignment that is deleted is honoured for so long: Azure's cache
     POST   revoke         {"client": "*"} forgets access tokens        GET|DELETE journal  every exchange, secrets left out
     POST   reset          back to the demo's tenants; the sandbox's own reset does it too
 
 Propagation (`propagation_seconds`), pace (`pace_seconds`) and deployments that fail on order (`failures`, by resource type) are
 the sandbox's own knobs, `POST /_sandbox/knobs`; a reason "Code: text" fails with that code, and with action "delete" when a stack goes.
+Workflows run by themselves at their times, on this clock.
 Deployment stacks of a group, and all that a cell is made of, are played: machines start the agent that their data names. Tenants and
 subscriptions of a fresh start stand in `seed.py`.
 """

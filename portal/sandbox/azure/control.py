@@ -36,6 +36,7 @@ class AzureControl:
             ("DELETE", "faults"): self._drop_faults,
             ("POST", "clock"): self._advance,
             ("POST", "page-size"): self._page,
+            ("POST", "removal"): self._removal,
             ("POST", "revoke"): self._revoke,
             ("GET", "journal"): lambda _request, _values: list(world.journal),
             ("DELETE", "journal"): lambda _request, _values: world.journal.clear(),
@@ -147,6 +148,10 @@ class AzureControl:
     def _page(self, _request: Request, values: Body) -> object:
         self.world.page_size = int(values["size"])
         return {"size": self.world.page_size}
+
+    def _removal(self, _request: Request, values: Body) -> object:
+        self.world.removal_seconds = float(values["seconds"])
+        return {"seconds": self.world.removal_seconds}
 
     def _revoke(self, _request: Request, values: Body) -> object:
         """Every access token given out so far is worth nothing; of one application only, when it is named."""

@@ -22,6 +22,7 @@ from portal.sandbox.sandbox import Sandbox
 TOKEN = re.compile(r"/(?P<tenant>[^/]+)/oauth2/v2\.0/token", re.IGNORECASE)
 DISCOVERY = re.compile(r"/(?P<tenant>[^/]+)(?:/v2\.0)?/\.well-known/openid-configuration", re.IGNORECASE)
 LOCAL_HOST = re.compile(r"(?:localhost|127\.0\.0\.1)(?::\d+)?")
+TICK_SECONDS = 1
 SECRET = {"client_assertion", "access_token"}
 HTML_502 = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 
@@ -31,6 +32,12 @@ class AzureFront:
         self.world = world
         self.authority = authority  # file: who has signed this port's certificate
         self.sandbox = sandbox
+
+    async def keep_time(self) -> None:
+        """What this Azure does by itself it does at its time, whether somebody looks or not."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            router.live(self.world, self.sandbox)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,7 +54,7 @@ class AzureFront:
         host = request.headers.get("host", "")
         if not LOCAL_HOST.fullmatch(host):
             return wire.text(421, "This is the local Azure of a demo. It answers to localhost only.")
-        router.tick(self.world, self.sandbox)
+        router.live(self.world, self.sandbox)
         service, reply, is_lost = await self._answer(request, f"https://{host}")
         headers = (("x-ms-request-id", str(time.time_ns())), ("cache-control", "no-cache"), *reply.headers)
         reply = wire.Reply(reply.status, reply.content_type, reply.body, headers)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from portal.sandbox.azure import conditions
 from portal.sandbox.azure.world import Resource, World
 
 Body = dict[str, Any]
@@ -80,9 +81,12 @@ def covers(pattern: str, action: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.lower().split("*"))), action.lower()) is not None
 
 
-def grants(permission: Body, action: str) -> bool:
+def grants(permission: Body, action: str, attributes: conditions.Attributes) -> bool:
     allowed = any(covers(pattern, action) for pattern in permission.get("actions") or [])
-    return allowed and not any(covers(pattern, action) for pattern in permission.get("notActions") or [])
+    if not allowed or any(covers(pattern, action) for pattern in permission.get("notActions") or []):
+        return False
+    condition = permission.get("condition")
+    return not condition or conditions.parse(condition).holds(action, attributes)
 
 
 def is_within(scope: str, at: str) -> bool:
@@ -92,18 +96,27 @@ def is_within(scope: str, at: str) -> bool:
 
 
 def permissions(world: World, object_id: str, scope: str, propagation_seconds: float) -> list[Body]:
-    """What somebody holds at a scope: one entry for each assignment there or above that has spread by now."""
+    """What somebody holds at a scope: one entry for each assignment there or above that has spread by now, or whose end has not."""
     found: list[Body] = []
     for assignment in world.of_type(ASSIGNMENT):
-        props = assignment.properties
         is_new = world.now() - assignment.created_at < propagation_seconds and not assignment.under.get("is_seed")
-        if props["principalId"] == object_id and is_within(scope, props["scope"]) and not is_new:
-            found += role_permissions(world, props["roleDefinitionId"])
+        if not is_new:
+            found += _given(world, assignment.properties, object_id, scope)
+    for gone in world.gone:
+        if gone["until"] > world.now():
+            found += _given(world, gone["properties"], object_id, scope)
     return found
 
 
-def may(held: Iterable[Body], action: str) -> bool:
-    return any(grants(permission, action) for permission in held)
+def _given(world: World, props: Body, object_id: str, scope: str) -> list[Body]:
+    if props["principalId"] != object_id or not is_within(scope, props["scope"]):
+        return []
+    return [{**entry, "condition": props.get("condition")} for entry in role_permissions(world, props["roleDefinitionId"])]
+
+
+def may(held: Iterable[Body], action: str, attributes: conditions.Attributes | None = None) -> bool:
+    """`attributes` are what conditions may ask of the request: without them, what is conditional is not held."""
+    return any(grants(permission, action, attributes or {}) for permission in held)
 
 
 def role_permissions(world: World, definition_id: str) -> list[Body]:

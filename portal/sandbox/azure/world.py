@@ -92,6 +92,9 @@ class World:
     started: set[str] = field(default_factory=set)  # machines that run in this process
     seal: str = field(default_factory=lambda: secrets.token_hex(16))  # signs the addresses of operations
     faults: Faults = field(default_factory=lambda: Faults(frozenset(Kind)))
+    activity: list[Body] = field(default_factory=list)  # Azure's own record, the newest last
+    removal_seconds: float = 0.0  # for so long an assignment that was deleted is still honoured: Azure's cache
+    gone: list[Body] = field(default_factory=list)  # assignments that were deleted and are still honoured
     page_size: int = 0  # entries of a list in one answer; 0: all
     is_dirty: bool = False  # something changed since the last snapshot
     journal: deque[Body] = field(default_factory=lambda: deque(maxlen=JOURNAL_KEPT))
@@ -151,6 +154,9 @@ class World:
             "faults",
             "journal",
             "page_size",
+            "activity",
+            "removal_seconds",
+            "gone",
         ):
             setattr(self, name, getattr(fresh, name))
 
@@ -158,14 +164,21 @@ class World:
 
     def as_json(self) -> Body:
         tables = {name: {key: asdict(row) for key, row in getattr(self, name).items()} for name in ROWS}
-        return {"clock_offset": self.clock_offset, "seal": self.seal, "group_deletions": self.group_deletions, "jobs": self.jobs, **tables}
+        return {
+            "clock_offset": self.clock_offset,
+            "seal": self.seal,
+            "group_deletions": self.group_deletions,
+            "jobs": self.jobs,
+            "activity": self.activity,
+            **tables,
+        }
 
     def restore(self, saved: Body) -> None:
         self.clear()
         for name, row in ROWS.items():
             setattr(self, name, {key: row(**values) for key, values in saved[name].items()})
         self.clock_offset, self.seal, self.group_deletions = saved["clock_offset"], saved["seal"], saved["group_deletions"]
-        self.jobs = saved.get("jobs", {})
+        self.jobs, self.activity = saved.get("jobs", {}), saved.get("activity", [])
 
 
 ROWS: dict[str, Any] = {"tenants": Tenant, "subscriptions": Subscription, "resources": Resource, "tokens": Token}

@@ -54,6 +54,9 @@ class AzureCellStand(PlayedAzure):
     def order(self, token: str = "order-1", *, machines: int = 2, **changes: Any) -> StackOrder:
         return STACK.order(self.target, cell_input(self.target.region, token=token, machines=machines, **changes))
 
+    def turn(self, switch: str, to: str) -> None:
+        assert self.run_kit(**{switch[0].lower() + switch[1:]: to}) == "Succeeded", self.failure
+
     def look(self) -> StackLook:
         return self.stacks().look(self.name, self.target.region)
 

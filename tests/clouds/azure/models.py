@@ -91,6 +91,7 @@ TABLE: tuple[tuple[str, str, str, str], ...] = (
 UNDESCRIBED = (
     r".*/operationstatuses/.*", r".*/operationresults/.*", r".*/usages", r".*/locks(?:/.*)?", r".*/policy\w+(?:/.*)?",
     r".*/deploymentstackoperationstatus/.*", r".*/exporttemplate", r".*/cancel",
+    r".*/microsoft\.logic/workflows/.*", r".*/microsoft\.insights/eventtypes/.*",
 )  # fmt: skip
 # Azure's own recordings have these, its models do not.
 BEYOND = {("DeploymentOperationProperties", "trackingId")}

@@ -181,12 +181,12 @@ def test_azure_kit_is_described_from_its_own_groups_alone(standing: PlayedAzure)
     assert standing.adapter().describe_kit().detail == "Succeeded"
 
     paths = [entry["path"] for entry in standing.account.control("GET", "journal") if "deployments" in entry["path"]]
-    inside = {(standing.kit_group, "kit"), (standing.cell_group, "cell")}
+    inside = {(standing.kit_group, "kit"), (standing.cell_group, "cell"), (standing.kit_group, "janitor")}
     assert {path.lower() for path in paths} == {
         f"/subscriptions/{SUBSCRIPTION}{group}/providers/Microsoft.Resources/deployments/byoc-{SUFFIX}-{name}".lower()
         for group, name in inside
     }
-    session = standing.adapter()._operator  # type: ignore[attr-defined]
+    session = standing.adapter().operator  # type: ignore[attr-defined]
     with pytest.raises(HttpResponseError, match="AuthorizationFailed"):
         session.deployments(SUBSCRIPTION).deployments.get_at_subscription_scope(f"byoc-{SUFFIX}-kit")
 
@@ -194,6 +194,7 @@ def test_azure_kit_is_described_from_its_own_groups_alone(standing: PlayedAzure)
 def test_azure_kit_without_a_record_is_what_stands(standing: PlayedAzure) -> None:
     standing.remove(f"{standing.kit_group}/providers/Microsoft.Resources/deployments/byoc-{SUFFIX}-kit")
     standing.remove(f"{standing.cell_group}/providers/Microsoft.Resources/deployments/byoc-{SUFFIX}-cell")
+    standing.remove(f"{standing.kit_group}/providers/Microsoft.Resources/deployments/byoc-{SUFFIX}-janitor")
 
     found = standing.adapter().describe_kit()
 
@@ -242,7 +243,7 @@ def test_azure_kit_that_is_being_deployed_is_waited_for(standing: PlayedAzure, s
     standing.start_kit()
 
     seen = []
-    for _look in range(30):
+    for _look in range(50):
         seen.append(standing.adapter().describe_kit().status)
         standing.account.control("POST", "clock", {"seconds": 60})
 

@@ -144,7 +144,7 @@ def test_azure_adapter_is_let_go_with_its_connections(standing: PlayedAzure) -> 
     """Without the collector's help: a worker makes one for each step."""
     adapter = standing.adapter()
     adapter.probe_trust()
-    session = weakref.ref(adapter._operator)
+    session = weakref.ref(adapter.operator)
 
     del adapter
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from accounts.kits.azure.manifest import GRANTS
 from tests.clouds.azure.account import SUBSCRIPTION
-from tests.clouds.azure.played import ACCOUNT, PlayedAzure
+from tests.clouds.azure.played import ACCOUNT, SUFFIX, PlayedAzure
 from tests.clouds.azure.standing import (
     READER,
     ROOT,
@@ -94,9 +96,44 @@ def take_cells_role_away(played: PlayedAzure) -> None:
     played.remove(entry["id"])
 
 
-def delete_support_role(played: PlayedAzure) -> None:
-    (entry,) = played.assignments("support")
+def edit_condition(played: PlayedAzure, change: Callable[[str], str | None]) -> None:
+    (entry,) = played.assignments("operator-support")
+    kept = {name: entry["properties"][name] for name in ("roleDefinitionId", "principalId", "principalType", "description")}
+    text = change(entry["properties"]["condition"])
     played.remove(entry["id"])
+    played.put(entry["id"], kept | ({"condition": text, "conditionVersion": "2.0"} if text else {}))
+
+
+def let_operator_give_any_role(played: PlayedAzure) -> None:
+    edit_condition(played, lambda _text: None)
+
+
+def let_operator_give_to_somebody(played: PlayedAzure) -> None:
+    before = "PrincipalId] ForAnyOfAnyValues:GuidEquals {"
+    edit_condition(played, lambda text: text.replace(before, f"{before}{played.principal('operator')}, "))
+
+
+def edit_janitor(played: PlayedAzure, change: Callable[[dict[str, Any]], None]) -> None:
+    path = f"{played.kit_group}/providers/Microsoft.Logic/workflows/byoc-{SUFFIX}-janitor"
+    body = played.account.owner("GET", path, version="2019-05-01").body
+    change(body)
+    answer = played.account.owner("PUT", path, body, version="2019-05-01")
+    assert answer.status == 200, answer
+
+
+def tame_the_janitor(played: PlayedAzure) -> None:
+    def once_a_day(body: dict[str, Any]) -> None:
+        body["properties"]["definition"]["triggers"]["Every_minute"]["recurrence"] = {"frequency": "Day", "interval": 1}
+
+    edit_janitor(played, once_a_day)
+
+
+def delete_the_janitor(played: PlayedAzure) -> None:
+    path = f"{played.kit_group}/providers/Microsoft.Logic/workflows/byoc-{SUFFIX}-janitor"
+    assert played.account.owner("DELETE", path, version="2019-05-01").status == 200
+
+
+def delete_support_role(played: PlayedAzure) -> None:
     played.remove(f"{ROOT}/roleDefinitions/{played.role('support')['name']}")
 
 
@@ -118,6 +155,10 @@ def delete_support_role(played: PlayedAzure) -> None:
         (give_operator_its_cells_role_everywhere, "policy_edited"),
         (give_operator_a_role_in_another_group, "policy_edited"),
         (take_cells_role_away, "role_deleted"),
+        (let_operator_give_any_role, "policy_edited"),
+        (let_operator_give_to_somebody, "policy_edited"),
+        (tame_the_janitor, "policy_edited"),
+        (delete_the_janitor, "role_deleted"),
         (delete_support_role, "role_deleted"),
     ],
 )
@@ -209,7 +250,9 @@ def test_azure_changes_switched_off_leave_reading(standing: PlayedAzure) -> None
     results = standing.adapter().check_permissions(standing.kit.probes(standing.target))
 
     held = {result.permission for result in results if result.is_granted}
-    assert all(permission.endswith("/read") for permission in held)
+    giving = {action for grant in GRANTS if grant.sid == "GiveSupport" for action in grant.actions if not action.endswith("/read")}
+    assert {permission for permission in held if not permission.endswith("/read")} == giving  # support access is another switch
+    held -= giving
     assert {permission.key for permission in standing.kit.permissions if permission.key.endswith("/read")} == held
     assert standing.adapter().describe_kit().switches["AllowChanges"] == "no"
 
@@ -233,4 +276,4 @@ def test_azure_asks_for_all_permissions_in_few_calls(standing: PlayedAzure) -> N
     standing.adapter().check_permissions(standing.kit.probes(standing.target))
 
     asked = [f"{entry['method']} {entry['path'].rpartition('/')[2]}" for entry in standing.account.control("GET", "journal")]
-    assert sorted(asked) == ["GET byoc-3f9a1c2e-g1-support", *["GET permissions"] * 4, "POST token", "POST token"]
+    assert sorted(asked) == [*["GET permissions"] * 3, "GET roleDefinitions", "POST token"]

@@ -70,6 +70,7 @@ def test_azure_asks_by_microsofts_packages_and_in_their_versions(standing: Playe
         "microsoft.managedidentity": {VERSIONS["identities"]},
         "microsoft.authorization": {VERSIONS["authorization"], VERSIONS["locks"], VERSIONS["policies"]},
         "microsoft.compute": {VERSIONS["compute"]},
+        "microsoft.logic": {VERSIONS["workflows"]},
         "microsoft.network": {VERSIONS["network"]},
     }
 

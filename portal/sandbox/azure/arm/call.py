@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from portal.sandbox import wire
 from portal.sandbox.azure import errors, rbac
+from portal.sandbox.azure.conditions import Attributes
 from portal.sandbox.azure.world import Subscription, Token, World
 from portal.sandbox.request import Request
 from portal.sandbox.sandbox import Sandbox
@@ -32,11 +33,11 @@ class Act:
     def holds(self, scope: str) -> list[Body]:
         return rbac.permissions(self.world, self.token.object_id, scope, self.sandbox.knobs.propagation_seconds)
 
-    def may(self, action: str, scope: str) -> bool:
-        return rbac.may(self.holds(scope), action)
+    def may(self, action: str, scope: str, about: Attributes | None = None) -> bool:
+        return rbac.may(self.holds(scope), action, about)
 
-    def demand(self, action: str, scope: str) -> None:
-        if not self.may(action, scope):
+    def demand(self, action: str, scope: str, about: Attributes | None = None) -> None:
+        if not self.may(action, scope, about):
             raise errors.not_authorized(self.token.client, self.token.object_id, action, scope)
 
     def violate(self, kind: str, field: str) -> None:

@@ -3,12 +3,13 @@
 import re
 from uuid import UUID, uuid4
 
-from portal.sandbox.azure import rbac
+from portal.sandbox.azure import conditions, rbac
 from portal.sandbox.azure.arm.call import ANY, Body
 from portal.sandbox.azure.arm.kind import Kind, Write
 from portal.sandbox.azure.cell import compute, containers, network, vaults
 from portal.sandbox.azure.entra import CREDENTIAL, IDENTITY
 from portal.sandbox.azure.errors import ArmError
+from portal.sandbox.azure.logic.kind import KIND as WORKFLOW_KIND
 from portal.sandbox.azure.world import Resource, World, stamp
 
 LOCK = "Microsoft.Authorization/locks"
@@ -122,6 +123,7 @@ def _complete_assignment(write: Write) -> None:
     role, principal = str(props.get("roleDefinitionId") or ""), str(props.get("principalId") or "")
     if not role or not principal:
         raise ArmError(400, "BadRequestFormat", "The request was incorrectly formatted: roleDefinitionId and principalId are required.")
+    _check_condition(write)
     _check_role(write, role)
     _check_principal(write, principal, props.get("principalType"))
     for found in write.world.of_type(rbac.ASSIGNMENT):
@@ -143,8 +145,8 @@ def _complete_assignment(write: Write) -> None:
         "roleDefinitionId": f"{'/'.join(write.id.split('/')[:3])}/providers/{rbac.DEFINITION}/{_guid(role)}",
         "principalType": props.get("principalType") or _principal_type(write.world, principal),
         "scope": write.scope,
-        "condition": None,
-        "conditionVersion": None,
+        "condition": props.get("condition") or None,
+        "conditionVersion": props.get("conditionVersion") or None,
         "createdOn": write.old.properties["createdOn"] if write.old else now,
         "updatedOn": now,
         "createdBy": None if write.old is None else write.old.properties["createdBy"],
@@ -152,6 +154,19 @@ def _complete_assignment(write: Write) -> None:
         "delegatedManagedIdentityResourceId": None,
         "description": props.get("description"),
     }
+
+
+def _check_condition(write: Write) -> None:
+    text = write.properties.get("condition")
+    if not text:
+        return
+    if write.properties.get("conditionVersion") != "2.0":
+        raise ArmError(400, "InvalidConditionVersion", "The condition version must be 2.0.")
+    try:
+        conditions.parse(text)
+    except conditions.ConditionError as problem:
+        write.sandbox.violate(kind="condition", service="arm", action=write.name, field=str(problem))
+        raise ArmError(400, "InvalidCondition", f"The role assignment condition is invalid: {problem}.") from problem
 
 
 def _guid(number: str) -> str:
@@ -243,7 +258,8 @@ KINDS: dict[str, Kind] = {
         Kind(
             rbac.ASSIGNMENT, ("2015-07-01", "2018-01-01-preview", "2020-04-01-preview", "2020-10-01-preview", "2022-04-01"),
             {"id": str, "name": str, "type": str, "properties": {
-                "roleDefinitionId": str, "principalId": str, "principalType": str, "description": str}},
+                "roleDefinitionId": str, "principalId": str, "principalType": str, "description": str, "condition": str,
+                "conditionVersion": str}},
             home="any", complete=_complete_assignment, updated=201, listed=False, queries=("$filter", "tenantId"),
         ),
         Kind(
@@ -272,7 +288,7 @@ KINDS: dict[str, Kind] = {
                 "enforcementMode": str, "nonComplianceMessages": ANY, "scope": str}},
             home="any", complete=_complete_policy_assignment, updated=201, listed=False, queries=("$filter", "$top"),
         ),
-        *network.KINDS, *vaults.KINDS, *compute.KINDS, *containers.KINDS,
+        *network.KINDS, *vaults.KINDS, *compute.KINDS, *containers.KINDS, WORKFLOW_KIND,
     )
 }  # fmt: skip
 

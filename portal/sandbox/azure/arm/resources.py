@@ -51,6 +51,8 @@ def erase(world: World, found: Resource, kind: Kind) -> None:
     demand_unused(world, found)
     kind.before_delete(world, found)
     kind.after_delete(world, found)
+    if kind.name == rbac.ASSIGNMENT and world.removal_seconds:
+        world.gone.append({"properties": found.properties, "until": world.now() + world.removal_seconds})
     world.remove(found.id)
 
 

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from portal.sandbox import wire
-from portal.sandbox.azure import errors
+from portal.sandbox.azure import activity, errors, rbac
 from portal.sandbox.azure.arm import groups, jobs, resources, subscriptions
 from portal.sandbox.azure.arm.call import Call
 from portal.sandbox.azure.arm.kind import Kind
@@ -14,11 +15,15 @@ from portal.sandbox.azure.arm.links import SIGNED
 from portal.sandbox.azure.arm.place import locate
 from portal.sandbox.azure.cell import machines
 from portal.sandbox.azure.cell.network import NETWORK_VERSIONS
+from portal.sandbox.azure.conditions import Attributes, attributes_of
 from portal.sandbox.azure.deployments import engine
 from portal.sandbox.azure.deployments import requests as deployments
 from portal.sandbox.azure.deployments.plan import DEPLOYMENT_VERSIONS
 from portal.sandbox.azure.deployments.whatif import what_if
 from portal.sandbox.azure.errors import ArmError
+from portal.sandbox.azure.logic import workflows
+from portal.sandbox.azure.logic.kind import VERSIONS as WORKFLOW_VERSIONS
+from portal.sandbox.azure.logic.kind import WORKFLOW
 from portal.sandbox.azure.stacks import engine as stack_engine
 from portal.sandbox.azure.stacks import requests as stacks
 from portal.sandbox.azure.world import Token, World
@@ -110,6 +115,16 @@ def _stack_routes() -> list[Route]:
     ]
 
 
+def _workflow_routes() -> list[Route]:
+    one = rf"{GROUP}/providers/microsoft\.logic/workflows/(?P<name>[^/]+)"
+    return [
+        _route("GET", f"{one}/runs", f"{WORKFLOW}/runs/read", workflows.runs, WORKFLOW_VERSIONS, WORKFLOW, "$top", "$filter"),
+        _route("POST", f"{one}/disable", f"{WORKFLOW}/disable/action", workflows.disable, WORKFLOW_VERSIONS, WORKFLOW),
+        _route("POST", f"{one}/enable", f"{WORKFLOW}/enable/action", workflows.enable, WORKFLOW_VERSIONS, WORKFLOW),
+        _route("GET", SUB + activity.PATH, activity.READ, activity.values, activity.VERSIONS, activity.KIND, "$filter", "$select"),
+    ]
+
+
 def _permission_routes() -> list[Route]:
     action, kind = "Microsoft.Authorization/permissions/read", "Microsoft.Authorization/permissions"
     tail = r"/providers/microsoft\.authorization/permissions"
@@ -176,7 +191,7 @@ def _routes() -> list[Route]:
         _usage_route("Microsoft.Compute", subscriptions.COMPUTE_VERSIONS),
         _usage_route("Microsoft.Network", NETWORK_VERSIONS),
     ]
-    table += _permission_routes() + _stack_routes()
+    table += _permission_routes() + _stack_routes() + _workflow_routes()
     for scope in (SUB, GROUP):
         table += _deployment_routes(scope)
     for known in KINDS.values():
@@ -242,13 +257,32 @@ def prepare(world: World, sandbox: Sandbox, request: Request, origin: str) -> tu
     if "sub" in call.params:
         _check_subscription(call, route)
     if route.action != PLAIN:
-        call.demand(route.action, scope_asked(call))
+        _demand_right(call, route)
     if "sub" in call.params and request.method not in READING and call.subscription.state == "Disabled":
         raise errors.read_only(call.subscription.id)
     place = locate(request.path)
     if place is not None and place.kind is not None and request.method not in READING:
         resources.demand_registration(world, call.subscription, place.kind.namespace)
     return route, call
+
+
+def _demand_right(call: Call, route: Route) -> None:
+    scope = activity.scope_of(call) if route.kind == activity.KIND else scope_asked(call)
+    try:
+        call.demand(route.action, scope, _about(call, route))
+    except ArmError as refused:
+        if call.request.method not in READING:
+            activity.note(call.world, activity.Done(call.token, route.action, scope, refused.code))
+        raise
+
+
+def _about(call: Call, route: Route) -> Attributes:
+    """What conditions may ask of a role assignment: the one that is written, and the one that stands."""
+    if route.kind != rbac.ASSIGNMENT or call.request.method in READING:
+        return {}
+    standing = call.world.find(call.request.path)
+    asked = attributes_of("Request", call.body.get("properties")) if call.request.method == "PUT" else {}
+    return {**asked, **attributes_of("Resource", standing.properties if standing is not None else call.body.get("properties"))}
 
 
 def _check_query(call: Call, route: Route) -> None:
@@ -300,9 +334,28 @@ def run(route: Route, call: Call) -> wire.Reply:
     """The handler's answer, or its refusal; afterwards whatever time it was for happens."""
     if call.request.method not in READING:
         call.world.is_dirty = True
+    standing = call.world.find(call.request.path)
     reply = route.handler(call)
+    if call.request.method not in READING and route.action != PLAIN:
+        body = call.body if call.request.method == "PUT" else standing.body if standing is not None else {}
+        activity.note(call.world, activity.Done(call.token, route.action, scope_asked(call)), body)
     tick(call.world, call.sandbox)
     return reply
+
+
+def send(world: World, sandbox: Sandbox, request: Request) -> wire.Reply:
+    """A request that Azure makes itself: a workflow's."""
+    try:
+        route, call = prepare(world, sandbox, request, "https://localhost")
+        return run(route, call)
+    except ArmError as refused:
+        return refused.reply()
+
+
+def live(world: World, sandbox: Sandbox) -> None:
+    """Time has passed: what Azure does by itself is done, workflows included."""
+    tick(world, sandbox)
+    workflows.tick(world, partial(send, world, sandbox))
 
 
 def tick(world: World, sandbox: Sandbox) -> None:

@@ -24,6 +24,7 @@ COMPUTE_VERSIONS = ("2023-07-01", "2024-03-01", "2024-07-01", "2024-11-01", "202
 PERMISSION_VERSIONS = ("2015-07-01", "2018-01-01-preview", "2018-07-01", "2022-04-01", "2022-05-01-preview")
 NAMESPACES = (
     "Microsoft.Authorization", "Microsoft.Compute", "Microsoft.ContainerService", "Microsoft.Insights", "Microsoft.KeyVault",
+    "Microsoft.Logic",
     "Microsoft.ManagedIdentity", "Microsoft.Network", "Microsoft.OperationalInsights", "Microsoft.PolicyInsights", "Microsoft.Quota",
     "Microsoft.Resources", "Microsoft.Storage", "Microsoft.Subscription", "Microsoft.Features",
 )  # fmt: skip

@@ -5,9 +5,11 @@ import json
 from typing import Any
 from uuid import uuid4
 
+from portal.sandbox.azure.activity import Done, note
 from portal.sandbox.azure.arm import groups, resources
 from portal.sandbox.azure.arm.call import Act, Body
 from portal.sandbox.azure.arm.kinds import DEPLOYMENT, GROUP
+from portal.sandbox.azure.conditions import attributes_of
 from portal.sandbox.azure.deployments.plan import Planned, ancestors, nested_properties, plan
 from portal.sandbox.azure.deployments.preflight import preflight
 from portal.sandbox.azure.deployments.surroundings import prepare, template_of
@@ -94,7 +96,10 @@ def _make(act: Act, deployment: Resource, planned: list[Planned], entry: Planned
     template = template_of(act.world, deployment)
     template.around.reference = _reference(act.world, deployment, planned)
     body = entry.body(template)
-    act.demand(f"{entry.type if entry.type != GROUP else 'Microsoft.Resources/subscriptions/resourceGroups'}/write", entry.id)
+    about = {**attributes_of("Request", body.get("properties")), **attributes_of("Resource", body.get("properties"))}
+    action = f"{entry.type if entry.type != GROUP else 'Microsoft.Resources/subscriptions/resourceGroups'}/write"
+    act.demand(action, entry.id, about)
+    note(act.world, Done(act.token, action, entry.id), body)
     if entry.type == GROUP:
         return groups.write(act, entry.id, body)
     if entry.type == CREDENTIAL:
