@@ -192,9 +192,8 @@ class AzureSupport:
             code, text = arm_code(body_of(refused))
             if int(refused.response.status_code or 0) not in DENIED or not REFUSED.fullmatch(code):
                 raise
-            return DoorProbe(
-                is_refused=True, evidence=f"{code}: {text}", request_id=str(refused.response.headers.get("x-ms-request-id", ""))
-            )
+            headers: Mapping[str, str] = getattr(refused.response, "headers", {})
+            return DoorProbe(is_refused=True, evidence=f"{code}: {text}", request_id=headers.get("x-ms-request-id", ""))
         return DoorProbe(is_refused=False, evidence=f"resource group {name} was read")
 
     # --- Azure's own record ---
