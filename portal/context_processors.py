@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language, pgettext_lazy
 
-from accounts.access import Permission
+from accounts.access import Permission, Role
 from accounts.support.states import AccessState
 
 THEMES = {
@@ -84,7 +83,7 @@ class Shell(NamedTuple):
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """`brand`, `theme`, `themes`, `path`, `organisation`, `membership`, `shield`, and `shell`, which is called only where it is shown."""
+    """`brand`, `theme`, `themes`, `path`, `organisation`, `membership`; `shield` and `shell`, called only where they are shown."""
     return {
         "brand": brand_of(),
         "theme": theme_of(request),
@@ -92,7 +91,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "path": request.get_full_path(),
         "organisation": getattr(request, "organisation", None),
         "membership": getattr(request, "membership", None),
-        "shield": SimpleLazyObject(lambda: shield_of(request)),
+        "shield": cache(lambda: shield_of(request)),
         "shell": cache(lambda: shell_of(request)),
     }
 
@@ -101,7 +100,7 @@ def shell_of(request: HttpRequest) -> Shell:
     organisation, user = getattr(request, "organisation", None), getattr(request, "user", None)
     here = getattr(request.resolver_match, "url_name", None) or ""
     organisations = [
-        Choice(each.organisation.slug, each.organisation.name, str(each.get_role_display()), each.organisation == organisation)
+        Choice(each.organisation.slug, each.organisation.name, str(Role(each.role).label), each.organisation == organisation)
         for each in memberships_of(request)
     ]
     is_known = user is not None and user.is_authenticated

@@ -9,9 +9,10 @@ from portal import views
 
 urlpatterns = [
     path("", home_redirect, name="home"),
+    # First what asks for itself over and over: each address above one's own is tried before it.
+    path("", include("cells.urls")),
     path("", include("accounts.urls")),
     path("", include("accounts.support.urls")),
-    path("", include("cells.urls")),
     path("", include((views.urlpatterns, "portal"))),
     path("auth/", include("allauth.urls")),
     path("admin/", admin.site.urls),

@@ -1,7 +1,8 @@
 """A row of a list as its page shows it: words and addresses. Every badge and name is drawn once, not once a row."""
 
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from datetime import date
+from functools import cache, lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -82,6 +83,11 @@ def _badges_in(axis: str, language: str) -> dict[str, SafeString]:
     return {state.value: badge(kind, state.label) for state, kind in BADGES[axis].items()}
 
 
+@lru_cache(maxsize=1024)
+def _day(_language: str, day: date) -> str:
+    return date_words(day)
+
+
 def _number(text: str) -> SafeString | str:
     """The account's number, below its name."""
     return format_html('<span class="sub mono">{}</span>', text) if text else ""
@@ -91,7 +97,7 @@ def instance_rows(rows: Iterable[dict[str, Any]], slug: str, provider: str) -> l
     before, after = _place(slug, "cells:instance_detail")
     zone = timezone.get_current_timezone()
     states, healths, clouds = _badges("instance"), _badges("health"), {cloud.value: str(cloud.label) for cloud in Cloud}
-    not_heard, number, day = cache(lambda: badge("unknown", NOT_HEARD)), cache(_number), cache(date_words)
+    not_heard, number, day = cache(lambda: badge("unknown", NOT_HEARD)), cache(_number), partial(_day, get_language() or "")
 
     def health(row: dict[str, Any]) -> SafeString | str:
         if row["health_at"] is None or row["state"] in QUIET:
