@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import CloudAccount, Kit, Organisation, StepLink, User
-from accounts.states import CONNECTING_STATES, WATCHED_STATES, AccountState, KitState, Obstacle, Use
+from accounts.states import CONNECTING_STATES, LOOKED_AT_STATES, WATCHED_STATES, AccountState, KitState, Obstacle, Use
 from portal.audit.models import Event
 from portal.operations.models import Operation
 
@@ -154,7 +154,7 @@ def why_not_withdraw_step(account: CloudAccount) -> str:
 
 def why_not_look(account: CloudAccount) -> str:
     """Empty when "Check now" makes sense."""
-    if account.state in WATCHED_STATES:
+    if account.state in LOOKED_AT_STATES:
         return ""
     return _("Only the trust of a connected account is looked at.")
 

@@ -23,23 +23,31 @@ _S = AccountState
 ACCOUNT_MOVES: dict[AccountState, frozenset[AccountState]] = {
     _S.DRAFT: frozenset({_S.WAITING_FOR_KIT}),
     # One that was connected before goes back to DISCONNECTED, not to DRAFT, when reconnecting is stopped.
-    _S.WAITING_FOR_KIT: frozenset({_S.VERIFYING, _S.FAILED, _S.DRAFT, _S.DISCONNECTED}),
-    _S.VERIFYING: frozenset({_S.CONNECTED, _S.FAILED, _S.DRAFT, _S.DISCONNECTED}),
-    _S.FAILED: frozenset({_S.WAITING_FOR_KIT, _S.VERIFYING, _S.DRAFT, _S.DISCONNECTED}),
+    # And one that is half connected may leave: its kit may have made something already.
+    _S.WAITING_FOR_KIT: frozenset({_S.VERIFYING, _S.FAILED, _S.DRAFT, _S.DISCONNECTED, _S.OFFBOARDING}),
+    _S.VERIFYING: frozenset({_S.CONNECTED, _S.FAILED, _S.DRAFT, _S.DISCONNECTED, _S.OFFBOARDING}),
+    _S.FAILED: frozenset({_S.WAITING_FOR_KIT, _S.VERIFYING, _S.DRAFT, _S.DISCONNECTED, _S.OFFBOARDING}),
     _S.CONNECTED: frozenset({_S.NEEDS_ATTENTION, _S.DISCONNECTED, _S.OFFBOARDING}),
     _S.NEEDS_ATTENTION: frozenset({_S.CONNECTED, _S.DISCONNECTED, _S.OFFBOARDING}),
     _S.DISCONNECTED: frozenset({_S.WAITING_FOR_KIT, _S.OFFBOARDING}),
-    _S.OFFBOARDING: frozenset({_S.READY_TO_OFFBOARD}),
+    # Straight to its end only when it is closed with leftovers.
+    _S.OFFBOARDING: frozenset({_S.READY_TO_OFFBOARD, _S.OFFBOARDED}),
     _S.READY_TO_OFFBOARD: frozenset({_S.OFFBOARDED}),
     _S.OFFBOARDED: frozenset(),
 }
 
-# Trust was proven at least once and the customer has not left: only these claim the cloud's own id for one organisation.
+# Connecting is over and the customer has not left.
 PROVEN_STATES = frozenset({_S.CONNECTED, _S.NEEDS_ATTENTION, _S.DISCONNECTED, _S.OFFBOARDING, _S.READY_TO_OFFBOARD})
+# Trust was proven at least once: only these claim the cloud's own id for one organisation. One that leaves may never have been connected;
+# `connected_at` tells.
+CLAIMING_STATES = PROVEN_STATES - {_S.OFFBOARDING, _S.READY_TO_OFFBOARD}
 CONNECTING_STATES = frozenset({_S.DRAFT, _S.WAITING_FOR_KIT, _S.VERIFYING, _S.FAILED})
 TERMINAL_STATES = frozenset({_S.OFFBOARDED})
-# The trust of these is looked at again and again.
+LEAVING_STATES = frozenset({_S.OFFBOARDING, _S.READY_TO_OFFBOARD, _S.OFFBOARDED})
+# Connected: the trust of these is looked at again and again.
 WATCHED_STATES = frozenset({_S.CONNECTED, _S.NEEDS_ATTENTION})
+# And of one that is being emptied: without the trust nothing more could be removed there.
+LOOKED_AT_STATES = WATCHED_STATES | {_S.OFFBOARDING}
 
 
 class Use(StrEnum):

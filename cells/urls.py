@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from cells.views import agent, cell_agent, cells, fleet, instance_acts, instance_create, instances, metrics, resources
+from cells.views import agent, cell_agent, cells, fleet, instance_acts, instance_create, instances, leaving, metrics, resources
 
 app_name = "cells"
 
@@ -68,4 +68,11 @@ urlpatterns += [
     path(f"{CELL}delete/", cells.cell_delete, name="cell_delete"),
     path(f"{CELL}keep/", resources.cell_keep, name="cell_keep"),
     path(f"{CELL}release/", resources.cell_release, name="cell_release"),
+]
+
+# --- An account that leaves ---
+ACCOUNT = "o/<slug:slug>/accounts/<uuid:pk>/"
+urlpatterns += [
+    path(f"{ACCOUNT}instances/delete/", leaving.account_instances_delete, name="account_instances_delete"),
+    path(f"{ACCOUNT}leftovers/keep/", leaving.account_leftovers_keep, name="account_leftovers_keep"),
 ]

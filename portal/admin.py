@@ -37,7 +37,7 @@ GROUPS = (
     (
         "fleet",
         pgettext_lazy("administration", "Fleet"),
-        ("cloudaccount", "cell", "instance", "preparation", "trustwatch", "operation", "step"),
+        ("cloudaccount", "cell", "instance", "preparation", "trustwatch", "offboarding", "signin", "operation", "step"),
     ),
     ("access", pgettext_lazy("administration", "Access"), ("accessrequest", "decision", "accesspolicy", "policychange", "bundle")),
     (

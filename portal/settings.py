@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "portal.apps.PortalAdminConfig",
     "accounts.apps.AccountsConfig",
     "accounts.support.apps.SupportConfig",
+    "accounts.offboarding.apps.OffboardingConfig",
     "cells.apps.CellsConfig",
     "portal.operations.apps.OperationsConfig",
     "portal.audit.apps.AuditConfig",

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("cells.urls")),
     path("", include("accounts.urls")),
     path("", include("accounts.support.urls")),
+    path("", include("accounts.offboarding.urls")),
     path("", include((views.urlpatterns, "portal"))),
     path("auth/", include("allauth.urls")),
     path("admin/", admin.site.urls),

@@ -36,15 +36,17 @@ def verifying() -> None:
     """Verifying a kit shows that each identity is refused with the other's token: it needs both, and opens no session of support."""
 
 
-def token_source(kit: Kit, *, before_support: Callable[[], None] = refuse_support) -> TokenSource:
+def token_source(kit: Kit, *, before_support: Callable[[], None] = refuse_support, is_last_proof: bool = False) -> TokenSource:
     """A source of tokens that name this kit's issuer: the only way a token is made. Raises KitReplaced once the kit's time is over.
 
-    `before_support` is asked right before a token of the support identity is signed, and raises when there is to be none.
+    `is_last_proof`: also after its time, to see that the cloud knows the kit no more. The issuer's address is gone then, so that no cloud
+    can find such a token good. `before_support` is asked right before a token of the support identity is signed, and raises when there is
+    to be none.
     """
     issuer = issuer_url(kit)
 
     def mint(*, subject: str, audience: str, claims: Mapping[str, Any] | None = None) -> str:
-        if not Kit.objects.trusted().filter(pk=kit.pk).exists():
+        if not is_last_proof and not Kit.objects.trusted().filter(pk=kit.pk).exists():
             raise KitReplaced(kit.pk)
         if subject.endswith(f":{Subject.SUPPORT.value}"):
             before_support()

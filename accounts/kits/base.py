@@ -134,6 +134,9 @@ class Words:
     connected: Text  # verdict of the Done page, with %(number)s and %(provider)s
     # Why nothing may be happening although the kit was run; with %(number)s and %(region)s.
     doubts: Sequence[Text] = ()
+    # What the cloud keeps of a kit that was removed, and what that means for connecting again; empty where it keeps nothing.
+    after_removal: Text = ""
+    removal_link_label: Text = ""
     is_report_needed: bool = False  # nothing can be noticed before the kit's own output is known
     policy_title: Text = ""  # of a role's policy as code, with %(name)s
     promise_note: Text = ""  # how firm the promises are, where the cloud has no rule that denies for ever
@@ -231,6 +234,10 @@ class CloudKit(Protocol):
 
     def removal_command(self, target: Target) -> str:
         """Removes what this issued kit made."""
+        ...
+
+    def removal_link(self, target: Target, publication: Publication) -> str:
+        """The page of the cloud's console where that is done, or where the command is run."""
         ...
 
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:

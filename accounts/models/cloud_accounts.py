@@ -16,7 +16,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models.people import Organisation, User
 from accounts.states import (
     ALLOWED_USES,
+    CLAIMING_STATES,
     CONNECTING_STATES,
+    LEAVING_STATES,
     PROVEN_STATES,
     SWITCHABLE_USES,
     TERMINAL_STATES,
@@ -124,8 +126,8 @@ class CloudAccount(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["cloud", "external_id"],
-                # Also while a connected account is being reconnected: the claim does not lapse on the way.
-                condition=(models.Q(state__in=sorted(PROVEN_STATES)) | models.Q(connected_at__isnull=False))
+                # Also while a connected account is being reconnected, or leaves: the claim does not lapse on the way.
+                condition=(models.Q(state__in=sorted(CLAIMING_STATES)) | models.Q(connected_at__isnull=False))
                 & ~models.Q(state__in=sorted(TERMINAL_STATES)),
                 name="cloud_account_proven_once",
             ),
@@ -164,6 +166,11 @@ class CloudAccount(models.Model):
     def is_watched(self) -> bool:
         """Its trust stands, or stood a moment ago, and is looked at. What was found of any other account is history."""
         return self.state in WATCHED_STATES
+
+    @property
+    def is_leaving(self) -> bool:
+        """It is being offboarded, or has left."""
+        return self.state in LEAVING_STATES
 
     @property
     def is_awaiting_terms(self) -> bool:

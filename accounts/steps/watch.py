@@ -6,7 +6,7 @@ A loss counts once a second look some minutes later finds it again, and so does 
 (throttling, a fault of theirs, our issuer out of reach) changes nothing for the customer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -27,7 +27,7 @@ from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Kit, TrustChange, TrustWatch
 from accounts.models.cloud_accounts import SwitchedOff
 from accounts.models.trust import REFUSALS_EVERY, spread
-from accounts.states import TRUST_VERDICTS, UNCONFIRMED, WATCHED_STATES, AccountState, KitState, Sight, TrustVerdict
+from accounts.states import LOOKED_AT_STATES, TRUST_VERDICTS, UNCONFIRMED, AccountState, KitState, Sight, TrustVerdict
 from accounts.steps.adapters import adapter_for
 from accounts.steps.endings import told_of_trust
 from accounts.steps.promises import require_promises
@@ -64,6 +64,8 @@ LOSSES = frozenset({
 TOO_WIDE = frozenset({"too_much_granted", "trust_too_wide"})
 # What follows from deleting the kit: explained once the deletion was seen.
 AFTER_DELETION = frozenset({"kit_deleting", "kit_not_found", "provider_deleted", "role_deleted", "trust_refused", "access_denied"})
+# Hear each verdict on an account that is being emptied, in the transaction that writes it: the seam for offboarding.
+WHILE_LEAVING: list[Callable[[TrustWatch], None]] = []
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def watch_once(watch_id: UUID) -> None:
     if watch is None:
         return
     kit = watch.account.kits.filter(state=KitState.CURRENT).first()
-    if kit is None or watch.account.state not in WATCHED_STATES:
+    if kit is None or watch.account.state not in LOOKED_AT_STATES:
         TrustWatch.objects.stop(watch.account)
         return
     started_at = timezone.now()
@@ -199,7 +201,7 @@ def _write(watch: TrustWatch, kit: Kit, found: Look, *, started_at: datetime) ->
     with transaction.atomic():
         account = CloudAccount.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=watch.account_id)
         held = TrustWatch.objects.select_for_update().filter(pk=watch.pk, fence=watch.fence).first()
-        if held is None or account.state not in WATCHED_STATES or not account.kits.filter(pk=kit.pk, state=KitState.CURRENT).exists():
+        if held is None or account.state not in LOOKED_AT_STATES or not account.kits.filter(pk=kit.pk, state=KitState.CURRENT).exists():
             return
         held.account = account
         _keep(held, found, started_at)
@@ -292,6 +294,9 @@ def _carry_over(watch: TrustWatch) -> None:
     elif verdict == TrustVerdict.SWITCHED_OFF and account.switched_off != watch.code:
         _flag(watch, watch.code, action="cloud_account.switched_off", details={"code": watch.reason, "params": _named(watch)})
         _tell(watch, "switched_off")
+    if account.state == AccountState.OFFBOARDING:
+        for hear in WHILE_LEAVING:
+            hear(watch)
 
 
 def _flag(watch: TrustWatch, code: str, *, action: str, details: Mapping[str, object] = MappingProxyType({})) -> None:

@@ -210,6 +210,18 @@ def delete_instance(instance: Instance, *, by: User) -> Operation:
         return operation
 
 
+def delete_all_instances(account: CloudAccount, *, by: User) -> int:
+    """Every instance of the organisation in this account, each by its own operation. How many. Raises NotAllowed before the first."""
+    rows = account.instances.filter(organisation=account.organisation).holding_their_cell().exclude(state=InstanceState.DELETING)
+    doomed = list(rows.select_related("cell", "organisation").order_by("pk"))
+    with transaction.atomic():
+        for instance in doomed:
+            refuse_if(f"{instance.name}: {reason}" if (reason := why_not(Act.DELETE, instance)) else "")
+        for instance in doomed:
+            delete_instance(instance, by=by)
+    return len(doomed)
+
+
 def protect_instance(instance: Instance, *, is_protected: bool, by: User) -> None:
     """Switch the protection from deletion. The same again changes nothing."""
     with transaction.atomic():

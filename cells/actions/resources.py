@@ -7,7 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import User
+from accounts.models import CloudAccount, User
+from accounts.states import AccountState
+from accounts.transitions import subject_of
 from cells.availability import why_not_keep
 from cells.models import Cell, CellResource
 from cells.models.resources import Outcome
@@ -29,6 +31,28 @@ def keep_resources(cell: Cell, *, ids: Collection[str], why: str, by: User) -> l
             row.save()
         names = ", ".join(f"{row.name} ({row.made})" for row in rows)
         _record(cell, "cell.resources_kept", by, names=names, reason=why)
+    return rows
+
+
+def keep_leftovers(account: CloudAccount, *, ids: Collection[str], why: str, by: User) -> list[CellResource]:
+    """Of an account that leaves: what no cell knows of, and is to stay. Raises NotAllowed."""
+    with transaction.atomic():
+        account = CloudAccount.objects.select_for_update().get(pk=account.pk)
+        refuse_if("" if account.state == AccountState.OFFBOARDING else _("Only while an account is emptied is there anything to keep."))
+        rows = list(CellResource.objects.remaining().filter(account=account, pk__in=ids))
+        refuse_if("" if rows else _("None of these is there any more. This is the list as it stands now."))
+        for row in rows:
+            row.outcome, row.outcome_at = Outcome.KEPT, timezone.now()
+            row.kept_by, row.kept_why = by, why
+            row.save()
+        names = ", ".join(f"{row.name} ({row.made})" for row in rows)
+        record(
+            organisation_id=account.organisation_id,
+            action="cell.resources_kept",
+            actor=Actor.user(by),
+            subject=subject_of(account),
+            details={"names": names[:2000], "reason": why},
+        )
     return rows
 
 

@@ -44,7 +44,8 @@ class CellResource(models.Model):
     """One resource in the cloud. Written when a deletion finds it, and never deleted."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    cell = models.ForeignKey(Cell, on_delete=models.PROTECT, related_name="resources", db_index=False)
+    # Null: found by the mark of the account alone, when it left; no cell knows of it.
+    cell = models.ForeignKey(Cell, on_delete=models.PROTECT, related_name="resources", db_index=False, null=True, blank=True)
     account = models.ForeignKey(CloudAccount, on_delete=models.PROTECT, related_name="cell_resources")
     region = models.CharField(_("region"), max_length=40)
     kind = models.CharField(_("kind"), max_length=120)  # the cloud's own type
@@ -73,6 +74,7 @@ class CellResource(models.Model):
         verbose_name_plural = _("resources of cells")
         constraints = [
             models.UniqueConstraint(fields=["cell", "kind", "made"], name="cell_resource_once"),
+            models.UniqueConstraint(fields=["account", "kind", "made"], condition=Q(cell=None), name="cell_resource_without_a_cell_once"),
             models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="cell_resource_outcome_known"),
             models.CheckConstraint(condition=Q(origin__in=Origin.values), name="cell_resource_origin_known"),
             models.CheckConstraint(

@@ -5,13 +5,16 @@ nothing else says what a deletion leaves alone.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.clouds.stacks import StackLook, StackPart, StackState
+from accounts.models import CloudAccount
+from accounts.states import AccountState
 from cells.models import Cell, CellResource
 from cells.models.resources import Origin, Outcome
 from cells.states import CellState
@@ -52,7 +55,7 @@ def take_stock(ctx: StepContext, cell: Cell, look: Look) -> list[CellResource]:
         is_ours = _is_ours(ctx, cell)
         rows = list(CellResource.objects.select_for_update().filter(cell=cell))
         if is_ours:
-            _hold_against(look, cell, rows)
+            _hold_against(look, {"cell": cell, "account": cell.account, "region": cell.region}, rows)
         return [row for row in rows if row.outcome == Outcome.FOUND]
 
 
@@ -63,19 +66,28 @@ def _is_ours(ctx: StepContext, cell: Cell) -> bool:
     return locked.state == CellState.DELETING and ours.exists()
 
 
-def _hold_against(look: Look, cell: Cell, rows: list[CellResource]) -> None:
-    standing = {_note(look, cell, rows, part, Origin.STACK).pk for part in look.in_stack}
-    standing |= {_note(look, cell, rows, part, Origin.TAG).pk for part in look.listed or ()}
+def take_stock_of_region(account: CloudAccount, region: str, listed: Sequence[StackPart]) -> list[CellResource]:
+    """When every cell is gone: what bears the account's mark in a region, whatever made it. What remains of all that was ever there."""
+    with transaction.atomic():
+        locked = CloudAccount.objects.select_for_update().get(pk=account.pk)
+        rows = list(CellResource.objects.select_for_update(of=("self",)).filter(account=account, region=region))
+        if locked.state == AccountState.OFFBOARDING:
+            _hold_against(Look(StackLook(StackState.ABSENT), listed), {"cell": None, "account": account, "region": region}, rows)
+        return [row for row in rows if row.outcome == Outcome.FOUND]
+
+
+def _hold_against(look: Look, place: Mapping[str, Any], rows: list[CellResource]) -> None:
+    standing = {_note(look, place, rows, part, Origin.STACK).pk for part in look.in_stack}
+    standing |= {_note(look, place, rows, part, Origin.TAG).pk for part in look.listed or ()}
     for row in rows:
         if row.pk not in standing and (evidence := _why_gone(row, look)):
             _remove(row, evidence)
 
 
-def _note(look: Look, cell: Cell, rows: list[CellResource], part: StackPart, origin: Origin) -> CellResource:
+def _note(look: Look, place: Mapping[str, Any], rows: list[CellResource], part: StackPart, origin: Origin) -> CellResource:
     """The row of this part, which stands: a new one, or the one that is there; one that was called removed is there after all."""
     row = find_row(rows, part)
     if row is None:
-        place = {"cell": cell, "account": cell.account, "region": cell.region}
         row = CellResource(**place, kind=part.kind, name=part.name, made=part.made, origin=origin)
         rows.append(row)
     if row.outcome == Outcome.REMOVED:

@@ -63,7 +63,8 @@ class Inventory:
     @property
     def can_decide(self) -> bool:
         """A deletion has failed, and waits for somebody."""
-        return bool(self.rows) and not why_not_keep(self.rows[0].cell)
+        cell = self.rows[0].cell if self.rows else None
+        return cell is not None and not why_not_keep(cell)
 
 
 @register.simple_tag

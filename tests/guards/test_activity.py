@@ -41,6 +41,7 @@ from tests.guards.url_tree import (
     organisation_urls,
     other_urls,
 )
+from tests.offboarding import guards as offboarding
 from tests.support import guards as support
 
 Make = Callable[[Organisation, User], Any]
@@ -165,7 +166,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "cells:cell_release": (make_cell_that_keeps, {"resource": RESOURCE}, "cell.resource_released"),
     "cells:cell_delete": (lambda o, by: make_own_cell(o, by, name="Main"), {"name": "Main"}, "operation.started"),
 }
-ONE_EVENT |= support.ONE_EVENT
+ONE_EVENT |= support.ONE_EVENT | offboarding.ONE_EVENT
 # Requests that need a scene of their own; the test named after the URL plays it.
 SCENES = support.SCENES | {"accounts:member_leave", "accounts:connect_terms", "cells:instance_new_check"}
 # Take a POST and change nothing that belongs on record, each with the reason.
@@ -177,6 +178,7 @@ NO_EVENT = {
     "cells:instance_new_place": "an answer kept in a draft",
     "cells:instance_new_settings": "an answer kept in a draft",
     "cells:instance_new_discard": "forgets a draft: nothing was asked for yet",
+    **offboarding.NO_EVENT,
 }
 
 

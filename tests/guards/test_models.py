@@ -4,9 +4,10 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 
+from tests.offboarding import guards as offboarding
 from tests.support import guards as support
 
-OURS = {"accounts", "operations", "audit", "cells", "support"}
+OURS = {"accounts", "operations", "audit", "cells", "support", "offboarding"}
 
 # From a row to its organisation.
 TENANCY_PATHS = {
@@ -33,7 +34,7 @@ TENANCY_PATHS = {
     "cells.SeenAssertion": "key__cell__organisation",
     "cells.AgentOrder": "cell__organisation",
     "cells.CellOrder": "cell__organisation",
-    "cells.CellResource": "cell__organisation",
+    "cells.CellResource": "account__organisation",
     "cells.CellStatus": "cell__organisation",
     "cells.InstanceStatus": "instance__organisation",
     "cells.CellSample": "cell__organisation",
@@ -46,6 +47,7 @@ TENANCY_PATHS = {
     "operations.StepLog": "step__operation__organisation",
     "audit.Event": "organisation_id",
     **support.TENANCY_PATHS,
+    **offboarding.TENANCY_PATHS,
 }
 # Rows of nobody in particular, with the reason.
 WITHOUT_TENANT = {
@@ -103,4 +105,5 @@ COUNTED = {
     "cells.CellOrder",
     *("cells.CellSample", "cells.InstanceSample"),  # by what they are of, and when
     "cells.AgentPackage",  # by its content
+    *offboarding.COUNTED,
 }

@@ -20,6 +20,7 @@ from portal.operations.models import Operation
 from portal.operations.states import StepState
 from tests.cells.factories import make_cell, make_draft, make_instance
 from tests.factories import make_cloud_account, make_contact, make_invitation, make_kit, make_membership
+from tests.offboarding import guards as offboarding
 from tests.support import guards as support
 
 UNKNOWN_UUID = "0a1b2c3d-0000-4000-8000-000000000000"
@@ -100,7 +101,7 @@ def address(url: Url, organisation: Organisation | None, by: User | None, *, slu
 
 def kwargs_for(url: Url, organisation: Organisation, by: User) -> dict[str, Any]:
     """Arguments beside the slug, made in the organisation."""
-    resource = url.name.removeprefix("accounts:").removeprefix("cells:").removeprefix("support:").split("_")[0]
+    resource = url.name.removeprefix("accounts:").removeprefix("cells:").removeprefix("support:").removeprefix("offboarding:").split("_")[0]
     kwargs: dict[str, Any] = {}
     if "pk" in url.arguments:
         if resource not in MAKERS:
@@ -174,6 +175,7 @@ MAKERS = {
     "connect": make_waiting_account,
     "operation": make_operation,
     **support.MAKERS,
+    **offboarding.MAKERS,
 }
 # Where `pk` names something else than the first word of the URL's name says.
 NARROWER = {"cells:instance_new_": make_own_draft, **support.NARROWER}

@@ -171,6 +171,12 @@ class AwsKit:
     def removal_command(self, target: Target) -> str:
         return f"aws cloudformation delete-stack --region {target.region} --stack-name {self.stack_name(target.suffix)}"
 
+    def removal_link(self, target: Target, publication: Publication) -> str:
+        """The stacks of the region, this one alone."""
+        console = publication.console_url.rstrip("/") or f"https://{target.region}.console.aws.amazon.com"
+        query = urlencode({"filteringText": self.stack_name(target.suffix)}, quote_via=quote)
+        return f"{console}/cloudformation/home?region={target.region}#/stacks?{query}"
+
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
         """An update of the stack with the template that it has: right for an earlier version as well."""
         lines = [

@@ -28,6 +28,7 @@ WORDS = Words(
     run_title=gettext_lazy("Run the kit in AWS"),
     made_label=gettext_lazy("Stack name"),
     remove=gettext_lazy("If the kit has been run, delete its stack in AWS:"),
+    removal_link_label=gettext_lazy("Open the stack in AWS (opens in a new tab)"),
     report_label=gettext_lazy("Stack ID"),
     report_help=gettext_lazy("In the AWS console: CloudFormation, your stack, Stack info. It starts with arn:aws:cloudformation."),
     report_error=gettext_lazy("Paste the whole stack ID: it starts with arn:aws:cloudformation."),

@@ -206,6 +206,9 @@ class AzureKit:
         ]
         return "\n".join(lines)
 
+    def removal_link(self, target: Target, publication: Publication) -> str:
+        return shell_url(publication.console_url)
+
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
         """The kit's own command again, with the switch named; the other stays as it stands. Before it, what ends support access at once."""
         if target.kit_version != self.version:

@@ -32,6 +32,11 @@ WORDS = Words(
     run_title=gettext_lazy("Run the kit in Azure"),
     made_label=gettext_lazy("Resource group"),
     remove=gettext_lazy("If the kit has been run, remove what it made, in Cloud Shell:"),
+    removal_link_label=gettext_lazy("Open Azure Cloud Shell (opens in a new tab)"),
+    after_removal=gettext_lazy(
+        "Azure keeps a deleted vault for 90 days, and its name with it. To connect the same subscription again before that, run "
+        "the last line of the command, which purges it."
+    ),
     report_label=gettext_lazy("Client IDs"),
     report_help=gettext_lazy(
         "The last line that the script prints, or the outputs clientId and supportClientId of the deployment in the Azure portal. "

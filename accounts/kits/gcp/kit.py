@@ -162,6 +162,9 @@ class GcpKit:
     def removal_command(self, target: Target) -> str:
         return installer.removal(target, accounts=_accounts(target), roles=_bound_roles(target))
 
+    def removal_link(self, target: Target, publication: Publication) -> str:
+        return _shell_link(target, publication)
+
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
         """The kit's own command again, with the switch named; the other stays as it stands."""
         if target.kit_version != self.version:

@@ -31,6 +31,11 @@ WORDS = Words(
         "If the kit has been run, remove what it made with these lines in Cloud Shell. Google Cloud keeps the names for 30 days; a new "
         "kit has new names."
     ),
+    removal_link_label=gettext_lazy("Open Cloud Shell (opens in a new tab)"),
+    after_removal=gettext_lazy(
+        "Google Cloud keeps the names of a deleted identity pool, of its accounts and roles for 30 days. That costs nothing and "
+        "lets nobody in. You can connect the same project again at once: a new connection has names of its own."
+    ),
     report_label=gettext_lazy("Identity pool, as the script prints it"),
     report_help=gettext_lazy("The line before “Done”. It starts with projects/ and ends with the pool's name."),
     report_error=gettext_lazy(

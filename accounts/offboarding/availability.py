@@ -1,0 +1,58 @@
+"""May this account leave now, and if not, why: one answer for page, button and request; and every blocker at once."""
+
+from collections.abc import Sequence
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.availability import why_not_use
+from accounts.models import CloudAccount
+from accounts.offboarding.models import Offboarding
+from accounts.offboarding.parts import Blocker, parts
+from accounts.states import PASSING_OBSTACLES, AccountState, Use
+
+STARTS_FROM = frozenset({
+    AccountState.WAITING_FOR_KIT, AccountState.VERIFYING, AccountState.FAILED, AccountState.CONNECTED, AccountState.NEEDS_ATTENTION,
+    AccountState.DISCONNECTED,
+})  # fmt: skip
+
+
+def blockers(account: CloudAccount) -> list[Blocker]:
+    """Everything in the way of a start, each with its fix."""
+    found = [blocker for part in parts() for blocker in part.blockers(account)]
+    return [*found, *_trust(account)]
+
+
+def _trust(account: CloudAccount) -> Sequence[Blocker]:
+    """Without our access nothing of what we have built can be taken away: the trust is restored first, and goes last."""
+    # What leaves may use our access to remove; so it is asked as for building, which needs a trust that holds and is switched on.
+    obstacle = account.obstacle_to(Use.BUILD)
+    if obstacle not in PASSING_OBSTACLES or not any(part.needs_trust(account) for part in parts()):
+        return []
+    url = reverse("accounts:account_trust", args=[account.organisation.slug, account.pk])
+    return [Blocker(why_not_use(account, Use.BUILD), _("See the trust and restore it"), url)]
+
+
+def why_not_start(account: CloudAccount) -> str:
+    """Empty when an offboarding may be asked for. What stands in the way is listed by `blockers`."""
+    if account.state == AccountState.DRAFT:
+        return _("Nothing was connected here. Discard the draft instead.")
+    if account.state not in STARTS_FROM:
+        return _("This account is being offboarded already, or has left.")
+    if Offboarding.objects.open().filter(account=account).exists():
+        return _("An offboarding of this account is planned already.")
+    if count := len(blockers(account)):
+        return _("%(count)s things are in the way. The plan lists each with its fix.") % {"count": count}
+    return ""
+
+
+def why_not_cancel(offboarding: Offboarding | None) -> str:
+    if offboarding is not None and offboarding.is_cancellable:
+        return ""
+    return _("There is no planned offboarding that could be called off: it has begun, or is over.")
+
+
+def why_not_consent(offboarding: Offboarding | None) -> str:
+    if offboarding is None or not offboarding.has_begun or offboarding.closing_asked_by_id is None:
+        return _("Nobody has asked to close this offboarding with leftovers.")
+    return _("Your organisation has consented already.") if offboarding.consent_by_id else ""

@@ -1,0 +1,121 @@
+"""The certificate: what was found, removed and kept in each region, the last sign-in accepted, the first refused, the head of the log."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from accounts.models import CloudAccount
+from accounts.offboarding.models import Offboarding, SignIn
+from accounts.offboarding.parts import Remnant, parts
+from accounts.offboarding.proofs import SIGN_IN
+from portal.audit.chain import head_of
+from portal.audit.details import moment
+from portal.audit.verify_certificate import FORMAT, canonical, fingerprint
+
+
+def remnants(account: CloudAccount) -> list[Remnant]:
+    """Every resource that was ever listed in this account, and what became of it."""
+    return [remnant for part in parts() for remnant in part.remainder(account)]
+
+
+def standing(account: CloudAccount) -> list[dict[str, str]]:
+    """What is still there, as it is listed to whoever decides about it."""
+    left = [one for one in remnants(account) if one.outcome != "removed"]
+    return [{"region": one.region, "kind": one.kind, "name": one.name, "id": one.made, "link": one.link} for one in left]
+
+
+def certificate_of(offboarding: Offboarding, *, now: datetime) -> tuple[str, str]:
+    """Its text and the SHA-256 of it. Written in the transaction that completes the offboarding, before its own event."""
+    text = canonical(_document(offboarding, now))
+    return text, fingerprint(text)
+
+
+def _document(offboarding: Offboarding, now: datetime) -> dict[str, Any]:
+    account, found = offboarding.account, remnants(offboarding.account)
+    head = head_of(offboarding.organisation_id)
+    return {
+        "format": FORMAT,
+        "provider": str(settings.PROVIDER_NAME),
+        "offboarding": str(offboarding.pk),
+        "organisation": {"id": str(offboarding.organisation_id), "name": offboarding.organisation.name},
+        "account": {"id": str(account.pk), "cloud": account.cloud, "external_id": account.external_id, "name": str(account)},
+        "requested": {"at": moment(offboarding.requested_at), "by": offboarding.requested_by.email},
+        "begun_at": moment(offboarding.irreversible_at) if offboarding.irreversible_at else "",
+        "completed_at": moment(now),
+        "regions": _regions(found),
+        "totals": _totals(found),
+        "kits": [_kit(offboarding, kit) for kit in _kits(offboarding)],
+        "last_accepted": _last_accepted(offboarding),
+        "first_refused": _first_refused(offboarding),
+        "closed_with_leftovers": _closing(offboarding),
+        "activity": {"sequence": head.sequence, "head": head.hash},
+    }
+
+
+def _regions(found: Sequence[Remnant]) -> list[dict[str, Any]]:
+    by_region: dict[str, list[Remnant]] = defaultdict(list)
+    for one in found:
+        by_region[one.region].append(one)
+    return [
+        {"region": region, **_totals(rows), "resources": [_resource(one) for one in sorted(rows, key=lambda one: (one.kind, one.made))]}
+        for region, rows in sorted(by_region.items())
+    ]
+
+
+def _totals(found: Sequence[Remnant]) -> dict[str, int]:
+    """Found is everything that was listed; what was neither removed nor kept on purpose is left."""
+    by = {outcome: sum(one.outcome == outcome for one in found) for outcome in ("removed", "kept", "found")}
+    return {"found": len(found), "removed": by["removed"], "kept": by["kept"], "left": by["found"]}
+
+
+def _resource(one: Remnant) -> dict[str, str]:
+    said = {"kind": one.kind, "name": one.name, "id": one.made, "outcome": "left" if one.outcome == "found" else one.outcome}
+    said |= {"at": moment(one.at) if one.at else "", "evidence": one.evidence}
+    return said | ({"kept_by": one.kept_by, "kept_why": one.kept_why} if one.outcome == "kept" else {})
+
+
+def _kits(offboarding: Offboarding) -> list[Any]:
+    asked = SignIn.objects.filter(offboarding=offboarding).values("kit")
+    return list(offboarding.account.kits.filter(pk__in=asked).order_by("generation"))
+
+
+def _kit(offboarding: Offboarding, kit: Any) -> dict[str, Any]:
+    refused = SignIn.objects.filter(offboarding=offboarding, kit=kit).refused()
+    return {
+        "generation": kit.generation,
+        "version": kit.version,
+        "sha256": kit.content_hash,
+        "region": kit.region,
+        "refusals": [_sign_in(one) for one in refused],
+    }
+
+
+def _last_accepted(offboarding: Offboarding) -> dict[str, str]:
+    """Of the last proof; where the kit was gone before that, what the watch over the trust had seen last."""
+    last = SignIn.objects.filter(offboarding=offboarding).accepted().last()
+    if last is not None:
+        return _sign_in(last)
+    seen = offboarding.account.last_contact_at
+    return {"call": SIGN_IN, "at": moment(seen), "evidence": "", "reason": ""} if seen else {}
+
+
+def _first_refused(offboarding: Offboarding) -> dict[str, str]:
+    first = SignIn.objects.filter(offboarding=offboarding).refused().first()
+    return _sign_in(first) if first else {}
+
+
+def _sign_in(one: SignIn) -> dict[str, str]:
+    return {"call": one.call, "at": moment(one.asked_at), "evidence": one.evidence, "reason": one.code}
+
+
+def _closing(offboarding: Offboarding) -> dict[str, Any]:
+    """Empty for one that ended by proof."""
+    if not offboarding.was_closed_with_leftovers:
+        return {}
+    people = {"asked_by": offboarding.closing_asked_by, "closed_by": offboarding.closed_by, "consent_by": offboarding.consent_by}
+    told = {name: person.email if person else "" for name, person in people.items()}
+    consent_at = moment(offboarding.consent_at) if offboarding.consent_at else ""
+    return {**told, "consent_at": consent_at, "reason": offboarding.closing_reason, "listed": offboarding.remainder}

@@ -1,0 +1,80 @@
+"""Words for what an offboarding waits for, and for what it can be stuck at."""
+
+from django.utils.translation import gettext_lazy as _
+
+from portal.operations.catalogue import FailureText, WaitText, register_failures, register_waits
+
+STAYS = _("What was removed stays removed. What is left stays as it is, and may cost.")
+NOTHING = _("Nothing else of yours was changed.")
+
+FAILURES = {
+    "offboarding_stuck": FailureText(
+        happened=_("The removal has stopped: %(what)s"),
+        means=STAYS,
+        act=_("See what is in the way on the page of this offboarding. It goes on by itself once that is mended."),
+    ),
+    "offboarding_cell_stuck": FailureText(
+        happened=_("%(count)s deployment cells could not be removed whole."),
+        means=STAYS,
+        act=_("Open each cell: it says what remains and why. Retry its deletion, or keep what remains on purpose."),
+    ),
+    "offboarding_leftovers": FailureText(
+        happened=_("%(count)s resources with our mark are still in your cloud, and no deployment cell of yours knows them."),
+        means=_("They are listed with their IDs. They are never deleted on a guess, and they may cost."),
+        act=_("Remove them in your cloud, or keep them on purpose. This portal looks again by itself."),
+    ),
+    "offboarding_kit_gone": FailureText(
+        happened=_("The kit was removed before cleanup finished."),
+        means=_("%(provider)s cannot sign in any more, so it cannot remove the rest. What is left stays as it is, and may cost."),
+        act=_("Run the same kit again, so that %(provider)s can finish. Or remove what is listed here by hand."),
+    ),
+    "offboarding_trust_lost": FailureText(
+        happened=_("%(cloud)s no longer lets us do what the kit allows: %(reason)s"),
+        means=STAYS,
+        act=_("Undo the change, or run the same kit again. The removal goes on by itself once the trust holds."),
+    ),
+    "offboarding_switched_off": FailureText(
+        happened=_("You have switched changes off in the kit, so that nothing can be removed."),
+        means=STAYS,
+        act=_("Switch changes on again in the kit. The removal goes on by itself."),
+    ),
+    "offboarding_refused": FailureText(
+        happened=_("%(cloud)s refused a look for what is left: %(code)s."),
+        means=_("Nothing was changed. Until the look succeeds, nobody can say that nothing is left."),
+        act=_("Read the cause below and mend it, then press Retry this step."),
+    ),
+    "offboarding_took_too_long": FailureText(
+        happened=_("The removal did not finish in the time that it may take."),
+        means=STAYS,
+        act=_("See what is left on the page of this offboarding, and press Retry this step."),
+    ),
+    "access_ended_offboarding": FailureText(
+        happened=_("There is no kit in use any more with which %(provider)s could look for what is left."),
+        means=NOTHING,
+        act=_("Contact %(provider)s with the reference."),
+    ),
+}
+WAITS = {
+    "offboarding_scheduled": WaitText(_("Begins %(at)s. Until then nothing is touched, and you can call it off.")),
+    "offboarding_blocked": WaitText(
+        _("It was to begin, and %(count)s things are in the way. Nothing was touched."),
+        _("Open the plan: it lists each with its fix. It then begins by itself."),
+    ),
+    "offboarding_removing": WaitText(_("Removing what %(provider)s has built: %(what)s.")),
+    "offboarding_stuck": WaitText(
+        _("The removal has stopped: %(what)s"), _("Open the offboarding. It lists what is in the way, and the ways out.")
+    ),
+    "offboarding_fading": WaitText(_("%(cloud)s still lists %(count)s resources. That often takes some minutes to settle.")),
+    "offboarding_access_ending": WaitText(_("Support access that was open is being closed, and its end is seen in your cloud.")),
+    "offboarding_kit": WaitText(
+        _("Nothing of ours is left but the kit. You remove it, and %(provider)s sees by itself that it is gone."),
+        _("Copy the command on the page of this offboarding and run it in %(cloud)s."),
+    ),
+    "offboarding_kit_seen": WaitText(_("%(cloud)s has refused us once, as it must. A second refusal, half a minute later, proves it.")),
+    "offboarding_kit_unclear": WaitText(
+        _("The last try gave no clear answer (%(code)s), so it proves nothing. It is tried again."),
+        _("If you have removed the kit, there is nothing to do. Else run the command on the page of this offboarding."),
+    ),
+}
+register_failures(FAILURES)
+register_waits(WAITS)

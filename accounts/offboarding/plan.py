@@ -1,0 +1,248 @@
+"""What the pages of an offboarding show: the plan, readable from day one, how far it is, the last step. Reads rows, starts nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts import kits
+from accounts.kit_links import KitLinks, kit_links, publication
+from accounts.models import CloudAccount, Kit
+from accounts.offboarding import proofs
+from accounts.offboarding.availability import blockers, why_not_start
+from accounts.offboarding.certificates import standing
+from accounts.offboarding.models import Offboarding, SignIn
+from accounts.offboarding.parts import Blocker, Cost, Counted, parts
+from accounts.offboarding.states import OffboardingState
+from accounts.offboarding.steps.leaving import KIT_GONE, OFFBOARD, TRUST_CODES
+from accounts.offboarding.transitions import subject_of
+from accounts.states import AccountState, KitState
+from accounts.targets import cloud_names, target_of
+from portal.operations.catalogue import FailureText, failure_text, wait_text
+from portal.operations.durations import range_in_words, usual_durations
+from portal.operations.models import Operation
+from portal.operations.names import named
+from portal.operations.states import OperationState, Party
+
+# The five lines of the checklist, in order: by the operation's step each is done with.
+CHECKLIST = (
+    ("begin", gettext_lazy("Instances are gone")),
+    ("remove", gettext_lazy("Deployment cells are removed")),
+    ("sweep", gettext_lazy("Nothing with our mark is left in any region")),
+    ("access_ends", gettext_lazy("The access of agents and support has ended")),
+    ("kit_removed", gettext_lazy("You remove the kit, and your cloud refuses us twice")),
+)
+FORMAT = "byoc-offboarding-plan/1"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the checklist."""
+
+    title: str
+    kind: str  # of badge
+    word: str
+    is_current: bool = False
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One kit that is to be removed: the command, and what the last sign-in with it has said."""
+
+    kit: Kit
+    made_name: str
+    command: str
+    link: str
+    refused: list[SignIn]
+    is_proven: bool
+
+
+@dataclass
+class Plan:
+    """One account's way out, as it stands now."""
+
+    account: CloudAccount
+    row: Offboarding | None  # the open one, else the one that is complete
+
+    @cached_property
+    def counted(self) -> list[Counted]:
+        return [counted for part in parts() for counted in part.count(self.account)]
+
+    @cached_property
+    def blockers(self) -> list[Blocker]:
+        return blockers(self.account)
+
+    @cached_property
+    def costs(self) -> list[Cost]:
+        return [cost for part in parts() for cost in part.costs(self.account)]
+
+    @property
+    def order(self) -> list[tuple[str, str]]:
+        """Each step with who does it and how long it usually takes."""
+        usual = [part.usual(self.account) for part in parts()]
+        longest = max((one for one in usual if one), default=None, key=lambda one: one[1])
+        own = usual_durations(OFFBOARD)
+        known = {name: (one.low, one.high) for name, one in own.items()} | ({"remove": longest} if longest else {})
+        return [(str(title), _usually(known.get(name), is_yours=name in {"begin", "kit_removed"})) for name, title in CHECKLIST]
+
+    @cached_property
+    def why_not_start(self) -> str:
+        return why_not_start(self.account)
+
+    @property
+    def can_be_asked_for(self) -> bool:
+        """There is something to leave, whatever stands in the way of it now."""
+        return self.account.state not in {AccountState.DRAFT, AccountState.OFFBOARDED} and not (self.row and self.row.is_open)
+
+    @property
+    def is_short(self) -> bool:
+        """Nothing was built: straight to the removal of the kit."""
+        return not any(part.needs_trust(self.account) for part in parts())
+
+    @property
+    def must_keep_kit(self) -> bool:
+        """The warning that stands wherever somebody might think of deleting the kit."""
+        return self.account.state in {AccountState.CONNECTED, AccountState.NEEDS_ATTENTION, AccountState.OFFBOARDING} and not self.is_short
+
+    # --- under way ---
+
+    @cached_property
+    def operation(self) -> Operation | None:
+        if self.row is None:
+            return None
+        found = Operation.objects.for_subject(subject_of(self.row).kind, self.row.pk).select_related("organisation")
+        return found.newest_first().first()
+
+    @property
+    def is_live(self) -> bool:
+        return bool(self.row and self.row.is_open)
+
+    @cached_property
+    def checklist(self) -> list[Line]:
+        steps = {step.name: step for step in self.operation.steps.in_order()} if self.operation else {}
+        lines = []
+        for name, title in CHECKLIST:
+            step = steps.get(name)
+            is_current = bool(step and step.state in {"running", "waiting", "failed"})
+            lines.append(Line(str(title), *self._word(step.state if step else "pending", is_current=is_current), is_current=is_current))
+        return lines
+
+    def _word(self, state: str, *, is_current: bool) -> tuple[str, str]:
+        if self.row and self.row.state == OffboardingState.COMPLETE:
+            return ("neutral", _("Ended without it")) if self.row.was_closed_with_leftovers and state != "done" else ("ok", _("Completed"))
+        if state == "done":
+            return "ok", _("Completed")
+        if is_current and self.row and self.row.state == OffboardingState.STUCK:
+            return "critical", _("There is a problem")
+        if is_current:
+            return "progress", _("In progress")
+        return "neutral", _("Cannot start yet") if self.operation else _("Not yet started")
+
+    @property
+    def sentence(self) -> str:
+        """What is waited for now, in the words of the operation."""
+        operation = self.operation
+        if operation is None or operation.state != OperationState.WAITING:
+            return ""
+        return str(wait_text(operation.waiting_why, named(operation, operation.waiting_params)).sentence)
+
+    @property
+    def is_your_turn(self) -> bool:
+        return self.operation is not None and self.operation.waiting_on == Party.YOU
+
+    @cached_property
+    def failure(self) -> FailureText | None:
+        """Why it is stuck, in four parts; the reference is the operation's."""
+        if self.row is None or self.row.state != OffboardingState.STUCK:
+            return None
+        return failure_text(self.row.code, {**cloud_names(self.account.cloud), **self.row.params})
+
+    @property
+    def can_retry(self) -> bool:
+        return self.operation is not None and self.operation.state == OperationState.FAILED
+
+    # --- the kit, last ---
+
+    @property
+    def is_time_for_kit(self) -> bool:
+        return self.account.state == AccountState.READY_TO_OFFBOARD
+
+    @cached_property
+    def removals(self) -> list[Removal]:
+        """The commands. Empty until nothing else is left: nobody is told earlier how to remove the kit."""
+        if not self.is_time_for_kit or self.row is None:
+            return []
+        shipped, place = kits.load(self.account.cloud), publication(self.account.cloud)
+        found = []
+        for kit in proofs.kits_to_remove(self.account):
+            target = target_of(self.account, kit)
+            refused = list(SignIn.objects.filter(offboarding=self.row, kit=kit).refused())
+            made, command, link = shipped.made_name(kit.suffix), shipped.removal_command(target), shipped.removal_link(target, place)
+            found.append(Removal(kit, made, command, link, refused, proofs.is_proven(self.row, kit)))
+        return found
+
+    @property
+    def words(self) -> Any:
+        return kits.load(self.account.cloud).words
+
+    # --- too early ---
+
+    @property
+    def is_kit_gone(self) -> bool:
+        return self.row is not None and self.row.state == OffboardingState.STUCK and self.row.code == KIT_GONE
+
+    @property
+    def needs_trust_back(self) -> bool:
+        return self.row is not None and self.row.state == OffboardingState.STUCK and self.row.code in TRUST_CODES
+
+    @cached_property
+    def recovery(self) -> KitLinks | None:
+        """The same kit again: it gives back the very rights with which the rest is removed, and no more."""
+        kit = self.account.kits.filter(state=KitState.CURRENT).select_related("account").first()
+        return kit_links(kit) if kit and self.is_kit_gone else None
+
+    @cached_property
+    def left(self) -> dict[str, list[dict[str, str]]]:
+        """What still stands, as it was last seen, by region: the way by hand."""
+        by_region: dict[str, list[dict[str, str]]] = {}
+        for one in standing(self.account):
+            by_region.setdefault(one["region"], []).append(one)
+        return by_region
+
+    def as_file(self) -> dict[str, Any]:
+        """Plan and configuration, to keep."""
+        account = self.account
+        return {
+            "format": FORMAT,
+            "as_of": _iso(timezone.now()),
+            "organisation": account.organisation.name,
+            "account": {"cloud": account.cloud, "external_id": account.external_id, "name": account.name, "region": account.home_region},
+            "counts": [{"what": str(one.label), "number": one.number} for one in self.counted],
+            "blockers": [{"what": str(one.sentence), "fix": str(one.fix)} for one in self.blockers],
+            "order": [{"step": title, "usually": usually} for title, usually in self.order],
+            "costs_that_stop": [{"what": str(one.label), "amount": str(one.amount)} for one in self.costs],
+            "configuration": {part.name: list(part.configuration(account)) for part in parts() if part.configuration(account)},
+        }
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _usually(known: tuple[float, float] | None, *, is_yours: bool) -> str:
+    if is_yours:
+        return _("You do this, in your own time")
+    return _("Usually %(range)s") % {"range": range_in_words(*known)} if known else _("Not measured often enough yet to say how long")
+
+
+def plan_of(account: CloudAccount) -> Plan:
+    rows = Offboarding.objects.select_related("account__organisation", "organisation", "requested_by", "consent_by", "closing_asked_by")
+    mine = rows.filter(account=account)
+    row = mine.open().first() or mine.filter(state=OffboardingState.COMPLETE).first()
+    if row is not None:
+        row.account = account
+    return Plan(account, row)

@@ -1,0 +1,85 @@
+"""The end seen from the cloud: a last sign-in with each kit that was run, until the cloud answers that it knows the identity no more.
+
+Only that answer counts. A network fault, a throttled call, an issuer out of reach, a policy in the way or a role that merely says no
+prove nothing: then the answer is looked for again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts import kits
+from accounts.clouds import open_account
+from accounts.clouds.base import CloudError
+from accounts.issuer.tokens import token_source
+from accounts.models import CloudAccount, Kit
+from accounts.offboarding.models import BETWEEN_REFUSALS, Offboarding, SignIn
+from accounts.states import TRUSTED_KIT_STATES
+from accounts.targets import target_of
+from portal.redaction import without_secrets
+
+# The cloud knows the identity, or the whole account, no more. By adapters that were told that it has been trusted before.
+IDENTITY_GONE = frozenset({"provider_deleted", "role_deleted", "account_deleted"})
+NEVER_RUN = "never_run"
+MOST_EVIDENCE = 2000
+SIGN_IN = "sign-in with the operator identity"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one try has found. Neither accepted nor gone: nobody knows yet, for the reason `code`."""
+
+    is_accepted: bool
+    code: str = ""
+    evidence: str = ""
+
+    @property
+    def is_gone(self) -> bool:
+        return self.code in IDENTITY_GONE or self.code == NEVER_RUN
+
+
+def kits_to_remove(account: CloudAccount) -> list[Kit]:
+    """Those that may stand in the customer's cloud: run at some time, or in use. Never none: what nobody asked about is not proven."""
+    issued = list(account.kits.select_related("account"))
+    may_stand = [kit for kit in issued if kit.removed_at is None and (kit.ran_at is not None or kit.state in TRUSTED_KIT_STATES)]
+    return may_stand or issued[:1]
+
+
+def ask(account: CloudAccount, kit: Kit) -> Answer:
+    """One sign-in with this kit, also where its trust has ended on our side."""
+    target = target_of(account, kit, was_trusted=True)
+    adapter = open_account(account.cloud, target, token_source(kit, is_last_proof=True), kits.load(account.cloud).shipped(target))
+    try:
+        told = adapter.probe_trust()
+    except CloudError as error:
+        # Nobody has ever told of an identity that this kit has made, so there is none to sign in with.
+        is_never = error.code == "kit_not_run" and kit.ran_at is None
+        code = NEVER_RUN if is_never else error.code
+        return Answer(is_accepted=False, code=code, evidence=without_secrets(error.raw)[:MOST_EVIDENCE])
+    return Answer(is_accepted=True, evidence=told.principal)
+
+
+def keep(offboarding: Offboarding, kit: Kit, answer: Answer, *, at: datetime) -> None:
+    """The last sign-in that was accepted, and the first two refusals after it, far enough apart to be two. Written under the row's lock."""
+    with transaction.atomic():
+        Offboarding.objects.select_for_update().get(pk=offboarding.pk)
+        rows = SignIn.objects.filter(offboarding=offboarding, kit=kit)
+        if answer.is_accepted:
+            # The kit stands, whatever was seen before: the proof begins anew.
+            rows.refused().delete()
+            seen = {"asked_at": at, "call": SIGN_IN, "evidence": answer.evidence}
+            SignIn.objects.update_or_create(offboarding=offboarding, kit=kit, is_refused=False, defaults=seen)
+        elif answer.is_gone:
+            refused = list(rows.refused())
+            if not refused or (len(refused) == 1 and at - refused[0].asked_at >= BETWEEN_REFUSALS):
+                seen = {"asked_at": at, "call": SIGN_IN, "code": answer.code, "evidence": answer.evidence}
+                SignIn.objects.create(offboarding=offboarding, kit=kit, is_refused=True, **seen)
+
+
+def is_proven(offboarding: Offboarding, kit: Kit) -> bool:
+    """Refused twice, with enough time between, and not accepted since."""
+    refused = list(SignIn.objects.filter(offboarding=offboarding, kit=kit).refused())
+    accepted = SignIn.objects.filter(offboarding=offboarding, kit=kit).accepted().first()
+    is_after = accepted is None or (bool(refused) and refused[0].asked_at > accepted.asked_at)
+    return is_after and len(refused) > 1 and refused[-1].asked_at - refused[0].asked_at >= BETWEEN_REFUSALS

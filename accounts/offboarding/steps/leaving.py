@@ -1,0 +1,370 @@
+"""The operation that empties an account and sees the kit go: wait for its time, remove, sweep, end every access, see the cloud refuse us.
+
+    offboard_account: begin -> remove -> sweep -> access_ends -> kit_removed
+
+The account's own state moves with it: OFFBOARDING when it begins, READY_TO_OFFBOARD when nothing but the kit is left, OFFBOARDED when
+the cloud has refused us twice. The certificate is written in the transaction of that last move.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.actions.leaving import end_work
+from accounts.clouds.base import CloudError
+from accounts.issuer.tokens import KitReplaced
+from accounts.models import CloudAccount, TrustWatch
+from accounts.offboarding import proofs
+from accounts.offboarding.availability import blockers
+from accounts.offboarding.certificates import certificate_of
+from accounts.offboarding.models import BETWEEN_REFUSALS, Offboarding
+from accounts.offboarding.notices import tell
+from accounts.offboarding.parts import Look, Part, parts
+from accounts.offboarding.states import CANCELLABLE, OffboardingState
+from accounts.offboarding.transitions import move_offboarding
+from accounts.states import ALLOWED_USES, AccountState, KitState, Use
+from accounts.targets import cloud_names
+from accounts.transitions import move_account, move_kit, retire_kits
+from portal.audit import Actor
+from portal.audit.details import moment
+from portal.operations.engine import StepContext
+from portal.operations.models import Operation
+from portal.operations.outcomes import Done, Fail, Outcome, Retry, Wait
+from portal.operations.registry import Kind, StepSpec, register
+from portal.operations.states import Party
+from portal.operations.transitions import IllegalMove, LostRace
+from portal.redaction import without_secrets
+
+OFFBOARD = "offboard_account"
+WORKER = Actor.worker("offboarding")
+LOOK_EVERY_SECONDS = 10
+LOOK_AT_BLOCKED_SECONDS = 30
+LOOK_AT_KIT_SECONDS = 30
+LONGEST_SLEEP_SECONDS = 600
+FADING = timedelta(minutes=3)
+# Longer than the deletion of a cell may take, with its own waits.
+REMOVAL = timedelta(hours=4)
+STUCK_PATIENCE = timedelta(days=60)
+
+
+def offboarding_of(ctx: StepContext) -> Offboarding:
+    return Offboarding.objects.select_related("account__organisation", "organisation", "requested_by").get(pk=ctx.operation.subject_id)
+
+
+# --- Beginning -------------------------------------------------------------------------------------------------------
+
+
+def begin(ctx: StepContext) -> Outcome:
+    """Its time has come, and nothing is in the way: from here on it cannot be called off. Run again, it finds that it has begun."""
+    with transaction.atomic():
+        account, row = _locked(ctx)
+        if row.has_begun or row.state not in CANCELLABLE or not _is_ours(ctx):
+            return Done()
+        if row.scheduled_for > timezone.now():
+            return _until(row)
+        if found := blockers(account):
+            if row.state == OffboardingState.PLANNED:
+                move_offboarding(row, OffboardingState.BLOCKED, by=WORKER, details={"count": len(found)})
+                tell(row, "offboarding_blocked", blockers=found)
+            return Wait(LOOK_AT_BLOCKED_SECONDS, on=Party.YOU, why="offboarding_blocked", params={"count": str(len(found))})
+        _begin(account, row)
+    return Done()
+
+
+def _until(row: Offboarding) -> Wait:
+    left = (row.scheduled_for - timezone.now()).total_seconds()
+    at = row.scheduled_for.strftime("%Y-%m-%d %H:%M UTC")
+    return Wait(min(max(left, 1), LONGEST_SLEEP_SECONDS), on=Party.PROVIDER, why="offboarding_scheduled", params={"at": at})
+
+
+def _begin(account: CloudAccount, row: Offboarding) -> None:
+    end_work(account, AccountState.OFFBOARDING, by=row.requested_by)
+    account.refresh_from_db()  # what connected it may have been cancelled, which moved it
+    for kit in account.kits.filter(state=KitState.CANDIDATE):
+        move_kit(kit, KitState.OUTDATED)
+    move_account(account, AccountState.OFFBOARDING, by=WORKER, action="cloud_account.offboarding_begun")
+    move_offboarding(row, OffboardingState.IN_PROGRESS, by=WORKER, is_recorded=False, irreversible_at=timezone.now())
+
+
+def _locked(ctx: StepContext) -> tuple[CloudAccount, Offboarding]:
+    """The account first, as whoever places an instance there or disconnects it."""
+    pk = Offboarding.objects.values_list("account", flat=True).get(pk=ctx.operation.subject_id)
+    account = CloudAccount.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=pk)
+    row = (
+        Offboarding.objects.select_for_update(of=("self",)).select_related("organisation", "requested_by").get(pk=ctx.operation.subject_id)
+    )
+    row.account = account
+    return account, row
+
+
+def _is_ours(ctx: StepContext) -> bool:
+    """A worker that lost its lease decides nothing any more."""
+    return Operation.objects.live().filter(pk=ctx.operation.pk, fence=ctx.operation.fence).exists()
+
+
+# --- Removing --------------------------------------------------------------------------------------------------------
+
+
+def remove(ctx: StepContext) -> Outcome:
+    """Have each part taken away, in order: each by its own operation, which this one waits on."""
+    row = offboarding_of(ctx)
+    for part in parts():
+        if part.asks_cloud:
+            continue
+        # What is under way, or was asked for by somebody else a moment ago, is not asked for twice.
+        part.request_removal(row.account, row.requested_by)
+        look = part.look(row.account)
+        if not look.is_gone:
+            return _not_gone(ctx, row, part, look)
+    _go_on(ctx)
+    return Done()
+
+
+def sweep(ctx: StepContext) -> Outcome:
+    """Look by tag in every region that was ever used: what nobody knows of is listed, and never deleted on a guess."""
+    row = offboarding_of(ctx)
+    if Use.REMOVE not in ALLOWED_USES[AccountState(row.account.state)]:
+        return Done()  # ended meanwhile: closed with leftovers
+    for part in (part for part in parts() if part.asks_cloud):
+        try:
+            look = part.look(row.account)
+        except CloudError as error:
+            return _refused(ctx, row, error)
+        except KitReplaced:
+            return Retry("access_ended_offboarding")
+        if not look.is_gone:
+            return _left(ctx, row, part, look)
+    _go_on(ctx)
+    return Done()
+
+
+def _left(ctx: StepContext, row: Offboarding, part: Part, look: Look) -> Wait:
+    """Clouds go on listing what is gone for a while; after that somebody has to decide about it."""
+    if row.state != OffboardingState.STUCK and ctx.waited_for("offboarding_fading") < FADING:
+        return Wait(15, on=Party.CLOUD, why="offboarding_fading", params={"count": look.params.get("count", "")})
+    return _not_gone(ctx, row, part, look)
+
+
+def _refused(ctx: StepContext, row: Offboarding, error: CloudError) -> Outcome:
+    """A passing refusal is tried again; one that says that our access has ended is the customer's to restore."""
+    evidence = without_secrets(error.raw)[: proofs.MOST_EVIDENCE]
+    if error.retryable and error.code != "trust_refused":
+        return Retry("offboarding_refused", params={"code": error.code}, evidence=evidence)
+    if error.code in proofs.IDENTITY_GONE | {"trust_refused", "kit_not_found", "token_refused"}:
+        _have_trust_looked_at(row.account)  # which alone decides whether it is lost
+        return Wait(LOOK_AT_BLOCKED_SECONDS, on=Party.YOU, why="offboarding_stuck", params={"what": error.code})
+    return Fail("offboarding_refused", params={"code": error.code}, evidence=evidence)
+
+
+def _have_trust_looked_at(account: CloudAccount) -> None:
+    now = timezone.now()
+    TrustWatch.objects.filter(account=account, next_at__gt=now).update(next_at=now)
+
+
+def _not_gone(ctx: StepContext, row: Offboarding, part: Part, look: Look) -> Wait:
+    if look.obstructions:
+        what = ", ".join(one.name for one in look.obstructions[:5])
+        code = look.code or "offboarding_stuck"
+        be_stuck(ctx, row, code, {**look.params, "what": what}, [asdict(one) for one in look.obstructions])
+        return Wait(LOOK_AT_BLOCKED_SECONDS, on=Party.YOU, why="offboarding_stuck", params={"what": what})
+    _go_on(ctx)
+    params = {"what": str(part.title), **look.params}
+    return Wait(LOOK_EVERY_SECONDS, on=look.on, why=look.why or "offboarding_removing", params=params)
+
+
+def be_stuck(
+    ctx: StepContext | None, row: Offboarding, code: str, params: Mapping[str, str], obstructions: Sequence[Mapping[str, object]]
+) -> None:
+    """Say so once, and keep the list of what is in the way up to date."""
+    with transaction.atomic():
+        held = Offboarding.objects.select_for_update(of=("self",)).select_related("account", "organisation", "requested_by").get(pk=row.pk)
+        if ctx is not None and not _is_ours(ctx):
+            return
+        told: dict[str, Any] = {"params": dict(params), "obstructions": [dict(one) for one in obstructions]}
+        if held.state == OffboardingState.STUCK:
+            if (held.code, held.params, held.obstructions) != (code, told["params"], told["obstructions"]):
+                Offboarding.objects.filter(pk=held.pk).update(code=code, **told)
+            return
+        if held.has_begun:
+            named = {"code": code, "params": {**_plain_names(held.account), **params}}
+            move_offboarding(held, OffboardingState.STUCK, by=WORKER, details=named, code=code, **told)
+            tell(held, "offboarding_stuck")
+
+
+def _plain_names(account: CloudAccount) -> dict[str, str]:
+    return {name: str(value) for name, value in cloud_names(account.cloud).items()}
+
+
+def _go_on(ctx: StepContext) -> None:
+    """What was in the way is not any more. Where the trust is what is missing, the watch over it decides."""
+    with transaction.atomic():
+        _account, row = _locked(ctx)
+        if row.state == OffboardingState.STUCK and row.code not in TRUST_CODES and _is_ours(ctx):
+            move_offboarding(row, OffboardingState.IN_PROGRESS, by=WORKER)
+
+
+# Written by the watch over the trust, and taken back by it alone.
+KIT_GONE = "offboarding_kit_gone"
+TRUST_CODES = frozenset({KIT_GONE, "offboarding_trust_lost", "offboarding_switched_off"})
+
+
+# --- The end of every access -----------------------------------------------------------------------------------------
+
+
+def end_access(ctx: StepContext) -> Outcome:
+    """Nothing of ours is left but the kit: the customer may remove it now, and the watch over the trust has nothing to look after."""
+    with transaction.atomic():
+        account, row = _locked(ctx)
+        if account.state == AccountState.OFFBOARDING and _is_ours(ctx):
+            TrustWatch.objects.stop(account)
+            move_account(account, AccountState.READY_TO_OFFBOARD, by=WORKER)
+            move_offboarding(row, OffboardingState.WAITING_FOR_YOU, by=WORKER, is_recorded=False)
+            tell(row, "offboarding_ready")
+    return Done()
+
+
+def see_kit_go(ctx: StepContext) -> Outcome:
+    """Sign in with each kit that may stand, until the cloud answers twice that it knows the identity no more."""
+    row = offboarding_of(ctx)
+    if row.state == OffboardingState.COMPLETE:
+        return Done()
+    still, answers = [], []
+    for kit in proofs.kits_to_remove(row.account):
+        answer = proofs.ask(row.account, kit)
+        if _is_ours(ctx):
+            proofs.keep(row, kit, answer, at=timezone.now())
+        if not proofs.is_proven(row, kit):
+            still.append(kit)
+            answers.append(answer)
+    if not still:
+        return Done()
+    return _waits_for_kit(answers)
+
+
+def _waits_for_kit(answers: Sequence[proofs.Answer]) -> Wait:
+    if all(answer.is_gone for answer in answers):
+        return Wait(BETWEEN_REFUSALS.total_seconds() + 1, on=Party.CLOUD, why="offboarding_kit_seen")
+    if unclear := next((answer for answer in answers if not answer.is_accepted and not answer.is_gone), None):
+        return Wait(LOOK_AT_KIT_SECONDS, on=Party.YOU, why="offboarding_kit_unclear", params={"code": unclear.code})
+    return Wait(LOOK_AT_KIT_SECONDS, on=Party.YOU, why="offboarding_kit")
+
+
+def _offboarded(operation: Operation) -> None:
+    """The cloud has refused us twice: the account is offboarded, and the certificate says so. With the end of the operation."""
+    pk = Offboarding.objects.values_list("account", flat=True).get(pk=operation.subject_id)
+    account = CloudAccount.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=pk)
+    row = Offboarding.objects.select_for_update(of=("self",)).select_related("organisation", "requested_by").get(pk=operation.subject_id)
+    row.account = account
+    if account.state == AccountState.READY_TO_OFFBOARD:
+        complete(row, by=WORKER)
+
+
+def complete(row: Offboarding, *, by: Actor, action: str = "offboarding.complete") -> None:
+    """The last move of both, with the certificate. Account and row are locked by the caller."""
+    now, account = timezone.now(), row.account
+    text, sha256 = certificate_of(row, now=now)
+    if not row.was_closed_with_leftovers:
+        account.kits.filter(removed_at=None, ran_at__isnull=False).update(removed_at=now)
+    retire_kits(account)
+    TrustWatch.objects.stop(account)
+    move_account(account, AccountState.OFFBOARDED, by=by, is_recorded=False)
+    details = {"certificate": sha256, "completed_at": moment(now)}
+    move_offboarding(
+        row, OffboardingState.COMPLETE, by=by, action=action, details=details, completed_at=now, certificate=text, sha256=sha256
+    )
+    tell(row, "offboarding_complete", page="certificate_detail")
+
+
+def _failed(operation: Operation) -> None:
+    """A step has given up: the offboarding is stuck until somebody retries it."""
+    row = Offboarding.objects.select_for_update(of=("self",)).get(pk=operation.subject_id)
+    if row.has_begun and row.state != OffboardingState.STUCK:
+        params = {name: str(value) for name, value in operation.failure_params.items()}
+        row = Offboarding.objects.select_related("account", "organisation", "requested_by").get(pk=row.pk)
+        move_offboarding(row, OffboardingState.STUCK, by=WORKER, is_recorded=False, code=operation.failure_code, params=params)
+        tell(row, "offboarding_stuck")
+
+
+def _retried(operation: Operation) -> None:
+    row = Offboarding.objects.select_for_update(of=("self",)).select_related("account").get(pk=operation.subject_id)
+    if row.state == OffboardingState.STUCK and row.code not in TRUST_CODES:
+        is_ready = row.account.state == AccountState.READY_TO_OFFBOARD
+        to = OffboardingState.WAITING_FOR_YOU if is_ready else OffboardingState.IN_PROGRESS
+        with suppress(IllegalMove, LostRace):
+            move_offboarding(row, to, by=WORKER, is_recorded=False)
+
+
+def _cancelled(operation: Operation) -> None:
+    """By the act that calls the offboarding off, or closes it: that one writes the row."""
+
+
+def _url(operation: Operation) -> str:
+    row = Offboarding.objects.select_related("organisation").filter(pk=UUID(operation.subject_id)).first()
+    return row.get_absolute_url() if row else ""
+
+
+def _names(operation: Operation) -> dict[str, object]:
+    return {**cloud_names(operation.data["cloud"])}
+
+
+def _why_not_retry(operation: Operation) -> str:
+    if Offboarding.objects.open().filter(pk=operation.subject_id).exists():
+        return ""
+    return str(_("This offboarding is over."))
+
+
+register(
+    Kind(
+        name=OFFBOARD,
+        title=_("Offboard cloud account"),
+        steps=(
+            StepSpec("begin", _("The planned time has come, and nothing is in the way"), begin, budget=timedelta(days=40)),
+            StepSpec(
+                "remove",
+                _("Deployment cells and the access of agents and support are removed"),
+                remove,
+                actor=Party.CLOUD,
+                budget=REMOVAL,
+                late_code="offboarding_took_too_long",
+                patience=STUCK_PATIENCE,
+            ),
+            StepSpec(
+                "sweep",
+                _("Nothing with our mark is left in any region"),
+                sweep,
+                actor=Party.CLOUD,
+                budget=timedelta(hours=1),
+                late_code="offboarding_took_too_long",
+                patience=STUCK_PATIENCE,
+                retry_from="remove",
+            ),
+            StepSpec("access_ends", _("Nothing of ours is left but the kit"), end_access),
+            StepSpec(
+                "kit_removed",
+                _("You remove the kit, and the cloud refuses us twice"),
+                see_kit_go,
+                actor=Party.YOU,
+                budget=timedelta(hours=6),
+                patience=timedelta(days=90),
+            ),
+        ),
+        on_succeeded=_offboarded,
+        on_failed=_failed,
+        on_cancelled=_cancelled,
+        on_retried=_retried,
+        why_not_retry=_why_not_retry,
+        subject_url=_url,
+        your_part_url=_url,
+        your_part=lambda _operation: str(_("Open the offboarding")),
+        names=_names,
+        is_cancellable=False,
+        retry_note=_("What was removed stays removed. It goes on with the rest."),
+    )
+)

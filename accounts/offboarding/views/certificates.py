@@ -1,0 +1,63 @@
+"""The certificate: to read, to print, as the file whose hash is in the activity log; and the program that checks it."""
+
+import json
+import uuid
+from pathlib import Path
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from accounts.access import OrganisationRequest, Permission, requires
+from accounts.offboarding.models import Offboarding
+from accounts.offboarding.states import OffboardingState
+from accounts.targets import cloud_names
+from accounts.views.cloud_accounts import account_crumbs, find_account
+from portal.audit import verify_certificate
+
+gate = requires(Permission.VIEW)
+
+
+def _complete(request: OrganisationRequest, pk: uuid.UUID) -> Offboarding | None:
+    rows = Offboarding.objects.filter(organisation=request.organisation, account=find_account(request, pk))
+    return rows.filter(state=OffboardingState.COMPLETE).select_related("account__organisation", "closed_by", "consent_by").first()
+
+
+@gate
+@require_GET
+def certificate_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """Shown from the stored text, so that page and file cannot differ. Before there is one, the way to it."""
+    row = _complete(request, pk)
+    if row is None:
+        return redirect("offboarding:offboarding_plan", request.organisation.slug, pk)
+    context = {
+        "row": row,
+        "account": row.account,
+        "document": json.loads(row.certificate),
+        "cloud": cloud_names(row.account.cloud)["cloud"],
+        "crumbs": account_crumbs(row.account, _("Offboarding certificate")),
+    }
+    return render(request, "offboarding/certificate_detail.html", context)
+
+
+@gate
+@require_GET
+def certificate_file(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """The canonical text itself: its SHA-256 is the one on the page and in the log."""
+    row = _complete(request, pk)
+    if row is None:
+        return redirect("offboarding:offboarding_plan", request.organisation.slug, pk)
+    response = HttpResponse(row.certificate, content_type="application/json; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="offboarding-certificate-{row.pk}.json"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@gate
+@require_GET
+def certificate_verifier(_request: OrganisationRequest) -> HttpResponse:
+    """The offline verifier, the very file whose functions the portal itself uses."""
+    headers = {"Content-Disposition": 'attachment; filename="verify_certificate.py"'}
+    source = Path(str(verify_certificate.__file__)).read_bytes()
+    return HttpResponse(source, content_type="text/x-python; charset=utf-8", headers=headers)

@@ -1,0 +1,284 @@
+"""What of the fleet an offboarding counts, is blocked by and takes away: instances, deployment cells, and what bears the account's mark."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import CloudAccount, Kit, User
+from accounts.offboarding.parts import GONE, Blocker, Cost, Counted, Look, Obstruction, Part, Remnant, register
+from accounts.states import KitState
+from accounts.targets import target_of
+from cells import stacks
+from cells.actions.cells import request_cell_deletion
+from cells.models import AgentKey, Cell, CellResource, Instance, InstanceRevision
+from cells.models.instances import InstanceQuerySet
+from cells.orders import stacks_of
+from cells.states import CellState, InstanceState
+from cells.steps.inventory import take_stock_of_region
+from portal.operations.availability import NotAllowed
+from portal.operations.catalogue import failure_text
+from portal.operations.durations import usual_durations
+from portal.operations.engine import OperationInProgress
+from portal.operations.models import Operation
+from portal.operations.names import named
+from portal.operations.states import OperationState, Party
+from portal.operations.transitions import LostRace
+
+MOST_OBSTRUCTIONS = 100
+
+
+# --- Instances: the customer deletes them, or has them deleted, before anything begins --------------------------------
+
+
+def instances_of(account: CloudAccount) -> InstanceQuerySet:
+    """All that hold the account: in its cells, or on their way there. What an agent could not remove goes with its cell."""
+    return Instance.objects.filter(Q(account=account) | Q(cell__account=account)).holding_their_cell()
+
+
+def _count_instances(account: CloudAccount) -> list[Counted]:
+    rows = list(instances_of(account).values_list("state", "endpoints", "plan__has_backups"))
+    url = _instances_url(account)
+    return [
+        Counted(_("Instances"), len(rows), url),
+        Counted(_("Endpoints of instances"), sum(len(endpoints) for _state, endpoints, _backups in rows), url),
+        Counted(_("Instances of plans with backups"), sum(backups for _state, _endpoints, backups in rows), url),
+    ]
+
+
+def _instances_url(account: CloudAccount) -> str:
+    return f"{reverse('cells:instance_list', args=[account.organisation.slug])}?account={account.pk}"
+
+
+def _block_instances(account: CloudAccount) -> list[Blocker]:
+    rows = instances_of(account)
+    leaving = rows.filter(state=InstanceState.DELETING).count()
+    protected = list(rows.filter(is_protected=True).select_related("organisation").order_by("name"))
+    live = rows.exclude(state=InstanceState.DELETING).count()
+    url = reverse("cells:account_instances_delete", args=[account.organisation.slug, account.pk])
+    found = []
+    if live:
+        found.append(Blocker(_("Live instances in this account: %(count)s.") % {"count": live}, _("Delete all instances"), url))
+    if leaving:
+        sentence = _("Instances that are being deleted: %(count)s. Wait until they are gone.") % {"count": leaving}
+        found.append(Blocker(sentence, _("See the instances"), _instances_url(account)))
+    for instance in protected:
+        sentence = _("%(name)s is protected from deletion.") % {"name": instance}
+        if instance.organisation_id == account.organisation_id:
+            found.append(Blocker(sentence, _("Switch its protection off"), instance.get_absolute_url()))
+    return found
+
+
+def _instance_costs(account: CloudAccount) -> list[Cost]:
+    """Each currency by itself, of what runs now; the ranges are those of the plans."""
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    for instance in instances_of(account):
+        size = InstanceRevision.objects.select_related("size").get(instance=instance, number=instance.revision).size
+        low, high = sums.get(size.currency, (Decimal(0), Decimal(0)))
+        sums[size.currency] = (low + size.cost_from, high + size.cost_to)
+    words = _("%(low)s–%(high)s %(currency)s a month")
+    return [
+        Cost(_("What instances cost in your cloud"), words % {"low": f"{low:.0f}", "high": f"{high:.0f}", "currency": currency})
+        for currency, (low, high) in sorted(sums.items())
+    ]
+
+
+def _instance_configuration(account: CloudAccount) -> list[dict[str, object]]:
+    """As it is asked for now. Parameters that are secret were never kept here in the clear."""
+    told = []
+    for instance in instances_of(account).select_related("plan"):
+        revision = InstanceRevision.objects.select_related("release", "size").get(instance=instance, number=instance.revision)
+        told.append(
+            {
+                "id": str(instance.pk),
+                "name": instance.name,
+                "plan": instance.plan.code,
+                "version": revision.release.version,
+                "size": revision.size.code,
+                "region": instance.region,
+                "parameters": sorted(revision.parameters),
+                "endpoints": instance.endpoints,
+            }
+        )
+    return told
+
+
+# --- Deployment cells: each is taken away by an operation of its own --------------------------------------------------
+
+
+def cells_of(account: CloudAccount) -> list[Cell]:
+    return list(Cell.objects.alive().filter(account=account).select_related("account", "organisation").order_by("region", "pk"))
+
+
+def _count_cells(account: CloudAccount) -> list[Counted]:
+    cells = cells_of(account)
+    url = f"{reverse('cells:cell_list', args=[account.organisation.slug])}?account={account.pk}"
+    made = sum(bool(part.get("made")) and part.get("state") != "deleted" for cell in cells for part in cell.parts)
+    regions = ", ".join(cell.region for cell in cells)
+    return [Counted(_("Deployment cells"), len(cells), url, regions), Counted(_("Resources in your cloud"), made, url)]
+
+
+def _block_cells(account: CloudAccount) -> list[Blocker]:
+    """A hosting account holds what is other customers', too."""
+    if not hasattr(account, "hosts") or not account.hosts.is_open:
+        return []
+    sentence = _("This account hosts instances for customers, and is open for new ones.")
+    return [Blocker(sentence, _("Close it in the administration"), reverse("cells:cell_list", args=[account.organisation.slug]))]
+
+
+def _cell_costs(account: CloudAccount) -> list[Cost]:
+    amount = _("its cluster, %(machines)s machines, disks and network, as your cloud charges for them")
+    return [Cost(cell.name, amount % {"machines": cell.machines}) for cell in cells_of(account)]
+
+
+def _usual_deletion(account: CloudAccount) -> tuple[float, float] | None:
+    """Cells go side by side: as long as one of them."""
+    known = usual_durations("delete_cell")
+    return (sum(one.low for one in known.values()), sum(one.high for one in known.values())) if known else None
+
+
+def _cell_configuration(account: CloudAccount) -> list[dict[str, object]]:
+    columns = ("id", "name", "region", "machine_size", "machines", "cidr", "stack_name", "stack_version")
+    return [{name: str(value) for name, value in row.items()} for row in Cell.objects.alive().filter(account=account).values(*columns)]
+
+
+def _request_cells(account: CloudAccount, by: User) -> None:
+    """Each cell once. One whose deletion has failed is left to whoever decides about what remains of it."""
+    for cell in cells_of(account):
+        if cell.state == CellState.DELETING or _has_failed_here(cell):
+            continue
+        try:
+            request_cell_deletion(cell, by=by)
+        except (NotAllowed, LostRace, OperationInProgress):
+            continue  # the next look finds it as it is then
+
+
+def _has_failed_here(cell: Cell) -> bool:
+    """Its deletion failed since the account began to leave. One that had failed or was ended before that is asked for once more."""
+    newest = _deletion(cell)
+    failed_deleting = cell.state == CellState.FAILED and cell.failed_while == CellState.DELETING
+    is_ours = newest is not None and newest.state == OperationState.FAILED and newest.ended_at is not None
+    return failed_deleting and is_ours and newest is not None and newest.ended_at is not None and newest.ended_at >= cell.account.state_at
+
+
+def _deletion(cell: Cell) -> Operation | None:
+    deletions = Operation.objects.for_subject("cell", cell.pk).filter(kind="delete_cell").select_related("organisation")
+    return deletions.newest_first().first()
+
+
+def _look_at_cells(account: CloudAccount) -> Look:
+    cells = cells_of(account)
+    if stuck := [one for cell in cells if _has_failed_here(cell) for one in _obstructions(cell)]:
+        count = sum(_has_failed_here(cell) for cell in cells)
+        return Look(False, Party.YOU, params={"count": str(count)}, obstructions=stuck[:MOST_OBSTRUCTIONS], code="offboarding_cell_stuck")
+    if cells:
+        return Look(False, params={"what": ", ".join(cell.name for cell in cells)})
+    if AgentKey.objects.valid().filter(cell__account=account).exists():
+        return Look(False, Party.PROVIDER, params={"what": _("the access of agents")})
+    return GONE
+
+
+def _obstructions(cell: Cell) -> Iterator[Obstruction]:
+    """The cell, with the words of what failed; then each resource that remains, with what holds it."""
+    operation = _deletion(cell)
+    assert operation is not None
+    why = str(failure_text(operation.failure_code, named(operation, operation.failure_params)).happened)
+    slug = cell.organisation.slug
+    keep = reverse("cells:cell_keep", args=[slug, cell.pk])
+    page, act = operation.get_absolute_url(), _("Open the deletion and retry it")
+    yield Obstruction(cell.name, why, cell.region, cell.stack_name, url=page, act=act, keep_url=keep)
+    for row in cell.resources.remaining():
+        why = _("Held by %(holder)s") % {"holder": row.held_by} if row.held_by else row.evidence or _("Still there")
+        yield Obstruction(f"{row.name} ({row.kind})", why, row.region, row.made, row.link, keep_url=f"{keep}?resource={row.pk}")
+
+
+# --- What bears the account's mark, in every region that was ever used ------------------------------------------------
+
+
+def regions_of(account: CloudAccount) -> list[str]:
+    """Every region that a cell was ever placed in, a resource was ever seen in, or a kit was run for."""
+    used = set(Cell.objects.filter(account=account).values_list("region", flat=True))
+    used |= set(CellResource.objects.filter(account=account).values_list("region", flat=True))
+    used |= {*account.kits.values_list("region", flat=True), account.home_region}
+    return sorted(used - {""})
+
+
+def _sweep(account: CloudAccount) -> Look:
+    """Asks the cloud, region by region. Where no cell ever was, or our access has ended already, there is nothing to look for or by."""
+    kit = account.kits.filter(state=KitState.CURRENT).first()
+    if kit is None or not Cell.objects.filter(account=account).exclude(stack_name="").exists():
+        return GONE
+    remaining = [row for region in regions_of(account) for row in _sweep_region(account, kit, region)]
+    if not remaining:
+        return GONE
+    keep = reverse("cells:account_leftovers_keep", args=[account.organisation.slug, account.pk])
+    listed = [
+        Obstruction(f"{row.name} ({row.kind})", row.evidence or _("Found by its mark"), row.region, row.made, row.link, keep_url=keep)
+        for row in remaining[:MOST_OBSTRUCTIONS]
+    ]
+    return Look(False, Party.YOU, params={"count": str(len(remaining))}, obstructions=listed, code="offboarding_leftovers")
+
+
+def _sweep_region(account: CloudAccount, kit: Kit, region: str) -> list[CellResource]:
+    tags = stacks.load(account.cloud).tags(target_of(account, kit, was_trusted=True))
+    return take_stock_of_region(account, region, stacks_of(account).find_leftovers(region, tags))
+
+
+def _remainder(account: CloudAccount) -> list[Remnant]:
+    rows = CellResource.objects.filter(account=account).select_related("kept_by")
+    return [
+        Remnant(
+            row.region,
+            row.kind,
+            row.name,
+            row.made,
+            str(row.outcome),
+            row.link,
+            row.outcome_at or row.found_at,
+            row.evidence,
+            row.kept_by.email if row.kept_by and row.outcome == "kept" else "",
+            row.kept_why if row.outcome == "kept" else "",
+        )
+        for row in rows
+    ]
+
+
+register(
+    Part(
+        name="instances",
+        order=10,
+        title=gettext_lazy("Instances"),
+        count=_count_instances,
+        blockers=_block_instances,
+        costs=_instance_costs,
+        configuration=_instance_configuration,
+    )
+)
+register(
+    Part(
+        name="cells",
+        order=20,
+        title=gettext_lazy("Deployment cells"),
+        count=_count_cells,
+        blockers=_block_cells,
+        costs=_cell_costs,
+        usual=_usual_deletion,
+        configuration=_cell_configuration,
+        request_removal=_request_cells,
+        look=_look_at_cells,
+        needs_trust=lambda account: bool(cells_of(account)),
+    )
+)
+register(
+    Part(
+        name="resources",
+        order=90,
+        title=gettext_lazy("What bears the account's mark"),
+        look=_sweep,
+        remainder=_remainder,
+        asks_cloud=True,
+    )
+)

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Check an offboarding certificate offline. One file, needs nothing but Python 3.8 or newer.
+
+    python3 verify_certificate.py certificate.json
+    python3 verify_certificate.py certificate.json --sha256 9f2c3a…          the file must have this hash
+    python3 verify_certificate.py certificate.json --activity activity.jsonl the log must hold it (check the log itself with verify.py)
+
+Exit code: 0 it holds, 1 it does not (the reason is named), 2 a file or the arguments cannot be read.
+
+The certificate is one line of canonical JSON: UTF-8, keys sorted, no white space between tokens, no line feed at the end. What is checked:
+
+    the form     the bytes are those of the canonical JSON of the same object, and the format is byoc-offboarding/1
+    the counts   of each region and in all: found = removed + kept + left, and as many resources are listed
+    the end      each kit was refused twice, at least 30 seconds apart, because the cloud knows its identity no more, and after the last
+                 sign-in that it accepted. One that was closed with leftovers says so instead, with two people and a consent
+    the log      with --activity: the event at which the certificate was written has the hash that it names, and a later event of the same
+                 organisation names the SHA-256 of this very certificate
+
+What this proves: nobody has changed the certificate since it was written into the activity log. What it cannot prove is what the clouds
+had said; their words stand beside each refusal, and your own cloud's log has the same calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+FORMAT = "byoc-offboarding/1"
+# The cloud knows the identity no more; or nobody had ever told of one, so that there was none to refuse.
+REASONS = ("provider_deleted", "role_deleted", "account_deleted", "never_run")
+APART = timedelta(seconds=30)
+REFUSALS = 2
+COMPLETED = ("offboarding.complete", "offboarding.closed")
+
+
+class Wrong(Exception):
+    """What does not hold, in one sentence."""
+
+
+def canonical(document: dict[str, Any]) -> str:
+    """The one text of a certificate."""
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def fingerprint(text: str) -> str:
+    """SHA-256 of a certificate's text, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check(text: str) -> dict[str, Any]:
+    """The certificate that this text is. Raises Wrong."""
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise Wrong("It is not valid JSON.") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise Wrong("It is not a certificate of the format " + FORMAT + ".")
+    if canonical(document) != text:
+        raise Wrong("It is not written in canonical form: the bytes were changed, though they may read alike.")
+    try:
+        _check_counts(document)
+        _check_end(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Wrong("It does not have the shape of a certificate: " + type(error).__name__ + ".") from error
+    return document
+
+
+def _check_counts(document: dict[str, Any]) -> None:
+    total = {"found": 0, "removed": 0, "kept": 0, "left": 0}
+    for region in document["regions"]:
+        rows = region["resources"]
+        for outcome in ("removed", "kept", "left"):
+            if region[outcome] != sum(row["outcome"] == outcome for row in rows):
+                raise Wrong("The counts of " + region["region"] + " are not those of its resources.")
+        if region["found"] != len(rows):
+            raise Wrong("The counts of " + region["region"] + " are not those of its resources.")
+        for name in total:
+            total[name] += region[name]
+    if document["totals"] != total:
+        raise Wrong("The totals are not the sums of the regions.")
+
+
+def _check_end(document: dict[str, Any]) -> None:
+    closing = document["closed_with_leftovers"]
+    if closing:
+        people = (closing["asked_by"], closing["closed_by"], closing["consent_by"], closing["consent_at"])
+        if not all(people) or closing["asked_by"] == closing["closed_by"]:
+            raise Wrong("It was closed with leftovers without two people and a consent.")
+        return
+    if document["totals"]["left"]:
+        raise Wrong("Something is left, and nobody has consented to that.")
+    if not document["kits"]:
+        raise Wrong("No kit was ever refused.")
+    accepted = document["last_accepted"]
+    for kit in document["kits"]:
+        _check_refusals(kit, _time(accepted["at"]) if accepted else None)
+
+
+def _check_refusals(kit: dict[str, Any], accepted: datetime | None) -> None:
+    name = "Kit number " + str(kit["generation"])
+    refusals = kit["refusals"]
+    if len(refusals) < REFUSALS:
+        raise Wrong(name + " was not refused twice.")
+    if any(one["reason"] not in REASONS for one in refusals):
+        raise Wrong(name + " was refused for another reason than that its identity is gone.")
+    times = [_time(one["at"]) for one in refusals]
+    if times[-1] - times[0] < APART:
+        raise Wrong(name + " was refused twice within less than 30 seconds.")
+    if accepted is not None and times[0] <= accepted:
+        raise Wrong(name + " was accepted after it had been refused.")
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007  every time of a certificate is UTC, and only compared
+
+
+def check_in_log(document: dict[str, Any], sha256: str, lines: list[str]) -> None:
+    """The log of the same organisation holds what the certificate names, and names the certificate. Raises Wrong."""
+    events = [json.loads(line) for line in lines if line.strip()]
+    head = document["activity"]
+    if not any(event["sequence"] == head["sequence"] and event["hash"] == head["head"] for event in events):
+        raise Wrong("Event %d of the log is not the one at which the certificate was written." % head["sequence"])  # noqa: UP031
+    for event in events:
+        is_after = event["sequence"] > head["sequence"] and event["organisation"] == document["organisation"]["id"]
+        if is_after and event["action"] in COMPLETED and event["details"].get("certificate") == sha256:
+            return
+    raise Wrong("No event of the log names this certificate.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Check an offboarding certificate.")
+    parser.add_argument("certificate", type=Path)
+    parser.add_argument("--sha256", default="", help="the hash that the file must have")
+    parser.add_argument("--activity", type=Path, help="an export of the activity log")
+    given = parser.parse_args(arguments)
+    try:
+        text = given.certificate.read_bytes().decode()
+        lines = given.activity.read_bytes().decode().splitlines() if given.activity else []
+    except (OSError, ValueError) as error:
+        sys.stderr.write("Cannot read: " + str(error) + "\n")
+        return 2
+    try:
+        document = check(text)
+        if given.sha256 and fingerprint(text) != given.sha256.lower():
+            raise Wrong("Its SHA-256 is " + fingerprint(text) + ", not the expected one.")
+        if given.activity:
+            check_in_log(document, fingerprint(text), lines)
+    except Wrong as wrong:
+        sys.stdout.write("It does not hold. " + str(wrong) + "\n")
+        return 1
+    sys.stdout.write(_told(document, fingerprint(text)))
+    return 0
+
+
+def _told(document: dict[str, Any], sha256: str) -> str:
+    totals, account = document["totals"], document["account"]
+    lines = [
+        "It holds. SHA-256 " + sha256,
+        account["cloud"] + " " + account["external_id"] + " of " + document["organisation"]["name"] + ", " + document["completed_at"],
+        "{found} found: {removed} removed, {kept} kept, {left} left.".format(**totals),
+    ]
+    if document["closed_with_leftovers"]:
+        lines.append("Closed with leftovers, with consent.")
+    elif document["first_refused"]:
+        lines.append("First refused " + document["first_refused"]["at"] + ": " + document["first_refused"]["reason"])
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
