@@ -1,6 +1,7 @@
 """An account that leaves, in one of the played clouds: what its customer does, and the clock that a test moves."""
 
 from datetime import timedelta
+from functools import cached_property
 
 from django.db.models import F
 from django.urls import reverse
@@ -49,8 +50,9 @@ class Leaver:
     def operation(self) -> Operation:
         return newest(OFFBOARD)
 
-    @property
+    @cached_property
     def hand(self) -> Hand:
+        """It knows what it holds."""
         return Hand(self.standing, self.cell, self.sandbox)
 
     def url(self, name: str = "plan") -> str:
