@@ -35,7 +35,14 @@ PREPARED = {
 }
 READY = {"sandbox": "The local clouds are ready", "web": "The portal listens"}
 MIGRATIONS = (
-    *("accounts/migrations", "accounts/support/migrations", "cells/migrations", "portal/audit", "portal/operations/migrations"),
+    *(
+        "accounts/migrations",
+        "accounts/support/migrations",
+        "accounts/offboarding/migrations",
+        "cells/migrations",
+        "portal/audit",
+        "portal/operations/migrations",
+    ),
     "requirements-demo.lock",
 )
 STATIC = ("static", "requirements-demo.lock")

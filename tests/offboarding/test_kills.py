@@ -1,4 +1,4 @@
-"""kill -9 at every step of an offboarding: nothing is lost, nothing deleted twice, and nobody is told that it is over before the cloud refused."""
+"""kill -9 at every step of an offboarding: nothing is lost or deleted twice, and it is never over before the cloud has refused us."""
 
 import pytest
 

@@ -17,7 +17,7 @@ from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation
 from tests.activity import assert_one_event
 from tests.cells.factories import make_cell, make_instance, make_plan
-from tests.cells.living import drive, drive_to_end, drive_to_failure, drive_to_wait, let_time_pass, newest, turn, wish
+from tests.cells.living import drive, drive_to_failure, drive_to_wait, let_time_pass, newest, turn, wish
 from tests.factories import make_cloud_account, make_kit, make_user
 from tests.offboarding.leaving import OFFBOARD, Leaver
 from tests.standing import SECOND
@@ -143,7 +143,7 @@ def test_no_network_fault_and_no_single_refusal_is_taken_for_the_end(leaver, san
     leaver = leaver(has_cell=False)
     leaver.start()
     leaver.until_ready()
-    leaver.standing.hand.fault("server_error", **leaver.standing.hand.sign_in)
+    leaver.standing.hand.fault("500", **leaver.standing.hand.sign_in)
     for _turn in range(3):
         turn(OFFBOARD)
     assert leaver.states == ("ready_to_offboard", "waiting_for_you")
