@@ -21,6 +21,7 @@ from tests.cells.living import drive, drive_to_failure, drive_to_wait, let_time_
 from tests.factories import make_cloud_account, make_kit, make_user
 from tests.offboarding.leaving import OFFBOARD, Leaver
 from tests.standing import SECOND
+from tests.support.factories import make_active, scope_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -318,3 +319,25 @@ def test_disconnected_account_leaves_and_the_same_one_is_connected_afresh(leaver
     again = make_cloud_account(organisation=acme, state="connected", name="Production", external_id=leaver.account.external_id)
     assert again.pk != leaver.account.pk
     assert leaver.page("certificate_detail")
+
+
+# --- Support access ----------------------------------------------------------------------------------------------------
+
+
+def test_open_support_access_ends_with_the_account_and_is_waited_for(acme, alice, client, sandbox):
+    account = make_cloud_account(organisation=acme, state="connected", created_by=alice, name="Main", connected_at=timezone.now())
+    make_kit(account=account, ran_at=timezone.now())
+    grant = make_active(organisation=acme, scope=scope_for(account))
+    client.force_login(alice)
+    url = f"/o/acme/accounts/{account.pk}/offboarding/"
+    assert "Support access grants" in client.get(url).text
+    client.post(f"{url}start/", {"when": "now", "name": "Main"})
+    turn(OFFBOARD)
+
+    grant.refresh_from_db()
+    assert grant.state == "ending"
+    assert CloudAccount.objects.get(pk=account.pk).state == "offboarding"
+    grant.state = "revoked"
+    grant.save(update_fields=["state"])
+    turn(OFFBOARD)
+    assert CloudAccount.objects.get(pk=account.pk).state == "ready_to_offboard"
