@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import CloudAccount, SigningKey, TrustCheck, User
-from accounts.states import PROVEN_STATES, AccountState, KitState
+from accounts.states import CLAIMING_STATES, PROVEN_STATES, AccountState, KitState
 from tests.factories import make_cloud_account, make_kit, make_organisation, make_user
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,9 @@ def test_cloud_account_keeps_its_claim_while_it_is_reconnected(state):
 
 @pytest.mark.parametrize("state", sorted(PROVEN_STATES))
 def test_cloud_account_proven_once_whoever_has_it(state):
-    make_cloud_account(external_id=NUMBER, state=state)
+    # One that leaves may never have been connected: then it claims nothing (tests/offboarding).
+    connected_at = None if state in CLAIMING_STATES else timezone.now()
+    make_cloud_account(external_id=NUMBER, state=state, connected_at=connected_at)
 
     with refuses("cloud_account_proven_once"):
         make_cloud_account(external_id=NUMBER, state=AccountState.CONNECTED)

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0013_claim_of_leaving'),
-        ('cells', '0011_agent_packages'),
+        ('cells', '0012_agent_orders'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
