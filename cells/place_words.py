@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -32,7 +33,8 @@ def place_words(placement: Placement, cloud: str, region: str, account: CloudAcc
     if isinstance(placement, NoPlace):
         return PlaceWords("attention", why_no_place(placement.why, account))
     if account is None:
-        return PlaceWords("ok", _("Runs in region %(region)s, in a cloud account of the provider.") % {"region": region})
+        where = {"region": region, "provider": settings.PROVIDER_NAME}
+        return PlaceWords("ok", _("Runs in region %(region)s, in an account of %(provider)s.") % where)
     if isinstance(placement, Bootstrap):
         minutes = usual_minutes()
         sentence = ngettext(

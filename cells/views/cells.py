@@ -32,6 +32,7 @@ from cells.states import AgentLink, CellState, Drift, Health
 from cells.telemetry.state import health_of, link_of
 from cells.views.live import (
     CALM_CELLS,
+    CALM_INSTANCES,
     CALM_LINKS,
     failed_of,
     live_answer,
@@ -105,6 +106,7 @@ def _live(request: OrganisationRequest, cell: Cell) -> dict[str, Any]:
     operations, acts = operations_of(request.organisation, "cell", cell.pk), _acts(request, cell)
     live, failed = live_of(operations), failed_of(operations) if state == CellState.FAILED else None
     instances = [_row(instance, link) for instance in _instances(request, cell)[: INSTANCES_SHOWN + 1]]
+    is_busy = any(row["instance"].state not in CALM_INSTANCES for row in instances)
     milestone = state.value if state != CellState.READY else "silent" if link in SILENT else health.value
     machines = (status.nodes_ready, status.nodes) if status else ()
     pulse = pulse_of(
@@ -116,7 +118,7 @@ def _live(request: OrganisationRequest, cell: Cell) -> dict[str, Any]:
             "instances": [(row["instance"].pk, row["instance"].state, str(row["health"])) for row in instances],
             "operations": seen_operations(operations),
         },
-        is_calm=state in CALM_CELLS and live is None and link in CALM_LINKS,
+        is_calm=state in CALM_CELLS and live is None and link in CALM_LINKS and not is_busy,
         is_over=state == CellState.DELETED and live is None,
     )
     return {

@@ -276,3 +276,14 @@ def test_cell_that_leaves_is_not_called_healthy_nor_its_silence_a_fault(state, s
 
     assert not any(words in element(shown, "cell-live") for words in ("Healthy", "Not heard", "Offline", "not been heard"))
     assert "brings up a new cell" in element(shown, "cell-instances")
+
+
+def test_page_of_a_cell_asks_often_while_one_of_its_instances_comes_to_run(signed_in, account):
+    cell = make_cell(account=account)
+    make_status(cell)
+    instance = make_instance(cell=cell, state=InstanceState.DEPLOYING)
+
+    assert "every 5s" in signed_in.get(page("cell_live", cell.pk)).text
+
+    Instance.objects.filter(pk=instance.pk).update(state=InstanceState.RUNNING)
+    assert "every 30s" in signed_in.get(page("cell_live", cell.pk)).text

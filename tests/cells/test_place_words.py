@@ -1,6 +1,7 @@
 """What is said of a place, read aloud for each cloud."""
 
 import pytest
+from django.conf import settings
 
 from accounts import kits
 from cells import stacks
@@ -55,7 +56,7 @@ def test_place_at_the_providers_tells_nothing_of_its_cells(place):
 
     told = place_words(Reuse(str(cell.pk)), cloud, region, None)
 
-    assert told.sentence == f"Runs in region {region}, in a cloud account of the provider."
+    assert told.sentence == f"Runs in region {region}, in an account of {settings.PROVIDER_NAME}."
 
 
 def test_place_that_only_the_kits_region_has_sends_nobody_to_connect_an_account_twice(place):
