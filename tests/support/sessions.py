@@ -17,16 +17,18 @@ from accounts.targets import target_of
 from portal.operations.driver import advance
 from portal.operations.models import Operation
 from tests.clouds.aws.cells import STACK, cell_input
+from tests.clouds.azure.cells import STACK as AZURE_STACK
+from tests.clouds.azure.cells import cell_input as azure_input
 from tests.factories import make_contact
 from tests.kill import lose_lease
 from tests.standing import Standing
 from tests.support.factories import make_granted
 
 
-def make_standing(*, organisation: Organisation, **fields: Any) -> Standing:
-    """An account in the local AWS, connected by its kit."""
+def make_standing(*, organisation: Organisation, cloud: str = "aws", **fields: Any) -> Standing:
+    """An account in the local cloud, connected by its kit."""
     make_contact(organisation=organisation, email="night@acme.example", confirmed_at=timezone.now())
-    return Standing("aws", organisation=organisation, **fields)
+    return Standing(cloud, organisation=organisation, **fields)
 
 
 def make_standing_grant(standing: Standing, **fields: Any) -> AccessRequest:
@@ -77,8 +79,9 @@ def build_stack(standing: Standing, monkeypatch: pytest.MonkeyPatch) -> Scope:
     kit = current_kit(account)
     assert kit is not None
     target = target_of(account, kit, was_trusted=True)
-    order = STACK.order(target, cell_input(account.home_region, token="order-1", machines=2))
-    stacks = open_stacks("aws", target, token_source(kit), kits.load("aws").shipped(target))
+    stack, given = {"aws": (STACK, cell_input), "azure": (AZURE_STACK, azure_input)}[account.cloud]
+    order = stack.order(target, given(account.home_region, token="order-1", machines=2))
+    stacks = open_stacks(account.cloud, target, token_source(kit), kits.load(account.cloud).shipped(target))
     stacks.apply(order)
     return offer_stack(account, order.name, monkeypatch)
 
