@@ -1,14 +1,15 @@
 """May a person do this with a request, and if not, why: one function for the button, the form and the action. Empty means yes."""
 
 from datetime import datetime
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.access import Permission
-from accounts.models import Membership, Organisation, User
-from accounts.support.clouds import has_support
+from accounts.models import CloudAccount, Membership, Organisation, User
+from accounts.support.clouds import has_support, kit_too_old
 from accounts.support.gate import is_provider
 from accounts.support.models import AccessPolicy, AccessRequest, Decision
 from accounts.support.models.policies import Mode, Outside
@@ -46,11 +47,18 @@ def why_not_ask(policy: AccessPolicy, *, minutes: int, wished: datetime | None, 
     return ""
 
 
-def why_not_in_cloud(cloud: str) -> str:
-    """Support access is built cloud by cloud."""
-    if has_support(cloud):
-        return ""
-    return _("Support access is not available in %(cloud)s yet. Ask for a diagnostic bundle.") % cloud_names(cloud)
+def why_not_in_account(account_id: UUID) -> str:
+    """Support access is built cloud by cloud, and needs a kit that knows it."""
+    account = CloudAccount.objects.get(pk=account_id)
+    names = cloud_names(account.cloud)
+    if not has_support(account.cloud):
+        return _("Support access is not available in %(cloud)s yet. Ask for a diagnostic bundle.") % names
+    if versions := kit_too_old(account):
+        return _(
+            "This account runs kit %(version)s. Support access in %(cloud)s needs kit %(needed)s or a newer one. Ask for a diagnostic "
+            "bundle, or ask the customer to update the kit."
+        ) % {**names, **versions}
+    return ""
 
 
 def why_not_check(request: AccessRequest, user: User) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from accounts import kits
 from accounts.clouds import SUPPORT, open_support
 from accounts.clouds.support import SupportGrant
+from accounts.kits import history
 from accounts.models import CloudAccount, Kit, User
 from accounts.states import KitState
 from accounts.support.documents import Span, Terms
@@ -16,6 +17,8 @@ from accounts.support.models import AccessRequest
 from accounts.targets import target_of
 
 NAME_LENGTH = 32
+# The first version of each cloud's kit whose support identities open for a grant alone.
+SINCE = {"aws": "1.5.0", "azure": "1.3.0"}
 
 
 class NoTokensError(Exception):
@@ -25,6 +28,13 @@ class NoTokensError(Exception):
 @cache
 def has_support(cloud: str) -> bool:
     return cloud in SUPPORT and find_spec(SUPPORT[cloud].partition(":")[0]) is not None
+
+
+def kit_too_old(account: CloudAccount) -> Mapping[str, str]:
+    """The version in use and the one that support access needs, where the first is older. Empty: this one will do, or there is none."""
+    kit, since = current_kit(account), SINCE.get(account.cloud, "")
+    is_old = kit is not None and history.number(kit.version) < history.number(since)
+    return {"version": kit.version, "needed": since} if kit is not None and is_old else {}
 
 
 def policy_text(request: AccessRequest, terms: Terms, span: Span) -> str:

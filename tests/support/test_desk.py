@@ -186,3 +186,16 @@ def test_access_in_a_cloud_without_support_is_not_asked_for(client, acme, monkey
     assert "Support access is not available in AWS yet. Ask for a diagnostic bundle." in answer.text
     assert not AccessRequest.objects.exists()
     clouds.has_support.cache_clear()
+
+
+@pytest.mark.parametrize(("version", "is_asked"), [("1.2.0", False), ("1.3.0", True)])
+def test_access_under_a_kit_of_before_says_which_kit_is_needed(client, acme, version, is_asked):
+    account = make_account(acme, cloud="azure")
+    account.kits.update(version=version)
+    client.force_login(make_engineer())
+    form = {"wants": "access", "scope": f"account:{account.pk}", "case": "C-1", "reason_type": "customer", "reason": "I read why."}
+
+    answer = client.post(f"{reverse('support:case_new')}?customer={acme.pk}", form | {"profile": "diagnose", "minutes": "60"})
+
+    said = "This account runs kit 1.2.0. Support access in Azure needs kit 1.3.0 or a newer one."
+    assert (said in answer.text, AccessRequest.objects.exists()) == (not is_asked, is_asked)

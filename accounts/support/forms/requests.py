@@ -14,7 +14,7 @@ from accounts.forms.people import LINK_LIKE
 from accounts.models import Organisation
 from accounts.support import scopes
 from accounts.support.actions.requests import Wish
-from accounts.support.availability import why_not_ask, why_not_in_cloud
+from accounts.support.availability import why_not_ask, why_not_in_account
 from accounts.support.bundles import why_not_of
 from accounts.support.models import AccessPolicy
 from accounts.support.models.requests import ReasonType
@@ -112,7 +112,7 @@ class RequestForm(forms.Form):
         scope = self.scopes.get(data.get("scope", ""))
         if data.get("wants") == BUNDLE and scope and (reason := why_not_of(scope)):
             self.add_error("scope", reason)
-        if data.get("wants") == ACCESS and scope and (reason := why_not_in_cloud(scope.cloud)):
+        if data.get("wants") == ACCESS and scope and (reason := why_not_in_account(scope.account)):
             self.add_error("scope", reason)
         if data.get("wants") == ACCESS and "minutes" in data and "starts_at" in data:
             wished = data["starts_at"] or timezone.now()
