@@ -2,26 +2,31 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actions.leaving import end_work
+from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, User
 from accounts.offboarding.availability import why_not_cancel, why_not_consent, why_not_start
 from accounts.offboarding.certificates import standing
 from accounts.offboarding.models import LONGEST_DELAY, Offboarding
 from accounts.offboarding.notices import tell
 from accounts.offboarding.states import OffboardingState
-from accounts.offboarding.steps.leaving import OFFBOARD, complete
+from accounts.offboarding.steps.leaving import OFFBOARD, complete, empty_from_now
 from accounts.offboarding.transitions import move_offboarding, record_on, subject_of
 from accounts.states import AccountState
 from portal.audit import Actor
+from portal.audit.models import Event
 from portal.operations.actions import cancel_live, request_check
 from portal.operations.availability import refuse_if
 from portal.operations.engine import start
 from portal.operations.models import Operation
 from portal.operations.states import OperationState
+
+HANDED_OVER = "offboarding.handed_over"
 
 
 def start_offboarding(account: CloudAccount, *, scheduled_for: datetime, by: User) -> Offboarding:
@@ -35,6 +40,9 @@ def start_offboarding(account: CloudAccount, *, scheduled_for: datetime, by: Use
         data = {"account": str(account.pk), "cloud": account.cloud}
         start(kind=OFFBOARD, subject=subject_of(row), organisation_id=row.organisation_id, by=by, data=data, is_recorded=False)
         record_on(row, "offboarding.planned", by=Actor.user(by), details={"scheduled_for": at.isoformat(timespec="seconds")})
+        if not account.was_connected:
+            # Nothing was ever built: there is nothing to think over, and connecting must not go on beside it.
+            empty_from_now(account, row)
         tell(row, "offboarding_planned", by=by)
     return row
 
@@ -70,6 +78,28 @@ def consent_to_leftovers(account: CloudAccount, *, by: User) -> None:
         row.consent_by, row.consent_at = by, timezone.now()
         row.save(update_fields=["consent_by", "consent_at"])
         record_on(row, "offboarding.consented", by=Actor.user(by), details={"count": len(row.remainder)})
+
+
+def hand_over(account: CloudAccount, *, by: User) -> None:
+    """The customer has no way on: somebody of the provider takes it up. Once for each time that it is stuck. Raises NotAllowed."""
+    with transaction.atomic():
+        row = open_one(_locked(account), lock=True)
+        refuse_if(why_not_hand_over(row))
+        assert row is not None
+        operation = operation_of(row)
+        record_on(row, HANDED_OVER, by=Actor.user(by), details={"code": row.code, "params": row.params})
+        context = {"account": row.account, "row": row, "by": by, "reference": operation.reference if operation else ""}
+        url = absolute_url("admin:offboarding_offboarding_change", row.pk)
+        queue_mail(to=settings.PROVIDER_SUPPORT_EMAIL, template="offboarding_handed_over", context=context | {"url": url})
+
+
+def why_not_hand_over(row: Offboarding | None) -> str:
+    if row is None or row.state != OffboardingState.STUCK:
+        return _("Only an offboarding that is stuck is handed over.")
+    about = Event.objects.for_chain(row.organisation_id).for_subject(subject_of(row).kind, row.pk)
+    if about.filter(action=HANDED_OVER, at__gte=row.state_at).exists():
+        return _("It is handed over already. The provider has the reference.")
+    return ""
 
 
 def ask_to_close(row: Offboarding, *, reason: str, by: User) -> None:

@@ -106,7 +106,7 @@ class Plan:
     @property
     def must_keep_kit(self) -> bool:
         """The warning that stands wherever somebody might think of deleting the kit."""
-        return self.account.state in {AccountState.CONNECTED, AccountState.NEEDS_ATTENTION, AccountState.OFFBOARDING} and not self.is_short
+        return self.account.state == AccountState.OFFBOARDING or (self.account.is_watched and not self.is_short)
 
     # --- under way ---
 
@@ -160,6 +160,14 @@ class Plan:
         if self.row is None or self.row.state != OffboardingState.STUCK:
             return None
         return failure_text(self.row.code, {**cloud_names(self.account.cloud), **self.row.params})
+
+    @property
+    def is_late(self) -> bool:
+        """The removal takes longer than 95 of 100 deletions of a cell did."""
+        known = usual_durations("delete_cell")
+        began = self.row.irreversible_at if self.row and self.row.state == OffboardingState.IN_PROGRESS else None
+        late = sum(one.late for one in known.values())
+        return bool(known and began and (timezone.now() - began).total_seconds() > late)
 
     @property
     def can_retry(self) -> bool:

@@ -14,6 +14,7 @@ urlpatterns = [
     path(f"{OFFBOARDING}start/", acts.offboarding_start, name="offboarding_start"),
     path(f"{OFFBOARDING}cancel/", acts.offboarding_cancel, name="offboarding_cancel"),
     path(f"{OFFBOARDING}check/", acts.offboarding_check, name="offboarding_check"),
+    path(f"{OFFBOARDING}hand-over/", acts.offboarding_hand_over, name="offboarding_hand_over"),
     path(f"{OFFBOARDING}consent/", acts.offboarding_consent, name="offboarding_consent"),
     path(f"{OFFBOARDING}certificate/", certificates.certificate_detail, name="certificate_detail"),
     path(f"{OFFBOARDING}certificate/certificate.json", certificates.certificate_file, name="certificate_file"),

@@ -54,6 +54,12 @@ def make_asked_to_consent(organisation: Organisation, by: User) -> CloudAccount:
     return account
 
 
+def make_stuck(organisation: Organisation, by: User) -> CloudAccount:
+    account = make_leaving(organisation, by)
+    make_offboarding(account=account, by=by, state="stuck", code="offboarding_took_too_long")
+    return account
+
+
 def make_with_leftover(organisation: Organisation, by: User) -> CloudAccount:
     account = make_leaving(organisation, by)
     named = {"kind": "AWS::EC2::VPC", "name": "vpc-1", "made": "vpc-1", "origin": "tag", "region": "eu-west-1"}
@@ -72,6 +78,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "offboarding:offboarding_start": (make_connected, {"when": "day", "name": "Main"}, "offboarding.planned"),
     "offboarding:offboarding_cancel": (make_planned, {}, "offboarding.cancelled"),
     "offboarding:offboarding_consent": (make_asked_to_consent, {"name": "Main"}, "offboarding.consented"),
+    "offboarding:offboarding_hand_over": (make_stuck, {}, "offboarding.handed_over"),
     "cells:account_instances_delete": (make_with_instance, {"name": "Main"}, "instance.deletion_started"),
     "cells:account_leftovers_keep": (
         make_with_leftover,

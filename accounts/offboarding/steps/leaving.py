@@ -74,7 +74,7 @@ def begin(ctx: StepContext) -> Outcome:
                 move_offboarding(row, OffboardingState.BLOCKED, by=WORKER, details={"count": len(found)})
                 tell(row, "offboarding_blocked", blockers=found)
             return Wait(LOOK_AT_BLOCKED_SECONDS, on=Party.YOU, why="offboarding_blocked", params={"count": str(len(found))})
-        _begin(account, row)
+        empty_from_now(account, row)
     return Done()
 
 
@@ -84,7 +84,8 @@ def _until(row: Offboarding) -> Wait:
     return Wait(min(max(left, 1), LONGEST_SLEEP_SECONDS), on=Party.PROVIDER, why="offboarding_scheduled", params={"at": at})
 
 
-def _begin(account: CloudAccount, row: Offboarding) -> None:
+def empty_from_now(account: CloudAccount, row: Offboarding) -> None:
+    """The move that cannot be taken back. Account and row are locked by the caller."""
     end_work(account, AccountState.OFFBOARDING, by=row.requested_by)
     account.refresh_from_db()  # what connected it may have been cancelled, which moved it
     for kit in account.kits.filter(state=KitState.CANDIDATE):

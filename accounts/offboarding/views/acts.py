@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.models import CloudAccount
-from accounts.offboarding.actions import cancel_offboarding, consent_to_leftovers, look_again, open_one, start_offboarding
+from accounts.offboarding.actions import cancel_offboarding, consent_to_leftovers, hand_over, look_again, open_one, start_offboarding
 from accounts.offboarding.availability import why_not_consent
 from accounts.offboarding.forms import ConsentForm, StartForm
 from accounts.offboarding.plan import Plan, plan_of
@@ -93,6 +93,19 @@ def offboarding_check(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespon
     except NotAllowed:
         is_asked = False
     messages.info(request, _("It is being looked at now.") if is_asked else _("It was looked at a moment ago."))
+    return _back(request, account)
+
+
+@gate
+@require_POST
+def offboarding_hand_over(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    account = find_account(request, pk)
+    try:
+        hand_over(account, by=request.user)
+    except NotAllowed as refused:
+        messages.warning(request, refused.reason)
+    else:
+        messages.success(request, _("It is handed over. The provider has been told, with the reference."))
     return _back(request, account)
 
 

@@ -1,0 +1,123 @@
+"""The certificate is checked offline, by a program that needs nothing but Python: what was changed, or proves too little, does not hold."""
+
+import json
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from portal.audit import verify_certificate
+from portal.audit.verify_certificate import Wrong, canonical, check, check_in_log, fingerprint
+
+ORGANISATION = "0a1b2c3d-0000-4000-8000-000000000001"
+
+
+def refusal(second: int, reason: str = "provider_deleted") -> dict:
+    return {"at": f"2026-11-22T02:10:{second:02}.000000Z", "call": "sign-in", "evidence": "No provider found", "reason": reason}
+
+
+CERTIFICATE = {
+    "format": "byoc-offboarding/1",
+    "provider": "Fernhill",
+    "offboarding": "0a1b2c3d-0000-4000-8000-000000000002",
+    "organisation": {"id": ORGANISATION, "name": "Acme"},
+    "account": {"id": "0a1b2c3d-0000-4000-8000-000000000003", "cloud": "aws", "external_id": "111122223333", "name": "Main"},
+    "requested": {"at": "2026-11-21T02:00:00.000000Z", "by": "alice@people.example"},
+    "begun_at": "2026-11-22T02:00:00.000000Z",
+    "completed_at": "2026-11-22T02:11:00.000000Z",
+    "regions": [
+        {
+            "region": "eu-west-1",
+            "found": 2,
+            "removed": 1,
+            "kept": 1,
+            "left": 0,
+            "resources": [{"id": "vpc-1", "outcome": "removed"}, {"id": "vpc-2", "outcome": "kept"}],
+        }
+    ],
+    "totals": {"found": 2, "removed": 1, "kept": 1, "left": 0},
+    "kits": [{"generation": 1, "version": "1.5.0", "sha256": "0" * 64, "region": "us-east-1", "refusals": [refusal(10), refusal(45)]}],
+    "last_accepted": {"at": "2026-11-22T02:09:00.000000Z", "call": "sign-in", "evidence": "", "reason": ""},
+    "first_refused": refusal(10),
+    "closed_with_leftovers": {},
+    "activity": {"sequence": 14, "head": "a" * 64},
+}
+
+
+def changed(change) -> str:
+    document = deepcopy(CERTIFICATE)
+    change(document)
+    return canonical(document)
+
+
+def test_certificate_holds():
+    assert check(canonical(CERTIFICATE)) == CERTIFICATE
+
+
+WRONG = {
+    "counted wrongly": (lambda d: d["regions"][0].update(removed=2), "counts of eu-west-1"),
+    "a resource left out": (lambda d: d["regions"][0]["resources"].pop(), "counts of eu-west-1"),
+    "totals": (lambda d: d["totals"].update(found=3), "totals"),
+    "refused once": (lambda d: d["kits"][0]["refusals"].pop(), "not refused twice"),
+    "too close": (lambda d: d["kits"][0].update(refusals=[refusal(10), refusal(39)]), "less than 30 seconds"),
+    "a network fault": (lambda d: d["kits"][0]["refusals"][1].update(reason="cloud_unavailable"), "another reason"),
+    "a role that says no": (lambda d: d["kits"][0]["refusals"][0].update(reason="trust_refused"), "another reason"),
+    "accepted since": (lambda d: d["last_accepted"].update(at="2026-11-22T02:10:20.000000Z"), "accepted after"),
+    "no kit": (lambda d: d.update(kits=[]), "No kit"),
+    "another format": (lambda d: d.update(format="byoc-receipt/1"), "format"),
+    "no shape": (lambda d: d.pop("totals"), "shape"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_certificate_that_proves_too_little_does_not_hold(name):
+    change, reason = WRONG[name]
+    with pytest.raises(Wrong, match=reason):
+        check(changed(change))
+
+
+def test_leftovers_need_two_people_and_a_consent():
+    people = {"asked_by": "sam", "closed_by": "pat", "consent_by": "alice", "consent_at": "2026-11-22T02:11:00.000000Z"}
+
+    def leave(document, **closing):
+        document["regions"][0]["resources"][0]["outcome"] = "left"
+        document["regions"][0].update(removed=0, left=1)
+        document["totals"].update(removed=0, left=1)
+        document["closed_with_leftovers"] = closing
+
+    assert check(changed(lambda d: leave(d, **people)))
+    for closing in ({}, people | {"closed_by": "sam"}, people | {"consent_by": ""}):
+        with pytest.raises(Wrong):
+            check(changed(lambda d, closing=closing: leave(d, **closing)))
+
+
+def test_other_bytes_that_read_alike_do_not_hold():
+    with pytest.raises(Wrong, match="canonical"):
+        check(json.dumps(CERTIFICATE))
+
+
+def test_log_must_hold_the_head_and_name_the_certificate():
+    sha256 = fingerprint(canonical(CERTIFICATE))
+    head = {"sequence": 14, "hash": "a" * 64, "organisation": ORGANISATION, "action": "x.y", "details": {}}
+    told = {"sequence": 15, "hash": "b" * 64, "organisation": ORGANISATION, "action": "offboarding.complete"}
+    lines = [json.dumps(head), json.dumps(told | {"details": {"certificate": sha256}})]
+
+    check_in_log(CERTIFICATE, sha256, lines)
+    for bad in (lines[1:], lines[:1], [lines[0], json.dumps(told | {"details": {"certificate": "0" * 64}})]):
+        with pytest.raises(Wrong):
+            check_in_log(CERTIFICATE, sha256, bad)
+
+
+@pytest.mark.parametrize(("extra", "code"), [((), 0), (("--sha256", "0" * 64), 1)])
+def test_program_runs_by_itself(tmp_path, extra, code):
+    file = tmp_path / "certificate.json"
+    file.write_text(canonical(CERTIFICATE), encoding="utf-8")
+    program = tmp_path / "verify_certificate.py"
+    program.write_bytes(Path(verify_certificate.__file__).read_bytes())
+
+    done = subprocess.run([sys.executable, "-I", program, file, *extra], capture_output=True, text=True, check=False)
+
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "2 found: 1 removed, 1 kept, 0 left." in done.stdout if code == 0 else "not the expected one" in done.stdout
