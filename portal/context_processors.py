@@ -83,7 +83,7 @@ class Shell(NamedTuple):
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """`brand`, `theme`, `themes`, `path`, `organisation`, `membership`; `shield` and `shell`, called only where they are shown."""
+    """What the frame shows, by name; `shield` and `shell` are called only where they are shown."""
     return {
         "brand": brand_of(),
         "theme": theme_of(request),
@@ -91,6 +91,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "path": request.get_full_path(),
         "organisation": getattr(request, "organisation", None),
         "membership": getattr(request, "membership", None),
+        "viewing": getattr(request, "viewing", None),
         "shield": cache(lambda: shield_of(request)),
         "shell": cache(lambda: shell_of(request)),
     }

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
+from django.utils.translation import gettext as _
+
 from accounts.clouds.base import ALLOW_CHANGES, ALLOW_SUPPORT, PermissionProbe, Target
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 from portal.operations.catalogue import Text
@@ -164,6 +166,11 @@ class Traffic:
     session: timedelta | None = None  # how long a session lasts that the portal asks for; None where the cloud sets it
 
 
+def shut_by_switch(command: str) -> list[Act]:
+    """The kit's own switch, which stays off whatever is approved; none where this version's files are no longer handed out."""
+    return [Act(_("Switch support access off in the kit. It stays off, whatever is approved later."), command=command)] if command else []
+
+
 def mark_of_place(external_id: str, region: str) -> str:
     """Up to twelve letters and digits that tell one account's place from another, for names that are short and unique in a whole cloud."""
     return f"{external_id:.4}{region[:3]}{region[-3:]}{len(region)}".lower()
@@ -242,6 +249,10 @@ class CloudKit(Protocol):
 
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
         """Sets one switch of a kit that stands, to "yes" or "no"; empty where this version's own files are no longer handed out."""
+        ...
+
+    def shut_support(self, target: Target, publication: Publication) -> Sequence[Act]:
+        """What the customer does to shut support access at once without this portal, the fastest way first; each with its command."""
         ...
 
     def installer_rights(self, publication: Publication, issuer: str) -> str:

@@ -138,6 +138,9 @@ class Membership(models.Model):
     role = models.CharField(_("role"), max_length=20, choices=Role.choices)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    # Of the provider, looking on for a time: never stored, reads and does nothing else.
+    is_guest = False
+
     objects: ClassVar[MembershipQuerySet] = MembershipQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
@@ -153,7 +156,7 @@ class Membership(models.Model):
         return f"{self.user_id} {self.role}"
 
     def can(self, permission: Permission) -> bool:
-        return permission in ROLE_PERMISSIONS[Role(self.role)]
+        return permission == Permission.VIEW if self.is_guest else permission in ROLE_PERMISSIONS[Role(self.role)]
 
 
 MEMBERSHIP_COLUMNS = ("id", "organisation_id", "user_id", "role", "created_at")

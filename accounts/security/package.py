@@ -22,6 +22,7 @@ from accounts.models.step_links import STEP_LINK_LIFETIME
 from accounts.security.hosts import connections
 from accounts.security.inside import TELLERS, Flow
 from accounts.security.responsibilities import PART_WORDS, TASKS
+from accounts.shutting import shut_of
 from accounts.sign_in import STEP_UP_MAX_AGE
 from accounts.steps.trust_history import KEPT_FOR
 
@@ -45,6 +46,7 @@ def security_package(organisation: Organisation, cloud: str) -> dict[str, Any]:
         "never_allowed": [_denial(denial) for denial in kit.denials],
         "creates": [_resource(resource) for resource in kit.resources],
         "switches_of_the_customer": [{"title": switch.title, "effect": switch.effect} for switch in kit.switches],
+        "shut_support_access": shut_of(organisation, cloud),
         "lifetimes": _lifetimes(kit),
         "retention": _retention(),
         "contacts": [

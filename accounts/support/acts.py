@@ -17,6 +17,9 @@ from accounts.support.states import PROFILE_ORDER, Profile
 
 Words = str | Promise
 MOST_TEXT = 200
+# No act that is asked for: a line of the transcript.
+HANDED_OUT = "hand_out_credentials"
+HANDED_OUT_WORDS = _("Short-lived credentials were handed to the engineer's computer")
 
 
 class BadArgument(ValueError):
@@ -106,6 +109,8 @@ def allowed(profile: str, scope_kind: str) -> list[ActKind]:
 
 
 def act_words(name: str) -> str:
+    if name == HANDED_OUT:
+        return str(HANDED_OUT_WORDS)
     return str(ACTS[name].words) if name in ACTS else name
 
 

@@ -9,7 +9,7 @@ class SupportConfig(AppConfig):
         # The words of the catalogue; what the frame of every page and Home say.
         from accounts.actions.leaving import ENDS_WITH  # noqa: PLC0415
         from accounts.models.people import FRAME  # noqa: PLC0415
-        from accounts.support import activity_words, broker, failures, hooks, offboarding, receipts  # noqa: F401, PLC0415
+        from accounts.support import activity_words, broker, failures, handouts, hooks, offboarding, receipts  # noqa: F401, PLC0415
         from accounts.support.actions.leaving import end_grants  # noqa: PLC0415
         from accounts.support.models.requests import open_access  # noqa: PLC0415
         from accounts.support.steps import closing, opening, reviewing  # noqa: F401, PLC0415  registers the kinds of operation
@@ -20,4 +20,4 @@ class SupportConfig(AppConfig):
         MORE_NEEDS.append(access_needs)
         ENDS_WITH.append(end_grants)
         hooks.ON_TOLD.append(receipts.write_receipt)
-        hooks.ON_ENDING.extend([broker.cut_short, closing.begin_closing])
+        hooks.ON_ENDING.extend([broker.cut_short, handouts.drop_devices, closing.begin_closing])

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.access import Permission
 from accounts.models import CloudAccount, Membership, Organisation, User
-from accounts.support.clouds import has_support, kit_too_old
+from accounts.support.clouds import DIRECT_CLOUDS, has_support, kit_too_old
 from accounts.support.gate import is_provider
 from accounts.support.models import AccessPolicy, AccessRequest, Decision
 from accounts.support.models.policies import Mode, Outside
@@ -59,6 +59,13 @@ def why_not_in_account(account_id: UUID) -> str:
             "bundle, or ask the customer to update the kit."
         ) % {**names, **versions}
     return ""
+
+
+def why_not_direct(cloud: str) -> str:
+    """Where no tool of the cloud takes credentials that are fetched anew under a grant."""
+    if cloud in DIRECT_CLOUDS:
+        return ""
+    return _("Credentials for %(cloud)s cannot be handed out. Ask without: everything then goes through this portal.") % cloud_names(cloud)
 
 
 def why_not_check(request: AccessRequest, user: User) -> str:
@@ -134,7 +141,9 @@ def why_not_approve(request: AccessRequest, membership: Membership, policy: Acce
 
 
 def why_not_end(request: AccessRequest, membership: Membership) -> str:
-    if not membership.can(Permission.DECIDE_SUPPORT_ACCESS):
+    """Whoever may decide may end, provider's people among the members too: that only ever takes access away."""
+    is_known = membership.organisation_id == request.organisation_id and membership.user.is_active
+    if not is_known or not membership.can(Permission.DECIDE_SUPPORT_ACCESS):
         return _("Your role cannot end support access. Owners and approvers can.")
     return why_not_ending(request)
 
@@ -153,16 +162,17 @@ def _not_waiting(request: AccessRequest) -> str:
 # --- The policy ------------------------------------------------------------------------------------------------------
 
 
-def why_not_set_policy(membership: Membership) -> str:
+def why_not_set_policy(organisation: Organisation, membership: Membership) -> str:
     if is_provider(membership.user):
         return _("Only people of the organisation itself set its policy.")
-    if not membership.can(Permission.MANAGE_ORGANISATION):
+    is_known = membership.organisation_id == organisation.pk and membership.user.is_active
+    if not is_known or not membership.can(Permission.MANAGE_ORGANISATION):
         return _("Only owners set the policy.")
     return ""
 
 
-def why_not_confirm_policy(membership: Membership, *, asked_by: User) -> str:
-    if reason := why_not_set_policy(membership):
+def why_not_confirm_policy(organisation: Organisation, membership: Membership, *, asked_by: User) -> str:
+    if reason := why_not_set_policy(organisation, membership):
         return reason
     return _("You asked for this change. Another owner confirms it.") if membership.user_id == asked_by.pk else ""
 

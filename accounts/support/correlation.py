@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.clouds.support import Trace
+from accounts.support.acts import HANDED_OUT
 from accounts.support.models import AccessRequest, Act, Door, TraceMatch
 from accounts.support.models.sessions import ActState
 from portal.redaction import without_secrets
@@ -21,7 +22,7 @@ OWN_CALLS = {
 }
 # What takes the access away, by whomever: that is never done with it.
 ENDING_CALLS = {"azure": frozenset({"Microsoft.Authorization/roleAssignments/delete"})}
-OPENING, PROBE = "opening", "probe"
+OPENING, PROBE, DIRECT = "opening", "probe", "direct"
 # Clouds' clocks and ours differ by seconds, and a cloud's log knows no fractions.
 SLACK = timedelta(seconds=5)
 BEFORE, AFTER = timedelta(minutes=2), timedelta(minutes=2)
@@ -74,6 +75,8 @@ def explained(request: AccessRequest, trace: Trace) -> str:
     """What the portal itself did with the session: opening it, one reading after that, and the probes of the end."""
     if trace.call in ENDING_CALLS.get(request.account.cloud, frozenset()):
         return PROBE
+    if request.is_direct and _is_in_hand(request, trace):
+        return DIRECT
     if trace.call not in OWN_CALLS.get(request.account.cloud, frozenset()):
         return ""
     if any(_is_opening(door, trace) for door in request.doors.all()):
@@ -83,6 +86,13 @@ def explained(request: AccessRequest, trace: Trace) -> str:
     if request.ending_at and last and request.ending_at - SLACK <= trace.at <= last.asked_at + AFTER:
         return PROBE
     return ""
+
+
+def _is_in_hand(request: AccessRequest, trace: Trace) -> bool:
+    """While the engineer's computer held credentials: the cloud's own log is the only record of what was done with them."""
+    first = request.acts.filter(name=HANDED_OUT).order_by("asked_at").values_list("asked_at", flat=True).first()
+    ends = request.ending_at or request.granted_until
+    return first is not None and ends is not None and first - SLACK <= trace.at <= ends + SLACK
 
 
 def _is_opening(door: Door, trace: Trace) -> bool:

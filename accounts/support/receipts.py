@@ -31,6 +31,7 @@ class ReceiptPage:
     compared_at: datetime | None
     strange: list[TraceMatch]
     missing: list[correlation.Missing]
+    direct: list[TraceMatch]  # done with credentials that were handed out, as far as the cloud's log tells
     written: Receipt | None  # none: it is being written
 
 
@@ -63,6 +64,7 @@ def _found(request: AccessRequest) -> dict[str, Any]:
         "proofs": list(request.proofs.filter(is_refused=True)),
         "compared_at": request.compared_at,
         "strange": correlation.strange(request),
+        "direct": list(request.traces.filter(explained=correlation.DIRECT)),
         "missing": correlation.missing(request) if request.compared_at else [],
     }
 
@@ -106,6 +108,7 @@ def _document(request: AccessRequest, found: dict[str, Any]) -> dict[str, Any]:
         "cloud_log": {
             "compared_at": _time(found["compared_at"]),
             "unexplained": [{"id": one.trace, "at": moment(one.at), "call": one.call} for one in found["strange"]],
+            "with_credentials": [{"id": one.trace, "at": moment(one.at), "call": one.call} for one in found["direct"]],
             "not_shown": [{"act": str(one.act.pk), "calls": list(one.calls)} for one in found["missing"]],
         },
     }

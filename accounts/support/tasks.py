@@ -13,8 +13,10 @@ from django.db.models import Exists, OuterRef, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from accounts.support import broker, bundles, hooks, notices
+from accounts.clouds.base import CloudError
+from accounts.support import broker, bundles, handouts, hooks, notices
 from accounts.support.correlation import COMPARE
+from accounts.support.doors import open_door, standing_door
 from accounts.support.endings import end
 from accounts.support.models import AccessRequest, Bundle
 from accounts.support.states import AccessState
@@ -66,6 +68,20 @@ def end_due_grants() -> int:
 def run_act(act_id: str) -> None:
     """One act that an engineer asked for. Told twice, it is done once."""
     broker.carry_out(UUID(act_id))
+
+
+@shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
+def renew_door(request_id: str) -> bool:
+    """A computer waits for credentials and the session has run out. Told twice, one session is opened. Tenancy: one grant, by its id."""
+    request = AccessRequest.objects.with_people().get(pk=UUID(request_id))
+    if handouts.why_not_hand_out(request) or standing_door(request, timezone.now()):
+        return False
+    try:
+        open_door(request)
+    except CloudError as error:
+        log.warning("support_door_not_renewed", request=request_id, code=error.code)
+        return False
+    return True
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.support.views import bundles, cases, customer, decisions, policies, receipts, reviews, sessions
+from accounts.support.views import bundles, cases, customer, decisions, devices, policies, receipts, reviews, sessions, viewings
 
 app_name = "support"
 
@@ -15,6 +15,12 @@ urlpatterns = [
     path("support/sessions/<uuid:pk>/", sessions.session, name="session"),
     path("support/sessions/<uuid:pk>/transcript/", sessions.session_transcript, name="session_transcript"),
     path("support/sessions/<uuid:pk>/acts/", sessions.session_act, name="session_act"),
+    path("support/sessions/<uuid:pk>/code/", devices.session_code, name="session_code"),
+    path("support/byoc_credentials.py", devices.credential_helper, name="credential_helper"),
+    path("support/viewing/end/", viewings.viewing_end, name="viewing_end"),
+    path("support/viewing/<uuid:pk>/", viewings.viewing_start, name="viewing_start"),
+    path("support/device/bind/", devices.device_bind, name="device_bind"),
+    path("support/device/credentials/", devices.device_credentials, name="device_credentials"),
     path("support/history/", reviews.case_history, name="case_history"),
     path("support/history/export.<slug:kind>", reviews.case_export, name="case_export"),
     path("support/bundles/", bundles.case_bundles, name="case_bundles"),

@@ -51,6 +51,7 @@ from typing import Any, NamedTuple
 FORMAT = "byoc-grant/1"
 RECEIPT_FORMAT = "byoc-receipt/2"
 RECEIPT_EVENT = "support.receipt_written"
+HANDED_OUT = "support.credentials_handed_out"
 APPROVALS = frozenset({"support.approved", "support.approved_anew", "support.scheduled"})
 USER_PRESENT = 0x01
 LEAST_AUTHENTICATOR_DATA = 37
@@ -372,8 +373,8 @@ def _of_grant(receipt: Mapping[str, Any], events: Mapping[int, Mapping[str, Any]
 
 def _check_acts(receipt: Mapping[str, Any], events: Mapping[int, Mapping[str, Any]]) -> None:
     own = _of_grant(receipt, events)
-    asked = {one["details"]["act_id"]: one["details"]["act"] for one in own if one["action"] == "support.act_asked"}
-    done = {one["details"]["act_id"]: one["details"]["sha256"] for one in own if one["action"] == "support.act_done"}
+    asked = {one["details"]["act_id"]: one["details"]["act"] for one in own if one["action"] in {"support.act_asked", HANDED_OUT}}
+    done = {one["details"]["act_id"]: one["details"]["sha256"] for one in own if one["action"] in {"support.act_done", HANDED_OUT}}
     acts = {one["id"]: one for one in receipt["acts"]}
     _require({key: one["name"] for key, one in acts.items()} == asked, "The receipt and the activity log name different acts.")
     results = {key: one["sha256"] for key, one in acts.items() if one["state"] == "done"}

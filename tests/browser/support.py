@@ -14,13 +14,26 @@ NO_PAGE = {
     **dict.fromkeys((f"support:{name}" for name in LOOKED_AT), "visited by tests/browser/test_support.py"),
     "support:access_export": "a file",
     **dict.fromkeys(
-        (f"support:{name}" for name in ("access_receipt_json", "access_evidence", "access_verifier", "case_receipt_json", "case_export")),
+        (
+            f"support:{name}"
+            for name in (
+                "access_receipt_json",
+                "access_evidence",
+                "access_verifier",
+                "case_receipt_json",
+                "case_export",
+                "credential_helper",
+            )
+        ),
         "a file",
     ),
     "support:access_receipt_compare": "POST",
     "support:access_transcript_live": "a fragment",
     "support:session_transcript": "a fragment",
-    "support:session_act": "POST",
+    **dict.fromkeys(
+        (f"support:{name}" for name in ("session_act", "session_code", "device_bind", "device_credentials", "viewing_end")), "POST"
+    ),
+    "support:viewing_start": "looked at by tests/support/test_viewing.py",
     "support:access_policy_confirm": "POST",
     "support:access_policy_drop": "POST",
     "support:case_withdraw": "POST",

@@ -10,11 +10,13 @@ from accounts.access import ROLE_PERMISSIONS, Permission, Role
 from portal.audit.models import Event
 from tests.factories import make_membership, make_user
 from tests.guards.url_tree import Url, address, all_urls, organisation_urls, other_urls
+from tests.support import guards as support
 
 METHODS = ("get", "post")
 
 # Pages that answer people who have not signed in, each with the reason. Nothing else may.
 PUBLIC = {
+    **support.PUBLIC,
     "account_login": "signing in",
     "account_signup": "signing up",
     "account_inactive": "tells a deactivated person why",

@@ -80,9 +80,9 @@ NARROWER: dict[str, Make] = {
     "support:access_evidence": make_ended,
     "support:bundle_release": make_collected,
 }
-OF_ENGINEERS = [f"support:session{name}" for name in ("", "_transcript", "_act")]
+OF_ENGINEERS = [f"support:session{name}" for name in ("", "_transcript", "_act", "_code")]
 SAMPLES = (
-    {"support:case_export": {"kind": "csv"}, "support:case_bundle": {"pk": UNKNOWN_UUID}}
+    {"support:case_export": {"kind": "csv"}, **{key: {"pk": UNKNOWN_UUID} for key in ("support:case_bundle", "support:viewing_start")}}
     | {name: {"pk": UNKNOWN_UUID} for name in OF_ENGINEERS}
     | {f"support:case_{name}": {"pk": UNKNOWN_UUID} for name in ("detail", "edit", "check", "withdraw", "end", "receipt", "receipt_json")}
 )
@@ -102,7 +102,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
 # Played in tests/support: an approval with its proof, an export with its format, a bundle of something that exists.
 SCENES = {"support:access_approve", "support:access_export", "support:bundle_new"}
 OTHER_ONE_EVENT = {f"support:case_{name}" for name in ("new", "edit", "check", "withdraw", "end")} | {
-    "support:session_act",
+    *(f"support:{name}" for name in ("viewing_start", "viewing_end", "session_act", "session_code", "device_bind", "device_credentials")),
     "support:case_export",
 }
 OTHER_NO_EVENT = dict.fromkeys(
@@ -115,8 +115,13 @@ OTHER_NO_EVENT = dict.fromkeys(
         "support:case_receipt_json",
         "support:case_bundles",
         "support:case_bundle",
+        "support:credential_helper",
     ),
     "only reads",
+)
+PUBLIC = dict.fromkeys(
+    ("support:device_bind", "support:device_credentials"),
+    "an engineer's computer has no session: a code that works once, then a key, is the proof",
 )
 TENANCY_PATHS = {
     "support.AccessRequest": "organisation",
@@ -129,6 +134,8 @@ TENANCY_PATHS = {
     "support.EndProof": "request__organisation",
     "support.TraceMatch": "request__organisation",
     "support.Receipt": "request__organisation",
+    "support.Device": "request__organisation",
+    "support.Viewing": "organisation",
     "support.Bundle": "organisation",
     "support.BundleFile": "bundle__organisation",
 }
@@ -138,6 +145,7 @@ TASKS = {
     "accounts.support.tasks.close_ending_grants": "each row in its own transaction; a second run finds the operation at work",
     "accounts.support.tasks.run_act": "an act's id: one grant under its account's kit; claimed once, its result written once",
     "accounts.support.tasks.expire_due_bundles": "each row by itself and in its own transaction; a second run finds nothing over",
+    "accounts.support.tasks.renew_door": "a request's id: one grant under its account's kit; one session stands at a time",
     "accounts.support.tasks.tend_acts": "ids of what waits, reads no content; an act that is rung twice is claimed once",
     "accounts.support.tasks.review_ended_grants": "each row in its own transaction; a second run finds the operation there",
     "accounts.support.tasks.write_due_receipts": "each row by itself and in its own transaction; a second run finds the receipt",

@@ -1,5 +1,6 @@
 """The broker: written before it is done, redacted, seen by both sides, and nothing after the end."""
 
+from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -7,12 +8,14 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.clouds.base import CloudError
 from accounts.clouds.support import ActResult
 from accounts.support import broker
 from accounts.support.actions.acts import ask_for_act
 from accounts.support.actions.endings import revoke
 from accounts.support.acts import ActKind
-from accounts.support.doors import open_door, standing_door
+from accounts.support.clouds import granted
+from accounts.support.doors import cloud_for, open_door, opened, standing_door
 from accounts.support.models import Act, Door
 from accounts.support.models.sessions import ActState, Via
 from accounts.support.states import Profile
@@ -225,3 +228,26 @@ def test_customer_reads_along_and_ends_it(client, active, acme):
     client.post(reverse("support:access_end", args=["acme", active.pk]))
     live = reverse("support:access_transcript_live", args=["acme", active.pk])
     assert "Ending" in client.get(live, {"v": "older"}).text
+
+
+@pytest.mark.parametrize("kind", ["lost_reply", "502_html"])
+def test_broken_line_to_the_cloud_fails_the_act_at_once(acme, alice, sandbox, monkeypatch, mailoutbox, kind):
+    """Not after minutes, as though its worker were gone; and the end says that it must ask again."""
+    standing = make_standing(organisation=acme, alice=alice, sandbox=sandbox, monkeypatch=monkeypatch)
+    request = make_standing_grant(standing, scope=build_stack(standing, monkeypatch))
+    door = open_access(request)
+    sandbox.control("POST", "faults", {"kind": kind, "action": "*", "count": None})
+
+    act = ask(request, "list_events")
+    run_act(str(act.pk))
+
+    act.refresh_from_db()
+    assert (act.state, act.code) == ("failed", "cloud_unavailable")
+    for ask_cloud in (
+        lambda: cloud_for(request).probe(opened(door), granted(request)),
+        lambda: cloud_for(request).open(granted(request)),
+        lambda: cloud_for(request).tidy(replace(granted(request), ends_at=timezone.now() - timedelta(minutes=1))),
+    ):
+        with pytest.raises(CloudError) as found:
+            ask_cloud()
+        assert (found.value.code, found.value.retryable) == ("cloud_unavailable", True)

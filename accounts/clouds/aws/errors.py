@@ -10,6 +10,9 @@ from botocore.parsers import ResponseParserError
 
 from accounts.clouds.base import CloudError
 
+# All that boto3 raises of a call: a refusal, no answer, or an answer that is none.
+RAISED = (ClientError, BotoCoreError, ResponseParserError)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -64,7 +67,7 @@ def translated(operation: str, *, was_trusted: bool = False) -> Iterator[None]:
     """Whatever boto3 raises leaves as a CloudError."""
     try:
         yield
-    except (ClientError, BotoCoreError, ResponseParserError) as error:
+    except RAISED as error:
         raise classify(operation, error, was_trusted=was_trusted) from error
 
 

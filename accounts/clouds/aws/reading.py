@@ -1,6 +1,7 @@
 """What support reads of AWS, act by act, and the statements that let a session read it."""
 
 import json
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from accounts.clouds.support import ActResult, SupportGrant
 EVERY = ("diagnose", "logs", "operate", "repair")
 WITH_LOGS = ("logs", "operate", "repair")
 EVENTS, LINES = 50, 200
+PAGES = 20
 CHARACTERS = 60_000
 Open = Callable[[str], Any]
 
@@ -56,15 +58,26 @@ def list_events(opened: Open, grant: SupportGrant, _arguments: Mapping[str, str]
 
 
 def read_cluster_log(opened: Open, grant: SupportGrant, arguments: Mapping[str, str]) -> ActResult:
+    """The newest lines. AWS gives the oldest first, so all of the span is read, as far as it is not endless."""
     since = datetime.now(UTC) - timedelta(minutes=int(arguments.get("minutes", "30")))
-    told = opened("logs").filter_log_events(
-        logGroupName=f"/aws/eks/{grant.stack}/cluster",
-        startTime=int(since.timestamp() * 1000),
-        limit=LINES,
-        **({"filterPattern": json.dumps(arguments["words"])} if arguments.get("words") else {}),
+    pages = (
+        opened("logs")
+        .get_paginator("filter_log_events")
+        .paginate(
+            logGroupName=f"/aws/eks/{grant.stack}/cluster",
+            startTime=int(since.timestamp() * 1000),
+            **({"filterPattern": json.dumps(arguments["words"])} if arguments.get("words") else {}),
+        )
     )
-    lines = [f"{datetime.fromtimestamp(event['timestamp'] / 1000, UTC):%H:%M:%S} {event['message']}" for event in told["events"]]
-    return _result(lines, "FilterLogEvents", is_cut=bool(told.get("nextToken")))
+    newest: deque[str] = deque(maxlen=int(arguments.get("lines", LINES)))
+    seen, is_cut = 0, False
+    for number, page in enumerate(pages, 1):
+        seen += len(page["events"])
+        newest.extend(f"{datetime.fromtimestamp(event['timestamp'] / 1000, UTC):%H:%M:%S} {event['message']}" for event in page["events"])
+        if number == PAGES:
+            is_cut = bool(page.get("nextToken"))
+            break
+    return _result(list(newest), "FilterLogEvents", is_cut=is_cut or seen > len(newest))
 
 
 def _result(lines: list[str], *traces: str, is_cut: bool = False) -> ActResult:

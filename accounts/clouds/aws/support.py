@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from accounts.clouds.aws import reading
 from accounts.clouds.aws.clients import open_client
-from accounts.clouds.aws.errors import SIGN_IN, classify, translated
+from accounts.clouds.aws.errors import RAISED, SIGN_IN, classify, translated
 from accounts.clouds.aws.session import OperatorSession
 from accounts.clouds.aws.shipped import ShippedKit
 from accounts.clouds.base import CloudError, Subject, Target, TokenSource
@@ -59,7 +59,7 @@ class AwsSupport:
                 DurationSeconds=seconds,
                 Policy=policy,
             )
-        except ClientError as error:
+        except RAISED as error:
             raise self._not_opened(error) from error
         keys = told["Credentials"]
         secret = {name: str(keys[name]) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")}
@@ -68,7 +68,7 @@ class AwsSupport:
         return door
 
     @staticmethod
-    def _not_opened(error: ClientError) -> CloudError:
+    def _not_opened(error: Exception) -> CloudError:
         found = classify(SIGN_IN, error, was_trusted=True)
         return CloudError("door_not_open_yet", raw=found.raw, retryable=True) if found.code == "trust_refused" else found
 
@@ -76,7 +76,7 @@ class AwsSupport:
         """The customer's own switch denies everything, and leaves the sign-in itself as it is."""
         try:
             self._read(door, grant.region)
-        except ClientError as error:
+        except RAISED as error:
             found = classify("DescribeVpcs", error)
             if found.code != "access_denied":
                 raise found from error
@@ -95,8 +95,8 @@ class AwsSupport:
         act = reading.ACTS[name]
         try:
             return act.run(lambda service: self._client(service, door, grant.region), grant, arguments)
-        except ClientError as error:
-            raise classify(str(error.operation_name), error) from error
+        except RAISED as error:
+            raise classify(str(getattr(error, "operation_name", name)), error) from error
 
     def _client(self, service: str, door: OpenDoor, region: str = "") -> Any:
         return open_client(service, region=region or self.target.region, credentials=door.secret)
@@ -114,7 +114,9 @@ class AwsSupport:
     def probe(self, door: OpenDoor, grant: SupportGrant) -> DoorProbe:
         try:
             networks = self._read(door, grant.region)
-        except ClientError as error:
+        except RAISED as error:
+            if not isinstance(error, ClientError):
+                raise classify("DescribeVpcs", error) from error
             answer = error.response
             code, text = str(answer.get("Error", {}).get("Code", "")), str(answer.get("Error", {}).get("Message", ""))
             if not REFUSED.fullmatch(code):
@@ -129,8 +131,8 @@ class AwsSupport:
             return
         try:
             self._iam.delete_role_policy(RoleName=self.session.shipped.roles["support"].name, PolicyName=f"{ENDED}{grant.grant}")
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") != "NoSuchEntity":
+        except RAISED as error:
+            if not isinstance(error, ClientError) or error.response.get("Error", {}).get("Code") != "NoSuchEntity":
                 raise classify("DeleteRolePolicy", error) from error
 
     @property

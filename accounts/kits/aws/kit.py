@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, cached_property
@@ -18,9 +18,10 @@ from accounts.kits.aws.environment import ENVIRONMENT_CHECKS
 from accounts.kits.aws.installer import installer_policy
 from accounts.kits.aws.manifest import DENIALS, GRANTS, RESOURCES, SWITCHES
 from accounts.kits.aws.regions import REGIONS
+from accounts.kits.aws.shutting import shut_support
 from accounts.kits.aws.traffic import TRAFFIC
 from accounts.kits.aws.words import IDENTITY_FIELDS, WORDS
-from accounts.kits.base import Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
+from accounts.kits.base import Act, Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 
 AUDIENCE = "sts.amazonaws.com"
@@ -189,6 +190,9 @@ class AwsKit:
         ]
         kept = [f"  ParameterKey={name},UsePreviousValue=true" for name in self.parameters_of(target) if name != switch]
         return " \\\n  ".join([*lines, *kept, f"  ParameterKey={switch},ParameterValue={value}"])
+
+    def shut_support(self, target: Target, publication: Publication) -> Sequence[Act]:
+        return shut_support(target, self.switch_command(target, publication, ALLOW_SUPPORT, "no"))
 
     def made_name(self, suffix: str) -> str:
         return self.stack_name(suffix)

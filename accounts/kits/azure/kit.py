@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,7 @@ from accounts.kits.azure.traffic import TRAFFIC
 from accounts.kits.azure.words import IDENTITY_FIELDS, WORDS
 from accounts.kits.base import (
     SWITCH_OPTIONS,
+    Act,
     Document,
     EnvironmentCheck,
     IdentityField,
@@ -31,6 +32,7 @@ from accounts.kits.base import (
     Route,
     Words,
     mark_of_place,
+    shut_by_switch,
 )
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 
@@ -215,6 +217,9 @@ class AzureKit:
             return ""
         command = f"{self.shell_command(target, publication)} \\\n    --{SWITCH_OPTIONS[switch]} {value}"
         return f"{_ending_commands(target)}\n{command}" if switch == ALLOW_SUPPORT and value == "no" else command
+
+    def shut_support(self, target: Target, publication: Publication) -> Sequence[Act]:
+        return shut_by_switch(self.switch_command(target, publication, ALLOW_SUPPORT, "no"))
 
     def installer_rights(self, publication: Publication, issuer: str) -> str:
         """Empty: who may write roles and give them can give itself every right, so there is nothing narrower than an owner."""

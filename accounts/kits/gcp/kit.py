@@ -13,7 +13,18 @@ from django.utils.translation import gettext
 from accounts.clouds.base import ALLOW_SUPPORT, PermissionProbe, Target, is_off
 from accounts.clouds.gcp.shipped import ShippedAccount, ShippedBinding, ShippedKit
 from accounts.kits import kept
-from accounts.kits.base import SWITCH_OPTIONS, Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
+from accounts.kits.base import (
+    SWITCH_OPTIONS,
+    Act,
+    Document,
+    EnvironmentCheck,
+    IdentityField,
+    Publication,
+    Report,
+    Route,
+    Words,
+    shut_by_switch,
+)
 from accounts.kits.gcp import installer, script, terraform, words
 from accounts.kits.gcp.denials import ADDED, DENIALS, FIRST, UNTIL_AGENT
 from accounts.kits.gcp.environment import ENVIRONMENT_CHECKS
@@ -170,6 +181,9 @@ class GcpKit:
         if target.kit_version != self.version:
             return ""
         return f"{self.command(target, publication)} \\\n    --{SWITCH_OPTIONS[switch]} {value}"
+
+    def shut_support(self, target: Target, publication: Publication) -> Sequence[Act]:
+        return shut_by_switch(self.switch_command(target, publication, ALLOW_SUPPORT, "no"))
 
     def installer_rights(self, publication: Publication, issuer: str) -> str:
         """As a custom role that gcloud reads; `gcloud iam roles create` takes the file."""

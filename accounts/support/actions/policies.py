@@ -20,7 +20,7 @@ from portal.operations.availability import NotAllowed, refuse_if
 
 def set_policy(*, organisation: Organisation, values: Mapping[str, Any], by: Membership) -> PolicyChange | None:
     """Put these rules in force; where they loosen anything, leave them to a second owner. What waits then, or None. Raises NotAllowed."""
-    refuse_if(why_not_set_policy(by))
+    refuse_if(why_not_set_policy(organisation, by))
     with transaction.atomic():
         policy = _lock(organisation)
         wanted = with_values(policy, values)
@@ -43,7 +43,7 @@ def confirm_change(change: PolicyChange, *, by: Membership) -> None:
     with transaction.atomic():
         policy = _lock(change.organisation)
         row = _waiting(change)
-        refuse_if(why_not_confirm_policy(by, asked_by=row.asked_by))
+        refuse_if(why_not_confirm_policy(change.organisation, by, asked_by=row.asked_by))
         if row.of_version != policy.version:
             raise NotAllowed(_("The policy has changed since this was asked. Ask for the change anew."))
         _decide(row, PolicyChange.State.CONFIRMED, by.user)
@@ -52,7 +52,7 @@ def confirm_change(change: PolicyChange, *, by: Membership) -> None:
 
 def drop_change(change: PolicyChange, *, by: Membership) -> None:
     """Refused by another owner, or taken back by the one who asked. Raises NotAllowed."""
-    refuse_if(why_not_set_policy(by))
+    refuse_if(why_not_set_policy(change.organisation, by))
     with transaction.atomic():
         _lock(change.organisation)
         row = _waiting(change)
@@ -86,15 +86,17 @@ def _put_in_force(policy: AccessPolicy, wanted: AccessPolicy, user: User, action
     policy.changed_by, policy.changed_at = user, timezone.now()
     policy.save()
     if policy.mode == Mode.OFF:
-        _end_all(policy, user)
+        _end_all(policy, user, _("Support access was switched off."))
+    elif not policy.allows_direct:
+        _end_all(policy, user, _("Credentials are not handed out any more."), is_direct=True)
     _record(policy.organisation, action, user, {**difference, **details, "version": policy.version})
 
 
-def _end_all(policy: AccessPolicy, user: User) -> None:
+def _end_all(policy: AccessPolicy, user: User, reason: str, **which: bool) -> None:
     """Off means off: also what was granted before. Each end is an event of its own."""
-    standing = AccessRequest.objects.filter(organisation=policy.organisation, state__in=sorted(GRANTED - {AccessState.ENDING}))
+    standing = AccessRequest.objects.filter(organisation=policy.organisation, state__in=sorted(GRANTED - {AccessState.ENDING}), **which)
     for row in standing.select_related("organisation", "account", "engineer", "checked_by").select_for_update(of=("self",)).order_by("pk"):
-        end(row, AccessState.REVOKED, actor=Actor.user(user), user=user, reason=_("Support access was switched off."))
+        end(row, AccessState.REVOKED, actor=Actor.user(user), user=user, reason=reason)
 
 
 def _difference(old: AccessPolicy, new: AccessPolicy) -> dict[str, Any]:

@@ -11,7 +11,15 @@ from django.utils import timezone
 
 from accounts.models import CloudAccount, Organisation, User
 from accounts.support import notices
-from accounts.support.availability import is_engineer, why_not_ask, why_not_check, why_not_in_account, why_not_revise, why_not_withdraw
+from accounts.support.availability import (
+    is_engineer,
+    why_not_ask,
+    why_not_check,
+    why_not_direct,
+    why_not_in_account,
+    why_not_revise,
+    why_not_withdraw,
+)
 from accounts.support.bundles import ASKED_FOR, why_not_another, why_not_of
 from accounts.support.models import AccessRequest, Bundle, Decision, RequestNote
 from accounts.support.policy import decide_by, policy_of
@@ -74,7 +82,7 @@ def ask_for_access(*, organisation: Organisation, wish: Wish, by: User) -> Acces
 
 def _why_not(wish: Wish, policy: Any) -> str:
     wished = wish.starts_at or timezone.now()
-    if reason := why_not_in_account(wish.scope.account):
+    if reason := why_not_in_account(wish.scope.account) or (why_not_direct(wish.scope.cloud) if wish.is_direct else ""):
         return reason
     return why_not_ask(policy, minutes=wish.minutes, wished=wished, is_direct=wish.is_direct)
 

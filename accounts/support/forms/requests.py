@@ -14,7 +14,7 @@ from accounts.forms.people import LINK_LIKE
 from accounts.models import Organisation
 from accounts.support import scopes
 from accounts.support.actions.requests import Wish
-from accounts.support.availability import why_not_ask, why_not_in_account
+from accounts.support.availability import why_not_ask, why_not_direct, why_not_in_account
 from accounts.support.bundles import why_not_of
 from accounts.support.models import AccessPolicy
 from accounts.support.models.requests import ReasonType
@@ -44,6 +44,11 @@ class TextField(forms.CharField):
 
 class NoteForm(forms.Form):
     text = TextField(label=_("Question"))
+
+
+class ViewingForm(forms.Form):
+    case = forms.CharField(label=_("Case"), max_length=32, validators=[PLAIN_CASE], widget=forms.TextInput(attrs={"autocomplete": "off"}))
+    reason = TextField(label=_("Reason"), help_text=_("The customer reads it in the activity log."))
 
 
 class OptionalReasonForm(forms.Form):
@@ -114,6 +119,8 @@ class RequestForm(forms.Form):
             self.add_error("scope", reason)
         if data.get("wants") == ACCESS and scope and (reason := why_not_in_account(scope.account)):
             self.add_error("scope", reason)
+        if data.get("wants") == ACCESS and scope and data.get("is_direct") and (reason := why_not_direct(scope.cloud)):
+            self.add_error("is_direct", reason)
         if data.get("wants") == ACCESS and "minutes" in data and "starts_at" in data:
             wished = data["starts_at"] or timezone.now()
             is_direct = bool(data.get("is_direct"))

@@ -57,6 +57,7 @@ ACTS_UNDER_WAY = frozenset({ActState.ASKED, ActState.RUNNING})
 class Via(models.TextChoices):
     CLOUD = "cloud", pgettext_lazy("act", "Read from the cloud")
     AGENT = "agent", pgettext_lazy("act", "Done by the cell's agent")
+    DIRECT = "direct", pgettext_lazy("act", "What is done with them stands in your cloud's own log")
 
 
 class Act(models.Model):

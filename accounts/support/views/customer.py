@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
+from accounts.shutting import ways_to_shut
 from accounts.support.actions.endings import revoke
 from accounts.support.availability import approvers_missing, why_not_approve, why_not_decline, why_not_end
 from accounts.support.exports import FORMATS, answer, record_export
@@ -79,6 +80,8 @@ def access_request(request: OrganisationRequest, pk: UUID) -> HttpResponse:
         "why_not_approve": why_not,
         "can_decline": not why_not_decline(asked, request.membership),
         "can_end": not why_not_end(asked, request.membership),
+        "is_failed": asked.state == AccessState.CLOSE_FAILED,
+        "ways": [{"what": way.text, "command": way.command} for way in ways_to_shut(asked.account)] if asked.is_open else [],
         "narrow": NarrowForm(None, request=asked, scope=scope, policy=policy) if scope and is_decidable and not why_not else None,
         "factors": factors_of(request, request.user),
         "notes": asked.notes.filter(is_internal=False).select_related("by"),

@@ -33,8 +33,8 @@ def access_policy(request: OrganisationRequest) -> HttpResponse:
         "rows": rules_in_words(policy),
         "change": change,
         "wanted": rules_in_words(with_values(policy, change.values)) if change else [],
-        "why_not_confirm": why_not_confirm_policy(request.membership, asked_by=change.asked_by) if change else "",
-        "can_change": not why_not_set_policy(request.membership),
+        "why_not_confirm": why_not_confirm_policy(request.organisation, request.membership, asked_by=change.asked_by) if change else "",
+        "can_change": not why_not_set_policy(request.organisation, request.membership),
         "is_own": bool(change and change.asked_by_id == request.user.pk),
         "approvers": approvers_of(request.organisation).order_by("user__name"),
         "missing": approvers_missing(request.organisation, policy),
@@ -48,7 +48,7 @@ def access_policy(request: OrganisationRequest) -> HttpResponse:
 @step_up
 def access_policy_change(request: OrganisationRequest) -> HttpResponse:
     policy = policy_of(request.organisation)
-    if reason := why_not_set_policy(request.membership):
+    if reason := why_not_set_policy(request.organisation, request.membership):
         return _back(request, reason)
     form = PolicyForm(request.POST or None, policy=policy)
     if request.method == "POST" and form.is_valid():

@@ -13,12 +13,12 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
-from accounts.support import broker
+from accounts.support import broker, handouts
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.acts import ask_for_act
 from accounts.support.acts import BadArgument, act_words, failure_words
 from accounts.support.availability import why_not_complete, why_not_end
-from accounts.support.models import AccessRequest
+from accounts.support.models import AccessRequest, Device
 from accounts.support.models.sessions import ActState
 from accounts.support.states import AccessState
 from accounts.support.views.answers import refused
@@ -77,6 +77,8 @@ def session(request: EngineerRequest, pk: UUID) -> HttpResponse:
         "why_not": why_not,
         "offered": [] if why_not else broker.offered(asked),
         "can_end": not why_not_complete(asked, request.user),
+        "can_fetch": asked.is_direct and not handouts.why_not_hand_out(asked),
+        "device": Device.objects.standing().filter(request=asked).exclude(bound_at=None).first(),
         "live_url": reverse("support:session_transcript", args=[pk]),
         "every": ENGINEER_EVERY,
         "title": pgettext("support session", "Session %(case)s") % {"case": asked.case},

@@ -1,0 +1,48 @@
+"""Starting and ending “view as customer”."""
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.models import Organisation
+from accounts.sign_in import step_up
+from accounts.support import viewing
+from accounts.support.forms.requests import ViewingForm
+
+MINUTES = int(viewing.LONGEST.total_seconds() // 60)
+
+
+def staff_only(request: HttpRequest) -> None:
+    """To everybody else this does not exist."""
+    user = request.user
+    if not (user.is_authenticated and user.is_active and user.is_staff):
+        raise Http404
+
+
+@require_http_methods(["GET", "POST"])
+def viewing_start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
+    staff_only(request)
+    return _start(request, pk)
+
+
+@step_up
+def _start(request: HttpRequest, pk: UUID) -> HttpResponse:
+    organisation = get_object_or_404(Organisation, pk=pk)
+    form = ViewingForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        assert request.user.is_authenticated
+        begun = viewing.begin(organisation, case=form.cleaned_data["case"], reason=form.cleaned_data["reason"], by=request.user)
+        request.session[viewing.KEY] = str(begun.pk)
+        return redirect("accounts:home", slug=organisation.slug)
+    return render(request, "support/viewing_start.html", {"form": form, "customer": organisation, "minutes": MINUTES})
+
+
+@require_POST
+def viewing_end(request: HttpRequest) -> HttpResponse:
+    staff_only(request)
+    if running := viewing.running(request):
+        viewing.end(running)
+    request.session.pop(viewing.KEY, None)
+    return redirect("admin:index")
