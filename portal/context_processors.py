@@ -20,7 +20,12 @@ THEMES = {
 # Label, URL name, icon, and the URL names below it (by prefix) that belong to the same place.
 NAVIGATION = (
     (pgettext_lazy("navigation", "Home"), "accounts:home", "house", ("home",)),
-    (pgettext_lazy("navigation", "Cloud accounts"), "accounts:account_list", "cloud", ("account_", "connect_")),
+    (
+        pgettext_lazy("navigation", "Cloud accounts"),
+        "accounts:account_list",
+        "cloud",
+        ("account_", "connect_", "offboarding_", "certificate_"),
+    ),
     (pgettext_lazy("navigation", "Deployment cells"), "cells:cell_list", "boxes", ("cell_",)),
     (pgettext_lazy("navigation", "Instances"), "cells:instance_list", "app-window", ("instance_",)),
     (pgettext_lazy("navigation", "Operations"), "accounts:operation_list", "list-checks", ("operation_",)),
