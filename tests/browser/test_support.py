@@ -13,7 +13,7 @@ from accounts.support.states import AccessState
 from accounts.support.transitions import move_request
 from portal.audit import Actor
 from tests.browser.steps import confirm_password, sign_in
-from tests.browser.support import CUSTOMER, CUSTOMER_OF_A_GRANT, CUSTOMER_OF_A_REQUEST, DESK, DESK_OF_A_REQUEST
+from tests.browser.support import CUSTOMER, CUSTOMER_OF_A_GRANT, CUSTOMER_OF_A_REQUEST, DESK, DESK_OF_A_GRANT, DESK_OF_A_REQUEST
 from tests.factories import make_watched_account
 from tests.support.factories import make_active, make_engineer, make_request, make_requested
 from tests.support.guards import make_bundle, make_ended
@@ -119,6 +119,9 @@ def test_pages_of_the_desk_are_accessible(theme, width, portal, visit, violation
     desk.set_viewport_size({"width": width, "height": 800})
     pages = {name: reverse(f"support:{name}") for name in DESK}
     pages |= {name: reverse(f"support:{name}", args=[other.pk if name == "case_check" else returned.pk]) for name in DESK_OF_A_REQUEST}
+    ended = make_ended(acme, engineer)
+    AccessRequest.objects.filter(pk=ended.pk).update(engineer=engineer)
+    pages |= {name: reverse(f"support:{name}", args=[ended.pk]) for name in DESK_OF_A_GRANT}
     active = make_active(organisation=acme, account=account, engineer=engineer)
     look_at(desk, portal, pages | {"session": reverse("support:session", args=[active.pk])}, violations)
 
