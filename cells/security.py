@@ -45,14 +45,24 @@ def _flows(organisation: Organisation) -> tuple[Flow, ...]:
             agent,
             portal,
             _("States, counts, versions, addresses and figures of the cell and its instances, signed with the agent's own key"),
-            _("Data, logs, secrets or settings of your instances"),
+            _("Data, logs, secrets or settings of your instances: reports have no field for them"),
             reverse("cells:visible", args=[organisation.slug]),
         ),
         Flow(
             portal,
             agent,
             _("Answers to its calls: which charts of which hash shall run, in which size, with which settings you chose"),
-            _("Commands to run: the agent installs charts, and does nothing else on a call"),
+            _("Commands to run: the agent installs charts, and does what is on a fixed list of orders, and nothing else"),
+        ),
+        Flow(
+            agent,
+            portal,
+            _(
+                "Answers to orders under support access that you have approved, or for a diagnostic bundle that you look through first: "
+                "states, events and, where you allow it, log lines without known kinds of secrets"
+            ),
+            _("Anything without an order, or after the end of the access: the agent checks the end itself"),
+            reverse("cells:visible", args=[organisation.slug]),
         ),
     )
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cells.models import CellStatus, InstanceStatus
 from cells.protocol.documents import EnrolmentRequest, InstanceReport, KeyRequest, Reports, TokenRequest
+from cells.protocol.order_documents import OrderResult
 
 INSTANCES = "reports.instances"
 
@@ -51,6 +52,11 @@ def of_cell(status: CellStatus | None) -> list[Shown]:
 def of_instance(status: InstanceStatus | None) -> list[Shown]:
     paths = [f"{INSTANCES}.{path}" for path in fields_of(InstanceReport)]
     return [Shown(path, WHY[path], _value(status, path.removeprefix(f"{INSTANCES}.")) if status else "") for path in paths]
+
+
+def of_orders() -> list[Shown]:
+    """What an agent answers to an order: only under an access that was approved, or for a bundle that the customer looks through first."""
+    return [Shown(path, ORDERS[path]) for path in fields_of(OrderResult)]
 
 
 def of_sign_in() -> list[Shown]:
@@ -133,4 +139,18 @@ SIGN_IN: dict[str, str | Promise] = {
     "grant_type": _("A fixed word of OAuth2."),
     "client_assertion_type": _("A fixed word of OAuth2."),
     "client_assertion": _("A signature with the agent's key, valid for a minute, for a short access token. It is not kept."),
+}
+ORDERS: dict[str, str | Promise] = {
+    "cell": _("Which deployment cell the agent is of."),
+    "order": _("The number of the order that it answers."),
+    "outcome": _("Whether it was done or has failed."),
+    "code": _("Why it has failed, as one word of a fixed form."),
+    "text": _("What was read: lines about processes, events, and log lines where your approvers have allowed to read logs."),
+    "is_cut": _("Whether there was more than was sent."),
+    "redactions": _("Which rules have removed something before it was sent, and how often."),
+    "parts.name": _("Which part of a diagnostic bundle this is. You look through all parts before anybody else does."),
+    "parts.text": _("What was read for this part. Nobody of the provider sees it before you release it."),
+    "parts.is_cut": _("Whether there was more of this part than was sent."),
+    "parts.redactions": _("Which rules have removed something of this part before it was sent, and how often."),
+    "parts.code": _("Why this part could not be read, as one word of a fixed form."),
 }

@@ -20,7 +20,7 @@ from cells.telemetry.changes import DAYS, Day, begin_of, days_of, share_of, span
 from cells.telemetry.series import error_rate, of_cell, of_instance
 from cells.telemetry.visible import of_cell as visible_of_cell
 from cells.telemetry.visible import of_instance as visible_of_instance
-from cells.telemetry.visible import of_sign_in
+from cells.telemetry.visible import of_orders, of_sign_in
 from cells.views.cells import cell_crumbs, cell_tab, find_cell
 from cells.views.instances import find_instance, instance_tab
 
@@ -60,6 +60,7 @@ def cell_visible(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         "status": status,
         "fields": visible_of_cell(status),
         "instances": [(row, visible_of_instance(row)) for row in statuses[:MOST_INSTANCES]],
+        "orders": of_orders(),
         "sign_in": of_sign_in(),
         "title": title,
         "crumbs": cell_crumbs(cell, title),
@@ -72,7 +73,8 @@ def cell_visible(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 def visible(request: OrganisationRequest) -> HttpResponse:
     """The same fields without values, before there is any cell; and the way to each cell's own page."""
     cells = Cell.objects.for_organisation(request.organisation).alive().select_related("organisation")
-    context = {"fields": [*visible_of_cell(None), *visible_of_instance(None)], "sign_in": of_sign_in(), "cells": cells}
+    fields = [*visible_of_cell(None), *visible_of_instance(None)]
+    context = {"fields": fields, "orders": of_orders(), "sign_in": of_sign_in(), "cells": cells}
     return render(request, "cells/metrics/visible.html", context)
 
 

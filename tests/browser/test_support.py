@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from accounts.models import Organisation, User
 from accounts.support.actions.requests import return_to_engineer
 from accounts.support.gate import why_closed
-from accounts.support.models import AccessRequest, Decision
+from accounts.support.models import AccessRequest, Bundle, Decision
 from accounts.support.states import AccessState
 from accounts.support.transitions import move_request
 from portal.audit import Actor
@@ -16,7 +16,7 @@ from tests.browser.steps import confirm_password, sign_in
 from tests.browser.support import CUSTOMER, CUSTOMER_OF_A_GRANT, CUSTOMER_OF_A_REQUEST, DESK, DESK_OF_A_GRANT, DESK_OF_A_REQUEST
 from tests.factories import make_watched_account
 from tests.support.factories import make_active, make_engineer, make_request, make_requested
-from tests.support.guards import make_bundle, make_ended
+from tests.support.guards import make_bundle, make_collected, make_ended
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 PHONE = {"width": 375, "height": 812}
@@ -102,7 +102,10 @@ def test_customer_pages_are_accessible(theme, width, portal, page, violations):
     grants = {"active": make_active(organisation=acme), "ended": make_ended(acme, asked.engineer)}
     pages |= {name: reverse(f"support:{name}", args=["acme", grants[which].pk]) for name, which in CUSTOMER_OF_A_GRANT.items()}
     bundle = make_bundle(acme, User.objects.get(email="owner@acme.example"))
-    look_at(page, portal, pages | {"bundle": reverse("support:bundle", args=["acme", bundle.pk])}, violations)
+    waiting = make_collected(acme, asked.engineer)
+    of_bundles = {"bundle": reverse("support:bundle", args=["acme", bundle.pk])}
+    of_bundles["bundle with its parts"] = reverse("support:bundle", args=["acme", waiting.pk])
+    look_at(page, portal, pages | of_bundles, violations)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -123,6 +126,10 @@ def test_pages_of_the_desk_are_accessible(theme, width, portal, visit, violation
     AccessRequest.objects.filter(pk=ended.pk).update(engineer=engineer)
     pages |= {name: reverse(f"support:{name}", args=[ended.pk]) for name in DESK_OF_A_GRANT}
     active = make_active(organisation=acme, account=account, engineer=engineer)
+    released = make_collected(acme, engineer)
+    values = {"state": "released", "asked_by": engineer, "released_by": engineer, "released_at": timezone.now()}
+    Bundle.objects.filter(pk=released.pk).update(**values)
+    pages["case_bundle"] = reverse("support:case_bundle", args=[released.pk])
     look_at(desk, portal, pages | {"session": reverse("support:session", args=[active.pk])}, violations)
 
 

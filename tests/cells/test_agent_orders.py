@@ -1,6 +1,8 @@
 """Orders by hand: what an agent is given, when, and what is taken from it; every document to the letter or against it."""
 
 import json
+import subprocess
+import sys
 import threading
 import uuid
 from datetime import timedelta
@@ -28,6 +30,7 @@ from portal.operations.availability import NotAllowed
 from tests.cells.factories import make_instance, make_plan, make_release
 from tests.cells.orders import actions_about, ask, make_grant, make_ready_cell, make_second_revision, result
 from tests.cells.spoken import a_report, speaker
+from tests.kill import ROOT, environment
 from tests.support.factories import make_approver
 
 pytestmark = pytest.mark.django_db
@@ -418,3 +421,31 @@ def test_size_of_an_answer_is_bounded_for_a_cell_of_many(agent, instance):
 
     assert len(take(agent)) == 10
     assert len(json.dumps(take(agent))) < MOST_BYTES
+
+
+@pytest.mark.django_db(transaction=True)
+def test_portal_killed_at_every_statement_hands_out_and_keeps_once(agent, instance):
+    """kill -9 of the portal while it answers, after each of its statements: nothing is half done, and nothing is done twice."""
+    grant = make_grant(instance, profile="operate")
+    act = ask(grant, "restart")
+
+    taken = killed(agent, "take")
+    (order,) = take(agent)
+    assert instance.revisions.count() == 1
+    told = killed(agent, "tell", json.dumps(result(order, agent.cell, text="fine")))
+
+    assert (taken > 8, told > 12) == (True, True)
+    act.refresh_from_db()
+    assert (act.state, act.output) == ("done", "fine")
+    assert [(one.number, one.grant) for one in instance.revisions.all()] == [(2, grant), (1, None)]
+    assert actions_about(grant).count("support.act_done") == 1
+    assert actions_about(instance) == ["instance.restarted"]
+    assert tell(agent, order, text="fine").json() == {"outcome": "kept"}
+
+
+def killed(agent, *words) -> int:
+    """How often a portal was killed over this call before one of them lived."""
+    command = [sys.executable, "-m", "tests.cells.odd_portal", words[0], agent.key.id, *words[1:]]
+    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return int(done.stdout.split()[-1])

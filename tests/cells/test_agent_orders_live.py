@@ -1,5 +1,6 @@
 """Acts of support through the real agent: the program as it runs on the cell's machine, against the live portal and its database."""
 
+import json
 import time
 import urllib.error
 import urllib.request
@@ -8,8 +9,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.support.actions.bundles import start_bundle
 from accounts.support.actions.endings import revoke
+from accounts.support.bundles import text_of
 from accounts.support.models import Act
+from accounts.support.scopes import find
 from cells.models import AgentOrder, Cell, InstanceStatus
 from cells.support.results import tend_orders
 from cells.transitions import touch_desired
@@ -200,3 +204,72 @@ def test_restart_with_an_agent_killed_after_any_effect_happens_once_or_not_at_al
 
 def act_is_over(act) -> bool:
     return Act.objects.filter(pk=act.pk, finished_at__isnull=False).exists()
+
+
+def test_roll_back_that_never_comes_up_is_over_at_its_end_and_taken_back(instance, machine):
+    """The version before cannot start. At the order's end the agent stops trying by itself, and what was wanted runs again."""
+    broken = instance.plan.releases.create(version="0.9.0", chart="oci://registry.example/broken", chart_version="0.9.0", digest="0" * 64)
+    good = instance.revisions.get().release
+    instance.revisions.update(release=broken)
+    make_second_revision(instance, release=good)
+    touch_desired(instance.cell_id)
+    until(lambda: InstanceStatus.objects.filter(pk=instance.pk, revision=2, state="running").exists())
+    grant = make_grant(instance, profile="repair")
+    act = ask(grant, "rollback")
+    AgentOrder.objects.filter(handed_at=None).update(not_after=timezone.now() + timedelta(seconds=4))
+
+    until(is_over(act))
+
+    assert (act.state, act.code) == ("failed", "order_expired")
+    assert [(one.number, one.release) for one in instance.revisions.all()] == [(2, good), (1, broken)]
+    until(lambda: machine.workload(instance)["revision"] == 2 and machine.workload(instance)["state"] == "running")
+
+
+def test_result_that_waits_for_the_portal_is_told_once_it_is_back(instance, machine, live_server):
+    """The answer to a result is lost: the agent tells it again, and it counts once."""
+    grant = make_grant(instance, profile="operate")
+    act = until(is_over(ask(grant, "restart")))
+    order = AgentOrder.objects.get()
+    entry = machine.folder / "agent" / "orders" / f"{order.pk}.json"
+    before = machine.workload(instance)["pid"]
+    machine.kill()
+    kept = json.loads(entry.read_text())
+    entry.write_text(json.dumps({**kept, "outcome": ""}))  # as it was before the answer came
+
+    machine.start()
+    until(lambda: json.loads(entry.read_text())["outcome"] == "kept")
+
+    assert (act.state, instance.revisions.count(), actions_about(instance).count("instance.restarted")) == ("done", 2, 1)
+    assert machine.workload(instance)["pid"] == before
+
+
+def test_bundle_is_collected_redacted_and_waits_for_the_customer(instance, machine):
+    url = machine.workload(instance)["url"]
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(f"{url}fail?password=hunter2&from=ann@people.example", timeout=5)
+    scope = find(instance.organisation, f"instance:{instance.pk}")
+
+    bundle = start_bundle(scope=scope, reason="It fails.", by=make_approver(instance.organisation))
+    until(lambda: bundle.files.count() == 5)
+
+    bundle.refresh_from_db()
+    assert bundle.state == "collected"
+    files = {file.name: file for file in bundle.files.all()}
+    assert files["log"].redactions == {"named_secret": 1, "mail_address": 1}
+    log = text_of(files["log"])
+    assert "hunter2" not in log
+    assert "ann@" not in log
+    assert text_of(files["versions"]).splitlines()[0] == "cluster local"
+    assert "process app: running, healthy, up" in text_of(files["rollout"])
+
+
+def test_bundle_of_a_whole_cell_whose_agent_is_away_fails_with_its_reason(instance, machine):
+    machine.kill()
+    scope = find(instance.organisation, f"cell:{instance.cell_id}")
+    bundle = start_bundle(scope=scope, reason="", by=make_approver(instance.organisation))
+    AgentOrder.objects.update(take_by=timezone.now())
+
+    assert tend_orders() == 1
+
+    bundle.refresh_from_db()
+    assert (bundle.state, bundle.failure_code, bundle.files.count()) == ("failed", "agent_offline", 0)

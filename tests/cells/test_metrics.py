@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from cells.models import InstanceSample, StatusChange
 from cells.protocol.documents import Reports
+from cells.protocol.order_documents import OrderResult
 from cells.telemetry.changes import days_of, forget_old, share_of, spans_of
 from cells.telemetry.ingest import Received, store
 from cells.telemetry.series import of_instance
-from cells.telemetry.visible import SIGN_IN, WHY, fields_of, sign_in_fields
+from cells.telemetry.visible import ORDERS, SIGN_IN, WHY, fields_of, sign_in_fields
 from tests.cells.factories import make_cell, make_instance
 from tests.cells.spoken import a_report, an_instance
 from tests.factories import make_cloud_account
@@ -171,6 +172,7 @@ def test_old_changes_go_but_the_last_before_them_stays(instance):
 def test_every_field_has_words_and_no_words_are_stale():
     assert set(fields_of(Reports)) == set(WHY)
     assert set(sign_in_fields()) == set(SIGN_IN)
+    assert set(fields_of(OrderResult)) == set(ORDERS)
 
 
 def test_cell_visible_shows_the_last_value_of_every_field(client, alice, cell, instance):
@@ -210,5 +212,5 @@ def test_security_package_leads_to_what_the_provider_sees(client, alice, cell):
     assert reverse("cells:visible", args=["acme"]) in answer.content.decode()
 
     text = page(client, alice, "visible", "acme")
-    assert all(str(why) in text for why in [*WHY.values(), *SIGN_IN.values()])
+    assert all(str(why) in text for why in [*WHY.values(), *ORDERS.values(), *SIGN_IN.values()])
     assert str(cell) in text

@@ -105,3 +105,35 @@ def test_choices_ask_the_database_the_same_at_any_size(number, acme, cell, djang
 
     with django_assert_num_queries(3):
         assert len(scopes.choices(acme)) == number + 2
+
+
+def test_choices_are_bounded_and_words_find_the_rest(acme, cell):
+    for name in ("alpha", "beta", "gamma"):
+        make_instance(cell=cell, name=name)
+
+    some = scopes.choices(acme, kinds={"instance"}, most=2)
+    assert ([one.label for one in some], some.is_cut) == (["alpha", "beta"], True)
+    found = scopes.choices(acme, kinds={"instance"}, words="  GAMM", most=2)
+    assert ([one.label for one in found], found.is_cut) == (["gamma"], False)
+    assert scopes.choices(acme, kinds={"instance"}, words="eu-north") == []
+
+
+def test_one_that_is_not_in_the_list_can_be_chosen_by_its_key(acme, globex, cell):
+    last = make_instance(cell=cell, name="zulu")
+    make_instance(cell=cell, name="alpha")
+    some = scopes.choices(acme, kinds={"instance"}, most=1)
+    key = f"instance:{last.pk}"
+
+    assert key not in {one.key for one in some}
+    assert some.with_key(acme, key)[key].label == "zulu"
+    assert key not in some.with_key(globex, key)
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_one_is_looked_up_directly(number, acme, cell, django_assert_num_queries):
+    last = [make_instance(cell=cell) for _ in range(number)][-1]
+
+    with django_assert_num_queries(1):
+        assert scopes.find(acme, f"instance:{last.pk}").label == last.name
+    for key in ("instance:no-id", "cell:", "nothing:1", "", f"cell:{last.pk}"):
+        assert scopes.find(acme, key) is None
