@@ -76,10 +76,11 @@ def intend(row: AccessRequest, name: str, raw: Mapping[str, str], *, by: User) -
         refuse_if(_("This grant does not allow that."))
     assert kind is not None
     act = Act.objects.create(request=row, name=kind.name, arguments=kind.clean(raw), via=kind.via, by=by)
-    _record(act, "support.act_asked", by=Actor.user(by))
     if kind.via == Via.AGENT:
         for hand_over in TO_AGENT:
             hand_over(act)
+    # The log comes last: whoever holds its end waits for nobody.
+    _record(act, "support.act_asked", by=Actor.user(by))
     return act
 
 

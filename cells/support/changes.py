@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.support.models import Act as SupportAct
 from cells.availability import Act, why_not
-from cells.models import AgentOrder, Instance, InstanceRevision, PlanSize
+from cells.models import AgentOrder, Cell, Instance, InstanceRevision, PlanSize
 from cells.protocol.desired import desired_instance
 from cells.protocol.documents import DesiredInstance
 from cells.states import InstanceState
@@ -91,6 +91,8 @@ def lock(order: AgentOrder) -> Instance | None:
     """The instance of a change, held; None where somebody else has changed it since the agent was told."""
     assert order.instance_id is not None
     instance = Instance.objects.select_for_update(of=("self",)).select_related("cell", "organisation", "account").get(pk=order.instance_id)
+    # Before anything is written to the log, as whoever changes an instance does.
+    Cell.objects.select_for_update().only("pk").get(pk=order.cell_id)
     name = LIKE[AgentOrder.Name(order.name)]
     is_same = order.base is None or instance.revision == order.base
     return instance if is_same and not why_not(name, instance) else None

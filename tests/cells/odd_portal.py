@@ -45,11 +45,11 @@ def main() -> int:
     for number in itertools.count(1):
         child = os.fork()
         if child == 0:
-            live(number, *(sys.argv[1:] + [""])[:3])
+            live(number, *[*sys.argv[1:], ""][:3])
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
-            print(number - 1)
+            sys.stdout.write(f"{number - 1}\n")
             return os.WEXITSTATUS(status)
     return 1
 

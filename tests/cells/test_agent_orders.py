@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import jsonschema
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,7 +18,7 @@ from accounts.support import broker
 from accounts.support.actions.endings import revoke
 from accounts.support.acts import BadArgument
 from accounts.support.models import AccessRequest, Act
-from cells.actions.instances import modify_instance
+from cells.actions.instances import modify_instance, restart_instance
 from cells.models import AgentOrder, Cell, CellStatus, Instance
 from cells.protocol.enrolment import revoke_agent
 from cells.protocol.order_documents import MOST_TEXT
@@ -449,3 +449,33 @@ def killed(agent, *words) -> int:
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return int(done.stdout.split()[-1])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_support_and_customer_at_work_in_one_cell_never_wait_for_each_other(agent, instance, alice):
+    """Both write the log of the organisation and wake the agent of the cell: in the same order, so that neither is thrown out."""
+    others = [make_instance(cell=instance.cell) for _ in range(12)]
+    grant = make_grant(instance, profile="repair")
+    start, trouble = threading.Barrier(2), []
+
+    def customer():
+        start.wait()
+        try:
+            for other in others:
+                restart_instance(other, by=alice)
+        except DatabaseError as error:
+            trouble.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=customer)
+    thread.start()
+    start.wait()
+    for name in ("resync", "rollout_status", "restart", "rollout_status", "resync", "restart"):
+        ask(grant, name)
+        for order in take(agent):
+            tell(agent, order)
+    thread.join()
+
+    assert trouble == []
+    assert Act.objects.filter(state="done").count() == 6

@@ -46,9 +46,10 @@ def start_bundle(*, scope: Scope, reason: str, by: Membership) -> Bundle:
             reason=reason,
             state=BundleState.COLLECTING,
         )
+        _collect(bundle)
+        # The log comes last: whoever holds its end waits for nobody.
         subject, actor = bundle_subject(bundle), Actor.user(by.user)
         record(organisation_id=by.organisation_id, action="support.bundle_collecting", actor=actor, subject=subject)
-        _collect(bundle)
     return bundle
 
 
@@ -57,8 +58,8 @@ def collect_bundle(bundle: Bundle, *, by: Membership) -> None:
     with transaction.atomic():
         row = _lock(bundle)
         refuse_if(why_not_collect(row, by))
-        move_bundle(row, BundleState.COLLECTING, by=Actor.user(by.user), expires_at=None)
         _collect(row)
+        move_bundle(row, BundleState.COLLECTING, by=Actor.user(by.user), expires_at=None)
 
 
 def release_bundle(bundle: Bundle, *, parts: Collection[str], by: Membership) -> None:
