@@ -1,6 +1,6 @@
 """The strict local Google Cloud: one listener (`--gcp-port`), one path prefix an API.
 
-    /sts /iamcredentials /iam /crm /serviceusage /compute /orgpolicy /container /config /storage
+    /sts /iamcredentials /iam /crm /serviceusage /compute /orgpolicy /container /config /storage /logging
 
 What a caller may do is computed from the policies; nothing is switched by hand. Only tokens made here are taken: by the exchange of
 a token of our issuer, by `generateAccessToken`, or for a person by the control endpoint. It says nothing at all about root.

@@ -1,8 +1,8 @@
 """The part of CEL that is played here, for IAM conditions, attribute conditions and attribute mappings.
 
-`a.b == 'x'`, `!=`, `<`, `<=`, `>`, `>=`, `in [..]`, `&&`, `||`, `!`, brackets, `timestamp(..)`, `.startsWith(..)`, `.endsWith(..)`,
-`.extract('/a/{name}')`, `.hasOnly([..])`, `api.getAttribute(name, default)`. What is beyond raises ExpressionError: a test must not pass
-on a guess.
+`a.b == 'x'`, `!=`, `<`, `<=`, `>`, `>=`, `in [..]`, `&&`, `||`, `!`, brackets, `a ? b : c`, `'x' + 'y'`, `has(a.b)`, `timestamp(..)`,
+`.startsWith(..)`, `.endsWith(..)`, `.extract('/a/{name}')`, `.hasOnly([..])`, `api.getAttribute(name, default)`. What is beyond
+raises ExpressionError: a test must not pass on a guess.
 """
 
 import datetime as dt
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TOKEN = re.compile(
-    r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>\d+)|(?P<name>[A-Za-z_]\w*)|(?P<sign>&&|\|\||[=!<>]=|[<>!().,\[\]]))"""
+    r"""\s*(?:(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>\d+)|(?P<name>[A-Za-z_]\w*)|(?P<sign>&&|\|\||[=!<>]=|[<>!().,\[\]?:+]))"""
 )
 LONGEST = 4096
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -44,7 +44,7 @@ def compile_expression(text: str, names: Sequence[str]) -> Node:
         raise ExpressionError(f"longer than {LONGEST} characters")
     parser = _Parser(_tokens(text), names)
     try:
-        node = parser.either()
+        node = parser.choice()
     except RecursionError as problem:
         raise ExpressionError("too deep") from problem
     if parser.left:
@@ -84,6 +84,15 @@ class _Parser:
             raise ExpressionError(f"expected a {kind}")
         return self.left.pop(0)[1]
 
+    def choice(self) -> Node:
+        condition = self.either()
+        if not self.take("?"):
+            return condition
+        then = self.choice()
+        self.expect(":")
+        otherwise = self.choice()
+        return lambda scope: then(scope) if condition(scope) else otherwise(scope)
+
     def either(self) -> Node:
         parts = [self.all_of()]
         while self.take("||"):
@@ -100,14 +109,20 @@ class _Parser:
         if self.take("!"):
             inner = self.comparison()
             return lambda scope: not inner(scope)
-        left = self.value()
+        left = self.joined()
         if sign := self.take(*COMPARE):
-            right, compare = self.value(), COMPARE[sign]
+            right, compare = self.joined(), COMPARE[sign]
             return lambda scope: compare(left(scope), right(scope))
         if self.take("in"):
             right = self.value()
             return lambda scope: left(scope) in right(scope)
         return left
+
+    def joined(self) -> Node:
+        parts = [self.value()]
+        while self.take("+"):
+            parts.append(self.value())
+        return parts[0] if len(parts) == 1 else lambda scope: _joined([part(scope) for part in parts])
 
     def value(self) -> Node:
         node = self.atom()
@@ -118,7 +133,7 @@ class _Parser:
 
     def atom(self) -> Node:  # noqa: PLR0911 - one return for each kind of atom
         if self.take("("):
-            inner = self.either()
+            inner = self.choice()
             self.expect(")")
             return inner
         if self.take("["):
@@ -133,8 +148,8 @@ class _Parser:
             return lambda _scope: int(text)
         if text in {"true", "false"}:
             return lambda _scope: text == "true"
-        if text == "timestamp":
-            return self.timestamp()
+        if text in {"timestamp", "has"}:
+            return self.timestamp() if text == "timestamp" else self.has()
         if kind == "name":
             return self.variable(text)
         raise ExpressionError(f"unexpected {text!r}")
@@ -159,6 +174,12 @@ class _Parser:
         if moment.tzinfo is None:
             raise ExpressionError(f"{text!r} has no time zone")
         return lambda _scope: moment
+
+    def has(self) -> Node:
+        self.expect("(")
+        known = self.variable(self.next("name"))
+        self.expect(")")
+        return lambda scope: _is_there(known, scope)
 
     def variable(self, name: str) -> Node:
         """`request.time` and the like; a name followed by a known method ends before it."""
@@ -195,6 +216,20 @@ def _look_up(scope: Scope, path: str) -> Any:
             raise UnknownValueError(path)
         value = value[step]
     return value
+
+
+def _is_there(known: Node, scope: Scope) -> bool:
+    try:
+        known(scope)
+    except UnknownValueError:
+        return False
+    return True
+
+
+def _joined(values: list[Any]) -> str:
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError("only texts are joined here")
+    return "".join(values)
 
 
 def _get_attribute(attributes: Attributes, name: str, default: Any) -> Any:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from portal.sandbox import wire
 from portal.sandbox.faults import UNHEARD_OF, Fault, Faults, Kind
 from portal.sandbox.front import dropping, foreign, reply
-from portal.sandbox.gcp import apis, errors, methods
+from portal.sandbox.gcp import apis, audit, errors, methods
 from portal.sandbox.gcp.access import Target, is_allowed
 from portal.sandbox.gcp.errors import GoogleError, OAuthRefusal
 from portal.sandbox.gcp.manager.engine import Engine, Machines
@@ -89,6 +89,7 @@ class GoogleCloud:
             answer = errors.document(200, value) if not isinstance(value, bytes) else wire.Reply(200, "application/octet-stream", value)
         except (GoogleError, OAuthRefusal) as refused:
             answer = refused.reply(method.api)
+        audit.record(self.world, method, params, caller, answer)
         if request.method != "GET":
             self.is_dirty = True
         self._record(request, method, caller, answer)

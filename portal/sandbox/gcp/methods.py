@@ -54,6 +54,7 @@ HOSTS = {
     "container": "container.googleapis.com",
     "config": "config.googleapis.com",
     "storage": "storage.googleapis.com",
+    "logging": "logging.googleapis.com",
 }
 METHODS: list[Method] = []
 

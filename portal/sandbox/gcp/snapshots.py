@@ -9,7 +9,7 @@ from portal.sandbox.gcp.front import GoogleCloud
 from portal.sandbox.gcp.world import World
 
 TICK_SECONDS = 0.5
-FORMAT = 2
+FORMAT = 3
 
 
 class Snapshots:

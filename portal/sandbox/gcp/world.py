@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 ALPHABETS = str.maketrans("-_", "+/")
+MOST_LOGGED = 2000
 SOFT_DELETE_SECONDS = 30 * 86400.0
 # What a new project has without asking, of what is played here.
 FIRST_SERVICES = ("serviceusage.googleapis.com", "logging.googleapis.com", "monitoring.googleapis.com", "storage.googleapis.com")
@@ -63,6 +64,7 @@ class Token:
     email: str = ""
     unique_id: str = ""
     consumer: str = ""  # number of the project whose APIs are used; a person brings none
+    delegation: list[str] = field(default_factory=list)  # who became this service account
 
 
 @dataclass
@@ -100,6 +102,8 @@ class World:
     builds: dict[str, dict[str, Any]] = field(default_factory=dict)
     previews: dict[str, dict[str, Any]] = field(default_factory=dict)
     failures: list[dict[str, Any]] = field(default_factory=list)  # of resources that a plan orders, on order
+    audit_configs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # name of a policy -> which reading is logged
+    log: list[dict[str, Any]] = field(default_factory=list)  # Cloud Audit Logs, oldest first, in Logging's own JSON
     buckets: dict[str, dict[str, Any]] = field(default_factory=dict)  # name -> project, bindings, etag, objects in base 64
 
     def now(self) -> float:
@@ -137,6 +141,7 @@ class World:
             if found.deleted_at is not None and now - found.deleted_at > SOFT_DELETE_SECONDS:
                 del self.resources[name]
         self.tokens = {text: token for text, token in self.tokens.items() if token.expires_at > now - 3600}
+        self.log = self.log[-MOST_LOGGED:]
         self.operations = {name: made for name, made in self.operations.items() if made.done_at > now - 86400}
 
     def as_json(self) -> dict[str, Any]:

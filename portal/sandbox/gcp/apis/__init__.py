@@ -8,6 +8,7 @@ from portal.sandbox.gcp.apis import (
     crm,
     iamcredentials,
     keys,
+    logging,
     orgpolicy,
     pools,
     providers,
@@ -18,6 +19,6 @@ from portal.sandbox.gcp.apis import (
 )
 
 __all__ = [
-    "accounts", "compute", "config", "container", "crm", "iamcredentials", "keys", "orgpolicy", "pools", "providers", "roles",
-    "serviceusage", "storage", "sts",
+    "accounts", "compute", "config", "container", "crm", "iamcredentials", "keys", "logging", "orgpolicy", "pools", "providers",
+    "roles", "serviceusage", "storage", "sts",
 ]  # fmt: skip

@@ -43,7 +43,8 @@ def generate_access_token(call: Call) -> dict[str, Any]:
     member = f"serviceAccount:{account.body['email']}"
     text = fresh_secret("ya29.c.")
     call.world.tokens[text] = Token(
-        "account", member, [member], ends, account.body["email"], account.body["uniqueId"], call.project.number
+        "account", member, [member], ends, account.body["email"], account.body["uniqueId"], call.project.number,
+        [call.caller.member],
     )  # fmt: skip
     return {"accessToken": text, "expireTime": whole_stamp(ends)}
 

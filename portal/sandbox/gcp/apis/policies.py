@@ -8,18 +8,23 @@ from typing import Any
 
 from portal.sandbox.gcp import org_policies, roles
 from portal.sandbox.gcp.access import GRANTED_ROLES, Target, compile_condition, held, is_allowed, newest
-from portal.sandbox.gcp.errors import GoogleError, conflict, denied, invalid
+from portal.sandbox.gcp.errors import conflict, denied, invalid
 from portal.sandbox.gcp.expressions import ExpressionError
-from portal.sandbox.gcp.methods import ANY, Call
+from portal.sandbox.gcp.methods import Call
 from portal.sandbox.gcp.world import PolicyVersion, World, fresh_etag, is_same_etag
 
 CONDITIONS_VERSION = 3
 TESTED_MOST = 100
 EXPRESSION = {"expression": str, "title": str, "description": str, "location": str}
 BINDING = {"role": str, "members": [str], "condition": EXPRESSION}
-SET_BODY = {"policy": {"version": int, "etag": str, "bindings": [BINDING], "auditConfigs": ANY, "kind": str}, "updateMask": str}
+AUDIT_CONFIG = {"service": str, "auditLogConfigs": [{"logType": str, "exemptedMembers": [str]}]}
+SET_BODY = {
+    "policy": {"version": int, "etag": str, "bindings": [BINDING], "auditConfigs": [AUDIT_CONFIG], "kind": str}, "updateMask": str,
+}  # fmt: skip
+MASK = {"bindings", "etag"}  # where none is given
 GET_BODY = {"options": {"requestedPolicyVersion": int}}
 TEST_BODY = {"permissions": [str]}
+LOG_TYPES = {"ADMIN_READ", "DATA_READ", "DATA_WRITE"}
 KINDS = ("user", "group", "domain", "serviceAccount")
 POOL_MEMBER = re.compile(
     r"principal(?:Set)?://iam\.googleapis\.com/projects/(?P<number>\d+)/locations/global/workloadIdentityPools/(?P<pool>[a-z0-9-]+)"
@@ -28,7 +33,9 @@ POOL_MEMBER = re.compile(
 
 
 def read_policy(call: Call, requested_version: int) -> dict[str, Any]:
-    return _shown(call.world, newest(call.world, call.target.chain[0]), requested_version)
+    name = call.target.chain[0]
+    audited = call.world.audit_configs.get(name)
+    return _shown(call.world, newest(call.world, name), requested_version) | ({"auditConfigs": audited} if audited else {})
 
 
 def _shown(world: World, version: PolicyVersion, requested_version: int) -> dict[str, Any]:
@@ -56,16 +63,19 @@ def write_policy(call: Call, permission: str) -> dict[str, Any]:
     given = call.body.get("policy", {})
     if not call.target.chain:
         raise denied(call.method.api, permission, call.target.name)
-    changed = granted_roles(call.world, call.target, given.get("bindings", []))
+    mask = set(call.mask()) or MASK
+    wanted = given.get("bindings", []) if "bindings" in mask else newest(call.world, call.target.chain[0]).bindings
+    changed = granted_roles(call.world, call.target, wanted)
     if not is_allowed(call.world, call.caller, permission, replace(call.target, attributes={GRANTED_ROLES: changed})):
         raise denied(call.method.api, permission, call.target.name)
     world, name = call.world, call.target.chain[0]
-    if given.get("auditConfigs"):
-        call.violate("policy.auditConfigs")
-        raise GoogleError("UNIMPLEMENTED", "Audit configurations are not played here.")
     current = newest(world, name)
     if given.get("etag") and not is_same_etag(given["etag"], current.etag):
         raise conflict()
+    if "auditConfigs" in mask:
+        _put_audit_configs(call, given.get("auditConfigs", []))
+    if "bindings" not in mask:
+        return read_policy(call, CONDITIONS_VERSION)
     bindings = [_checked_binding(call, binding, given.get("version", 1)) for binding in given.get("bindings", [])]
     bindings = _merged(binding for binding in bindings if binding["members"])
     org_policies.check_members(call, [member for binding in bindings for member in binding["members"]], _members(current))
@@ -73,7 +83,17 @@ def write_policy(call: Call, permission: str) -> dict[str, Any]:
     if is_alone and not any(binding["role"] == "roles/owner" for binding in bindings):
         raise invalid("The policy must have at least one owner.")
     put_policy(world, name, bindings)
-    return _shown(world, newest(world, name), CONDITIONS_VERSION)
+    return read_policy(call, CONDITIONS_VERSION)
+
+
+def _put_audit_configs(call: Call, given: list[dict[str, Any]]) -> None:
+    """Which services keep a log of reading: off for all until somebody says so."""
+    if call.method.api != "crm":
+        raise invalid("Audit configs are not supported on this resource.")
+    for one in given:
+        if any(kind.get("logType") not in LOG_TYPES for kind in one.get("auditLogConfigs", [])):
+            raise invalid("Invalid log type.", "policy.audit_configs")
+    call.world.audit_configs[call.target.chain[0]] = given
 
 
 def put_policy(world: World, name: str, bindings: list[dict[str, Any]]) -> None:
@@ -172,11 +192,18 @@ def test_permissions(call: Call) -> dict[str, Any]:
 
 
 def granted_roles(world: World, target: Target, wanted: list[dict[str, Any]]) -> list[str]:
-    """The roles that a new policy gives or takes: what a condition on `modifiedGrantsByRole` looks at."""
-    before = {
-        (binding["role"], member.partition("?uid=")[0])
-        for binding in newest(world, target.chain[0]).bindings
-        for member in binding["members"]
+    """The roles that a new policy gives or takes: what a condition on `modifiedGrantsByRole` looks at. Another condition is another one."""
+    before, after = _grants(newest(world, target.chain[0]).bindings), _grants(wanted)
+    return sorted({role for role, _member, _condition in before ^ after})
+
+
+def _grants(bindings: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    return {
+        (
+            str(binding.get("role")),
+            member.removeprefix("deleted:").partition("?uid=")[0],
+            str(binding.get("condition", {}).get("expression")),
+        )
+        for binding in bindings
+        for member in binding.get("members", [])
     }
-    after = {(str(binding.get("role")), member) for binding in wanted for member in binding.get("members", [])}
-    return sorted({role for role, _member in before ^ after})

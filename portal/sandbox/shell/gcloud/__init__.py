@@ -2,13 +2,13 @@
 
 import sys
 
-from portal.sandbox.shell.gcloud import iam, projects, services, settings
+from portal.sandbox.shell.gcloud import iam, logging, projects, services, settings
 from portal.sandbox.shell.gcloud.api import Api, RefusedError
 from portal.sandbox.shell.gcloud.output import show
 from portal.sandbox.shell.gcloud.words import Command, CommandError, Words
 from portal.sandbox.shell.session import Session
 
-COMMANDS: dict[str, Command] = {**settings.COMMANDS, **projects.COMMANDS, **services.COMMANDS, **iam.COMMANDS}
+COMMANDS: dict[str, Command] = {**settings.COMMANDS, **projects.COMMANDS, **services.COMMANDS, **iam.COMMANDS, **logging.COMMANDS}
 
 
 def main(arguments: list[str], session: Session) -> int:

@@ -1,5 +1,7 @@
 """`gcloud projects`."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 from portal.sandbox.shell.gcloud import bindings
@@ -17,6 +19,15 @@ def _read(api: Api, project: str) -> Any:
 
 def _get_policy(api: Api, words: Words) -> Any:
     return _read(api, words.first)
+
+
+def _set_policy(api: Api, words: Words) -> Any:
+    """The whole policy from a file, audit configuration included, as gcloud sends it."""
+    policy = json.loads(Path(words.positional[1]).read_text(encoding="utf-8"))
+    mask = ",".join(name for name in ("auditConfigs", "bindings", "etag") if name in policy)
+    answer = api.call("POST", f"/crm/v1/projects/{words.first}:setIamPolicy", {"policy": policy, "updateMask": mask})
+    tell(f"Updated IAM policy for project [{words.first}].")
+    return answer
 
 
 def _changed(edit: Any) -> Any:
@@ -37,6 +48,7 @@ def _changed(edit: Any) -> Any:
 COMMANDS: dict[str, Command] = {
     "projects describe": command(_describe, "project"),
     "projects get-iam-policy": command(_get_policy, "project"),
+    "projects set-iam-policy": command(_set_policy, "project", "file"),
     "projects add-iam-policy-binding": command(_changed(bindings.add), "project", required="member role", flags="condition"),
     "projects remove-iam-policy-binding": command(
         _changed(bindings.remove), "project", required="member role", flags="condition", switches="all"
