@@ -90,6 +90,11 @@ def offers_cells(cloud: str, version: str) -> bool:
     return number(version) >= number(load(cloud).cells_since)
 
 
+def offers_support(cloud: str, version: str) -> bool:
+    """Whether support access can be opened under this version of the kit."""
+    return number(version) >= number(load(cloud).support_since)
+
+
 @cache
 def _read(path: Path) -> Snapshot:
     told = json.loads(path.read_text(encoding="utf-8"))
@@ -136,7 +141,10 @@ def probes(cloud: str, target: Target, switches: Mapping[str, str] | None = None
     if kept is None:
         raise KeyError(target.kit_version)
     is_support_off = is_off(switches, ALLOW_SUPPORT)
-    return tuple(_filled(probe, target) for probe in kept.probes if not (is_support_off and probe.role == "support"))
+    given = load(cloud).gives_support
+    return tuple(
+        _filled(probe, target) for probe in kept.probes if not (is_support_off and (probe.role == "support" or probe.key in given))
+    )
 
 
 def _filled(probe: PermissionProbe, target: Target) -> PermissionProbe:

@@ -95,11 +95,12 @@ def _plain(value: Any) -> Any:
 
 
 def _restored(kind: Any, value: Any) -> Any:
-    """The inverse of `_plain`. A text that a version did not know yet is empty."""
+    """The inverse of `_plain`. A text that a version did not know yet is empty, anything else as it is by default."""
     arguments = typing.get_args(kind)
     if is_dataclass(kind):
         hints = typing.get_type_hints(kind)
-        return kind(**{name: _restored(hint, value.get(name, "") if hint is str else value[name]) for name, hint in hints.items()})  # type: ignore[operator]
+        told = {name: value.get(name, "") for name, hint in hints.items() if hint is str} | value
+        return kind(**{name: _restored(hint, told[name]) for name, hint in hints.items() if name in told})  # type: ignore[operator]
     match typing.get_origin(kind):
         case None:
             return value

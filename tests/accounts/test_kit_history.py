@@ -108,7 +108,7 @@ def test_every_kept_version_is_compared_with_its_own_trust(cloud):
 def test_earlier_google_kit_had_no_builder_and_built_as_the_operator():
     old, new = (kits.load("gcp").shipped(of(version)) for version in ("1.0.0", kits.load("gcp").version))
 
-    assert set(new.accounts) - set(old.accounts) == {"builder", "agent"}
+    assert set(new.accounts) - set(old.accounts) == {"builder", "agent", "support2", "support3"}
     assert {bound.account for bound in old.bindings if bound.role.endswith("_g2_clusters")} == {"operator"}
 
 

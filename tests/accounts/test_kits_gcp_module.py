@@ -52,6 +52,8 @@ def test_gcp_module_is_hcl_and_takes_what_the_portal_writes():
 
 def test_gcp_module_makes_the_kinds_of_the_script_and_no_other():
     assert names_of("resource") == {
+        "google_logging_log_view",
+        "google_project_iam_audit_config",
         "google_project_service",
         "google_project_iam_custom_role",
         "google_service_account",

@@ -18,9 +18,9 @@ from accounts.clouds.support import OpenDoor, SupportCloud, SupportGrant
 from tests.clouds.conftest import Cloud, SandboxProcess, TestIssuer
 from tests.clouds.stack_stands import STACK_STANDS, StackStand
 
-SUPPORT_STANDS = ("aws", "azure")
-# For so long after its end a session may still be let in: AWS looks at its clock at each call, Azure's janitor comes once a minute.
-TAIL = {"aws": 1, "azure": 60}
+SUPPORT_STANDS = ("aws", "azure", "gcp")
+# For so long after its end a session may still be let in: AWS and Google look at the clock at each call, Azure's janitor comes each minute.
+TAIL = {"aws": 1, "azure": 60, "gcp": 1}
 # Azure's own log has no line for a reading: there it tells who was given what, and who took it away.
 LOGS_NO_READING = {"azure"}
 GRANT, OTHER = "5b0e7c1d-2f3a-4b5c-8d6e-7f8091a2b3c4", "11111111-2222-4333-8444-555555555555"

@@ -29,7 +29,7 @@ from accounts.clouds.base import (
 from accounts.clouds.gcp.clients import Endpoints, Session
 from accounts.clouds.gcp.environment import Surroundings
 from accounts.clouds.gcp.shipped import ShippedKit
-from accounts.clouds.gcp.trust import Bound, check_accounts, check_bindings, check_pool, check_roles
+from accounts.clouds.gcp.trust import Bound, check_accounts, check_bindings, check_pool, check_roles, check_views
 
 if TYPE_CHECKING:
     from accounts.clouds.gcp.libraries import FoundProject
@@ -133,11 +133,13 @@ class GcpAdapter:
         check_accounts(self._operator, self.shipped)
         check_roles(self._operator, self.shipped)
         check_bindings(self._operator, self.shipped)
+        check_views(self._operator, self.shipped)
 
     # --- permissions ---
 
     def check_permissions(self, probes: Sequence[PermissionProbe]) -> Sequence[PermissionResult]:
-        """The operator's are asked of Google. The others' are read from their roles, as a limit by name hides them from that question.
+        """The operator's are asked of Google. The others' are read from their roles, as a limit by name hides them from that question, and
+        so are those of the operator that have such a limit.
 
         What support holds beyond, from a folder or the organisation above, only Google can tell, and only to support itself. The builder
         takes no token of ours, so what it is given from above the project cannot be seen.
@@ -148,14 +150,24 @@ class GcpAdapter:
         found: dict[str, PermissionResult] = {}
         bound = Bound(self._operator, self.shipped)
         for (role, resource), actions in asked.items():
-            is_ours = role == "operator"
-            held = self._held(self._operator, resource, sorted(actions)) if is_ours else set(bound.permissions(role, resource))
+            if role == "operator":
+                held = self._held(self._operator, resource, sorted(actions)) | (set(actions) & self._limited)
+            else:
+                held = set(bound.permissions(role, resource)) | (bound.lent() if role == "support" else set())
             if role == "support" and (unbound := sorted(set(actions) - held)):
                 held |= self._held_as_support(resource, unbound)
             for action, key in actions.items():
                 if key not in found or found[key].is_granted:
                     found[key] = PermissionResult(key, action in held, "" if action in held else "not held")
         return [found[key] for key in dict.fromkeys(probe.key for probe in probes)]
+
+    @cached_property
+    def _limited(self) -> set[str]:
+        """Of the operator's roles under a condition, as long as they are bound. Whether they are as shipped is check_trust_unedited's."""
+        limited = {bound.role for bound in self.shipped.bindings if bound.account == "operator" and bound.condition}
+        member = f"serviceAccount:{self.shipped.accounts['operator'].email}"
+        standing = {binding.role for binding in self._operator.libraries.bindings(self.shipped.project) if member in binding.members}
+        return {permission for role in limited & standing for permission in self.shipped.roles[role]}
 
     def _held_as_support(self, resource: str, permissions: Sequence[str]) -> set[str]:
         """An account that does not open, as it was deleted or disabled, can use no right."""

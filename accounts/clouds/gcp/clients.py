@@ -7,11 +7,13 @@ Compute's takes 100 MB and three seconds to load: what is asked of these two is 
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
+from google.auth import credentials as auth_credentials
 from google.auth.exceptions import GoogleAuthError
 from google.auth.identity_pool import Credentials, SubjectTokenSupplier
 from google.auth.transport.requests import AuthorizedSession, Request
@@ -34,6 +36,7 @@ HOSTS = {
     "container": "https://container.googleapis.com",
     "config": "https://config.googleapis.com",
     "storage": "https://storage.googleapis.com",
+    "logging": "https://logging.googleapis.com",
 }
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 SESSION_SECONDS = 900
@@ -86,10 +89,12 @@ class _Credentials(Credentials):
 class Session:
     """One sign-in: a token of ours becomes a short-lived token of one service account. Lives for one step."""
 
-    def __init__(self, endpoints: Endpoints, *, provider: str, email: str, mint: Any, was_trusted: bool) -> None:
+    def __init__(
+        self, endpoints: Endpoints, *, provider: str, email: str, mint: Any, was_trusted: bool, seconds: int = SESSION_SECONDS
+    ) -> None:
         self.endpoints = endpoints
         self.was_trusted = was_trusted
-        self._credentials = _Credentials(  # type: ignore[no-untyped-call]  # google-auth's own
+        self._credentials: auth_credentials.Credentials = _Credentials(  # type: ignore[no-untyped-call]  # google-auth's own
             audience=f"//iam.googleapis.com/{provider}",
             subject_token_type="urn:ietf:params:oauth:token-type:jwt",  # noqa: S106 - a type, not a token
             token_url=endpoints.url("sts", "/v1/token"),
@@ -97,7 +102,7 @@ class Session:
             service_account_impersonation_url=endpoints.url(
                 "iamcredentials", f"/v1/projects/-/serviceAccounts/{email}:generateAccessToken"
             ),
-            service_account_impersonation_options={"token_lifetime_seconds": SESSION_SECONDS},
+            service_account_impersonation_options={"token_lifetime_seconds": seconds},
             scopes=[SCOPE],
         )
         self._sign_in = _in_time(Request(requests.Session()))
@@ -106,9 +111,17 @@ class Session:
     def sign_in(self) -> None:
         """Raises CloudError when the token or the account is refused."""
         try:
-            self._credentials.refresh(self._sign_in)  # type: ignore[no-untyped-call]
+            self._credentials.refresh(self._sign_in)
         except GoogleAuthError as error:
             raise of_sign_in(error, was_trusted=self.was_trusted) from error
+
+    def token(self) -> tuple[str, datetime]:
+        """A fresh one, and when it ends. Raises CloudError."""
+        self.sign_in()
+        ends = self._credentials.expiry
+        if ends is None:
+            raise unreadable("a token without an end", layer="iamcredentials", call="generateAccessToken")
+        return str(self._credentials.token), ends.replace(tzinfo=UTC)
 
     def sign_in_if_due(self) -> None:
         if not self._credentials.valid:
@@ -158,6 +171,33 @@ class Session:
         if answer.status_code >= 300:  # noqa: PLR2004 - Google sends nobody elsewhere
             raise classify(said_in(answer.content, layer=api, call=call, status=answer.status_code), was_trusted=self.was_trusted)
         return _document(answer, api, call)
+
+
+class _Token(auth_credentials.Credentials):
+    """A token that somebody else got. Renewing changes nothing, so that what Google says of one that has ended comes back as it is."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # google-auth's own
+        self.token = token
+
+    def refresh(self, request: Any) -> None:
+        """Stays what it is."""
+
+
+class OpenedSession(Session):
+    """A sign-in that was made before, by its token alone."""
+
+    def __init__(self, endpoints: Endpoints, token: str) -> None:
+        self.endpoints = endpoints
+        self.was_trusted = True
+        self._credentials: auth_credentials.Credentials = _Token(token)
+        self._http = AuthorizedSession(self._credentials, max_refresh_attempts=0)
+
+    def sign_in(self) -> None:
+        """Was done before."""
+
+    def sign_in_if_due(self) -> None:
+        """Was done before."""
 
 
 def _document(answer: requests.Response, api: str, call: str) -> dict[str, Any]:

@@ -53,9 +53,11 @@ class Deployments:
         policy = "ABANDON" if keeps_resources else "DELETE"
         self._when_free("delete", self._client.delete_deployment, {"name": name, "force": True, "delete_policy": policy})
 
+    def revisions(self, name: str) -> Sequence[Revision]:
+        return self._all("revisions", lambda **asked: self._client.list_revisions(**asked).pages, {"parent": name}, "revisions")
+
     def newest_revision(self, name: str) -> Revision | None:
-        found = self._all("revisions", lambda **asked: self._client.list_revisions(**asked).pages, {"parent": name}, "revisions")
-        return max(found, key=lambda revision: int(revision.name.rpartition("-")[2] or 0), default=None)
+        return max(self.revisions(name), key=lambda revision: int(revision.name.rpartition("-")[2] or 0), default=None)
 
     def resources(self, revision: str) -> Sequence[Resource]:
         return self._all("resources", lambda **asked: self._client.list_resources(**asked).pages, {"parent": revision}, "resources")

@@ -87,6 +87,7 @@ ROWS = (
     Row("session_expired", status="401", is_retryable=True),
     Row("provider_deleted", "iam", "pool|provider", status="404"),
     Row("role_deleted", "iam", status="404"),
+    Row("policy_edited", "logging", "view", status="404"),
     Row("access_denied", status="403"),
     Row("cloud_unavailable", status="5[0-9][0-9]|408", is_retryable=True),
 )

@@ -16,7 +16,8 @@ from google.auth.credentials import Credentials
 from google.cloud.orgpolicy_v2 import OrgPolicyClient, PolicySpec
 from google.cloud.resourcemanager_v3 import Project, ProjectsClient
 from google.cloud.service_usage_v1 import ListServicesResponse, ServiceUsageClient
-from google.iam.v1.policy_pb2 import Binding
+from google.iam.v1.policy_pb2 import Binding, Policy
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.json_format import ParseError
 
 from accounts.clouds.base import CloudError
@@ -58,12 +59,22 @@ class Libraries:
 
     def bindings(self, project: str) -> Sequence[Binding]:
         """Who may do what in the project, conditions included."""
+        bindings: Sequence[Binding] = self.policy(project).bindings
+        return bindings
+
+    def policy(self, project: str) -> Policy:
         asked = {"resource": f"projects/{project}", "options": {"requested_policy_version": POLICY_VERSION}}
         found = self._ask("crm", "policy", self._projects.get_iam_policy, asked)
         if not found.etag:
             raise unreadable("no policy", layer="crm", call="policy")
-        bindings: Sequence[Binding] = found.bindings
-        return bindings
+        return found
+
+    def write_policy(self, project: str, policy: Policy) -> None:
+        """As it was read, but for what is changed: its etag has Google refuse it if somebody wrote in between. Raises CloudError."""
+        policy.version = POLICY_VERSION
+        del policy.audit_configs[:]  # not ours to write; the mask leaves them as they are
+        asked = {"resource": f"projects/{project}", "policy": policy, "update_mask": FieldMask(paths=["bindings", "etag"])}
+        self._ask("crm", "setIamPolicy", self._projects.set_iam_policy, asked)
 
     def held(self, project: str, permissions: Sequence[str]) -> set[str]:
         """Those of the permissions that we have in the project."""

@@ -1,7 +1,7 @@
 """What the Google Cloud kit says must stand in the customer's project, identity by identity, role by role."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,12 @@ class ShippedKit:
     issuer: str
     mapping: Mapping[str, str]
     condition: str
-    accounts: Mapping[str, ShippedAccount]  # operator, builder, support, and the one that machines run as
+    accounts: Mapping[str, ShippedAccount]  # operator, builder, those of support, and the one that machines run as
     roles: Mapping[str, Sequence[str]]  # custom role by its full name -> its permissions
     bindings: Sequence[ShippedBinding]
     services: Sequence[str]  # APIs that must be on
     prefix: str  # of the names of everything a cell is made of
+    # Since 1.3.0. Custom roles of support, which stand with nobody but for the time of a grant: full name -> what Google can hold it to.
+    lent: Mapping[str, str] = field(default_factory=dict)  # "" | "cluster" | "view"
+    supporters: Sequence[str] = ()  # names in `accounts`, each for one grant at a time
+    views: Mapping[str, str] = field(default_factory=dict)  # of the project's log: full name -> filter

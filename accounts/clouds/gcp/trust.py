@@ -1,11 +1,13 @@
 """Does what stands in a Google Cloud project equal what the kit shipped? Each function reads one part and raises CloudError for an edit."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accounts.clouds.base import CloudError
+from accounts.clouds.base import ALLOW_SUPPORT, CloudError
 from accounts.clouds.gcp.clients import POLICY_VERSION, Session
+from accounts.clouds.gcp.leases import is_ours
 from accounts.clouds.gcp.shipped import ShippedAccount, ShippedKit
 
 if TYPE_CHECKING:
@@ -89,12 +91,16 @@ def check_bindings(session: Session, shipped: ShippedKit) -> None:
     """The kit's accounts have exactly the shipped roles in the project, and the pool itself has none.
 
     A role that the customer's own switch takes away may be absent; one that is there must be bound as shipped.
+    Roles of support stand with an account of support alone, and only until an end that is near.
     """
     emails = {f"serviceAccount:{account.email}": name for name, account in shipped.accounts.items()}
     allowed = {(bound.account, bound.role, _words(bound.condition)): bound.switch for bound in shipped.bindings}
     found = set()
     for binding in session.libraries.bindings(shipped.project):
         condition = _words(binding.condition.expression)
+        if binding.role in shipped.lent:
+            _check_lent(binding, shipped)
+            continue
         for member in binding.members:
             if f"/{shipped.pool}/" in member:
                 raise CloudError("policy_edited", raw=f"{member} has {binding.role}")
@@ -104,6 +110,23 @@ def check_bindings(session: Session, shipped: ShippedKit) -> None:
         raise CloudError("policy_edited", raw=f"{shipped.accounts[account].email} has {role}{f' where {condition}' if condition else ''}")
     for account, role, _ in sorted(bound for bound, switch in allowed.items() if not switch and bound not in found):
         raise CloudError("policy_edited", raw=f"{shipped.accounts[account].email} lacks {role}")
+
+
+def _check_lent(binding: "Binding", shipped: ShippedKit) -> None:
+    """Google holds the operator to these roles, but not to whom it gives them: that is seen here."""
+    emails = {f"serviceAccount:{shipped.accounts[name].email}" for name in shipped.supporters}
+    if strangers := [member for member in binding.members if member not in emails and not member.startswith("deleted:")]:
+        raise CloudError("policy_edited", raw=f"{strangers[0]} has {binding.role}")
+    if not is_ours(binding, shipped, datetime.now(UTC)):
+        raise CloudError("policy_edited", raw=f"{binding.role} is given where {binding.condition.expression or 'nothing limits it'}")
+
+
+def check_views(session: Session, shipped: ShippedKit) -> None:
+    """A view with another filter would show support, or the operator, more of the log."""
+    for name, text in shipped.views.items():
+        found = session.get("logging", f"/v2/{name}", "view")
+        if found.get("filter") != text:
+            raise CloudError("policy_edited", raw=f"{name} shows {found.get('filter') or 'everything'}")
 
 
 def _words(expression: str) -> str:
@@ -130,6 +153,13 @@ class Bound:
     @cached_property
     def _project(self) -> "Sequence[Binding]":
         return self._session.libraries.bindings(self._shipped.project)
+
+    def lent(self) -> frozenset[str]:
+        """What the roles of support hold, which nobody has but for the time of a grant; nothing while nobody may give them."""
+        givers = {bound.role for bound in self._shipped.bindings if bound.switch == ALLOW_SUPPORT}
+        if givers - {binding.role for binding in self._project}:
+            return frozenset()
+        return frozenset(permission for role in self._shipped.lent for permission in self._held_by(role))
 
     def _roles_on(self, resource: str, member: str) -> set[str]:
         path = f"/v1/projects/{self._shipped.project}/{resource}:getIamPolicy?options.requestedPolicyVersion={POLICY_VERSION}"

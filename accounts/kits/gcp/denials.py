@@ -27,20 +27,20 @@ _READING = (
 _DATA = (*_READING, "compute.disks.create")
 _SIGNING_IN = ("compute.instances.osLogin", "compute.instances.osAdminLogin", "compute.projects.setCommonInstanceMetadata")
 
-# What every version promised.
-FIRST: tuple[Denial, ...] = (
+_NO_POLICY = ("iam.roles.create", "iam.roles.update", "iam.roles.delete", "compute.subnetworks.setIamPolicy")
+
+# Until 1.3.0, which lets the operator open and close support access.
+UNTIL_SUPPORT: tuple[Denial, ...] = (
     Denial(
         _("Never change who may do what in your project: it sets no policy, not even of what it made."),
-        (
-            "resourcemanager.projects.setIamPolicy",
-            "iam.roles.create",
-            "iam.roles.update",
-            "iam.roles.delete",
-            "compute.subnetworks.setIamPolicy",
-        ),
+        ("resourcemanager.projects.setIamPolicy", *_NO_POLICY),
         Role.OPERATOR,
         PROJECT,
     ),
+)
+
+# What every version promised.
+FIRST: tuple[Denial, ...] = (
     Denial(
         _("Never make a service account, or a key for one."),
         ("iam.serviceAccounts.create", "iam.serviceAccountKeys.create", "iam.serviceAccounts.delete", "iam.serviceAccounts.update"),
@@ -128,7 +128,7 @@ FIRST: tuple[Denial, ...] = (
         PROJECT,
     ),
     Denial(
-        _("Support never becomes somebody else and never reads data, secrets or logs."),
+        _("Support never becomes somebody else and never reads data, secrets or logs of what runs in your cells."),
         (
             "iam.serviceAccounts.getAccessToken",
             "iam.serviceAccounts.actAs",
@@ -287,4 +287,17 @@ UNTIL_AGENT: tuple[Denial, ...] = (
     ),
 )
 
-DENIALS: tuple[Denial, ...] = FIRST + ADDED
+# Since 1.3.0, instead.
+SINCE_SUPPORT: tuple[Denial, ...] = (
+    Denial(
+        _(
+            "Never change who may do what in your project, but for the kit's own three roles of support, which let read alone: no other "
+            "role is given or taken, and no role is changed."
+        ),
+        _NO_POLICY,
+        Role.OPERATOR,
+        PROJECT,
+    ),
+)
+
+DENIALS: tuple[Denial, ...] = SINCE_SUPPORT + FIRST + ADDED

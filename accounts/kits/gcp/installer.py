@@ -21,6 +21,10 @@ RIGHTS = (
     "iam.workloadIdentityPools.create",
     "iam.workloadIdentityPools.delete",
     "iam.workloadIdentityPools.get",
+    "logging.views.create",
+    "logging.views.delete",
+    "logging.views.get",
+    "logging.views.update",
     "resourcemanager.projects.get",
     "resourcemanager.projects.getIamPolicy",
     "resourcemanager.projects.setIamPolicy",
@@ -37,8 +41,13 @@ def rights(version: str) -> str:
     return "\n".join([*lines, *(f"- {permission}" for permission in RIGHTS)]) + "\n"
 
 
-def removal(target: Target, *, accounts: Mapping[str, str], roles: Sequence[tuple[str, str]]) -> str:
-    """gcloud lines that need no file. The portal is shut out by the first; bindings go before the accounts they name."""
+def removal(
+    target: Target, *, accounts: Mapping[str, str], roles: Sequence[tuple[str, str]], lent: Sequence[str], views: Sequence[str]
+) -> str:
+    """gcloud lines that need no file. The portal is shut out by the first; bindings go before the accounts they name.
+
+    `lent` are the roles of support, whose bindings end by themselves.
+    """
     project = target.external_id
     lines = [
         "# Google Cloud keeps the names of the pool, the accounts and the roles for 30 days. That costs nothing.",
@@ -50,6 +59,8 @@ def removal(target: Target, *, accounts: Mapping[str, str], roles: Sequence[tupl
         for account, role in roles
     ]
     lines += [f"gcloud iam service-accounts delete {email} --project={project} --quiet" for email in accounts.values()]
-    made = [role.rpartition("/")[2] for _, role in roles if role.startswith("projects/")]
+    made = [role.rpartition("/")[2] for role in (*(role for _, role in roles), *lent) if role.startswith("projects/")]
     lines += [f"gcloud iam roles delete {role} --project={project} --quiet" for role in made]
+    place = f"--project={project} --bucket=_Default --location=global"
+    lines += [f"gcloud logging views delete byoc-{target.suffix}-{view} {place} --quiet" for view in views]
     return "\n".join(lines)

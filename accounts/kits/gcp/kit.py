@@ -26,7 +26,7 @@ from accounts.kits.base import (
     shut_by_switch,
 )
 from accounts.kits.gcp import installer, script, terraform, words
-from accounts.kits.gcp.denials import ADDED, DENIALS, FIRST, UNTIL_AGENT
+from accounts.kits.gcp.denials import ADDED, DENIALS, FIRST, UNTIL_AGENT, UNTIL_SUPPORT
 from accounts.kits.gcp.environment import ENVIRONMENT_CHECKS
 from accounts.kits.gcp.manifest import GRANTS
 from accounts.kits.gcp.regions import REGIONS
@@ -45,11 +45,16 @@ _BOUND = {
     "build": ("builder", "", "AllowChanges"),
     "clusters": ("builder", "OWN_NAMES", "AllowChanges"),
     "store": ("builder", "OWN_STORE", "AllowChanges"),
-    "support": ("support", "", "AllowSupport"),
-    "support_clusters": ("support", "OWN_NAMES", "AllowSupport"),
+    "grant": ("operator", "OWN_SUPPORT", "AllowSupport"),
+    "trail": ("operator", "OWN_TRAIL", ""),
     "agent": ("agent", "OWN_NAMES", ""),
     "agent_change": ("agent", "OWN_NAMES", "AllowChanges"),
 }
+# Custom role of support -> what Google can hold it to. The operator binds them, for the time of one grant.
+_LENT = {"support": "", "support_clusters": "cluster", "support_logs": "view"}
+_SUPPORTERS = ("support", "support2", "support3")
+_IDENTITY = "attribute.identity"
+_VIEWS = "projects/{project}/locations/global/buckets/_Default/views"
 _POOL = re.compile(r"projects/(?P<number>[0-9]{6,19})/locations/global/workloadIdentityPools/(?P<pool>byoc-[0-9a-f]{8}-g[0-9]{1,4})\b")
 _MOST_REPORTED = 4000  # characters that are read of what somebody says
 # What a report may say. Anything else is no value: it would be kept as it is.
@@ -75,6 +80,8 @@ class GcpKit:
     cell_prefix = "byoc-{short}-"
     cell_regions_are_free = True
     cells_since = "1.2.0"
+    support_since = "1.3.0"
+    gives_support = frozenset({"resourcemanager.projects.setIamPolicy"})
     spreads_within = timedelta(minutes=10)
     regions: tuple[Region, ...] = REGIONS
     resources: tuple[KitResource, ...] = RESOURCES
@@ -114,7 +121,7 @@ class GcpKit:
     def policies(self) -> tuple[tuple[Role, str], ...]:
         """Each role for the portal: its custom roles as gcloud takes them, with the condition of each binding."""
         roles = (Role.OPERATOR, Role.BUILDER, Role.SUPPORT, Role.AGENT)
-        return tuple((role, "---\n".join(_role_file(name) for name in _BOUND if _BOUND[name][0] == role.value)) for role in roles)
+        return tuple((role, "---\n".join(_role_files(role))) for role in roles)
 
     # --- what the customer runs ---
 
@@ -171,7 +178,8 @@ class GcpKit:
         return given | ({"report": report_url} if report_url else {})
 
     def removal_command(self, target: Target) -> str:
-        return installer.removal(target, accounts=_accounts(target), roles=_bound_roles(target))
+        lent = [_role_name(name, target) for name in _LENT]
+        return installer.removal(target, accounts=_accounts(target), roles=_bound_roles(target), lent=lent, views=list(script.views()))
 
     def removal_link(self, target: Target, publication: Publication) -> str:
         return _shell_link(target, publication)
@@ -217,7 +225,8 @@ class GcpKit:
             return kept.shipped(ShippedKit, self.cloud, target)
         accounts = _accounts(target)
         operator, builder = (f"serviceAccount:{accounts[name]}" for name in ("operator", "builder"))
-        subjects = f"principal://iam.googleapis.com/{_pool(target)}/subject"
+        ops = f"principal://iam.googleapis.com/{_pool(target)}/subject/account:{target.account}:ops"
+        helpers = f"principalSet://iam.googleapis.com/{_pool(target)}/{_IDENTITY}/account:{target.account}:support"
         enter, use = ("roles/iam.workloadIdentityUser",), ("roles/iam.serviceAccountUser",)
         return ShippedKit(
             project=target.external_id,
@@ -225,12 +234,16 @@ class GcpKit:
             pool=_pool(target),
             provider=f"{_pool(target)}/providers/portal",
             issuer=target.issuer,
-            mapping={"google.subject": "assertion.sub"},
+            # A token for support names the grant too, and so does every line of Google's log.
+            mapping={
+                "google.subject": "assertion.sub + (has(assertion.grant) ? ':' + assertion.grant : '')",
+                _IDENTITY: "assertion.sub",
+            },
             condition=f"assertion.sub in ['account:{target.account}:ops', 'account:{target.account}:support']",
             accounts={
-                "operator": ShippedAccount(accounts["operator"], {f"{subjects}/account:{target.account}:ops": enter}),
+                "operator": ShippedAccount(accounts["operator"], {ops: enter}),
                 "builder": ShippedAccount(accounts["builder"], {operator: use}),
-                "support": ShippedAccount(accounts["support"], {f"{subjects}/account:{target.account}:support": enter}),
+                **{name: ShippedAccount(accounts[name], {helpers: enter}) for name in _SUPPORTERS},
                 "node": ShippedAccount(accounts["node"], {builder: use}),
                 "agent": ShippedAccount(accounts["agent"], {builder: use}),
             },
@@ -238,6 +251,11 @@ class GcpKit:
             bindings=(*_bindings(target), ShippedBinding("node", NODE_ROLE)),
             services=script.services(),
             prefix=_prefix(target),
+            lent={_role_name(name, target): limit for name, limit in _LENT.items()},
+            supporters=_SUPPORTERS,
+            views={
+                f"{_VIEWS.format(project=target.external_id)}/byoc-{target.suffix}-{name}": text for name, text in script.views().items()
+            },
         )
 
     def keeps(self, version: str) -> bool:
@@ -247,7 +265,8 @@ class GcpKit:
         """Every permission of the manifest as a question that the cloud must answer with yes."""
         is_support_off = is_off(switches, ALLOW_SUPPORT)
         grants = [grant for grant in GRANTS if not (is_support_off and grant.role == Role.SUPPORT)]
-        return tuple(_probe(grant.role, action, grant.resource, target) for grant in grants for action in grant.actions)
+        probes = (_probe(grant.role, action, grant.resource, target) for grant in grants for action in grant.actions)
+        return tuple(probe for probe in probes if not (is_support_off and probe.key in self.gives_support))
 
     def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
         """Every promise that the target's own version made, as questions that the cloud must answer with no.
@@ -255,11 +274,13 @@ class GcpKit:
         The builder came with promises about all accounts, and a version has none about an account that it does not make.
         """
         if not self.keeps(target.kit_version):
-            return tuple(_denied(FIRST, target))
-        accounts = self.shipped(target).accounts
+            return tuple(_denied((*UNTIL_SUPPORT, *FIRST), target))
+        shipped = self.shipped(target)
+        accounts = shipped.accounts
         made = {f"serviceAccounts/{account.email}" for account in accounts.values()}
-        promised = DENIALS if "agent" in accounts else (*FIRST, *ADDED, *UNTIL_AGENT) if "builder" in accounts else FIRST
-        probes = _denied(promised, target)
+        early = (*UNTIL_SUPPORT, *FIRST)
+        with_builder = (*early, *ADDED) if "agent" in accounts else (*early, *ADDED, *UNTIL_AGENT) if "builder" in accounts else early
+        probes = _denied(DENIALS if shipped.lent else with_builder, target)
         return tuple(
             probe for probe in probes if probe.role in accounts and (probe.resource in made or probe.resource.startswith("projects/"))
         )
@@ -287,7 +308,7 @@ def _prefix(target: Target) -> str:
 
 
 def _accounts(target: Target) -> dict[str, str]:
-    names = ("operator", "builder", "support", "node", "agent")
+    names = ("operator", "builder", *_SUPPORTERS, "node", "agent")
     return {name: f"byoc-{target.suffix}-{name}@{target.external_id}.iam.gserviceaccount.com" for name in names}
 
 
@@ -297,7 +318,14 @@ def _role_name(name: str, target: Target) -> str:
 
 
 def _bindings(target: Target) -> list[ShippedBinding]:
-    values = {"prefix": _prefix(target), "number": target.identity["project_number"], "region": target.region}
+    values = {
+        "prefix": _prefix(target),
+        "number": target.identity["project_number"],
+        "region": target.region,
+        "project": target.external_id,
+        "role": f"byoc_{target.suffix.replace('-', '_')}",
+        "suffix": target.suffix,
+    }
     limits = {name: text.format(**values) for name, text in _limits().items()}
     return [ShippedBinding(account, _role_name(name, target), limits[limit], switch) for name, (account, limit, switch) in _BOUND.items()]
 
@@ -311,11 +339,39 @@ def _bound_roles(target: Target) -> list[tuple[str, str]]:
     return [(binding.account, binding.role) for binding in _bindings(target)] + [("node", NODE_ROLE)]
 
 
-def _role_file(name: str) -> str:
-    account, limit, switch = _BOUND[name]
-    readable = _limits()[limit].format(prefix="byoc-<account>-", number="<project number>", region="<region>")
+_READABLE = {
+    "prefix": "byoc-<account>-",
+    "number": "<project number>",
+    "region": "<region>",
+    "project": "<project>",
+    "role": "byoc_<suffix>",
+    "suffix": "<suffix>",
+}
+
+
+def _role_files(role: Role) -> list[str]:
+    if role == Role.SUPPORT:
+        return [_role_file(name, _lent_notes(limit)) for name, limit in _LENT.items()]
+    return [_role_file(name, _notes(*bound)) for name, bound in _BOUND.items() if bound[0] == role.value]
+
+
+def _notes(account: str, limit: str, switch: str) -> list[str]:
+    readable = _limits()[limit].format(**_READABLE)
     notes = [f"# Bound to the {account} account" + (f" while {switch} is yes" if switch else "")]
-    notes += [f"# Only where: {readable}"] if readable else []
+    return notes + ([f"# Only where: {readable}"] if readable else [])
+
+
+def _lent_notes(limit: str) -> list[str]:
+    time = "request.time >= timestamp('<start>') && request.time < timestamp('<end>')"
+    more = {
+        "": "",
+        "cluster": " && resource.name.extract('/clusters/{name}') == '<cell>'",
+        "view": " && resource.name.endsWith('/locations/global/buckets/_Default/views/byoc-<suffix>-clusters')",
+    }
+    return ["# Bound to one support account, by the operator, for an access that you approved", f"# Only where: {time}{more[limit]}"]
+
+
+def _role_file(name: str, notes: list[str]) -> str:
     lines = [f"title: {json.dumps(script.titles()[name].format(suffix='<suffix>'))}", "stage: GA", "includedPermissions:"]
     return "\n".join([*notes, *lines, *(f"- {permission}" for permission in script.permissions()[name])]) + "\n"
 

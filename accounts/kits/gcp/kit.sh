@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
 # Onboarding kit for Google Cloud. Read it before you run it: it is short, and it does nothing else than what stands here.
 #
-# It makes one workload identity pool with one provider, five service accounts and nine custom roles in one project, and binds the
-# roles. No network, no machine, no key, no secret. It changes nothing that it did not make, and it may be run any number of times:
-# a run that was interrupted goes on where it stopped. Give it a project of its own: Google Cloud cannot hold what builds cells to
-# single networks, nor to single deployments of Infrastructure Manager.
+# It makes one workload identity pool with one provider, seven service accounts, twelve custom roles and two views of your log in one
+# project, and binds the roles; those of support it only makes. It switches on your project's own log of who reads deployments and logs.
+# No network, no machine, no key, no secret. It changes nothing else that it did not make, and it may be run any number of times: a run
+# that was interrupted goes on where it stopped. Give it a project of its own: Google Cloud cannot hold what builds cells to single
+# networks, nor to single deployments of Infrastructure Manager.
 #
 # Who runs it needs roles/owner on the project, or these together: roles/iam.workloadIdentityPoolAdmin, roles/iam.serviceAccountAdmin,
-# roles/iam.roleAdmin, roles/resourcemanager.projectIamAdmin and roles/serviceusage.serviceUsageAdmin.
+# roles/iam.roleAdmin, roles/resourcemanager.projectIamAdmin, roles/logging.configWriter and roles/serviceusage.serviceUsageAdmin.
 #
 # Your own switches, at any time:   --allow-changes no   --allow-support no     (run it again with "yes" to switch back)
 # A switch that you do not name stays as it is; on the first run it is "yes".
 # To take everything away again:    --remove             (only when the portal says that it is safe)
 set -euo pipefail
 
-KIT_VERSION="1.2.0"
+KIT_VERSION="1.3.0"
 
 # --- What the portal may do: the reason for every line stands on the portal's permissions page ---------------------------------------
 
@@ -41,6 +42,7 @@ VERIFY=(
   iam.serviceAccounts.getIamPolicy
   iam.workloadIdentityPoolProviders.list
   iam.workloadIdentityPools.get
+  logging.views.get
   orgpolicy.policy.get
   resourcemanager.projects.get
   resourcemanager.projects.getIamPolicy
@@ -132,23 +134,32 @@ STORE=(
   storage.objects.update
 )
 
-# Look at cells. Bound to the support account while support is allowed; only a token for support that you approved opens that account.
+# Look at cells, in Infrastructure Manager. Bound to nobody by this script: the operator binds it to one of the support accounts for the
+# time of an access that you approved, under a condition with its end, after which Google Cloud itself refuses.
 SUPPORT=(
-  compute.networks.get
-  compute.routers.get
-  compute.subnetworks.get
   config.deployments.get
   config.resources.list
-  config.revisions.get
   config.revisions.list
-  container.operations.get
-  container.operations.list
 )
 
-# The same, for clusters and firewall rules whose names start with the account's prefix.
+# Look at clusters. Bound in the same way, and only for the one cluster of the access, or for names that start with the account's prefix.
 SUPPORT_CLUSTERS=(
-  compute.firewalls.get
   container.clusters.get
+)
+
+# Read what clusters write about themselves. Bound in the same way, and only for the one view below, which holds nothing of your workloads.
+SUPPORT_LOGS=(
+  logging.views.access
+)
+
+# Open and close support access. Bound to the operator while support is allowed, and only for giving and taking the three roles of support.
+GRANT=(
+  resourcemanager.projects.setIamPolicy
+)
+
+# Read what Google Cloud wrote down of support access. Bound to the operator always, and only for the one view below.
+TRAIL=(
+  logging.views.access
 )
 
 # Look at what runs in the clusters of cells. Bound to the agent account always, and only for clusters whose names start with the account's
@@ -261,7 +272,17 @@ SERVICES=(
   container.googleapis.com             # clusters of cells
   config.googleapis.com                # Infrastructure Manager: builds a cell, and takes it away whole
   cloudbuild.googleapis.com            # Infrastructure Manager runs on it
-  logging.googleapis.com               # the log of what Infrastructure Manager did
+  logging.googleapis.com               # the log of what Infrastructure Manager did, and of who read what
+)
+
+# What the two views of the log show: what clusters write about themselves, and who read what.
+CLUSTERS_VIEW='resource.type="k8s_cluster" OR resource.type="k8s_node" OR resource.type="k8s_control_plane_component"'
+TRAIL_VIEW='LOG_ID("cloudaudit.googleapis.com/data_access")'
+
+# Reading of these is written down in your log from now on. Google Cloud charges for logs beyond what is free each month; these are few.
+AUDITED=(
+  '{"service": "config.googleapis.com", "auditLogConfigs": [{"logType": "ADMIN_READ"}, {"logType": "DATA_READ"}]}'
+  '{"service": "logging.googleapis.com", "auditLogConfigs": [{"logType": "DATA_READ"}]}'
 )
 
 # --- What it was told ----------------------------------------------------------------------------------------------------------------
@@ -307,18 +328,22 @@ POOL="byoc-$SUFFIX"
 PROVIDER="portal"
 OPERATOR="byoc-$SUFFIX-operator"
 BUILDER="byoc-$SUFFIX-builder"
-SUPPORTER="byoc-$SUFFIX-support"
+SUPPORTERS=("byoc-$SUFFIX-support" "byoc-$SUFFIX-support2" "byoc-$SUFFIX-support3") # each serves one access at a time
 NODE="byoc-$SUFFIX-node"
 AGENTS="byoc-$SUFFIX-agent"
 PREFIX="byoc-${SUFFIX%%-*}-" # of everything a cell is made of; it outlives this kit
 ROLE="byoc_${SUFFIX//-/_}"   # custom roles take no dashes
 DOMAIN="$PROJECT_ID.iam.gserviceaccount.com"
-SUBJECTS="principal://iam.googleapis.com/projects/$PROJECT_NUMBER/locations/global/workloadIdentityPools/$POOL/subject"
+POOL_PATH="iam.googleapis.com/projects/$PROJECT_NUMBER/locations/global/workloadIdentityPools/$POOL"
+CELLS_VIEW="byoc-$SUFFIX-clusters" # of the log: what support may read
+READS_VIEW="byoc-$SUFFIX-trail"    # of the log: what the operator may read
 
 # The limits of the bindings that Google Cloud can hold to names: clusters and firewall rules of cells, the machine of the agent with its
-# disk, and the one bucket.
+# disk, the one bucket, the three roles of support, and the one view of the log.
 OWN_NAMES="resource.name.extract('/clusters/{name}').startsWith('$PREFIX') || resource.name.extract('/firewalls/{name}').startsWith('$PREFIX') || resource.name.extract('/instances/{name}').startsWith('$PREFIX') || resource.name.extract('/disks/{name}').startsWith('$PREFIX')"
 OWN_STORE="resource.name == 'projects/_/buckets/$PROJECT_NUMBER-$REGION-blueprint-config' || resource.name.startsWith('projects/_/buckets/$PROJECT_NUMBER-$REGION-blueprint-config/')"
+OWN_SUPPORT="api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly(['projects/$PROJECT_ID/roles/${ROLE}_support', 'projects/$PROJECT_ID/roles/${ROLE}_support_clusters', 'projects/$PROJECT_ID/roles/${ROLE}_support_logs'])"
+OWN_TRAIL="resource.name.endsWith('/locations/global/buckets/_Default/views/$READS_VIEW')"
 
 # gcloud must not ask, and must not take another project for this one.
 export CLOUDSDK_CORE_DISABLE_PROMPTS=1
@@ -413,9 +438,11 @@ ensure_provider() {
     DELETED) gone "Identity provider $PROVIDER of $POOL" ;;
     "") verb="create-oidc" ;;
   esac
-  # No audience is named: Google then takes only tokens made for this very provider.
+  # No audience is named: Google then takes only tokens made for this very provider. A token for support names the access that you
+  # approved, so that each line of your log does.
   patiently gcloud iam workload-identity-pools providers "$verb" "$PROVIDER" --project="$PROJECT_ID" --location=global \
-    --workload-identity-pool="$POOL" --issuer-uri="$ISSUER" --attribute-mapping="google.subject=assertion.sub" \
+    --workload-identity-pool="$POOL" --issuer-uri="$ISSUER" \
+    --attribute-mapping="google.subject=assertion.sub + (has(assertion.grant) ? ':' + assertion.grant : ''),attribute.identity=assertion.sub" \
     --attribute-condition="assertion.sub in ['account:$ACCOUNT:ops', 'account:$ACCOUNT:support']"
   say "  identity provider $PROVIDER, which trusts $ISSUER"
 }
@@ -427,7 +454,7 @@ let_in() { # service account, member, role
 
 bind() { # service account, role, condition
   local condition="None"
-  [ -z "${3:-}" ] || condition="expression=$3,title=byoc"
+  [ -z "${3:-}" ] || condition="^;^expression=$3;title=byoc" # commas stand in expressions
   patiently gcloud projects add-iam-policy-binding "$PROJECT_ID" --member="serviceAccount:$1@$DOMAIN" --role="$2" \
     --condition="$condition" --format=none
 }
@@ -450,6 +477,32 @@ unbind() { # service account, role
 
 bind_if() { # "yes" or "no", service account, role, condition
   if [ "$1" = "yes" ]; then bind "$2" "$3" "${4:-}"; else unbind "$2" "$3" || refused unbind "$2" "$3"; fi
+}
+
+# A view of the log that every project has.
+ensure_view() { # name, filter, description
+  local verb="update" there
+  there="$(look gcloud logging views describe "$1" --project="$PROJECT_ID" --bucket=_Default --location=global --format='value(name)')"
+  [ -n "$there" ] || verb="create"
+  patiently gcloud logging views "$verb" "$1" --project="$PROJECT_ID" --bucket=_Default --location=global --log-filter="$2" --description="$3"
+  say "  view $1 of the log"
+}
+
+# Adds to the project's audit configuration what is not there, and leaves all else in the policy as it is. What you have set for one of
+# these services yourself stays.
+write_down() { # entries of an audit configuration
+  local entry added=""
+  gcloud projects get-iam-policy "$PROJECT_ID" --format=json >"$POLICY" 2>"$LOG" || return 1
+  for entry in "$@"; do
+    grep -qF "\"service\": \"$(sed -E 's/.*"service": "([^"]+)".*/\1/' <<<"$entry")\"" "$POLICY" || added="$added$entry, "
+  done
+  [ -n "$added" ] || return 0
+  if grep -qF '"auditConfigs": [' "$POLICY"; then
+    sed "s|\"auditConfigs\": \[|\"auditConfigs\": [$added|" "$POLICY" >"$POLICY.new"
+  else
+    sed "1s|{|{\"auditConfigs\": [${added%, }],|" "$POLICY" >"$POLICY.new"
+  fi
+  gcloud projects set-iam-policy "$PROJECT_ID" "$POLICY.new" --format=none >/dev/null 2>"$LOG"
 }
 
 custom() { printf 'projects/%s/roles/%s_%s' "$PROJECT_ID" "$ROLE" "$1"; }
@@ -475,30 +528,36 @@ state_of() { "$@" 2>"$LOG" || { grep -qiE 'NOT_FOUND|not found|does not exist|Un
 # The portal is shut out first. What is refused is named at the end and holds up nothing else. The names of the pool, the roles and the
 # accounts stay taken for 30 days; that costs nothing.
 remove_everything() {
-  local account role left
+  local account role view left
   say "Removing the kit $POOL from project $PROJECT_ID:"
   case "$(state_of gcloud iam workload-identity-pools describe "$POOL" --project="$PROJECT_ID" --location=global --format='value(state)')" in
     "" | DELETED) ;;
     *) away "identity pool $POOL" gcloud iam workload-identity-pools delete "$POOL" --project="$PROJECT_ID" --location=global ;;
   esac
-  for role in verify cells; do unbind "$OPERATOR" "$(custom "$role")" || stays "role $role of $OPERATOR"; done
+  for role in verify cells grant trail; do unbind "$OPERATOR" "$(custom "$role")" || stays "role $role of $OPERATOR"; done
   for role in build clusters store; do unbind "$BUILDER" "$(custom "$role")" || stays "role $role of $BUILDER"; done
-  for role in support support_clusters; do unbind "$SUPPORTER" "$(custom "$role")" || stays "role $role of $SUPPORTER"; done
+  for account in "${SUPPORTERS[@]}"; do
+    for role in support support_clusters support_logs; do unbind "$account" "$(custom "$role")" || stays "role $role of $account"; done
+  done
   for role in agent agent_change; do unbind "$AGENTS" "$(custom "$role")" || stays "role $role of $AGENTS"; done
   unbind "$NODE" roles/container.defaultNodeServiceAccount || stays "role container.defaultNodeServiceAccount of $NODE"
-  for account in "$OPERATOR" "$BUILDER" "$SUPPORTER" "$NODE" "$AGENTS"; do
+  for account in "$OPERATOR" "$BUILDER" "${SUPPORTERS[@]}" "$NODE" "$AGENTS"; do
     [ -z "$(state_of gcloud iam service-accounts describe "$account@$DOMAIN" --project="$PROJECT_ID" --format='value(email)')" ] \
       || away "service account $account@$DOMAIN" gcloud iam service-accounts delete "$account@$DOMAIN" --project="$PROJECT_ID"
   done
-  for role in verify cells build clusters store support support_clusters agent agent_change; do
+  for role in verify cells build clusters store support support_clusters support_logs grant trail agent agent_change; do
     case "$(state_of gcloud iam roles describe "${ROLE}_$role" --project="$PROJECT_ID" --format='value(name,deleted)')" in
       "" | *True* | *true*) ;;
       *) away "role ${ROLE}_$role" gcloud iam roles delete "${ROLE}_$role" --project="$PROJECT_ID" ;;
     esac
   done
+  for view in "$CELLS_VIEW" "$READS_VIEW"; do
+    [ -z "$(state_of gcloud logging views describe "$view" --project="$PROJECT_ID" --bucket=_Default --location=global --format='value(name)')" ] \
+      || away "view $view of the log" gcloud logging views delete "$view" --project="$PROJECT_ID" --bucket=_Default --location=global
+  done
   say ""
   [ -z "$STAYS" ] || stop "Google Cloud refused to take these away, for the reasons above; the rest is gone. Run the same command again once they are mended:$STAYS"
-  say "Done. The portal has no way into this project any more. APIs were left on: others may use them."
+  say "Done. The portal has no way into this project any more. APIs, and the log of who reads, were left on: others may use them."
   # Somebody may have given one of the kit's accounts more than the kit did.
   if gcloud projects get-iam-policy "$PROJECT_ID" --format=json >"$POLICY" 2>"$LOG"; then
     left="$(members "byoc-$SUFFIX-[a-z]+")"
@@ -543,6 +602,9 @@ ensure_role clusters "BYOC $SUFFIX: change what is held to names of cells" "$(co
 ensure_role store "BYOC $SUFFIX: Infrastructure Manager's own store" "$(commas "${STORE[@]}")"
 ensure_role support "BYOC $SUFFIX: look at cells" "$(commas "${SUPPORT[@]}")"
 ensure_role support_clusters "BYOC $SUFFIX: look at clusters of cells" "$(commas "${SUPPORT_CLUSTERS[@]}")"
+ensure_role support_logs "BYOC $SUFFIX: read what clusters of cells write about themselves" "$(commas "${SUPPORT_LOGS[@]}")"
+ensure_role grant "BYOC $SUFFIX: open and close support access" "$(commas "${GRANT[@]}")"
+ensure_role trail "BYOC $SUFFIX: read what was written down of support access" "$(commas "${TRAIL[@]}")"
 ensure_role agent "BYOC $SUFFIX: look into clusters of cells" "$(commas "${AGENT[@]}")"
 ensure_role agent_change "BYOC $SUFFIX: run instances in clusters of cells" "$(commas "${AGENT_CHANGE[@]}")"
 
@@ -555,9 +617,15 @@ case " $STANDING " in
   *) patiently gcloud iam service-accounts update "$OPERATOR@$DOMAIN" --project="$PROJECT_ID" --description="unfinished $SWITCHES" ;;
 esac
 ensure_account "$BUILDER" "BYOC $SUFFIX builder"
-ensure_account "$SUPPORTER" "BYOC $SUFFIX support"
+for account in "${SUPPORTERS[@]}"; do ensure_account "$account" "BYOC $SUFFIX ${account##*-}"; done
 ensure_account "$NODE" "BYOC $SUFFIX machines of cells"
 ensure_account "$AGENTS" "BYOC $SUFFIX agent"
+
+say "Making views of the log, and switching on the log of who reads"
+ensure_view "$CELLS_VIEW" "$CLUSTERS_VIEW" "BYOC $SUFFIX: what clusters write about themselves"
+ensure_view "$READS_VIEW" "$TRAIL_VIEW" "BYOC $SUFFIX: who read what"
+# Somebody else may have changed the policy in between: once more, then.
+write_down "${AUDITED[@]}" || write_down "${AUDITED[@]}" || refused the audit configuration of "$PROJECT_ID"
 
 say "Giving them their roles"
 bind "$OPERATOR" "$(custom verify)"
@@ -565,8 +633,14 @@ bind_if "$ALLOW_CHANGES" "$OPERATOR" "$(custom cells)"
 bind_if "$ALLOW_CHANGES" "$BUILDER" "$(custom build)"
 bind_if "$ALLOW_CHANGES" "$BUILDER" "$(custom clusters)" "$OWN_NAMES"
 bind_if "$ALLOW_CHANGES" "$BUILDER" "$(custom store)" "$OWN_STORE"
-bind_if "$ALLOW_SUPPORT" "$SUPPORTER" "$(custom support)"
-bind_if "$ALLOW_SUPPORT" "$SUPPORTER" "$(custom support_clusters)" "$OWN_NAMES"
+bind "$OPERATOR" "$(custom trail)" "$OWN_TRAIL"
+bind_if "$ALLOW_SUPPORT" "$OPERATOR" "$(custom grant)" "$OWN_SUPPORT"
+# An access that is open ends here too when you switch support off.
+if [ "$ALLOW_SUPPORT" = "no" ]; then
+  for account in "${SUPPORTERS[@]}"; do
+    for role in support support_clusters support_logs; do unbind "$account" "$(custom "$role")" || refused unbind "$account" "$role"; done
+  done
+fi
 bind "$NODE" roles/container.defaultNodeServiceAccount
 bind "$AGENTS" "$(custom agent)" "$OWN_NAMES"
 bind_if "$ALLOW_CHANGES" "$AGENTS" "$(custom agent_change)" "$OWN_NAMES"
@@ -584,9 +658,11 @@ ensure_provider
 say "Letting the portal in"
 patiently gcloud iam service-accounts update "$OPERATOR@$DOMAIN" --project="$PROJECT_ID" \
   --description="byoc kit=$KIT_VERSION account=$ACCOUNT generation=$GENERATION $SWITCHES region=$REGION"
-let_in "$SUPPORTER" "$SUBJECTS/account:$ACCOUNT:support" roles/iam.workloadIdentityUser
+for account in "${SUPPORTERS[@]}"; do
+  let_in "$account" "principalSet://$POOL_PATH/attribute.identity/account:$ACCOUNT:support" roles/iam.workloadIdentityUser
+done
 # Last, because the portal starts to look as soon as this account opens.
-let_in "$OPERATOR" "$SUBJECTS/account:$ACCOUNT:ops" roles/iam.workloadIdentityUser
+let_in "$OPERATOR" "principal://$POOL_PATH/subject/account:$ACCOUNT:ops" roles/iam.workloadIdentityUser
 
 # A hint only: the portal asks Google Cloud itself and believes nothing of this.
 if [ -n "$REPORT" ]; then

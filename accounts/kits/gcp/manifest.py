@@ -27,6 +27,15 @@ _STATES = _(
     "Deployments of Infrastructure Manager in this project, their state included. Google Cloud cannot narrow this to single ones, so a "
     "plan that is wrong could read what others of yours hold: give the portal a project of its own."
 )
+_LENT_DEPLOYMENTS = _(
+    "Only during an access that you approved. Deployments of Infrastructure Manager in this project, without their state. Google Cloud "
+    "cannot narrow this to one cell: the portal asks for the one of the access."
+)
+_LENT_CLUSTER = _("Only during an access that you approved, and only the cluster of the cell it is for.")
+_LENT_LOGS = _(
+    "Only during an access that you approved, and only the one view of your log that holds what clusters write about themselves. Google "
+    "Cloud cannot narrow it to one cluster: the portal asks for the one of the access."
+)
 _MACHINES = _("Only the kit's own two accounts for machines: that of the cluster's, and that of the agent's.")
 _HAND_ON = _("Hand the machines of a cell, and the machine of the agent, their own accounts.")
 _STORE = _("Only the one bucket that Infrastructure Manager makes for this project's number and the kit's region.")
@@ -48,6 +57,7 @@ VERIFY: tuple[Grant, ...] = (
                 "Check that the identity provider is still as shipped, and that no other was added."
             ),
             "iam.workloadIdentityPools.get": _("Check that the identity pool is still as shipped."),
+            "logging.views.get": _("Check that the kit's two views of your log show what was shipped, and no more."),
             "resourcemanager.projects.get": _("Check that the project is the one you named, by id and by number."),
             "resourcemanager.projects.getIamPolicy": _("Check that the kit's service accounts have the shipped roles, and no others."),
         },
@@ -299,29 +309,14 @@ BUILD: tuple[Grant, ...] = (
 
 SUPPORT: tuple[Grant, ...] = (
     Grant(
-        "support.network",
+        "support.cells",
         Role.SUPPORT,
         Phase.SUPPORT,
-        _READ,
-        {
-            "compute.networks.get": _("See the network of a cell."),
-            "compute.routers.get": _("See whether a cell can reach the internet."),
-            "compute.subnetworks.get": _("See whether a subnet has run out of addresses."),
-            "container.operations.get": _("See what an update of a cluster did."),
-            "container.operations.list": _("See which updates of clusters there were."),
-        },
-        PROJECT,
-    ),
-    Grant(
-        "support.deployments",
-        Role.SUPPORT,
-        Phase.SUPPORT,
-        _DEPLOYMENTS,
+        _LENT_DEPLOYMENTS,
         {
             "config.deployments.get": _("See the state of a cell."),
             "config.resources.list": _("See what a cell consists of."),
-            "config.revisions.get": _("See when and why a cell failed."),
-            "config.revisions.list": _("See the earlier builds of a cell."),
+            "config.revisions.list": _("See the earlier builds of a cell, and when and why one failed."),
         },
         PROJECT,
     ),
@@ -329,11 +324,40 @@ SUPPORT: tuple[Grant, ...] = (
         "support_clusters.see",
         Role.SUPPORT,
         Phase.SUPPORT,
-        _OWN_NAMES,
+        _LENT_CLUSTER,
+        {"container.clusters.get": _("See the state of a cell's cluster.")},
+        PROJECT,
+    ),
+    Grant(
+        "support_logs.read",
+        Role.SUPPORT,
+        Phase.SUPPORT,
+        _LENT_LOGS,
+        {"logging.views.access": _("Read what clusters of cells write about themselves. Not the logs of your instances.")},
+        PROJECT,
+    ),
+    Grant(
+        "grant.open",
+        Role.OPERATOR,
+        Phase.SUPPORT,
+        _(
+            "Only giving and taking the kit's three roles of support. Google Cloud refuses any change to another role. It cannot hold to "
+            "whom they are given: each check looks for anybody but the kit's support accounts, and for an access without an end."
+        ),
         {
-            "compute.firewalls.get": _("See whether a firewall rule of a cell is in the way."),
-            "container.clusters.get": _("See the state of a cell's cluster."),
+            "resourcemanager.projects.setIamPolicy": _(
+                "Open support access that you approved, with its end in the condition, and close it again. The most that it could open is "
+                "what these roles let read."
+            )
         },
+        PROJECT,
+    ),
+    Grant(
+        "trail.read",
+        Role.OPERATOR,
+        Phase.SUPPORT,
+        _("Only the one view of your log that holds who read what. Google Cloud cannot narrow it to support."),
+        {"logging.views.access": _("Compare what Google Cloud wrote down of support access with what the portal did.")},
         PROJECT,
     ),
 )

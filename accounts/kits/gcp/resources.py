@@ -9,6 +9,7 @@ _NOW = pgettext_lazy("when a resource is created", "With the kit")
 _FREE = _("Nobody: Google Cloud does not charge for it.")
 _ACCOUNT = "iam.googleapis.com/ServiceAccount"
 _ROLE = "iam.googleapis.com/Role"
+_VIEW = "logging.googleapis.com/LogView"
 
 RESOURCES: tuple[KitResource, ...] = (
     KitResource(
@@ -47,14 +48,20 @@ RESOURCES: tuple[KitResource, ...] = (
         _FREE,
         "",
     ),
-    KitResource(
-        "supporter",
-        _ACCOUNT,
-        "byoc-{suffix}-support",
-        _("Is opened only during support access that you approved, and ends with it. Has no key."),
-        _NOW,
-        _FREE,
-        "",
+    *(
+        KitResource(
+            f"supporter{number}",
+            _ACCOUNT,
+            f"byoc-{{suffix}}-support{number}",
+            _(
+                "May do nothing until you approve support access. For its time it is given the roles of support, with the end in the "
+                "condition; no two accesses share one. Has no key."
+            ),
+            _NOW,
+            _FREE,
+            "",
+        )
+        for number in ("", "2", "3")
     ),
     KitResource(
         "node",
@@ -112,14 +119,59 @@ RESOURCES: tuple[KitResource, ...] = (
         _FREE,
         "",
     ),
-    KitResource("support", _ROLE, "BYOC {suffix}: look at cells", _("What support may see while you allow support."), _NOW, _FREE, ""),
+    KitResource("support", _ROLE, "BYOC {suffix}: look at cells", _("What support may see of a cell during an access."), _NOW, _FREE, ""),
     KitResource(
         "support_clusters",
         _ROLE,
         "BYOC {suffix}: look at clusters of cells",
-        _("What support may see of clusters and firewall rules of cells, held to their names, while you allow support."),
+        _("What support may see of the cluster of a cell during an access, held to its name."),
         _NOW,
         _FREE,
+        "",
+    ),
+    KitResource(
+        "support_logs",
+        _ROLE,
+        "BYOC {suffix}: read what clusters of cells write about themselves",
+        _("Lets support read one view of your log during an access."),
+        _NOW,
+        _FREE,
+        "",
+    ),
+    KitResource(
+        "grant",
+        _ROLE,
+        "BYOC {suffix}: open and close support access",
+        _("Lets the operator give and take the three roles of support, and no others, while you allow support."),
+        _NOW,
+        _FREE,
+        "",
+    ),
+    KitResource(
+        "trail",
+        _ROLE,
+        "BYOC {suffix}: read what was written down of support access",
+        _("Lets the operator read one view of your log."),
+        _NOW,
+        _FREE,
+        "",
+    ),
+    KitResource(
+        "clusters_view",
+        _VIEW,
+        "byoc-{suffix}-clusters",
+        _("Shows what clusters write about themselves, and nothing of your instances."),
+        _NOW,
+        _FREE,
+        "",
+    ),
+    KitResource(
+        "trail_view",
+        _VIEW,
+        "byoc-{suffix}-trail",
+        _("Shows who read what in this project, as Google Cloud wrote it down."),
+        _NOW,
+        _("You: Google Cloud charges for logs beyond what is free each month. Only reading of deployments and of logs is written down."),
         "",
     ),
     KitResource(
@@ -156,8 +208,9 @@ SWITCHES: tuple[Switch, ...] = (
         "AllowSupport",
         _("Support access"),
         _(
-            "Run the kit's command again with --allow-support no, and the support account may see nothing within a few minutes, also in "
-            "open sessions and whatever was approved here, until you run it with yes. Your instances are not affected."
+            "Run the kit's command again with --allow-support no, and the support accounts may see nothing within a few minutes, also in "
+            "open sessions and whatever was approved here, and the operator can open no access, until you run it with yes. Your instances "
+            "are not affected."
         ),
     ),
 )

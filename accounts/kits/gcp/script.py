@@ -15,9 +15,15 @@ LISTS = {
     "store": "STORE",
     "support": "SUPPORT",
     "support_clusters": "SUPPORT_CLUSTERS",
+    "support_logs": "SUPPORT_LOGS",
+    "grant": "GRANT",
+    "trail": "TRAIL",
     "agent": "AGENT",
     "agent_change": "AGENT_CHANGE",
 }
+
+LIMITS = ("OWN_NAMES", "OWN_STORE", "OWN_SUPPORT", "OWN_TRAIL")
+VIEWS = {"clusters": "CLUSTERS_VIEW", "trail": "TRAIL_VIEW"}
 
 
 @cache
@@ -57,15 +63,31 @@ def titles() -> dict[str, str]:
 
 @cache
 def conditions() -> dict[str, str]:
-    """The two limits by their name in the script, with {prefix}, {number} and {region}."""
-    return {
-        name: _found(rf'^{name}="(.+)"$')
-        .replace("{name}", "{{name}}")
-        .replace("$PREFIX", "{prefix}")
-        .replace("$PROJECT_NUMBER", "{number}")
-        .replace("$REGION", "{region}")
-        for name in ("OWN_NAMES", "OWN_STORE")
+    """The limits by their name in the script, with {prefix}, {number}, {region}, {project}, {role} and {suffix}."""
+    names = {
+        "$PREFIX": "{prefix}",
+        "$PROJECT_NUMBER": "{number}",
+        "$REGION": "{region}",
+        "$PROJECT_ID": "{project}",
+        "${ROLE}": "{role}",
+        "$READS_VIEW": "byoc-{suffix}-trail",
     }
+    found = {name: _found(rf'^{name}="(.+)"$').replace("{name}", "{{name}}") for name in LIMITS}
+    for variable, value in names.items():
+        found = {name: text.replace(variable, value) for name, text in found.items()}
+    return found
+
+
+@cache
+def views() -> dict[str, str]:
+    """The filters of the two views of the log, by the ending of their names."""
+    return {ending: _found(rf"^{name}='(.+)'$") for ending, name in VIEWS.items()}
+
+
+@cache
+def audited() -> tuple[str, ...]:
+    """Entries of the project's audit configuration that the script adds, as JSON."""
+    return tuple(line.strip().strip("'") for line in _found(r"^AUDITED=\(\n(.+?)^\)$").splitlines())
 
 
 def _list(name: str) -> tuple[str, ...]:

@@ -18,14 +18,23 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def generated_files() -> dict[str, str]:
     """What the module takes from the script, by path inside the module. `manage.py write_kit_module`."""
-    values = {"prefix": "${prefix}", "number": "${project_number}", "region": "${region}"}
+    names = {
+        "prefix": "prefix",
+        "number": "project_number",
+        "region": "region",
+        "project": "project_id",
+        "role": "role",
+        "suffix": "suffix",
+    }
+    values = {name: f"${{{variable}}}" for name, variable in names.items()}
     limits = {name: text.format(**values) for name, text in script.conditions().items()}
     return {
         "VERSION": f"{script.version()}\n",
         "roles.json": _json({name: list(permissions) for name, permissions in script.permissions().items()}),
         "titles.json": _json({name: title.format(suffix="${suffix}") for name, title in script.titles().items()}),
         "services.json": _json(list(script.services())),
-        "limits.json": _json({"names": limits["OWN_NAMES"], "store": limits["OWN_STORE"]}),
+        "limits.json": _json({name.removeprefix("OWN_").lower(): text for name, text in limits.items()}),
+        "views.json": _json(script.views()),
     }
 
 

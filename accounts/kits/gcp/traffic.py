@@ -16,6 +16,7 @@ TRAFFIC = Traffic(
         "container.googleapis.com",
         "config.googleapis.com",
         "storage.googleapis.com",
+        "logging.googleapis.com",
     ),
     moved_by=("PORTAL_GCP_URL",),
     session=timedelta(minutes=15),

@@ -20,6 +20,7 @@ DOCUMENTS = {
     "container": ("container.v1",),
     "config": ("config.v1",),
     "storage": ("storage.v1",),
+    "logging": ("logging.v2",),
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,), "boolean": (bool,), "integer": (int,), "number": (int, float), "array": (list,), "object": (dict,), "any": (object,),

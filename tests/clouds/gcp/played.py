@@ -96,6 +96,16 @@ class PlayedGcp:
             if name == "operator":
                 body["description"] = "byoc " + " ".join(f"{word}={value}" for word, value in said.items())
             self._put(f"{iam}/serviceAccounts", {"accountId": account.email.partition("@")[0], "serviceAccount": body})
+        for name, text in kit.views.items():
+            folder, _, view = name.rpartition("/")
+            title = "who read what" if view.endswith("-trail") else "what clusters write about themselves"
+            self._put(f"/logging/v2/{folder}?viewId={view}", {"filter": text, "description": f"BYOC {self.suffix}: {title}"})
+        if kit.views:
+            audited = [json.loads(entry) for entry in script.audited()]
+            self.google.done(
+                "POST", f"/crm/v3/projects/{kit.project}:setIamPolicy",
+                {"policy": {"auditConfigs": audited}, "updateMask": "auditConfigs"},
+            )  # fmt: skip
         off = {"AllowChanges": allow_changes == "no", "AllowSupport": allow_support == "no"}
         for bound in kit.bindings:
             if not off.get(bound.switch):
@@ -108,6 +118,16 @@ class PlayedGcp:
         self.add_provider("portal", kit)
         for account in kit.accounts.values():
             self.write_members(account.email, account.members)
+
+    def turn(self, switch: str, to: str) -> None:
+        """As the script does it when it is run again with the switch named."""
+        kit, policy = self.shipped, self.policy("")
+        gone = {bound.role for bound in kit.bindings if bound.switch == switch} | (set(kit.lent) if switch == "AllowSupport" else set())
+        policy["bindings"] = [bound for bound in policy["bindings"] if bound["role"] not in gone]
+        self.write_policy("", policy)
+        for bound in kit.bindings if to == "yes" else ():
+            if bound.switch == switch:
+                self.bind(bound.role, f"serviceAccount:{kit.accounts[bound.account].email}", bound.condition)
 
     def _in(self, place: Place | None) -> Target:
         if place is None:

@@ -77,6 +77,29 @@ def role_disabled(played: PlayedGcp) -> None:
     played.google.done("PATCH", f"/iam/v1/{played.role('support')}?updateMask=stage", {"stage": "DISABLED"})
 
 
+def support_given_to_a_stranger(played: PlayedGcp) -> None:
+    played.bind(played.role("support"), STRANGER, "request.time < timestamp('2126-01-01T00:00:00Z')")
+
+
+def support_given_without_an_end(played: PlayedGcp) -> None:
+    played.bind(played.role("support"), f"serviceAccount:{played.email('support')}")
+
+
+def support_given_for_years(played: PlayedGcp) -> None:
+    years = "request.time >= timestamp('2026-01-01T00:00:00Z') && request.time < timestamp('2126-01-01T00:00:00Z')"
+    played.bind(played.role("support"), f"serviceAccount:{played.email('support')}", years)
+
+
+def view_widened(played: PlayedGcp) -> None:
+    (view,) = (name for name in played.shipped.views if name.endswith("-clusters"))
+    played.google.done("PATCH", f"/logging/v2/{view}?updateMask=filter", {"filter": ""})
+
+
+def view_deleted(played: PlayedGcp) -> None:
+    (view,) = (name for name in played.shipped.views if name.endswith("-trail"))
+    played.google.done("DELETE", f"/logging/v2/{view}")
+
+
 def pool_deleted(played: PlayedGcp) -> None:
     played.google.done("DELETE", f"/iam/v1/{played.shipped.pool}")
 
@@ -105,6 +128,11 @@ EDITS = [
     (limit_widened, "policy_edited"),
     (reading_taken_away, "policy_edited"),
     (role_disabled, "policy_edited"),
+    (support_given_to_a_stranger, "policy_edited"),
+    (support_given_without_an_end, "policy_edited"),
+    (support_given_for_years, "policy_edited"),
+    (view_widened, "policy_edited"),
+    (view_deleted, "policy_edited"),
     (role_deleted, "role_deleted"),
     (pool_deleted, "provider_deleted"),
     (pool_disabled, "trust_policy_edited"),

@@ -1,6 +1,7 @@
-# Onboarding kit. Creates one identity pool with one provider, five service accounts and nine custom roles in one project, and binds the
-# roles. No network, no machine, no key, no secret. Give it a project of its own: Google Cloud cannot hold what builds cells to single
-# networks, nor to single deployments of Infrastructure Manager.
+# Onboarding kit. Creates one identity pool with one provider, seven service accounts, twelve custom roles and two views of the log in one
+# project, and binds the roles; those of support it only makes. It switches on the project's own log of who reads deployments and logs. No
+# network, no machine, no key, no secret. Give it a project of its own: Google Cloud cannot hold what builds cells to single networks, nor
+# to single deployments of Infrastructure Manager.
 # Destroy it only when the portal says that it is safe: the operator account is what removes deployment cells.
 
 # Checked while planning, so before anything is created.
@@ -28,13 +29,18 @@ locals {
   # The same lists as in kit.sh, which they are made from; not edited by hand.
   roles    = jsondecode(file("${path.module}/roles.json"))
   services = jsondecode(file("${path.module}/services.json"))
-  limits   = jsondecode(replace(replace(replace(file("${path.module}/limits.json"), "$${prefix}", local.prefix), "$${project_number}", var.project_number), "$${region}", var.region))
+  views    = jsondecode(file("${path.module}/views.json"))
+  role     = "byoc_${replace(var.suffix, "-", "_")}" # custom roles take no dashes
+  named    = replace(replace(replace(file("${path.module}/limits.json"), "$${prefix}", local.prefix), "$${project_number}", var.project_number), "$${region}", var.region)
+  limits   = jsondecode(replace(replace(replace(local.named, "$${project_id}", var.project_id), "$${role}", local.role), "$${suffix}", var.suffix))
   titles   = jsondecode(replace(file("${path.module}/titles.json"), "$${suffix}", var.suffix))
 
-  # Which custom role is bound to whom: not at all while its switch is "no".
+  # Which custom role is bound to whom: not at all while its switch is "no". Those of support are bound to nobody here: the operator does
+  # so for the time of an access that you approved, under a condition with its end.
   bindings = merge(
     {
       verify = { member = google_service_account.operator.member, limit = "" }
+      trail  = { member = google_service_account.operator.member, limit = local.limits.trail }
       agent  = { member = google_service_account.agent.member, limit = local.limits.names }
     },
     var.allow_changes == "yes" ? {
@@ -45,12 +51,13 @@ locals {
       agent_change = { member = google_service_account.agent.member, limit = local.limits.names }
     } : {},
     var.allow_support == "yes" ? {
-      support          = { member = google_service_account.support.member, limit = "" }
-      support_clusters = { member = google_service_account.support.member, limit = local.limits.names }
+      grant = { member = google_service_account.operator.member, limit = local.limits.support }
     } : {},
   )
 
-  subjects = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.portal.name}/subject"
+  # Each serves one access at a time.
+  supporters = toset(["support", "support2", "support3"])
+  pool       = "iam.googleapis.com/${google_iam_workload_identity_pool.portal.name}"
 }
 
 resource "google_project_service" "needed" {
@@ -65,7 +72,7 @@ resource "google_project_iam_custom_role" "kit" {
   for_each = local.roles
 
   project     = data.google_project.here.project_id
-  role_id     = "byoc_${replace(var.suffix, "-", "_")}_${each.key}"
+  role_id     = "${local.role}_${each.key}"
   title       = local.titles[each.key]
   permissions = each.value
   stage       = "GA"
@@ -93,9 +100,11 @@ resource "google_service_account" "builder" {
 }
 
 resource "google_service_account" "support" {
+  for_each = local.supporters
+
   project      = data.google_project.here.project_id
-  account_id   = "byoc-${var.suffix}-support"
-  display_name = "BYOC ${var.suffix} support"
+  account_id   = "byoc-${var.suffix}-${each.key}"
+  display_name = "BYOC ${var.suffix} ${each.key}"
 
   depends_on = [google_project_service.needed]
 }
@@ -154,6 +163,36 @@ resource "google_service_account_iam_member" "use" {
   member             = each.value.member
 }
 
+# Two views of the log that every project has: what support may read during an access, and what the operator may read.
+resource "google_logging_log_view" "kit" {
+  for_each = local.views
+
+  parent      = "projects/${data.google_project.here.project_id}"
+  location    = "global"
+  bucket      = "_Default"
+  name        = "byoc-${var.suffix}-${each.key}"
+  description = each.key == "trail" ? "BYOC ${var.suffix}: who read what" : "BYOC ${var.suffix}: what clusters write about themselves"
+  filter      = each.value
+
+  depends_on = [google_project_service.needed]
+}
+
+# Reading of these is written down in your log from now on. It replaces what you have set for these two services yourself.
+resource "google_project_iam_audit_config" "reads" {
+  for_each = { "config.googleapis.com" = ["ADMIN_READ", "DATA_READ"], "logging.googleapis.com" = ["DATA_READ"] }
+
+  project = data.google_project.here.project_id
+  service = each.key
+
+  dynamic "audit_log_config" {
+    for_each = each.value
+
+    content {
+      log_type = audit_log_config.value
+    }
+  }
+}
+
 resource "google_iam_workload_identity_pool" "portal" {
   project                   = data.google_project.here.project_id
   workload_identity_pool_id = "byoc-${var.suffix}"
@@ -163,13 +202,17 @@ resource "google_iam_workload_identity_pool" "portal" {
   depends_on = [google_project_service.needed]
 }
 
-# No audience is named: Google then takes only tokens made for this very provider.
+# No audience is named: Google then takes only tokens made for this very provider. A token for support names the access that you
+# approved, so that each line of your log does.
 resource "google_iam_workload_identity_pool_provider" "portal" {
   project                            = data.google_project.here.project_id
   workload_identity_pool_id          = google_iam_workload_identity_pool.portal.workload_identity_pool_id
   workload_identity_pool_provider_id = "portal"
-  attribute_mapping                  = { "google.subject" = "assertion.sub" }
-  attribute_condition                = "assertion.sub in ['account:${var.account_ref}:ops', 'account:${var.account_ref}:support']"
+  attribute_mapping = {
+    "google.subject"     = "assertion.sub + (has(assertion.grant) ? ':' + assertion.grant : '')"
+    "attribute.identity" = "assertion.sub"
+  }
+  attribute_condition = "assertion.sub in ['account:${var.account_ref}:ops', 'account:${var.account_ref}:support']"
 
   oidc {
     issuer_uri = var.issuer_url
@@ -177,19 +220,23 @@ resource "google_iam_workload_identity_pool_provider" "portal" {
 }
 
 resource "google_service_account_iam_member" "support" {
-  service_account_id = google_service_account.support.name
+  for_each = google_service_account.support
+
+  service_account_id = each.value.name
   role               = "roles/iam.workloadIdentityUser"
-  member             = "${local.subjects}/account:${var.account_ref}:support"
+  member             = "principalSet://${local.pool}/attribute.identity/account:${var.account_ref}:support"
 }
 
 # Last, because the portal starts to look as soon as this account opens.
 resource "google_service_account_iam_member" "operator" {
   service_account_id = google_service_account.operator.name
   role               = "roles/iam.workloadIdentityUser"
-  member             = "${local.subjects}/account:${var.account_ref}:ops"
+  member             = "principal://${local.pool}/subject/account:${var.account_ref}:ops"
 
   depends_on = [
     google_iam_workload_identity_pool_provider.portal,
+    google_logging_log_view.kit,
+    google_project_iam_audit_config.reads,
     google_project_iam_member.kit,
     google_project_iam_member.node,
     google_service_account_iam_member.support,
