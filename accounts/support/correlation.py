@@ -19,6 +19,7 @@ COMPARE = "compare_support_log"
 OWN_CALLS = {
     "aws": frozenset({"AssumeRoleWithWebIdentity", "DescribeVpcs"}),
     "azure": frozenset({"Microsoft.Authorization/roleAssignments/write"}),
+    "gcp": frozenset({"google.cloud.config.v1.Config.GetDeployment"}),
 }
 # What takes the access away, by whomever: that is never done with it.
 ENDING_CALLS = {"azure": frozenset({"Microsoft.Authorization/roleAssignments/delete"})}

@@ -1,4 +1,4 @@
-"""A grant on an account that stands in the local AWS, and the engine driven by hand: for opening, acts, ending and receipts."""
+"""A grant on an account that stands in a local cloud, AWS unless one is named; the engine driven by hand: opening, acts, end, receipt."""
 
 from typing import Any
 
@@ -7,6 +7,10 @@ from django.utils import timezone
 
 from accounts import kits
 from accounts.clouds import open_stacks
+from accounts.clouds.base import Target
+from accounts.clouds.gcp import plans
+from accounts.clouds.gcp.publish import Publisher
+from accounts.clouds.stacks import StackOrder
 from accounts.issuer.tokens import token_source
 from accounts.models import CloudAccount, Organisation
 from accounts.support.clouds import current_kit
@@ -19,7 +23,9 @@ from portal.operations.models import Operation
 from tests.clouds.aws.cells import STACK, cell_input
 from tests.clouds.azure.cells import STACK as AZURE_STACK
 from tests.clouds.azure.cells import cell_input as azure_input
+from tests.clouds.gcp import cells as gcp_cells
 from tests.factories import make_contact
+from tests.hands import process
 from tests.kill import lose_lease
 from tests.standing import Standing
 from tests.support.factories import make_granted
@@ -79,11 +85,22 @@ def build_stack(standing: Standing, monkeypatch: pytest.MonkeyPatch) -> Scope:
     kit = current_kit(account)
     assert kit is not None
     target = target_of(account, kit, was_trusted=True)
-    stack, given = {"aws": (STACK, cell_input), "azure": (AZURE_STACK, azure_input)}[account.cloud]
-    order = stack.order(target, given(account.home_region, token="order-1", machines=2))
+    if account.cloud == "gcp":
+        order = _order_on_google(standing, target, monkeypatch)
+    else:
+        stack, given = {"aws": (STACK, cell_input), "azure": (AZURE_STACK, azure_input)}[account.cloud]
+        order = stack.order(target, given(account.home_region, token="order-1", machines=2))
     stacks = open_stacks(account.cloud, target, token_source(kit), kits.load(account.cloud).shipped(target))
     stacks.apply(order)
     return offer_stack(account, order.name, monkeypatch)
+
+
+def _order_on_google(standing: Standing, target: Target, monkeypatch: pytest.MonkeyPatch) -> StackOrder:
+    """With the plan published, which Google's own builder fetches."""
+    for name, value in gcp_cells.addresses(process(standing.sandbox)).items():
+        monkeypatch.setenv(name, value)
+    Publisher(plans.bucket(), gcp_cells.PROVIDERS).publish(gcp_cells.published())
+    return gcp_cells.STACK.order(target, gcp_cells.cell_input(token="order-1"))
 
 
 def offer_stack(account: CloudAccount, stack: str, monkeypatch: pytest.MonkeyPatch) -> Scope:

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.clouds.gcp.leases import NEVER
 from accounts.clouds.support import Trace
 from accounts.support import correlation
 from accounts.support.clouds import granted
@@ -32,7 +33,7 @@ def _no_counted_tries():
     cache.clear()
 
 
-@pytest.mark.parametrize(("cloud", "called"), [("aws", "AWS"), ("azure", "Azure")])
+@pytest.mark.parametrize(("cloud", "called"), [("aws", "AWS"), ("azure", "Azure"), ("gcp", "Google Cloud")])
 def test_whole_story_from_request_to_receipt(client, acme, alice, sandbox, monkeypatch, mailoutbox, cloud, called):
     standing = make_standing(organisation=acme, alice=alice, sandbox=sandbox, monkeypatch=monkeypatch, cloud=cloud)
     scope = build_stack(standing, monkeypatch)
@@ -100,6 +101,8 @@ def denials(standing) -> list[str]:
     """What stands in the cloud because of the end."""
     if standing.account.cloud == "azure":
         return [entry["id"] for entry in standing.hand.assignments("support-lease")]
+    if standing.account.cloud == "gcp":
+        return [bound["role"] for bound in standing.hand.policy("")["bindings"] if bound.get("condition", {}).get("expression") == NEVER]
     names = standing.hand.iam.list_role_policies(RoleName=f"{standing.hand.name}-support")["PolicyNames"]
     return [name for name in names if "ended" in name]
 
