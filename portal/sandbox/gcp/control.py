@@ -182,6 +182,7 @@ class GoogleControl:
             "services": sorted(project.services),
             "resources": {name: {**made.body, "is_live": made.is_live} for name, made in sorted(found.items())},
             "policies": {name: newest(self.world, name).bindings for name in policies},
+            "audit": self.world.audit_configs.get(project.policy_name, []),
         }
 
     def _journal(self, request: Request, _values: Values) -> object:

@@ -188,7 +188,7 @@ class PlayedGcp:
         text = json.dumps(found, sort_keys=True)
         for number, email in unique.items():
             text = text.replace(number, email)
-        return _without(json.loads(text), {"etag", "uniqueId", "oauth2ClientId", "title@"})
+        return _without(json.loads(text), {"etag", "uniqueId", "oauth2ClientId", "title@", "createTime", "updateTime"})
 
     # --- what a customer may do by hand ---
 
