@@ -188,7 +188,6 @@ class CloudKit(Protocol):
     cell_vcpus: int  # of the smallest deployment cell, its agent's machine included
     cell_prefix: str  # of the names of cells and their parts, `{short}` being the account's own part of them
     cell_regions_are_free: bool  # False: a cell only where the kit was run
-    support_since: str  # the first version under which support access can be opened
     gives_support: frozenset[str]  # keys of the operator's permissions that the customer's switch for support takes away
     cells_since: str  # the first version under which a cell can be built: earlier ones lack the agent's identity
     spreads_within: timedelta  # how long what the kit makes may take to be known everywhere in this cloud

@@ -90,11 +90,6 @@ def offers_cells(cloud: str, version: str) -> bool:
     return number(version) >= number(load(cloud).cells_since)
 
 
-def offers_support(cloud: str, version: str) -> bool:
-    """Whether support access can be opened under this version of the kit."""
-    return number(version) >= number(load(cloud).support_since)
-
-
 @cache
 def _read(path: Path) -> Snapshot:
     told = json.loads(path.read_text(encoding="utf-8"))

@@ -151,7 +151,7 @@ class GcpAdapter:
         bound = Bound(self._operator, self.shipped)
         for (role, resource), actions in asked.items():
             if role == "operator":
-                held = self._held(self._operator, resource, sorted(actions)) | (set(actions) & self._limited)
+                held = self._held(self._operator, resource, sorted(actions)) | (set(actions) & bound.limited(role))
             else:
                 held = set(bound.permissions(role, resource)) | (bound.lent() if role == "support" else set())
             if role == "support" and (unbound := sorted(set(actions) - held)):
@@ -160,14 +160,6 @@ class GcpAdapter:
                 if key not in found or found[key].is_granted:
                     found[key] = PermissionResult(key, action in held, "" if action in held else "not held")
         return [found[key] for key in dict.fromkeys(probe.key for probe in probes)]
-
-    @cached_property
-    def _limited(self) -> set[str]:
-        """Of the operator's roles under a condition, as long as they are bound. Whether they are as shipped is check_trust_unedited's."""
-        limited = {bound.role for bound in self.shipped.bindings if bound.account == "operator" and bound.condition}
-        member = f"serviceAccount:{self.shipped.accounts['operator'].email}"
-        standing = {binding.role for binding in self._operator.libraries.bindings(self.shipped.project) if member in binding.members}
-        return {permission for role in limited & standing for permission in self.shipped.roles[role]}
 
     def _held_as_support(self, resource: str, permissions: Sequence[str]) -> set[str]:
         """An account that does not open, as it was deleted or disabled, can use no right."""

@@ -154,6 +154,13 @@ class Bound:
     def _project(self) -> "Sequence[Binding]":
         return self._session.libraries.bindings(self._shipped.project)
 
+    def limited(self, account: str) -> frozenset[str]:
+        """What an account holds under a condition, as shipped, by roles that are bound to it."""
+        shipped, member = self._shipped, f"serviceAccount:{self._shipped.accounts[account].email}"
+        limited = {bound.role for bound in shipped.bindings if bound.account == account and bound.condition}
+        standing = {binding.role for binding in self._project if member in binding.members}
+        return frozenset(permission for role in limited & standing for permission in shipped.roles[role])
+
     def lent(self) -> frozenset[str]:
         """What the roles of support hold, which nobody has but for the time of a grant; nothing while nobody may give them."""
         givers = {bound.role for bound in self._shipped.bindings if bound.switch == ALLOW_SUPPORT}

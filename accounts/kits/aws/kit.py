@@ -61,7 +61,6 @@ class AwsKit:
     cell_prefix = "byoc-{short}-cell-"
     cell_regions_are_free = True
     cells_since = "1.4.0"
-    support_since = "1.5.0"
     gives_support: frozenset[str] = frozenset()
     spreads_within = timedelta(minutes=3)
     regions: tuple[Region, ...] = REGIONS

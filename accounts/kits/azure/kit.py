@@ -68,7 +68,6 @@ class AzureKit:
     cell_prefix = "byoc-{short}-cell-"
     cell_regions_are_free = False
     cells_since = "1.2.0"
-    support_since = "1.3.0"
     gives_support: frozenset[str] = frozenset()
     spreads_within = timedelta(minutes=10)
     regions: tuple[Region, ...] = REGIONS

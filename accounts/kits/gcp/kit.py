@@ -80,7 +80,6 @@ class GcpKit:
     cell_prefix = "byoc-{short}-"
     cell_regions_are_free = True
     cells_since = "1.2.0"
-    support_since = "1.3.0"
     gives_support = frozenset({"resourcemanager.projects.setIamPolicy"})
     spreads_within = timedelta(minutes=10)
     regions: tuple[Region, ...] = REGIONS

@@ -69,9 +69,9 @@ def problems(exchange: dict[str, Any]) -> list[str]:
     """What Google's description has against one exchange of the journal."""
     path = exchange["path"].removeprefix(f"/{exchange['api']}").removeprefix("/upload")
     for name in DOCUMENTS[exchange["api"]]:
-        for method, pattern in methods(name):
-            if method["httpMethod"] == exchange["verb"] and pattern.fullmatch(path):
-                return _against(exchange, method, name)
+        fitting = [found for found, pattern in methods(name) if found["httpMethod"] == exchange["verb"] and pattern.fullmatch(path)]
+        if fitting:  # some paths of Logging's fit a project's and any other's
+            return _against(exchange, next((found for found in fitting if found["id"] == exchange["method"]), fitting[0]), name)
     return [f"no method is {exchange['verb']} {path}"]
 
 

@@ -118,7 +118,7 @@ def test_gcp_asks_for_all_permissions_in_few_calls(standing):
     asked = [entry["method"] for entry in standing.google.control("GET", "journal")]
     assert asked.count("cloudresourcemanager.projects.testIamPermissions") + asked.count("crm.projects.testIamPermissions") == 1
     # Two questions, the project's policy, those of two accounts, Google's own role on these, and each role that is not the operator's once.
-    assert len(asked) == 2 + 1 + 2 + len(standing.shipped.roles) - 2 + 1
+    assert len(asked) == 2 + 1 + 2 + len(standing.shipped.roles) - 4 + 1
 
 
 def test_gcp_reads_the_builders_permissions_from_its_roles(standing):
