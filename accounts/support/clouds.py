@@ -18,7 +18,7 @@ from accounts.targets import target_of
 
 NAME_LENGTH = 32
 # The first version of each cloud's kit whose support identities open for a grant alone.
-SINCE = {"aws": "1.5.0", "azure": "1.3.0"}
+SINCE = {"aws": "1.5.0", "azure": "1.3.0", "gcp": "1.3.0"}
 # Whose tools fetch credentials again and again by themselves, under a grant that ends.
 DIRECT_CLOUDS = frozenset({"aws"})
 
