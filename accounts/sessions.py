@@ -25,7 +25,9 @@ class SessionStore(DatabaseStore):
     seen_at: datetime | None = None  # None also where nobody is signed in, or for the first time
 
     def load(self) -> dict[str, Any]:
-        rows = _session_query().rows(key=self.session_key, now=timezone.now())
+        # PostgreSQL holds no NUL, and a cookie may hold anything.
+        is_text = "\0" not in (self.session_key or "")
+        rows = _session_query().rows(key=self.session_key, now=timezone.now()) if is_text else []
         if not rows:
             self._session_key = None
             return {}

@@ -60,6 +60,8 @@ class CloudError(Exception):
         self.raw = raw
         self.retryable = retryable
         self.params = dict(params or {})
+        # The identity was let in, and only then refused: so it is there.
+        self.is_signed_in = False
 
 
 # The customer's own switches, by the names that every kit's report gives them.

@@ -68,12 +68,14 @@ def look_again(account: CloudAccount) -> bool:
     return request_check(operation)
 
 
-def consent_to_leftovers(account: CloudAccount, *, by: User) -> None:
-    """The customer's yes to the very list that the provider was shown. Raises NotAllowed."""
+def consent_to_leftovers(account: CloudAccount, *, listed: str, by: User) -> None:
+    """The customer's yes to the very list that both were shown: `listed` is `Offboarding.listing` as it was read. Raises NotAllowed."""
     with transaction.atomic():
         row = open_one(_locked(account), lock=True)
         refuse_if(why_not_consent(row))
         assert row is not None
+        refuse_if("" if row.closing_asked_by_id != by.pk else _("You have asked for it on behalf of the provider."))
+        refuse_if("" if row.listing == listed else _("The list or its reason has changed since you opened the page. Read it as it is now."))
         refuse_if("" if row.remainder == standing(row.account) else _changed())
         row.consent_by, row.consent_at = by, timezone.now()
         row.save(update_fields=["consent_by", "consent_at"])
@@ -143,6 +145,8 @@ def why_not_close(row: Offboarding, by: User) -> str:
         return _("Two people close it: somebody else than the one who asked.")
     if row.consent_by_id is None:
         return _("The customer has not consented yet.")
+    if row.consent_by_id == by.pk:
+        return _("You have consented on behalf of the customer. Somebody else of the provider closes it.")
     return "" if row.remainder == standing(row.account) else _changed()
 
 

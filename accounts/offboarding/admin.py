@@ -3,9 +3,11 @@
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -14,6 +16,7 @@ from accounts.offboarding.actions import ask_to_close, close_with_leftovers, why
 from accounts.offboarding.certificates import standing
 from accounts.offboarding.forms import CloseForm
 from accounts.offboarding.models import Offboarding, SignIn
+from accounts.sign_in import step_up
 from portal.audit.admin import ReadOnlyAdmin
 from portal.operations.availability import NotAllowed
 
@@ -32,8 +35,11 @@ class OffboardingAdmin(ReadOnlyAdmin):
         close = path("<uuid:pk>/close/", self.admin_site.admin_view(self.close_view), name="offboarding_offboarding_close")
         return [close, *super().get_urls()]
 
+    @method_decorator(step_up)
     def close_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """One person asks with a reason; another one closes, once the customer has consented to the list."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         row = get_object_or_404(Offboarding.objects.select_related("account__organisation", "organisation", "closing_asked_by"), pk=pk)
         by = cast(User, request.user)
         form = CloseForm(request.POST if request.method == "POST" and "ask" in request.POST else None)

@@ -89,8 +89,18 @@ def _kit(offboarding: Offboarding, kit: Any) -> dict[str, Any]:
         "version": kit.version,
         "sha256": kit.content_hash,
         "region": kit.region,
+        # Its own: another kit may have been let in after this one was gone.
+        "last_accepted": _last_accepted_of(offboarding, kit),
         "refusals": [_sign_in(one) for one in refused],
     }
+
+
+def _last_accepted_of(offboarding: Offboarding, kit: Any) -> dict[str, str]:
+    accepted = SignIn.objects.filter(offboarding=offboarding).accepted()
+    own = accepted.filter(kit=kit).first()
+    if own is not None:
+        return _sign_in(own)
+    return {} if accepted.exists() else _last_accepted(offboarding)
 
 
 def _last_accepted(offboarding: Offboarding) -> dict[str, str]:

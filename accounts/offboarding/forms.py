@@ -37,7 +37,9 @@ class StartForm(DisconnectForm):
 
 
 class ConsentForm(DisconnectForm):
-    """The account's name typed, below the very list that is consented to."""
+    """The account's name typed, below the very list that is consented to: `listed` says which one that was."""
+
+    listed = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
 
 class CloseForm(forms.Form):

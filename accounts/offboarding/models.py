@@ -1,8 +1,11 @@
 """One leave of an account, and the sign-ins that prove its end. Written by `transitions`, `actions` and `steps`."""
 
+import hashlib
+import json
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -22,6 +25,13 @@ BADGES = {
     OffboardingState.COMPLETE: "ok",
     OffboardingState.CANCELLED: "neutral",
 }
+
+
+def mark_of_listing(remainder: Sequence[Any], reason: str) -> str:
+    """What tells one list with its reason from another: goes with the page that a consent is given on."""
+    return hashlib.sha256(json.dumps([list(remainder), reason], sort_keys=True).encode()).hexdigest()
+
+
 _COMPLETE = Q(state=OffboardingState.COMPLETE)
 
 
@@ -118,6 +128,10 @@ class Offboarding(models.Model):
     @property
     def is_cancellable(self) -> bool:
         return self.state in CANCELLABLE
+
+    @property
+    def listing(self) -> str:
+        return mark_of_listing(self.remainder, self.closing_reason)
 
     @property
     def was_closed_with_leftovers(self) -> bool:

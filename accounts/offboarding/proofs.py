@@ -33,16 +33,22 @@ class Answer:
     is_accepted: bool
     code: str = ""
     evidence: str = ""
+    is_signed_in: bool = False
 
     @property
     def is_gone(self) -> bool:
-        return self.code in IDENTITY_GONE or self.code == NEVER_RUN
+        # An identity that the cloud has let in stands, whatever role was taken from it. A whole account that has gone has none.
+        is_there = self.is_signed_in and self.code != "account_deleted"
+        return (self.code in IDENTITY_GONE and not is_there) or self.code == NEVER_RUN
 
 
 def kits_to_remove(account: CloudAccount) -> list[Kit]:
-    """Those that may stand in the customer's cloud: run at some time, or in use. Never none: what nobody asked about is not proven."""
+    """Those that may stand in the customer's cloud: run at some time, or in use. Never none: what nobody asked about is not proven.
+
+    One that is said to be removed is asked about like any other: that was somebody's word.
+    """
     issued = list(account.kits.select_related("account"))
-    may_stand = [kit for kit in issued if kit.removed_at is None and (kit.ran_at is not None or kit.state in TRUSTED_KIT_STATES)]
+    may_stand = [kit for kit in issued if kit.ran_at is not None or kit.state in TRUSTED_KIT_STATES]
     return may_stand or issued[:1]
 
 
@@ -56,7 +62,8 @@ def ask(account: CloudAccount, kit: Kit) -> Answer:
         # Nobody has ever told of an identity that this kit has made, so there is none to sign in with.
         is_never = error.code == "kit_not_run" and kit.ran_at is None
         code = NEVER_RUN if is_never else error.code
-        return Answer(is_accepted=False, code=code, evidence=without_secrets(error.raw)[:MOST_EVIDENCE])
+        evidence = without_secrets(error.raw)[:MOST_EVIDENCE]
+        return Answer(is_accepted=False, code=code, evidence=evidence, is_signed_in=error.is_signed_in)
     return Answer(is_accepted=True, evidence=told.principal)
 
 

@@ -12,7 +12,7 @@ The certificate is one line of canonical JSON: UTF-8, keys sorted, no white spac
     the form     the bytes are those of the canonical JSON of the same object, and the format is byoc-offboarding/1
     the counts   of each region and in all: found = removed + kept + left, and as many resources are listed
     the end      each kit was refused twice, at least 30 seconds apart, because the cloud knows its identity no more, and after the last
-                 sign-in that it accepted. One that was closed with leftovers says so instead, with two people and a consent
+                 sign-in with it that was accepted. One that was closed with leftovers says so instead, with two people and a consent
     the log      with --activity: the event at which the certificate was written has the hash that it names, and a later event of the same
                  organisation names the SHA-256 of this very certificate
 
@@ -55,8 +55,8 @@ def fingerprint(text: str) -> str:
 def check(text: str) -> dict[str, Any]:
     """The certificate that this text is. Raises Wrong."""
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        document = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
         raise Wrong("It is not valid JSON.") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise Wrong("It is not a certificate of the format " + FORMAT + ".")
@@ -68,6 +68,10 @@ def check(text: str) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Wrong("It does not have the shape of a certificate: " + type(error).__name__ + ".") from error
     return document
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name + " is no JSON")
 
 
 def _check_counts(document: dict[str, Any]) -> None:
@@ -96,8 +100,8 @@ def _check_end(document: dict[str, Any]) -> None:
         raise Wrong("Something is left, and nobody has consented to that.")
     if not document["kits"]:
         raise Wrong("No kit was ever refused.")
-    accepted = document["last_accepted"]
     for kit in document["kits"]:
+        accepted = kit.get("last_accepted", document["last_accepted"])
         _check_refusals(kit, _time(accepted["at"]) if accepted else None)
 
 
@@ -121,7 +125,13 @@ def _time(text: str) -> datetime:
 
 def check_in_log(document: dict[str, Any], sha256: str, lines: list[str]) -> None:
     """The log of the same organisation holds what the certificate names, and names the certificate. Raises Wrong."""
-    events = [json.loads(line) for line in lines if line.strip()]
+    try:
+        _check_in_events(document, sha256, [json.loads(line) for line in lines if line.strip()])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Wrong("The log is no export of an activity log: " + type(error).__name__ + ".") from error
+
+
+def _check_in_events(document: dict[str, Any], sha256: str, events: list[dict[str, Any]]) -> None:
     head = document["activity"]
     if not any(event["sequence"] == head["sequence"] and event["hash"] == head["head"] for event in events):
         raise Wrong("Event %d of the log is not the one at which the certificate was written." % head["sequence"])  # noqa: UP031

@@ -75,3 +75,9 @@ def test_session_of_one_person_is_nobody_elses(signed_in, client, bob, alice):
     page = client.get("/o/acme/instances/")
 
     assert (page.context["user"], page.context["user"] == alice) == (bob, False)
+
+
+def test_cookie_with_a_nul_is_nobodys_session(client, db):
+    answer = client.get("/o/acme/", headers={"cookie": 'sessionid="\\000aaaaaaaaaaaaaaaa"'})
+
+    assert answer.status_code == HTTPStatus.FOUND

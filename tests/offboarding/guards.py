@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import CloudAccount, Organisation, User
-from accounts.offboarding.models import Offboarding
+from accounts.offboarding.models import Offboarding, mark_of_listing
 from accounts.offboarding.steps.leaving import OFFBOARD
 from accounts.offboarding.transitions import subject_of
 from accounts.states import AccountState
@@ -17,6 +17,7 @@ from tests.cells.factories import make_cell, make_instance
 from tests.factories import make_cloud_account, make_kit, make_user, make_watched_account
 
 Make = Callable[[Organisation, User], Any]
+ASKED = "The account is closed."
 LEFTOVER = "0a1b2c3d-0000-4000-8000-000000000088"
 
 
@@ -49,7 +50,7 @@ def make_leaving(organisation: Organisation, by: User) -> CloudAccount:
 
 def make_asked_to_consent(organisation: Organisation, by: User) -> CloudAccount:
     account = make_leaving(organisation, by)
-    asked = {"closing_asked_by": make_user(is_staff=True), "closing_asked_at": timezone.now(), "closing_reason": "The account is closed."}
+    asked = {"closing_asked_by": make_user(is_staff=True), "closing_asked_at": timezone.now(), "closing_reason": ASKED}
     make_offboarding(account=account, by=by, **asked)
     return account
 
@@ -77,7 +78,11 @@ MAKERS: dict[str, Make] = {"offboarding": make_connected, "certificate": make_co
 ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "offboarding:offboarding_start": (make_connected, {"when": "day", "name": "Main"}, "offboarding.planned"),
     "offboarding:offboarding_cancel": (make_planned, {}, "offboarding.cancelled"),
-    "offboarding:offboarding_consent": (make_asked_to_consent, {"name": "Main"}, "offboarding.consented"),
+    "offboarding:offboarding_consent": (
+        make_asked_to_consent,
+        {"name": "Main", "listed": mark_of_listing([], ASKED)},
+        "offboarding.consented",
+    ),
     "offboarding:offboarding_hand_over": (make_stuck, {}, "offboarding.handed_over"),
     "cells:account_instances_delete": (make_with_instance, {"name": "Main"}, "instance.deletion_started"),
     "cells:account_leftovers_keep": (

@@ -243,7 +243,7 @@ def test_closing_with_leftovers_takes_two_people_and_the_customers_consent(leave
     ask_to_close(leaver.row, reason="The customer closes the account.", by=sam)
     with pytest.raises(NotAllowed):
         close_with_leftovers(leaver.row, by=pat)
-    consent_to_leftovers(leaver.account, by=alice)
+    consent_to_leftovers(leaver.account, listed=leaver.row.listing, by=alice)
     with pytest.raises(NotAllowed):
         close_with_leftovers(leaver.row, by=sam)
     close_with_leftovers(leaver.row, by=pat)
@@ -266,7 +266,7 @@ def test_consent_to_another_list_is_no_consent(leaver, alice):
     drive_to_failure("delete_cell")
     leaver.until(row="stuck")
     ask_to_close(leaver.row, reason="It is closed.", by=make_user(is_staff=True))
-    consent_to_leftovers(leaver.account, by=alice)
+    consent_to_leftovers(leaver.account, listed=leaver.row.listing, by=alice)
     CellResource.objects.create(account=leaver.account, region="eu-west-1", kind="AWS::EC2::VPC", name="v", made="vpc-9", origin="tag")
 
     with pytest.raises(NotAllowed):

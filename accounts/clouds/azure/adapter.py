@@ -73,6 +73,7 @@ class AzureAdapter:
                 was_trusted=self.target.was_trusted,
             )
         except CloudError as error:
+            error.is_signed_in = True
             if error.code == "trust_not_ready":
                 self._look_in_other_subscriptions(error)
             raise

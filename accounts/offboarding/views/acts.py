@@ -116,18 +116,18 @@ def offboarding_consent(request: OrganisationRequest, pk: uuid.UUID) -> HttpResp
     """An owner reads the very list, and agrees that the account is closed with it."""
     account = find_account(request, pk)
     row = open_one(account)
-    form = ConsentForm(sent_data(request), account=account)
+    form = ConsentForm(sent_data(request), account=account, initial={"listed": row.listing if row else ""})
     if request.method == "POST":
-        return _consent(request, account) if form.is_valid() or why_not_consent(row) else reject(request, form)
+        return _consent(request, account, form) if form.is_valid() or why_not_consent(row) else reject(request, form)
     title = _("Close with leftovers: %(name)s") % {"name": account}
     reason = why_not_consent(row)
     context = {"account": account, "row": row, "reason": reason, "form": form, "title": title, "crumbs": account_crumbs(account, title)}
     return render(request, "offboarding/offboarding_consent.html", context)
 
 
-def _consent(request: OrganisationRequest, account: CloudAccount) -> HttpResponse:
+def _consent(request: OrganisationRequest, account: CloudAccount, form: ConsentForm) -> HttpResponse:
     try:
-        consent_to_leftovers(account, by=request.user)
+        consent_to_leftovers(account, listed=form.cleaned_data.get("listed", ""), by=request.user)
     except NotAllowed as refused:
         messages.warning(request, refused.reason)
     else:

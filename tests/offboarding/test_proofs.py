@@ -1,0 +1,127 @@
+"""What proves the end, and who may close without a proof: seen from the side of somebody who would like it to be easier."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.offboarding.actions import ask_to_close, close_with_leftovers, consent_to_leftovers
+from accounts.offboarding.certificates import certificate_of
+from accounts.offboarding.models import Offboarding, SignIn
+from accounts.offboarding.proofs import kits_to_remove
+from cells.models import CellResource
+from portal.audit.verify_certificate import Wrong, check, check_in_log, main
+from portal.operations.availability import NotAllowed
+from tests.cells.living import newest, turn
+from tests.factories import make_kit, make_user
+from tests.offboarding.guards import make_asked_to_consent, make_leaving, make_offboarding
+from tests.offboarding.leaving import OFFBOARD, Leaver
+from tests.portal.test_admin_site import make_staff, sign_in
+
+
+@pytest.mark.django_db(transaction=True)
+def test_azure_identity_that_only_lost_its_role_is_no_end(stand, acme, alice, client, sandbox):
+    """Entra still signs it in, so it stands and is trusted."""
+    leaver = Leaver(stand("azure"), acme, alice, client, sandbox, has_cell=False)
+    leaver.start()
+    leaver.until_ready()
+    hand = leaver.standing.hand
+    for entry in hand.assignments("operator"):
+        hand.account.control("DELETE", f"resources?id={entry['id']}")
+    for _turn in range(2):
+        turn(OFFBOARD)
+
+    assert not SignIn.objects.refused().exists()
+    assert leaver.states == ("ready_to_offboard", "waiting_for_you")
+    assert newest(OFFBOARD).waiting_why == "offboarding_kit_unclear"
+
+
+@pytest.mark.django_db
+def test_word_that_an_earlier_kit_was_removed_is_no_proof_of_it(acme, alice):
+    account = make_leaving(acme, alice)
+    said = make_kit(account=account, generation=2, state="outdated", ran_at=timezone.now(), removed_at=timezone.now())
+
+    assert said in kits_to_remove(account)
+
+
+@pytest.mark.django_db
+def test_certificate_holds_where_an_earlier_kit_went_before_the_newest(acme, alice):
+    account = make_leaving(acme, alice)
+    row = make_offboarding(account=account, by=alice)
+    old, new = account.kits.get(), make_kit(account=account, generation=2, state="outdated", ran_at=timezone.now())
+    for kit, seconds in ((old, (10, 50)), (new, (200, 240))):
+        for second in seconds:
+            at = row.requested_at + timedelta(seconds=second)
+            SignIn.objects.create(offboarding=row, kit=kit, asked_at=at, is_refused=True, code="provider_deleted")
+    accepted = SignIn.objects.create(offboarding=row, kit=new, asked_at=row.requested_at + timedelta(seconds=100), is_refused=False)
+
+    text, _sha256 = certificate_of(row, now=timezone.now())
+    assert check(text)["totals"]["left"] == 0
+
+    SignIn.objects.filter(pk=accepted.pk).update(asked_at=row.requested_at + timedelta(seconds=210))
+    with pytest.raises(Wrong, match="Kit number 2 was accepted"):
+        check(certificate_of(row, now=timezone.now())[0])
+
+
+@pytest.mark.django_db
+def test_consent_is_to_the_list_that_was_read_and_to_no_later_one(acme, alice, client):
+    account = make_asked_to_consent(acme, alice)
+    row, url = Offboarding.objects.get(account=account), f"/o/acme/accounts/{account.pk}/offboarding/consent/"
+    client.force_login(alice)
+    read = row.listing
+    assert f'<input type="hidden" name="listed" value="{read}"' in client.get(url).text
+    CellResource.objects.create(account=account, region="eu-west-1", kind="AWS::EC2::VPC", name="v", made="vpc-9", origin="tag")
+    ask_to_close(row, reason="Another reason, with more left.", by=make_user(is_staff=True))
+
+    client.post(url, {"name": "Main", "listed": read})
+    assert Offboarding.objects.get().consent_by is None
+
+    client.post(url, {"name": "Main", "listed": client.get(url).context["form"]["listed"].value()})
+    assert Offboarding.objects.get().consent_by == alice
+
+
+@pytest.mark.django_db
+def test_whoever_asks_or_closes_for_the_provider_does_not_consent_for_the_customer(acme, alice):
+    """Somebody of the provider may be an owner of a customer, too."""
+    account = make_asked_to_consent(acme, alice)
+    row, pat = Offboarding.objects.get(account=account), make_user(is_staff=True)
+    with pytest.raises(NotAllowed):
+        consent_to_leftovers(account, listed=row.listing, by=row.closing_asked_by)
+    consent_to_leftovers(account, listed=row.listing, by=pat)
+
+    with pytest.raises(NotAllowed):
+        close_with_leftovers(row, by=pat)
+
+
+@pytest.mark.django_db
+def test_closing_asks_for_a_fresh_proof_of_identity(acme, alice, client):
+    account = make_asked_to_consent(acme, alice)
+    row, staff = Offboarding.objects.get(account=account), make_staff()
+    sign_in(client, staff)
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "mfa", "at": time.time() - 3600}]
+    session.save()
+    url = reverse("admin:offboarding_offboarding_close", args=[row.pk])
+    assert client.get(url).status_code == 200
+
+    answer = client.post(url, {"ask": "1", "reason": "Taken over by whoever sat down here."})
+
+    assert (answer.status_code, "reauthenticate" in answer.headers["Location"]) == (302, True)
+    assert Offboarding.objects.get().closing_asked_by == row.closing_asked_by
+
+
+@pytest.mark.parametrize("text", ['{"format":"byoc-offboarding/1","x":NaN}', "[" * 100_000])
+def test_verifier_names_what_is_no_certificate_instead_of_breaking_off(text, tmp_path, capsys):
+    (file := tmp_path / "c.json").write_text(text, encoding="utf-8")
+
+    assert main([str(file)]) == 1
+    assert "It does not hold." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["{", "{}", "[]", '{"sequence": 14, "hash": null}'])
+def test_verifier_names_a_log_that_is_none(line):
+    document = {"activity": {"sequence": 1, "head": "a"}, "organisation": {"id": "x"}}
+    with pytest.raises(Wrong):
+        check_in_log(document, "0", [line])
