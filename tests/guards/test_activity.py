@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import CloudAccount, Organisation, User
 from accounts.states import AccountState, KitState
+from cells.models import PlanSize
 from cells.states import CellState, InstanceState
 from portal.audit.models import Event
 from tests.activity import assert_no_event, assert_one_event
@@ -56,6 +57,12 @@ def make_stopped_instance(organisation: Organisation, by: User) -> Any:
 
 def make_named_instance(organisation: Organisation, by: User) -> Any:
     return make_own_instance(organisation, by, name="orders-prod")
+
+
+def make_modifiable_instance(organisation: Organisation, by: User) -> Any:
+    instance = make_own_instance(organisation, by)
+    PlanSize.objects.create(plan=instance.plan, code="large", name="Large", cpu=1000, memory=1024, cost_from=80, cost_to=120)
+    return instance
 
 
 def make_upgradable_instance(organisation: Organisation, by: User) -> Any:
@@ -151,7 +158,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "accounts:operation_retry": (make_failed_operation, {}, "operation.retried"),
     "accounts:operation_cancel": (make_operation, {}, "operation.cancelled"),
     "accounts:activity_export": (None, {}, "activity.exported"),
-    "cells:instance_modify": (MAKERS["instance"], {"size": "small"}, "instance.modified"),
+    "cells:instance_modify": (make_modifiable_instance, {"size": "large"}, "instance.modified"),
     "cells:instance_upgrade": (make_upgradable_instance, {"release": "1.1.0"}, "instance.upgraded"),
     "cells:instance_stop": (MAKERS["instance"], {}, "instance.stopped"),
     "cells:instance_start": (make_stopped_instance, {}, "instance.started"),
