@@ -3,6 +3,7 @@
 Writing a query anew takes the ORM longer than PostgreSQL takes to answer it, and planning it takes PostgreSQL as long again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -35,10 +36,8 @@ class Planned:
             sql, values = query.query.sql_with_params()
         except EmptyResultSet:  # its conditions leave nothing, whatever is there
             return cls("")
-        statement = _composed(sql, values).replace("%", "%%")
-        for name, stand_in in places.items():
-            statement = statement.replace(_composed("%s", [stand_in]).replace("%", "%%"), f"%({name})s")
-        return cls(statement)
+        # Value by value, never by looking in the text: what somebody searches for could read like a stand-in, quotes and all.
+        return cls(sql.replace("%%", "%%%%") % tuple(_place(value, places) for value in values))
 
     def rows(self, **values: Any) -> list[tuple[Any, ...]]:
         if not self.statement:
@@ -55,6 +54,14 @@ class Planned:
         with _cursor() as cursor:
             cursor.execute(self.statement, values)
             return list(cursor.fetchall())
+
+
+def _place(value: Any, places: Mapping[str, Any]) -> str:
+    """The name of what this value stands in for, or else the value itself, quoted."""
+    for name, stand_in in places.items():
+        if type(value) is type(stand_in) and value == stand_in:
+            return f"%({name})s"
+    return _composed("%s", [value]).replace("%", "%%")
 
 
 def _composed(sql: str, values: Any) -> str:

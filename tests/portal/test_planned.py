@@ -30,6 +30,19 @@ def test_value_stands_beside_the_statement_and_not_in_it():
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    "text", [f"'{A_TEXT}'", f"''{A_TEXT}' OR '{A_TEXT}''", f"\\'{A_TEXT}'", f"'{A_KEY}'::uuid", "%(name)s", "%s%%(name)s"]
+)
+def test_text_that_reads_like_a_stand_in_stays_text(text):
+    make_organisation(name=f"About {text}", slug="acme")
+    make_organisation(name="Globex", slug="globex")
+    found = Organisation.objects.filter(name__icontains=text).exclude(pk=A_KEY).exclude(slug=A_TEXT).values_list("slug")
+    query = Planned.written(found, key=A_KEY, name=A_TEXT)
+
+    assert query.rows(key=A_KEY, name="globex") == [("acme",)]
+
+
+@pytest.mark.django_db
 def test_what_can_never_be_is_not_asked(django_assert_num_queries):
     query = Planned.written(Organisation.objects.filter(pk=A_KEY, pk__in=[]).values_list("slug"), key=A_KEY)
 
