@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from accounts.clouds.base import CloudError, Finding, Identity, Needs, Target, Verdict
+from accounts.clouds.base import ALLOW_SUPPORT, CloudError, Finding, Identity, Needs, Target, Verdict
 from accounts.clouds.gcp.clients import Session
 from accounts.clouds.gcp.shipped import ShippedKit
 from accounts.clouds.gcp.trust import Bound
@@ -72,14 +72,16 @@ class Surroundings:
         return Finding(name, Verdict.PASS, self.identity.principal, {"project": self.project, "number": self.shipped.number})
 
     def _permissions(self, name: str) -> Finding:
-        operators = {bound.role for bound in self.shipped.bindings if bound.account == "operator"}
+        """Of the cell's, not of support. A right with a limit by name is read from its role, as Google hides it from the question."""
+        standing = Bound(self.session, self.shipped)
+        operators = {bound.role for bound in self.shipped.bindings if bound.account == "operator" and bound.switch != ALLOW_SUPPORT}
         wanted = sorted({permission for role in operators for permission in self.shipped.roles[role]})
-        held = self.session.libraries.held(self.project, wanted)
+        held = self.session.libraries.held(self.project, wanted) | standing.limited("operator")
         missing = [permission for permission in wanted if permission not in held]
         builders = {
             permission for bound in self.shipped.bindings if bound.account == "builder" for permission in self.shipped.roles[bound.role]
         }
-        lent = Bound(self.session, self.shipped).permissions("builder", f"projects/{self.project}")
+        lent = standing.permissions("builder", f"projects/{self.project}")
         missing += [f"builder/{permission}" for permission in sorted(builders - lent)]
         if missing:
             return Finding(name, Verdict.BLOCK, "\n".join(missing), {"count": str(len(missing))})

@@ -16,7 +16,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         title=_("Permissions"),
         why=_("A cell that lacks one permission fails half-way."),
         passed=_("AWS confirms all %(count)s permissions of the operator role."),
-        blocked=_("%(count)s permissions of the operator role are missing, among them %(permissions)s."),
+        blocked=_("Permissions that the operator role lacks: %(count)s, among them %(permissions)s."),
         remedy=_("Update the kit's stack with the switch for changes on, or run the kit again: it puts back what is missing. To look:"),
     ),
     EnvironmentCheck(

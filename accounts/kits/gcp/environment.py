@@ -18,7 +18,7 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         title=_("Permissions"),
         why=_("A cell that lacks one permission fails half-way."),
         passed=_("All %(count)s permissions of the operator and the builder account are held."),
-        blocked=_("%(count)s permissions of the operator or the builder account are missing."),
+        blocked=_("Permissions that the operator or the builder account lacks: %(count)s."),
         remedy=_("Run the kit again with the switch for changes on: it puts back what is missing."),
     ),
     EnvironmentCheck(

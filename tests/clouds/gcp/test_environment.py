@@ -107,6 +107,15 @@ def test_gcp_environment_name_that_is_taken(standing):
     assert (finding.verdict, finding.params["names"]) == (Verdict.BLOCK, "networks/byoc-3f9a1c2e-cell")
 
 
+def test_gcp_environment_permissions_of_a_kit_as_shipped_are_held(standing):
+    """Also what the operator holds of one view of the log only, which the question about the project does not show."""
+    assert found(standing, "permissions").verdict == Verdict.PASS
+
+    standing.unbind(standing.role("grant"))  # support is nothing that a cell needs
+
+    assert found(standing, "permissions").verdict == Verdict.PASS
+
+
 def test_gcp_environment_permission_that_is_missing(standing):
     standing.unbind(standing.role("store"))
 
