@@ -207,11 +207,12 @@ def regions_of(account: CloudAccount) -> list[str]:
 
 
 def _sweep(account: CloudAccount) -> Look:
-    """Asks the cloud, region by region. Where no cell ever was, or our access has ended already, there is nothing to look for or by."""
+    """Asks the cloud, region by region. Where no cell ever was, or our access has ended already, what is known to be left counts alone."""
     kit = account.kits.filter(state=KitState.CURRENT).first()
     if kit is None or not Cell.objects.filter(account=account).exclude(stack_name="").exists():
-        return GONE
-    remaining = [row for region in regions_of(account) for row in _sweep_region(account, kit, region)]
+        remaining = list(CellResource.objects.remaining().filter(account=account))
+    else:
+        remaining = [row for region in regions_of(account) for row in _sweep_region(account, kit, region)]
     if not remaining:
         return GONE
     keep = reverse("cells:account_leftovers_keep", args=[account.organisation.slug, account.pk])

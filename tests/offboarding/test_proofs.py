@@ -10,13 +10,14 @@ from django.utils import timezone
 from accounts.offboarding.actions import ask_to_close, close_with_leftovers, consent_to_leftovers
 from accounts.offboarding.certificates import certificate_of
 from accounts.offboarding.models import Offboarding, SignIn
+from accounts.offboarding.parts import parts
 from accounts.offboarding.proofs import kits_to_remove
 from cells.models import CellResource
 from portal.audit.verify_certificate import Wrong, check, check_in_log, main
 from portal.operations.availability import NotAllowed
 from tests.cells.living import newest, turn
 from tests.factories import make_kit, make_user
-from tests.offboarding.guards import make_asked_to_consent, make_leaving, make_offboarding
+from tests.offboarding.guards import make_asked_to_consent, make_leaving, make_offboarding, make_with_leftover
 from tests.offboarding.leaving import OFFBOARD, Leaver
 from tests.portal.test_admin_site import make_staff, sign_in
 
@@ -44,6 +45,16 @@ def test_word_that_an_earlier_kit_was_removed_is_no_proof_of_it(acme, alice):
     said = make_kit(account=account, generation=2, state="outdated", ran_at=timezone.now(), removed_at=timezone.now())
 
     assert said in kits_to_remove(account)
+
+
+@pytest.mark.django_db
+def test_what_is_known_to_be_left_is_not_gone_because_nobody_can_look(acme, alice):
+    account = make_with_leftover(acme, alice)
+    account.kits.update(state="outdated")
+
+    look = next(part for part in parts() if part.name == "resources").look(account)
+
+    assert (look.is_gone, [one.made for one in look.obstructions]) == (False, ["vpc-1"])
 
 
 @pytest.mark.django_db
