@@ -122,6 +122,14 @@ def _sweep() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> None:
+    """Rate limits, and what pages remember, begin anew with each test: whose turn comes after which is left to chance."""
+    from django.core.cache import cache
+
+    cache.clear()
+
+
 # --- People every test knows: alice owns Acme, bob operates it, charlie owns Globex, a stranger to Acme ---
 
 

@@ -121,7 +121,7 @@ LOST = [
         "audience added", AWS, "trust_policy_edited", hand("add_audience"), "its policy or its audience was edited",
         hand("take_audience_back"),
     ),
-    Loss("audience changed", AZURE, "trust_refused", hand("add_audience"), "the subject or the audience of its federated credential"),
+    Loss("audience changed", AZURE, "trust_policy_edited", hand("add_audience"), "edited, or one was added."),
     Loss(
         "audience added", GCP, "trust_policy_edited", hand("add_audience"), "is not the one that the kit ships",
         hand("take_audience_back"),
@@ -144,7 +144,7 @@ LOST = [
     Loss("builder deleted", GCP, "role_deleted", hand("delete_identity", "builder"), "A service account or a role of the kit was deleted"),
     Loss("support deleted", AWS, "role_deleted", hand("delete_support_identity"), "A role of the kit was deleted in AWS."),
     Loss("support deleted", AZURE, "role_deleted", hand("delete_support_identity"), "An identity of the kit, a role or an assignment"),
-    Loss("support deleted", GCP, "permission_missing", hand("delete_support_identity"), "or the account was deleted."),
+    Loss("support deleted", GCP, "role_deleted", hand("delete_support_identity"), "A service account or a role of the kit was deleted"),
     Loss(
         "permission removed", AWS, "permission_missing", hand("take_permission"), "permissions of the kit are gone, among them ec2:",
         hand("restore_permission"),

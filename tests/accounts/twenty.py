@@ -250,8 +250,9 @@ TWENTY = [
     ),
     # Azure takes one audience for each credential: another one instead of ours.
     Row(
-        "audience changed", AZURE, "trust_refused", after_kit("add_audience"), "Azure refuses to let the portal in",
-        "that nobody has changed the federated credential of the identity. Then press Retry this step.", mend=kit_again,
+        "audience changed", AZURE, "trust_policy_edited", after_kit("add_audience"),
+        "The federated credential of an identity of the kit is not the one that the kit ships",
+        "Run the same kit again to restore it", mend=kit_again, means=NOT_USED,
     ),
     *every(
         ALL, "permission removed", "permission_missing", after_kit("take_permission"), "permissions of the kit are missing, among them",
@@ -280,11 +281,10 @@ TWENTY = [
         mend=hand("restore_limit"), means={AWS: "Without the limit a role could be given more", AZURE: REVIEWED, GCP: REVIEWED},
     ),
     *every(
-        ALL, "support identity deleted", {AWS: "role_deleted", AZURE: "role_deleted",
-        GCP: "permission_missing"}, after_kit("delete_support_identity"),
+        ALL, "support identity deleted", "role_deleted", after_kit("delete_support_identity"),
         {AWS: "A role of the kit was deleted in AWS.", AZURE: "An identity of the kit",
-         GCP: "permissions of the kit are missing, among them support/"},
-        {AWS: "Press Run again", AZURE: "If an identity was deleted, press Run again", GCP: "or press Run again to get a new kit"},
+         GCP: "A service account or a role of the kit was deleted in Google Cloud."},
+        {AWS: "Press Run again", AZURE: "If an identity was deleted, press Run again", GCP: "Press Run again"},
         mend=nothing, again=RUN_AGAIN,
     ),
     *every(

@@ -95,5 +95,8 @@ NO_PAGE = {
     "cells:instance_protect": "POST",
     "cells:instance_new_discard": "POST",
     **{f"cells:{kind}_export_{form}": "a file" for kind in ("instance", "cell") for form in ("csv", "json")},
-    **{f"cells:agent_{name}": "for agents" for name in ("openapi", "package", "enrolment", "key", "token", "desired", "reports")},
+    **{
+        f"cells:agent_{name}": "for agents"
+        for name in ("openapi", "package", "enrolment", "key", "token", "desired", "orders", "order_results", "reports")
+    },
 }

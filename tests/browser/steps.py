@@ -6,6 +6,14 @@ from playwright.sync_api import Page, expect
 
 from tests.factories import PASSWORD
 
+# What reaches beyond the window, the farthest first; nothing where the page does not scroll sideways.
+SIDEWAYS = """() => {
+  if (document.documentElement.scrollWidth <= window.innerWidth) return [];
+  const ends = element => element.getBoundingClientRect().right;
+  return [...document.body.querySelectorAll("*")].sort((one, other) => ends(other) - ends(one)).slice(0, 3)
+    .map(element => `${element.tagName}#${element.id}.${element.className} ${Math.round(ends(element))}px`);
+}"""
+
 
 def sign_in(page: Page, portal: str, email: str, password: str = PASSWORD, leads_to: str = "") -> None:
     page.goto(f"{portal}/auth/login/")

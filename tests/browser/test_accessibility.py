@@ -27,9 +27,9 @@ from portal import views
 from portal.operations.driver import advance
 from portal.operations.models import Operation, Step
 from portal.operations.states import OperationState, Party, StepState
-from tests.browser import fleet, support
+from tests.browser import fleet, offboarding, support
 from tests.browser.conftest import is_fault
-from tests.browser.steps import confirm_password, sign_in
+from tests.browser.steps import SIDEWAYS, confirm_password, sign_in
 from tests.customer import Customer
 from tests.environments import make_assessment
 from tests.factories import (
@@ -53,13 +53,6 @@ COLOUR_RULES = {**EVERY_RULE, "runOnly": {"type": "rule", "values": ["color-cont
 SWITCH_THEME = """theme => {
   document.documentElement.dataset.theme = theme;
   for (const change of document.getAnimations()) if (change instanceof CSSTransition) change.finish();
-}"""
-# The elements that reach farthest to the right of a page that scrolls sideways.
-SIDEWAYS = """() => {
-  if (document.documentElement.scrollWidth <= window.innerWidth) return [];
-  const ends = element => element.getBoundingClientRect().right;
-  return [...document.body.querySelectorAll("*")].sort((one, other) => ends(other) - ends(one)).slice(0, 3)
-    .map(element => `${element.tagName}#${element.id}.${element.className} ${Math.round(ends(element))}px`);
 }"""
 
 
@@ -180,7 +173,7 @@ NO_PAGE = {
     "portal:theme": "POST", "mfa_login_webauthn": "JSON", "mfa_reauthenticate_webauthn": "JSON",
     "portal:brand": "a stylesheet", "portal:healthz": "JSON", "issuer_jwks": "JSON", "issuer_discovery": "JSON",
     "account_confirm_login_code": "switched off", "mfa_edit_webauthn": "test_look's passkey", "mfa_remove_webauthn": "test_look's passkey",
-    **fleet.NO_PAGE, **support.NO_PAGE,
+    **fleet.NO_PAGE, **support.NO_PAGE, **offboarding.NO_PAGE,
     "mfa_authenticate": "visited while staff signs in",
 }  # fmt: skip
 

@@ -196,6 +196,12 @@ def test_lost_connection_of_the_database_is_replaced(each_server):
     assert reporter.send(a_report(2))[:2] == (200, {"last_seq": 2}), server.log.read_text()
 
 
+def is_waited_for(table: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = %s::regclass", [table])
+        return bool(cursor.fetchone()[0])
+
+
 def test_reports_of_all_threads_are_one_transaction(tmp_path):
     """While one is written the others come together: all of them bear the number of one transaction."""
     cells = [keyed_cell() for _ in range(4)]
@@ -204,9 +210,9 @@ def test_reports_of_all_threads_are_one_transaction(tmp_path):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("LOCK TABLE cells_cellstatus IN ACCESS EXCLUSIVE MODE")
             first = pool.submit(reporters[0].send, a_report(1))
-            time.sleep(0.3)
+            until(lambda: is_waited_for("cells_cellstatus"), 20)
             others = [pool.submit(reporter.send, a_report(1)) for reporter in reporters[1:]]
-            time.sleep(0.3)
+            time.sleep(2)  # nobody outside can see that they stand in line
         assert [one.result()[0] for one in [first, *others]] == [200] * 4
     with connection.cursor() as cursor:
         cursor.execute("SELECT xmin::text, count(*) FROM cells_cellstatus GROUP BY 1 ORDER BY 2")

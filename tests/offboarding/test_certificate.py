@@ -34,7 +34,10 @@ CERTIFICATE = {
             "removed": 1,
             "kept": 1,
             "left": 0,
-            "resources": [{"id": "vpc-1", "outcome": "removed"}, {"id": "vpc-2", "outcome": "kept"}],
+            "resources": [
+                {"id": "vpc-1", "kind": "AWS::EC2::VPC", "name": "Network", "outcome": "removed", "kept_by": "", "kept_why": ""},
+                {"id": "vpc-2", "kind": "AWS::EC2::VPC", "name": "Other", "outcome": "kept", "kept_by": "Alice", "kept_why": "Ours"},
+            ],
         }
     ],
     "totals": {"found": 2, "removed": 1, "kept": 1, "left": 0},

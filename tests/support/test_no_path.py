@@ -61,7 +61,9 @@ SPOILERS: dict[str, Callable[[AccessRequest], Any]] = {
     "text rewritten": other_text,
     "more profile": lambda request: rows(request).update(profile="repair"),
     "longer": lambda request: rows(request).update(granted_until=request.granted_until + timedelta(days=9)),
-    "another engineer": lambda request: rows(request).update(engineer=User.objects.exclude(pk=request.engineer_id).first()),
+    "another engineer": lambda request: rows(request).update(
+        engineer=User.objects.exclude(pk__in=[request.engineer_id, request.checked_by_id]).first()
+    ),
     "engineer inactive": lambda request: User.objects.filter(pk=request.engineer_id).update(is_active=False),
     "engineer no more": lambda request: User.objects.filter(pk=request.engineer_id).update(is_support_engineer=False),
     "policy off": lambda request: AccessPolicy.objects.update(mode="off"),
