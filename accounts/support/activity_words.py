@@ -2,7 +2,8 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from portal.audit import register_actions, register_subjects
+from accounts.support.acts import act_words
+from portal.audit import register_actions, register_codes, register_subjects
 
 register_subjects(
     {
@@ -12,6 +13,7 @@ register_subjects(
     }
 )
 
+register_codes("act", lambda name, _details: act_words(name))
 register_actions(
     {
         "support.asked": _("Asked for support access: %(subject)s"),

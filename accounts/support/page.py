@@ -38,7 +38,7 @@ class RequestPage:
 
     @property
     def sentence(self) -> str:
-        """Who asks for what and for how long."""
+        """Who asks for what and for how long; of a grant, who may, and in the end who was allowed to."""
         names = {
             "engineer": self.request.engineer,
             "provider": settings.PROVIDER_NAME,
@@ -48,9 +48,20 @@ class RequestPage:
             "scope": self.scope.label,
             "length": self.length,
         }
-        if self.request.engineer_place:
-            return _("%(engineer)s (support engineer, %(provider)s, %(place)s) asks to %(asks)s %(kind)s %(scope)s for %(length)s.") % names
-        return _("%(engineer)s (support engineer, %(provider)s) asks to %(asks)s %(kind)s %(scope)s for %(length)s.") % names
+        person = (
+            _("%(engineer)s (support engineer, %(provider)s, %(place)s)")
+            if self.request.engineer_place
+            else _("%(engineer)s (support engineer, %(provider)s)")
+        )
+        return self._said % {**names, "person": person % names}
+
+    @property
+    def _said(self) -> str:
+        if not self.request.granted_from:
+            return _("%(person)s asks to %(asks)s %(kind)s %(scope)s for %(length)s.")
+        if self.request.is_over:
+            return _("%(person)s was allowed to %(asks)s %(kind)s %(scope)s for %(length)s.")
+        return _("%(person)s may %(asks)s %(kind)s %(scope)s for %(length)s.")
 
     @property
     def if_declined(self) -> str:

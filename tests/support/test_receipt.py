@@ -1,6 +1,7 @@
 """The whole story on the strict local clouds, from the request to the receipt; and the receipt's own promises."""
 
 import hashlib
+import html
 import json
 from datetime import timedelta
 from http import HTTPStatus
@@ -14,6 +15,7 @@ from django.utils import timezone
 from accounts.clouds.gcp.leases import NEVER
 from accounts.clouds.support import Trace
 from accounts.support import correlation
+from accounts.support.acts import act_words
 from accounts.support.clouds import granted
 from accounts.support.doors import cloud_for, opened
 from accounts.support.models import AccessRequest, Act, TraceMatch
@@ -82,6 +84,10 @@ def test_whole_story_from_request_to_receipt(client, acme, alice, sandbox, monke
     shown = client.get(reverse("support:access_receipt", args=["acme", asked.pk])).text
     proof = asked.proofs.get(is_refused=True)
     assert f"denied by {called} at" in shown
+    assert " was allowed to " in shown
+    assert f"denied by {called} at" in client.get(asked.get_absolute_url()).text
+    assert "Did under support access" in (told := client.get(reverse("accounts:activity", args=["acme"])).text)
+    assert str(act_words(Act.objects.get().name)) in html.unescape(told)
     for said in ("Mia Köhler", "CASE-7", "Nothing. Support access only reads.", asked.sha256, "Every line of the log belongs"):
         assert said in shown
     told = json.loads(client.get(reverse("support:access_receipt_json", args=["acme", asked.pk])).content)

@@ -24,6 +24,7 @@ from accounts.support.policy import policy_of
 from accounts.support.proofs import factors_of
 from accounts.support.states import GRANTED, WAITS_FOR_CUSTOMER, AccessState
 from accounts.support.views.answers import do_and_return
+from accounts.targets import cloud_names
 
 SHOWN = 50
 
@@ -81,6 +82,8 @@ def access_request(request: OrganisationRequest, pk: UUID) -> HttpResponse:
         "can_decline": not why_not_decline(asked, request.membership),
         "can_end": not why_not_end(asked, request.membership),
         "is_failed": asked.state == AccessState.CLOSE_FAILED,
+        "proof": asked.proofs.filter(is_refused=True).order_by("asked_at").first() if asked.is_over else None,
+        "cloud": cloud_names(asked.account.cloud)["cloud"],
         "ways": [{"what": way.text, "command": way.command} for way in ways_to_shut(asked.account)] if asked.is_open else [],
         "narrow": NarrowForm(None, request=asked, scope=scope, policy=policy) if scope and is_decidable and not why_not else None,
         "factors": factors_of(request, request.user),
