@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -95,12 +96,15 @@ class AgentHosts:
         if config["package_sha256"] != package_sha256():
             raise UserDataError("The agent's package has another hash than the portal's: a real machine would refuse to start it.")
         folder = self._folder(machine)
-        if folder in self._leaving:  # one of the same name is on its way out
-            self._do(lambda: self._bury(folder))
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = folder / "config.json"
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(config))
+
+        def unpack() -> None:
+            self._bury(folder)  # one of the same name may be on its way out
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = folder / "config.json"
+            file.touch(mode=0o600)
+            file.write_text(json.dumps(config))
+
+        self._do(unpack)
         self._add(machine, folder, config["cell"])
 
     def resume(self) -> None:
@@ -179,21 +183,23 @@ class AgentHosts:
         self._do(add)
 
     def _do(self, call: Callable[[], None]) -> None:
-        """Have the thread do it, and wait until it is done."""
+        """Have the thread do it, and wait until it is done. What the disk refuses is the caller's to tell: the thread goes on."""
         with self._lock:
             if not self._is_started:
                 self._thread.start()
                 self._is_started = True
-        done = threading.Event()
+        done: Future[None] = Future()
 
         def run() -> None:
             try:
                 call()
-            finally:
-                done.set()
+            except OSError as refused:
+                done.set_exception(refused)
+            else:
+                done.set_result(None)
 
         self._calls.put(run)
-        done.wait()
+        done.result()
 
     def _keep(self) -> None:
         while True:

@@ -108,6 +108,18 @@ def test_same_machine_may_be_built_again_at_once(hosts):
     assert until(lambda: hosts.list()[0].pid)
 
 
+def test_machine_built_again_while_the_old_one_is_cleared_away_keeps_its_files(hosts):
+    """Whenever the second boot comes: the clearing away of the first takes nothing of it, and the thread lives on."""
+    for number in range(12):
+        hosts.boot(MACHINE, user_data(token=f"token-{number}"))
+        hosts.halt(MACHINE)
+        time.sleep(number * 0.05)
+    hosts.boot(MACHINE, user_data(token="last"))
+
+    assert "last" in (hosts.folder / MACHINE / "config.json").read_text()
+    assert until(lambda: hosts.list()[0].pid)
+
+
 def test_unknown_machine_is_an_error(hosts):
     with pytest.raises(KeyError):
         hosts.stop("i-none")

@@ -11,6 +11,7 @@ import zipfile
 import pytest
 import yaml
 
+from cells.agent import VERSION
 from cells.agent.identity import Config
 from cells.protocol.package import agent_package, package_sha256
 from cells.stacks.azure.stack import KUBELOGIN_SHA256, STACK
@@ -127,7 +128,7 @@ def test_python_reads_no_module_from_where_it_is_started(tmp_path):
     words = [sys.executable, "-I", package, "--version"]
     done = subprocess.run(words, cwd=trap, env={"PYTHONPATH": str(trap)}, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, done.stdout) == (0, "1.0.0\n")
+    assert (done.returncode, done.stdout) == (0, f"{VERSION}\n")
 
 
 def test_service_can_write_its_own_directory_and_nothing_else():

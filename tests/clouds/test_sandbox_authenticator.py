@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -30,7 +31,8 @@ def test_code_is_the_one_the_portal_expects():
 
 def shown(**query: str) -> str:
     request = Request("GET", "/authenticator/", {name: [value] for name, value in query.items()}, {}, b"")
-    return asyncio.run(AuthenticatorPages("JBSWY3DPEHPK3PXP")(request)).body.decode()
+    with ThreadPoolExecutor(1) as apart:  # the loop of the browser's tests may run in this thread
+        return apart.submit(asyncio.run, AuthenticatorPages("JBSWY3DPEHPK3PXP")(request)).result().body.decode()
 
 
 def test_another_phone_shows_the_codes_of_its_secret():

@@ -171,7 +171,8 @@ class PlayedGcp:
     def _real(self, folder: Path) -> Mapping[str, str]:
         """gcloud takes another address for each API, and a token of ours for a signed-in person."""
         (folder / "token").write_text(self.google.owner)
-        paths = {"IAM": "iam/", "CLOUDRESOURCEMANAGER": "crm/", "SERVICEUSAGE": "serviceusage/", "ORGPOLICY": "orgpolicy/"}
+        apis = ("iam", "serviceusage", "orgpolicy", "logging")
+        paths = {"CLOUDRESOURCEMANAGER": "crm/", **{name.upper(): f"{name}/" for name in apis}}
         return {
             "PATH": os.environ["PATH"], "HOME": str(folder), "CLOUDSDK_CONFIG": str(folder / "gcloud"), "CLOUDSDK_PYTHON_SITEPACKAGES": "0",
             "CLOUDSDK_AUTH_ACCESS_TOKEN_FILE": str(folder / "token"), "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "true",
