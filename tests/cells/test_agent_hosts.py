@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -108,15 +110,23 @@ def test_same_machine_may_be_built_again_at_once(hosts):
     assert until(lambda: hosts.list()[0].pid)
 
 
-def test_machine_built_again_while_the_old_one_is_cleared_away_keeps_its_files(hosts):
-    """Whenever the second boot comes: the clearing away of the first takes nothing of it, and the thread lives on."""
-    for number in range(12):
-        hosts.boot(MACHINE, user_data(token=f"token-{number}"))
-        hosts.halt(MACHINE)
-        time.sleep(number * 0.05)
-    hosts.boot(MACHINE, user_data(token="last"))
+def test_machine_built_again_while_the_old_one_is_cleared_away_keeps_its_files(hosts, monkeypatch):
+    remove, begun = shutil.rmtree, threading.Event()
 
-    assert "last" in (hosts.folder / MACHINE / "config.json").read_text()
+    def remove_slowly(folder, **more):
+        begun.set()
+        time.sleep(0.5)
+        remove(folder, **more)
+
+    monkeypatch.setattr("portal.sandbox.agents.shutil.rmtree", remove_slowly)
+    hosts.boot(MACHINE, user_data(token="one"))
+    hosts.halt(MACHINE)
+    assert begun.wait(20)
+
+    hosts.boot(MACHINE, user_data(token="two"))
+
+    time.sleep(1)
+    assert "two" in (hosts.folder / MACHINE / "config.json").read_text()
     assert until(lambda: hosts.list()[0].pid)
 
 
