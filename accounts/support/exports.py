@@ -1,9 +1,5 @@
 """The history of support access as a file, streamed: CSV for people, JSON for programs. Times are UTC."""
 
-import csv
-import io
-import json
-from collections.abc import Iterator
 from typing import Any
 
 from django.db import transaction
@@ -14,6 +10,7 @@ from accounts.support.documents import moment
 from accounts.support.models import AccessRequest
 from accounts.support.models.requests import AccessRequestQuerySet
 from portal.audit import Actor, Subject, record
+from portal.exports import stream_rows
 
 FORMATS = ("csv", "json")
 COLUMNS = (
@@ -33,11 +30,7 @@ def record_export(kind: str, filters: str, *, by: User, organisation: Organisati
 
 def answer(kind: str, requests: AccessRequestQuerySet, name: str) -> StreamingHttpResponse:
     rows = (_row(asked) for asked in requests.iterator(chunk_size=500))
-    content, lines = ("text/csv", _csv(rows)) if kind == "csv" else ("application/json", _json(rows))
-    response = StreamingHttpResponse(lines, content_type=f"{content}; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return stream_rows(([row[column] for column in COLUMNS] for row in rows), COLUMNS, kind=kind, name=name)
 
 
 def _row(asked: AccessRequest) -> dict[str, Any]:
@@ -60,27 +53,3 @@ def _row(asked: AccessRequest) -> dict[str, Any]:
         "ended_by": asked.ended_by.email if asked.ended_by else "",
         "sha256": asked.sha256,
     }
-
-
-def _csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS)
-    writer.writeheader()
-    for row in rows:
-        yield buffer.getvalue()
-        buffer.seek(0)
-        buffer.truncate()
-        writer.writerow({name: _guarded(value) for name, value in row.items()})
-    yield buffer.getvalue()
-
-
-def _guarded(value: Any) -> Any:
-    """A cell that a spreadsheet would run as a formula is text instead."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-
-
-def _json(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    yield "[\n"
-    for number, row in enumerate(rows):
-        yield (",\n" if number else "") + json.dumps(row, ensure_ascii=False)
-    yield "\n]\n"
