@@ -12,6 +12,7 @@ from uuid import UUID
 import psycopg
 from django.core.exceptions import EmptyResultSet
 from django.db import NotSupportedError, connection
+from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from django.db.models import QuerySet
 from psycopg.pq import Format
 
@@ -80,4 +81,12 @@ def _cursor() -> Any:
         session.execute("SET plan_cache_mode = force_generic_plan")
     cursor: Any = psycopg.Cursor(session)
     cursor.format = Format.BINARY
-    return connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
+    return _LoggedCursor(cursor, connection) if connection.queries_logged else connection.make_cursor(cursor)
+
+
+class _LoggedCursor(CursorDebugWrapper):
+    """Logs the statement as it was given: psycopg, which Django's asks for the text it sent, has none once the statement is prepared."""
+
+    def execute(self, sql: Any, params: Any = None) -> Any:
+        with self.debug_sql(sql, params):
+            return CursorWrapper.execute(self, sql, params)

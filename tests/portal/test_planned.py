@@ -51,12 +51,15 @@ def test_what_can_never_be_is_not_asked(django_assert_num_queries):
 
 
 @pytest.mark.django_db
-def test_it_is_counted_like_any_other_query():
-    with CaptureQueriesContext(connection) as queries:
-        by_name().rows(name="Globex")
+def test_it_is_counted_like_any_other_query_prepared_or_not(monkeypatch):
+    connection.ensure_connection()
+    monkeypatch.setattr(connection.connection, "prepare_threshold", 1)
 
-    assert len(queries) == 1
-    assert '"name" = $1' in queries[0]["sql"]
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(4):
+            by_name().rows(name="Globex")
+
+    assert ['"name" = %(name)s' in query["sql"] for query in queries] == [True] * 4
 
 
 @pytest.mark.django_db
