@@ -112,7 +112,7 @@ def requires(permission: Permission, *, to_change: Permission | None = None) -> 
             org_request = cast(OrganisationRequest, request)
             # All of them in one query: the page's frame lists the organisations to switch to.
             org_request.memberships = cast("User", request.user).memberships_with_organisations()
-            # Of the provider, who looks on as a customer (accounts.support.viewing): ahead of a membership of their own.
+            # Of the provider, who looks on as a customer (accounts.support.brokering.viewing): ahead of a membership of their own.
             if (guest := getattr(request, "guest", None)) is not None:
                 org_request.memberships.insert(0, guest)
             membership = next((each for each in org_request.memberships if each.organisation.slug == slug), None)

@@ -93,7 +93,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.sign_in.SessionActivityMiddleware",
     "portal.middleware.TimeZoneMiddleware",
-    "accounts.support.viewing.ViewingMiddleware",
+    "accounts.support.brokering.viewing.ViewingMiddleware",
     "portal.audit.middleware.ActivityMiddleware",
 ]
 

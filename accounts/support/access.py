@@ -7,7 +7,7 @@ from typing import Any, Concatenate, ParamSpec
 from django.http import Http404, HttpRequest, HttpResponseBase
 
 from accounts.models import User
-from accounts.support.availability import is_engineer
+from accounts.support.rules.availability import is_engineer
 
 P = ParamSpec("P")
 

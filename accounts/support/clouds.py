@@ -12,8 +12,8 @@ from accounts.clouds.support import SupportGrant
 from accounts.kits import history
 from accounts.models import CloudAccount, Kit, User
 from accounts.states import KitState
-from accounts.support.documents import Span, Terms
 from accounts.support.models import AccessRequest
+from accounts.support.proof.documents import Span, Terms
 from accounts.targets import target_of
 
 NAME_LENGTH = 32

@@ -14,16 +14,18 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 
 from accounts.clouds.base import CloudError
-from accounts.support import broker, bundles, handouts, hooks, notices
-from accounts.support.correlation import COMPARE
-from accounts.support.doors import open_door, standing_door
-from accounts.support.endings import end
+from accounts.support import hooks
+from accounts.support.brokering import broker, bundles, handouts
+from accounts.support.brokering.correlation import COMPARE
+from accounts.support.brokering.doors import open_door, standing_door
+from accounts.support.brokering.endings import end
 from accounts.support.models import AccessRequest, Bundle
 from accounts.support.states import AccessState
 from accounts.support.steps.closing import begin_closing
 from accounts.support.steps.opening import begin_opening
 from accounts.support.steps.reviewing import TIDY, begin, due_for
 from accounts.support.transitions import move_request
+from accounts.support.wording import notices
 from portal.audit import Actor
 from portal.operations.engine import OperationInProgress
 from portal.operations.models import Operation, OperationQuerySet

@@ -5,9 +5,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from accounts.support.acts import ActKind, Argument, register, register_act_failures
 from accounts.support.models import AccessRequest
 from accounts.support.models.sessions import Via
+from accounts.support.rules.acts import ActKind, Argument, register, register_act_failures
 from accounts.support.states import Profile
 from cells.models import Instance, PlanSize
 

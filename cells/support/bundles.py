@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from accounts.support import bundles
+from accounts.support.brokering import bundles
 from accounts.support.models import Bundle
 from cells.models import Cell, Instance
 from cells.support.handing import order_bundle, why_no_orders

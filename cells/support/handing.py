@@ -8,11 +8,11 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.support import broker
-from accounts.support.bundles import bundle_failed
-from accounts.support.gate import why_closed
+from accounts.support.brokering import broker
+from accounts.support.brokering.bundles import bundle_failed
 from accounts.support.models import AccessRequest, Act, Bundle
 from accounts.support.models.sessions import ACTS_UNDER_WAY, ActState
+from accounts.support.rules.gate import why_closed
 from accounts.support.states import BundleState
 from cells.models import AgentKey, AgentOrder, Cell, CellStatus, Instance, PlanSize
 from cells.protocol.order_documents import Order

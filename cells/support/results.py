@@ -6,8 +6,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.clouds.support import ActResult
-from accounts.support import broker
-from accounts.support.bundles import Collected, bundle_collected
+from accounts.support.brokering import broker
+from accounts.support.brokering.bundles import Collected, bundle_collected
 from accounts.support.models import Act
 from cells.models import AgentKey, AgentOrder
 from cells.protocol.order_documents import OrderAnswer, OrderResult

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import CloudAccount, Organisation
 from accounts.states import Use
-from accounts.support.scopes import Scope, ScopeKind, Wanted, register
+from accounts.support.rules.scopes import Scope, ScopeKind, Wanted, register
 from cells.models import Cell, Instance
 
 

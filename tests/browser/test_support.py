@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import Organisation, User
 from accounts.support.actions.requests import return_to_engineer
-from accounts.support.gate import why_closed
 from accounts.support.models import AccessRequest, Bundle, Decision
+from accounts.support.rules.gate import why_closed
 from accounts.support.states import AccessState
 from accounts.support.transitions import move_request
 from portal.audit import Actor

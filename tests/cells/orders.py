@@ -2,7 +2,7 @@
 
 from accounts.support.actions.acts import ask_for_act
 from accounts.support.models import Act
-from accounts.support.scopes import find
+from accounts.support.rules.scopes import find
 from cells.models import AgentOrder, InstanceRevision
 from portal.audit.models import Event
 from tests.cells.factories import make_cell

@@ -14,10 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.support import broker
 from accounts.support.actions.endings import revoke
-from accounts.support.acts import BadArgument
+from accounts.support.brokering import broker
 from accounts.support.models import AccessRequest, Act
+from accounts.support.rules.acts import BadArgument
 from cells.actions.instances import modify_instance, restart_instance
 from cells.models import AgentOrder, Cell, CellStatus, Instance
 from cells.protocol.enrolment import revoke_agent

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from accounts.support.actions.bundles import start_bundle
 from accounts.support.actions.endings import revoke
-from accounts.support.bundles import text_of
+from accounts.support.brokering.bundles import text_of
 from accounts.support.models import Act
-from accounts.support.scopes import find
+from accounts.support.rules.scopes import find
 from cells.models import AgentOrder, Cell, InstanceStatus
 from cells.support.results import tend_orders
 from cells.transitions import touch_desired

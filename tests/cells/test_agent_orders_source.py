@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from accounts.support.redactions import RULES as RULE_WORDS
+from accounts.support.rules.redactions import RULES as RULE_WORDS
 from cells.agent.orders.acts import MOST_TEXT_BYTES, _cleaned
 from cells.agent.orders.forms import NAMES, Deadline, OrderRefused, check, is_order
 from cells.agent.orders.journal import KEPT_SECONDS, Journal

@@ -3,8 +3,8 @@
 import pytest
 
 from accounts.models import CloudAccount
-from accounts.support import scopes
 from accounts.support.actions.requests import ask_for_access
+from accounts.support.rules import scopes
 from cells.models import HostingAccount, Instance
 from tests.cells.factories import make_cell, make_instance
 from tests.factories import make_cloud_account, make_organisation

@@ -15,10 +15,10 @@ from accounts.support.actions.decisions import approve
 from accounts.support.actions.requests import Wish, ask_for_access, send_to_customer
 from accounts.support.models import AccessPolicy, AccessRequest
 from accounts.support.models.decisions import Method
-from accounts.support.offers import asked_terms, draw, scope_of
-from accounts.support.policy import policy_of
-from accounts.support.proofs import Proof
-from accounts.support.scopes import Scope, find
+from accounts.support.proof.proofs import Proof
+from accounts.support.rules.offers import asked_terms, draw, scope_of
+from accounts.support.rules.policy import policy_of
+from accounts.support.rules.scopes import Scope, find
 from accounts.support.states import AccessState
 from accounts.support.transitions import move_request
 from portal.audit import Actor

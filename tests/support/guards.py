@@ -9,10 +9,10 @@ from django.utils import timezone
 from accounts.access import Role
 from accounts.models import Organisation, User
 from accounts.support.actions.policies import set_policy
-from accounts.support.bundles import Collected, bundle_collected
+from accounts.support.brokering.bundles import Collected, bundle_collected
 from accounts.support.models import AccessRequest, Bundle, Door, EndProof, PolicyChange, Receipt
-from accounts.support.policy import policy_of, values_of
-from accounts.support.scopes import find
+from accounts.support.rules.policy import policy_of, values_of
+from accounts.support.rules.scopes import find
 from accounts.support.states import AccessState, BundleState
 from tests.cells.factories import make_cell
 from tests.factories import make_membership

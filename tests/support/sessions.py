@@ -15,7 +15,7 @@ from accounts.issuer.tokens import token_source
 from accounts.models import CloudAccount, Organisation
 from accounts.support.clouds import current_kit
 from accounts.support.models import AccessRequest, Door
-from accounts.support.scopes import KINDS, Scope, ScopeKind
+from accounts.support.rules.scopes import KINDS, Scope, ScopeKind
 from accounts.support.tasks import close_ending_grants, open_due_grants
 from accounts.targets import target_of
 from portal.operations.driver import advance

@@ -10,9 +10,9 @@ from django.db import transaction
 from accounts.clouds.base import CloudError, Subject
 from accounts.issuer.tokens import SupportNotAsked, token_source
 from accounts.mail import send_due_mails
+from accounts.support.brokering.doors import cloud_for, keep_door, open_door, opened, tokens_of
+from accounts.support.brokering.endings import end
 from accounts.support.clouds import current_kit, granted
-from accounts.support.doors import cloud_for, keep_door, open_door, opened, tokens_of
-from accounts.support.endings import end
 from accounts.support.models import AccessRequest, Decision, Door
 from accounts.support.states import AccessState
 from accounts.support.steps.wording import locked

@@ -7,9 +7,9 @@ import time_machine
 from django.utils import timezone
 
 from accounts.clouds.support import Trace
-from accounts.support import correlation
+from accounts.support.brokering import correlation
+from accounts.support.brokering.doors import cloud_for, opened
 from accounts.support.clouds import granted
-from accounts.support.doors import cloud_for, opened
 from accounts.support.models import AccessRequest
 from accounts.support.tasks import end_due_grants, open_due_grants
 from tests.support.factories import make_account

@@ -10,14 +10,14 @@ from django.utils import timezone
 
 from accounts.clouds.base import CloudError
 from accounts.clouds.support import ActResult
-from accounts.support import broker
 from accounts.support.actions.acts import ask_for_act
 from accounts.support.actions.endings import revoke
-from accounts.support.acts import ActKind
+from accounts.support.brokering import broker
+from accounts.support.brokering.doors import cloud_for, open_door, opened, standing_door
 from accounts.support.clouds import granted
-from accounts.support.doors import cloud_for, open_door, opened, standing_door
 from accounts.support.models import Act, Door
 from accounts.support.models.sessions import ActState, Via
+from accounts.support.rules.acts import ActKind
 from accounts.support.states import Profile
 from accounts.support.tasks import run_act
 from portal.audit.models import Event

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from accounts.access import Role
 from accounts.mail import send_due_mails
-from accounts.support.bundles import Collected, bundle_collected, bundle_failed, for_engineer
+from accounts.support.brokering.bundles import Collected, bundle_collected, bundle_failed, for_engineer
 from accounts.support.models import Bundle, BundleFile
-from accounts.support.scopes import find
+from accounts.support.rules.scopes import find
 from accounts.support.states import BundleState
 from accounts.support.tasks import expire_due_bundles
 from cells.models import AgentOrder, Cell

@@ -6,12 +6,12 @@ from django.utils import timezone
 from accounts.access import Role
 from accounts.support.actions.decisions import approve, ask_for_more, decline
 from accounts.support.actions.requests import return_to_engineer, revise_request, send_to_customer, withdraw_request
-from accounts.support.documents import parse, sha256_of
-from accounts.support.gate import why_closed
 from accounts.support.models.decisions import Method
-from accounts.support.offers import OfferChanged, draw
-from accounts.support.policy import policy_of
-from accounts.support.proofs import Proof
+from accounts.support.proof.documents import parse, sha256_of
+from accounts.support.proof.proofs import Proof
+from accounts.support.rules.gate import why_closed
+from accounts.support.rules.offers import OfferChanged, draw
+from accounts.support.rules.policy import policy_of
 from accounts.support.states import AccessState
 from portal.operations.availability import NotAllowed
 from tests.activity import assert_no_event, assert_one_event

@@ -11,8 +11,8 @@ from accounts.actions.accounts import disconnect_account
 from accounts.mail import send_due_mails
 from accounts.models import CloudAccount
 from accounts.support.actions.endings import give_back, revoke
+from accounts.support.brokering.doors import cloud_for, opened
 from accounts.support.clouds import granted
-from accounts.support.doors import cloud_for, opened
 from accounts.support.models import Act, Door, EndProof
 from accounts.support.tasks import close_ending_grants, end_due_grants, open_due_grants
 from portal.audit.models import Event

@@ -17,15 +17,15 @@ from hypothesis import strategies as st
 
 from accounts.clouds.support import ActResult
 from accounts.models import Organisation
-from accounts.support import broker
-from accounts.support.evidence import archive_of, verifier
+from accounts.support.brokering import broker
 from accounts.support.models import AccessRequest, Act, Door, EndProof
 from accounts.support.models.sessions import ActState
+from accounts.support.proof.evidence import archive_of, verifier
+from accounts.support.proof.verify_grant import Broken, Evidence, Trusted, canonical, check, fingerprint
 from accounts.support.states import AccessState
 from accounts.support.steps import closing
 from accounts.support.tasks import write_due_receipts
 from accounts.support.transitions import move_request
-from accounts.support.verify_grant import Broken, Evidence, Trusted, canonical, check, fingerprint
 from portal.audit import Actor, record
 from portal.audit.models import Event
 from tests.factories import make_membership, make_user

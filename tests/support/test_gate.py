@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from accounts.models import CloudAccount, Organisation, User
 from accounts.states import AccountState
-from accounts.support.documents import Terms, build, granted_span, parse, sha256_of, text_of, what_is_wider
-from accounts.support.gate import ALLOWING, reason_for
 from accounts.support.models import AccessPolicy, AccessRequest, Decision
 from accounts.support.models.decisions import Method, Verb
 from accounts.support.models.policies import Mode
-from accounts.support.scopes import Scope
-from accounts.support.seals import seal_decision
+from accounts.support.proof.documents import Terms, build, granted_span, parse, sha256_of, text_of, what_is_wider
+from accounts.support.proof.seals import seal_decision
+from accounts.support.rules.gate import ALLOWING, reason_for
+from accounts.support.rules.scopes import Scope
 from accounts.support.states import AccessState, Profile
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -19,16 +19,16 @@ from django.utils import timezone
 from accounts.access import Role
 from accounts.clouds.support import Trace
 from accounts.issuer.seal import seal
-from accounts.support import byoc_credentials, correlation
 from accounts.support.actions.endings import revoke
 from accounts.support.actions.handouts import code_for
 from accounts.support.actions.policies import set_policy
-from accounts.support.handouts import CODE_LIFE
+from accounts.support.brokering import byoc_credentials, correlation
+from accounts.support.brokering.handouts import CODE_LIFE
 from accounts.support.models import AccessPolicy, AccessRequest, Act, Device, Door
-from accounts.support.policy import policy_of, values_of
-from accounts.support.receipts import receipt_of
+from accounts.support.proof.receipts import receipt_of
+from accounts.support.proof.verify_grant import check
+from accounts.support.rules.policy import policy_of, values_of
 from accounts.support.tasks import renew_door
-from accounts.support.verify_grant import check
 from portal.operations.availability import NotAllowed
 from tests.activity import assert_no_event, assert_one_event
 from tests.factories import make_membership

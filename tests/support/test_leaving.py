@@ -9,7 +9,7 @@ from accounts.actions.accounts import disconnect_account
 from accounts.actions.leaving import end_work
 from accounts.models import CloudAccount
 from accounts.states import ALLOWED_USES, AccountState, Use
-from accounts.support.gate import Closed, why_closed
+from accounts.support.rules.gate import Closed, why_closed
 from accounts.support.states import AccessState
 from portal.audit.models import Event
 from tests.factories import make_organisation

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from accounts.clouds.base import CloudError, Subject
 from accounts.models import CloudAccount, User
 from accounts.states import AccountState
-from accounts.support import broker, handouts
+from accounts.support.brokering import broker, handouts
+from accounts.support.brokering.doors import open_door, tokens_of
 from accounts.support.clouds import current_kit
-from accounts.support.documents import sha256_of
-from accounts.support.doors import open_door, tokens_of
 from accounts.support.models import AccessPolicy, AccessRequest, Act, Decision
+from accounts.support.proof.documents import sha256_of
 from accounts.support.states import AccessState
 from portal.operations.availability import NotAllowed
 from tests.support.factories import make_account, make_active, make_policy

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.access import Role
-from accounts.support.availability import approvers_missing
-from accounts.support.policy import policy_of
+from accounts.support.rules.availability import approvers_missing
+from accounts.support.rules.policy import policy_of
 from accounts.support.states import AccessState
 from tests.activity import assert_no_event, assert_one_event
 from tests.factories import make_membership

@@ -11,9 +11,9 @@ from accounts.access import Role
 from accounts.support.actions.policies import confirm_change, set_policy
 from accounts.support.models import AccessPolicy, PolicyChange
 from accounts.support.models.policies import Mode
-from accounts.support.policy import is_looser, opening_for, policy_of, values_of, with_values
+from accounts.support.rules.policy import is_looser, opening_for, policy_of, values_of, with_values
+from accounts.support.rules.windows import Hours
 from accounts.support.states import AccessState
-from accounts.support.windows import Hours
 from portal.operations.availability import NotAllowed
 from tests.factories import make_membership
 from tests.support.factories import make_active, make_approver, make_request

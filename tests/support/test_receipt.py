@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from accounts.clouds.gcp.leases import NEVER
 from accounts.clouds.support import Trace
-from accounts.support import correlation
-from accounts.support.acts import act_words
+from accounts.support.brokering import correlation
+from accounts.support.brokering.doors import cloud_for, opened
 from accounts.support.clouds import granted
-from accounts.support.doors import cloud_for, opened
 from accounts.support.models import AccessRequest, Act, TraceMatch
+from accounts.support.rules.acts import act_words
 from accounts.support.tasks import review_ended_grants, run_act, write_due_receipts
 from portal.operations.models import Operation
 from tests.activity import assert_one_event

@@ -16,7 +16,7 @@ from accounts.support.actions.endings import give_back, revoke
 from accounts.support.actions.policies import confirm_change, set_policy
 from accounts.support.actions.requests import return_to_engineer, send_to_customer, withdraw_request
 from accounts.support.models import AccessRequest
-from accounts.support.policy import policy_of, values_of
+from accounts.support.rules.policy import policy_of, values_of
 from accounts.support.states import AccessState
 from accounts.support.transitions import move_request
 from portal.audit import Actor

@@ -10,8 +10,8 @@ from django.urls import reverse
 from accounts.clouds import SUPPORT
 from accounts.kits import KITS
 from accounts.shutting import ways_to_shut
+from accounts.support.brokering.doors import cloud_for, opened
 from accounts.support.clouds import granted
-from accounts.support.doors import cloud_for, opened
 from accounts.support.models import AccessRequest
 from accounts.support.states import AccessState
 from tests.factories import make_cloud_account, make_watched_account

@@ -8,7 +8,7 @@ import pytest
 from accounts.clouds.aws.errors import ONCE_TRUSTED, ROWS
 from accounts.clouds.azure.errors import ROWS as AZURE_ROWS
 from accounts.clouds.support import SUPPORT_CODES
-from accounts.support.failures import AT_SUPPORT, FAILURES, WAITS
+from accounts.support.wording.failures import AT_SUPPORT, FAILURES, WAITS
 
 ROOT = Path(__file__).parent.parent.parent / "accounts/support"
 SOURCES = [ROOT / "doors.py", *(ROOT / "steps").glob("*.py")]

@@ -15,8 +15,8 @@ from fido2.utils import websafe_encode
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accounts.support import verify_grant
-from accounts.support.verify_grant import canonical, why_not_signed
+from accounts.support.proof import verify_grant
+from accounts.support.proof.verify_grant import canonical, why_not_signed
 
 ORIGIN = "https://portal.example"
 TEXT = canonical({"format": "byoc-grant/1", "minutes": 60, "profile": "logs", "reason": "Größe prüfen"})

@@ -7,8 +7,8 @@ import time_machine
 from django.urls import reverse
 
 from accounts.support.actions.requests import revise_request, send_to_customer
-from accounts.support.gate import why_closed
 from accounts.support.models.policies import Outside
+from accounts.support.rules.gate import why_closed
 from accounts.support.states import AccessState
 from accounts.support.tasks import lapse_due_requests
 from portal.operations.availability import NotAllowed

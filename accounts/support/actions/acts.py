@@ -7,8 +7,8 @@ from django.db import transaction
 from kombu.exceptions import OperationalError as BrokerGone
 
 from accounts.models import User
-from accounts.support import broker
 from accounts.support.actions.requests import lock
+from accounts.support.brokering import broker
 from accounts.support.models import AccessRequest, Act
 from accounts.support.models.sessions import Via
 from accounts.support.tasks import run_act

@@ -8,8 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import CloudAccount, Membership
-from accounts.support import notices
-from accounts.support.bundles import (
+from accounts.support.brokering.bundles import (
     COLLECTORS,
     RELEASED_FOR,
     discard,
@@ -23,9 +22,10 @@ from accounts.support.bundles import (
     why_not_release,
 )
 from accounts.support.models import Bundle
-from accounts.support.scopes import Scope
+from accounts.support.rules.scopes import Scope
 from accounts.support.states import BundleState
 from accounts.support.transitions import bundle_subject, move_bundle
+from accounts.support.wording import notices
 from portal.audit import Actor, record
 from portal.operations.availability import refuse_if
 

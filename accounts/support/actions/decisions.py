@@ -8,18 +8,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Membership
-from accounts.support import hooks, notices
+from accounts.support import hooks
 from accounts.support.actions.requests import lock
-from accounts.support.availability import why_not_approve, why_not_ask_more, why_not_decline
-from accounts.support.documents import Document, NoTimeLeft, granted_span
 from accounts.support.models import AccessPolicy, AccessRequest, Decision, RequestNote
 from accounts.support.models.decisions import Verb
-from accounts.support.offers import Offer, require_unchanged
-from accounts.support.policy import policy_of
-from accounts.support.proofs import Proof
-from accounts.support.seals import seal_decision
+from accounts.support.proof.documents import Document, NoTimeLeft, granted_span
+from accounts.support.proof.proofs import Proof
+from accounts.support.proof.seals import seal_decision
+from accounts.support.rules.availability import why_not_approve, why_not_ask_more, why_not_decline
+from accounts.support.rules.offers import Offer, require_unchanged
+from accounts.support.rules.policy import policy_of
 from accounts.support.states import AccessState
 from accounts.support.transitions import move_request, record_on
+from accounts.support.wording import notices
 from portal.audit import Actor
 from portal.operations.availability import NotAllowed, refuse_if
 from portal.operations.transitions import LostRace

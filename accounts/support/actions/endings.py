@@ -4,9 +4,9 @@ from django.db import transaction
 
 from accounts.models import Membership, User
 from accounts.support.actions.requests import lock
-from accounts.support.availability import why_not_complete, why_not_end
-from accounts.support.endings import end
+from accounts.support.brokering.endings import end
 from accounts.support.models import AccessRequest
+from accounts.support.rules.availability import why_not_complete, why_not_end
 from accounts.support.states import AccessState
 from portal.audit import Actor
 from portal.operations.availability import refuse_if

@@ -8,8 +8,8 @@ from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError as BrokerGone
 
 from accounts.models import User
-from accounts.support import byoc_credentials, handouts
 from accounts.support.actions.requests import lock
+from accounts.support.brokering import byoc_credentials, handouts
 from accounts.support.models import AccessRequest, Device
 from accounts.support.tasks import renew_door
 from portal.operations.availability import NotAllowed

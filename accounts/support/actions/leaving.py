@@ -4,7 +4,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import CloudAccount
 from accounts.states import ALLOWED_USES, AccountState, Use
-from accounts.support.endings import end
+from accounts.support.brokering.endings import end
 from accounts.support.models import AccessRequest
 from accounts.support.states import GRANTED, AccessState
 from portal.audit import Actor

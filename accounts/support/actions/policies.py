@@ -8,11 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Organisation, User
-from accounts.support.availability import why_not_confirm_policy, why_not_set_policy
-from accounts.support.endings import end
+from accounts.support.brokering.endings import end
 from accounts.support.models import AccessPolicy, AccessRequest, PolicyChange
 from accounts.support.models.policies import Mode
-from accounts.support.policy import is_looser, policy_of, values_of, with_values
+from accounts.support.rules.availability import why_not_confirm_policy, why_not_set_policy
+from accounts.support.rules.policy import is_looser, policy_of, values_of, with_values
 from accounts.support.states import GRANTED, AccessState
 from portal.audit import Actor, Subject, record
 from portal.operations.availability import NotAllowed, refuse_if

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from accounts.support.correlation import COMPARE
+from accounts.support.brokering.correlation import COMPARE
 from accounts.support.models import AccessRequest
 from accounts.support.transitions import subject_of
 from portal.operations.availability import NotAllowed

@@ -10,8 +10,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import CloudAccount, Organisation, User
-from accounts.support import notices
-from accounts.support.availability import (
+from accounts.support.brokering.bundles import ASKED_FOR, why_not_another, why_not_of
+from accounts.support.models import AccessRequest, Bundle, Decision, RequestNote
+from accounts.support.rules.availability import (
     is_engineer,
     why_not_ask,
     why_not_check,
@@ -20,12 +21,11 @@ from accounts.support.availability import (
     why_not_revise,
     why_not_withdraw,
 )
-from accounts.support.bundles import ASKED_FOR, why_not_another, why_not_of
-from accounts.support.models import AccessRequest, Bundle, Decision, RequestNote
-from accounts.support.policy import decide_by, policy_of
-from accounts.support.scopes import Scope
+from accounts.support.rules.policy import decide_by, policy_of
+from accounts.support.rules.scopes import Scope
 from accounts.support.states import AccessState
 from accounts.support.transitions import bundle_subject, move_request, record_on
+from accounts.support.wording import notices
 from portal.audit import Actor, record
 from portal.operations.availability import NotAllowed, refuse_if
 

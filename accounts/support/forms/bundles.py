@@ -6,10 +6,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
-from accounts.support import scopes
-from accounts.support.bundles import SCOPES
+from accounts.support.brokering.bundles import SCOPES
 from accounts.support.forms.requests import TextField, grouped
-from accounts.support.scopes import Scope
+from accounts.support.rules import scopes
+from accounts.support.rules.scopes import Scope
 
 
 class BundleForm(forms.Form):

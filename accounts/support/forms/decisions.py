@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.support import scopes
-from accounts.support.documents import Terms
 from accounts.support.models import AccessPolicy, AccessRequest
 from accounts.support.models.requests import AccessRequestQuerySet
-from accounts.support.scopes import Scope
+from accounts.support.proof.documents import Terms
+from accounts.support.rules import scopes
+from accounts.support.rules.scopes import Scope
 from accounts.support.states import PROFILE_ORDER, AccessState, Profile
-from accounts.support.words import lengths_up_to
+from accounts.support.wording.words import lengths_up_to
 from portal.audit.forms import DayField
 
 

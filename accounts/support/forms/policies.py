@@ -9,8 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.support.models import AccessPolicy
 from accounts.support.models.policies import Mode, Outside
-from accounts.support.policy import values_of
-from accounts.support.words import DAYS, LENGTHS, length_words
+from accounts.support.rules.policy import values_of
+from accounts.support.wording.words import DAYS, LENGTHS, length_words
 
 DECIDE_HOURS = (4, 8, 24, 48, 72, 168, 336)
 

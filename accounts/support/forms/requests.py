@@ -12,15 +12,15 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.forms.people import LINK_LIKE
 from accounts.models import Organisation
-from accounts.support import scopes
 from accounts.support.actions.requests import Wish
-from accounts.support.availability import why_not_ask, why_not_direct, why_not_in_account
-from accounts.support.bundles import why_not_of
+from accounts.support.brokering.bundles import why_not_of
 from accounts.support.models import AccessPolicy
 from accounts.support.models.requests import ReasonType
-from accounts.support.scopes import Scope
+from accounts.support.rules import scopes
+from accounts.support.rules.availability import why_not_ask, why_not_direct, why_not_in_account
+from accounts.support.rules.scopes import Scope
 from accounts.support.states import Profile
-from accounts.support.words import lengths_up_to
+from accounts.support.wording.words import lengths_up_to
 
 FURTHEST_START = timedelta(days=14)
 USUAL_MINUTES = 240

@@ -94,7 +94,7 @@ class PolicyChange(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="access_policy_changes")
-    # The values to come, as `accounts.support.policy.values_of` writes them, and the version they were compared with.
+    # The values to come, as `accounts.support.rules.policy.values_of` writes them, and the version they were compared with.
     values = models.JSONField(default=dict)
     of_version = models.PositiveIntegerField(default=0)
     asked_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")

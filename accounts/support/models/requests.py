@@ -125,7 +125,7 @@ class AccessRequest(models.Model):
     shown_at = models.DateTimeField(_("shown to the customer"), null=True, blank=True)
     # The request as it was asked, when less than that was granted: {"profile": ..., "scope": ..., "minutes": ...}.
     asked = models.JSONField(default=dict, blank=True)
-    # The canonical grant document (accounts/support/documents.py) that the decisions are about, and its hash.
+    # The canonical grant document (accounts/support/proof/documents.py) that the decisions are about, and its hash.
     document = models.TextField(_("grant document"), blank=True, default="")
     sha256 = models.CharField(_("SHA-256 of the document"), max_length=64, blank=True, default="")
     policy_version = models.PositiveIntegerField(_("version of the organisation's policy"), default=0)

@@ -15,14 +15,15 @@ from django.utils.translation import gettext_lazy as _
 from accounts.clouds.base import CloudError
 from accounts.clouds.support import DoorProbe
 from accounts.issuer.seal import SealBroken
-from accounts.support import hooks, notices
+from accounts.support import hooks
+from accounts.support.brokering.doors import cloud_for, opened
 from accounts.support.clouds import granted
-from accounts.support.doors import cloud_for, opened
 from accounts.support.models import AccessRequest, Door, EndProof
 from accounts.support.states import AccessState
 from accounts.support.steps.opening import OPEN_ACCESS
 from accounts.support.steps.wording import WORKER, locked, of_grant, operation_names, outcome_of, request_url
 from accounts.support.transitions import move_request, subject_of
+from accounts.support.wording import notices
 from portal.operations.actions import cancel_live
 from portal.operations.engine import OperationInProgress, StepContext, start
 from portal.operations.models import Operation

@@ -15,13 +15,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.clouds.base import CloudError
 from accounts.issuer.seal import SealBroken
-from accounts.support import notices
+from accounts.support.brokering.doors import cloud_for, open_door, opened, standing_door
 from accounts.support.clouds import granted
-from accounts.support.doors import cloud_for, open_door, opened, standing_door
 from accounts.support.models import AccessRequest
 from accounts.support.states import AccessState
 from accounts.support.steps.wording import WORKER, locked, of_grant, operation_names, outcome_of, request_url
 from accounts.support.transitions import move_request, subject_of
+from accounts.support.wording import notices
 from portal.operations.engine import StepContext, start
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome, Retry

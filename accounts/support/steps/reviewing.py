@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.clouds.base import CloudError
-from accounts.support import correlation, hooks
+from accounts.support import hooks
+from accounts.support.brokering import correlation
+from accounts.support.brokering.correlation import COMPARE
+from accounts.support.brokering.doors import cloud_for
 from accounts.support.clouds import granted
-from accounts.support.correlation import COMPARE
-from accounts.support.doors import cloud_for
 from accounts.support.models import AccessRequest
 from accounts.support.models.requests import AccessRequestQuerySet
 from accounts.support.states import ENDED_AS

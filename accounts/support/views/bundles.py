@@ -12,17 +12,17 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
-from accounts.support import bundles
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.bundles import collect_bundle, discard_bundle, release_bundle, start_bundle
-from accounts.support.acts import failure_words
+from accounts.support.brokering import bundles
 from accounts.support.forms.bundles import BundleForm
 from accounts.support.models import Bundle, BundleFile
-from accounts.support.redactions import rules_in_words
+from accounts.support.rules.acts import failure_words
+from accounts.support.rules.redactions import rules_in_words
 from accounts.support.states import BundleState
 from accounts.support.views.answers import do_and_return, refused
 from accounts.support.views.cases import desk_tabs
-from accounts.support.words import PART_WORDS
+from accounts.support.wording.words import PART_WORDS
 from portal.operations.availability import NotAllowed
 
 SHOWN = 50

@@ -16,14 +16,14 @@ from accounts.models import Organisation
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.endings import give_back
 from accounts.support.actions.requests import Wish, ask_for_access, ask_for_bundle, revise_request, withdraw_request
-from accounts.support.availability import why_not_check, why_not_complete, why_not_revise, why_not_withdraw
 from accounts.support.forms.requests import BUNDLE, AnswerForm, RequestForm
 from accounts.support.models import AccessPolicy, AccessRequest
-from accounts.support.page import RequestPage, page_of
-from accounts.support.policy import policy_of
+from accounts.support.rules.availability import why_not_check, why_not_complete, why_not_revise, why_not_withdraw
+from accounts.support.rules.policy import policy_of
 from accounts.support.states import OPEN, OVER
 from accounts.support.views.answers import do_and_return, refused
-from accounts.support.words import PROFILES, rules_in_words
+from accounts.support.wording.page import RequestPage, page_of
+from accounts.support.wording.words import PROFILES, rules_in_words
 from portal.operations.availability import NotAllowed
 
 SHOWN = 200

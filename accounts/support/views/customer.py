@@ -12,18 +12,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.shutting import ways_to_shut
 from accounts.support.actions.endings import revoke
-from accounts.support.availability import approvers_missing, why_not_approve, why_not_decline, why_not_end
-from accounts.support.exports import FORMATS, answer, record_export
 from accounts.support.forms.decisions import HistoryFilter, NarrowForm
 from accounts.support.forms.requests import OptionalReasonForm
 from accounts.support.models import AccessRequest, Bundle
 from accounts.support.models.requests import AccessRequestQuerySet
-from accounts.support.offers import scope_of
-from accounts.support.page import page_of
-from accounts.support.policy import policy_of
-from accounts.support.proofs import factors_of
+from accounts.support.proof.exports import FORMATS, answer, record_export
+from accounts.support.proof.proofs import factors_of
+from accounts.support.rules.availability import approvers_missing, why_not_approve, why_not_decline, why_not_end
+from accounts.support.rules.offers import scope_of
+from accounts.support.rules.policy import policy_of
 from accounts.support.states import GRANTED, WAITS_FOR_CUSTOMER, AccessState
 from accounts.support.views.answers import do_and_return
+from accounts.support.wording.page import page_of
 from accounts.targets import cloud_names
 
 SHOWN = 50

@@ -11,18 +11,18 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.support.actions.decisions import approve, ask_for_more, decline
-from accounts.support.availability import why_not_approve, why_not_ask_more, why_not_decline
-from accounts.support.documents import Document, NoTimeLeft, parse
 from accounts.support.forms.decisions import NarrowForm
 from accounts.support.forms.requests import NoteForm, OptionalReasonForm
 from accounts.support.models import AccessPolicy, AccessRequest
-from accounts.support.offers import Offer, OfferChanged, OfferOver, draw, reopen, require_unchanged, scope_of
-from accounts.support.page import differences, page_on
-from accounts.support.policy import policy_of
-from accounts.support.proofs import Factors, NotProven, Proof, factors_of, passkey_options, prove_by_code, prove_by_passkey
+from accounts.support.proof.documents import Document, NoTimeLeft, parse
+from accounts.support.proof.proofs import Factors, NotProven, Proof, factors_of, passkey_options, prove_by_code, prove_by_passkey
+from accounts.support.rules.availability import why_not_approve, why_not_ask_more, why_not_decline
+from accounts.support.rules.offers import Offer, OfferChanged, OfferOver, draw, reopen, require_unchanged, scope_of
+from accounts.support.rules.policy import policy_of
 from accounts.support.states import AccessState
 from accounts.support.views.answers import do_and_return, overtaken, refused
 from accounts.support.views.customer import crumbs, request_or_404
+from accounts.support.wording.page import differences, page_on
 from portal.operations.availability import NotAllowed
 from portal.operations.transitions import IllegalMove, LostRace
 

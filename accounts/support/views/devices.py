@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.issuer.seal import SealBroken
 from accounts.mail import absolute_url
-from accounts.support import handouts
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.handouts import HELPER, answer_computer, code_for, helper
-from accounts.support.handouts import DoorNotOpen, NotKnown
+from accounts.support.brokering import handouts
+from accounts.support.brokering.handouts import DoorNotOpen, NotKnown
 from accounts.support.views.answers import refused
 from accounts.support.views.cases import desk_tabs
 from accounts.support.views.sessions import own_session_or_404

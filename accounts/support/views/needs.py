@@ -7,9 +7,9 @@ from django.utils.translation import gettext as _
 
 from accounts.access import OrganisationRequest, Permission
 from accounts.models import CloudAccount, Organisation
-from accounts.support.availability import approvers_missing
 from accounts.support.models import AccessPolicy, AccessRequest
 from accounts.support.models.policies import Mode
+from accounts.support.rules.availability import approvers_missing
 from accounts.support.states import WAITS_FOR_CUSTOMER, AccessState
 from accounts.views.home import Need
 

@@ -12,14 +12,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.access import OrganisationRequest, Permission, Role, requires
 from accounts.sign_in import step_up
 from accounts.support.actions.policies import confirm_change, drop_change, set_policy
-from accounts.support.availability import approvers_missing, why_not_confirm_policy, why_not_set_policy
 from accounts.support.forms.policies import PolicyForm
 from accounts.support.models import PolicyChange
-from accounts.support.people import approvers_of
-from accounts.support.policy import policy_of, values_of, with_values
+from accounts.support.rules.availability import approvers_missing, why_not_confirm_policy, why_not_set_policy
+from accounts.support.rules.people import approvers_of
+from accounts.support.rules.policy import policy_of, values_of, with_values
 from accounts.support.views.answers import do_and_return, refused
 from accounts.support.views.customer import access_tabs
-from accounts.support.words import rules_in_words
+from accounts.support.wording.words import rules_in_words
 from portal.operations.availability import NotAllowed
 
 

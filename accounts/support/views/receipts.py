@@ -13,15 +13,15 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.receipts import compare_again
-from accounts.support.acts import act_words
-from accounts.support.evidence import VERIFIER, archive_of, verifier
 from accounts.support.models import AccessRequest, Receipt
-from accounts.support.page import page_of
-from accounts.support.policy import policy_of
-from accounts.support.receipts import receipt_of
+from accounts.support.proof.evidence import VERIFIER, archive_of, verifier
+from accounts.support.proof.receipts import receipt_of
+from accounts.support.rules.acts import act_words
+from accounts.support.rules.policy import policy_of
 from accounts.support.views.answers import do_and_return
 from accounts.support.views.cases import case_or_404, desk_tabs
 from accounts.support.views.customer import crumbs, request_or_404
+from accounts.support.wording.page import page_of
 from accounts.targets import cloud_names
 
 

@@ -9,16 +9,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.requests import return_to_engineer, send_to_customer
-from accounts.support.availability import why_not_check
-from accounts.support.exports import FORMATS, answer, record_export
 from accounts.support.forms.decisions import HistoryFilter
 from accounts.support.forms.requests import NoteForm
 from accounts.support.models import AccessRequest
-from accounts.support.page import page_of
-from accounts.support.policy import policy_of
+from accounts.support.proof.exports import FORMATS, answer, record_export
+from accounts.support.rules.availability import why_not_check
+from accounts.support.rules.policy import policy_of
 from accounts.support.states import AccessState
 from accounts.support.views.answers import do_and_return, refused
 from accounts.support.views.cases import case_or_404, desk_tabs
+from accounts.support.wording.page import page_of
 
 SHOWN = 100
 SIMILAR = 5

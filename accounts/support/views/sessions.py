@@ -13,13 +13,13 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
-from accounts.support import broker, handouts
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.acts import ask_for_act
-from accounts.support.acts import BadArgument, act_words, failure_words
-from accounts.support.availability import why_not_complete, why_not_end
+from accounts.support.brokering import broker, handouts
 from accounts.support.models import AccessRequest, Device
 from accounts.support.models.sessions import ActState
+from accounts.support.rules.acts import BadArgument, act_words, failure_words
+from accounts.support.rules.availability import why_not_complete, why_not_end
 from accounts.support.states import AccessState
 from accounts.support.views.answers import refused
 from accounts.support.views.cases import desk_tabs

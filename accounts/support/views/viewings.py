@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Organisation
 from accounts.sign_in import step_up
-from accounts.support import viewing
+from accounts.support.brokering import viewing
 from accounts.support.forms.requests import ViewingForm
 
 MINUTES = int(viewing.LONGEST.total_seconds() // 60)

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from accounts.support.acts import act_words
+from accounts.support.rules.acts import act_words
 from portal.audit import register_actions, register_codes, register_subjects
 
 register_subjects(

@@ -17,14 +17,14 @@ from django.utils.translation import gettext as _
 from accounts.access import Permission
 from accounts.issuer.seal import SealBroken, seal, unseal
 from accounts.models import Membership, User
-from accounts.support import notices
-from accounts.support.availability import is_engineer
-from accounts.support.gate import is_provider
 from accounts.support.models import Bundle, BundleFile
 from accounts.support.models.bundles import BundleQuerySet
-from accounts.support.scopes import Scope
+from accounts.support.rules.availability import is_engineer
+from accounts.support.rules.gate import is_provider
+from accounts.support.rules.scopes import Scope
 from accounts.support.states import BUNDLES_UNDER_WAY, BundleState
 from accounts.support.transitions import move_bundle
+from accounts.support.wording import notices
 from portal.audit import Actor
 from portal.redaction import REMOVED, without_secrets
 

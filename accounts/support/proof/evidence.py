@@ -5,10 +5,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from accounts.support import verify_grant
 from accounts.support.models import Receipt
 from accounts.support.models.sessions import ActState
-from accounts.support.receipts import events_of
+from accounts.support.proof import verify_grant
+from accounts.support.proof.receipts import events_of
 
 VERIFIER = "verify_access.py"
 # An archive of the same receipt is the same, byte for byte.

@@ -14,13 +14,13 @@ from django.conf import settings
 
 from accounts.models import User
 from accounts.states import Use
-from accounts.support.documents import parse, parse_moment, sha256_of
 from accounts.support.models import AccessPolicy, AccessRequest, Decision
 from accounts.support.models.decisions import Method, Verb
 from accounts.support.models.policies import Mode
-from accounts.support.seals import is_sealed
+from accounts.support.proof.documents import parse, parse_moment, sha256_of
+from accounts.support.proof.seals import is_sealed
+from accounts.support.proof.verify_grant import why_not_signed
 from accounts.support.states import AccessState
-from accounts.support.verify_grant import why_not_signed
 
 ALLOWING = frozenset({AccessState.ACTIVATING, AccessState.ACTIVE})
 

@@ -17,8 +17,8 @@ from accounts.issuer.seal import seal, unseal
 from accounts.issuer.tokens import KitReplaced, token_source
 from accounts.models import Kit
 from accounts.support.clouds import current_kit, granted, has_support
-from accounts.support.gate import why_closed
 from accounts.support.models import AccessRequest, Door
+from accounts.support.rules.gate import why_closed
 from accounts.support.states import OPEN
 from accounts.targets import target_of
 

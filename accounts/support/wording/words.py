@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts.support.models import AccessPolicy
-from accounts.support.policy import hours_of
+from accounts.support.rules.policy import hours_of
 from accounts.support.states import Profile
 
 Words = str | Promise

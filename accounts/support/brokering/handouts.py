@@ -15,13 +15,13 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.support.acts import HANDED_OUT
+from accounts.support.brokering.doors import opened, standing_door
 from accounts.support.clouds import DIRECT_CLOUDS
-from accounts.support.doors import opened, standing_door
-from accounts.support.gate import why_closed
 from accounts.support.models import AccessRequest, Act, Device, Door
 from accounts.support.models.sessions import ActState, Via
-from accounts.support.policy import policy_of
+from accounts.support.rules.acts import HANDED_OUT
+from accounts.support.rules.gate import why_closed
+from accounts.support.rules.policy import policy_of
 from accounts.support.states import AccessState
 from accounts.support.transitions import record_on
 from accounts.targets import cloud_names

@@ -6,12 +6,13 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts.support import acts, correlation
-from accounts.support.documents import moment, sha256_of
+from accounts.support.brokering import correlation
 from accounts.support.models import AccessRequest, Act, Decision, Door, EndProof, Receipt, TraceMatch
 from accounts.support.models.sessions import ActState
+from accounts.support.proof.documents import moment, sha256_of
+from accounts.support.proof.verify_grant import RECEIPT_EVENT, RECEIPT_FORMAT, canonical
+from accounts.support.rules import acts
 from accounts.support.transitions import record_on
-from accounts.support.verify_grant import RECEIPT_EVENT, RECEIPT_FORMAT, canonical
 from portal.audit import Actor
 from portal.audit.models import Event, EventQuerySet
 

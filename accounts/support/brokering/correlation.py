@@ -8,9 +8,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.clouds.support import Trace
-from accounts.support.acts import HANDED_OUT
 from accounts.support.models import AccessRequest, Act, Door, TraceMatch
 from accounts.support.models.sessions import ActState
+from accounts.support.rules.acts import HANDED_OUT
 from portal.redaction import without_secrets
 
 # The kind of operation that reads the cloud's log.

@@ -6,10 +6,11 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.support import hooks, notices
+from accounts.support import hooks
 from accounts.support.models import AccessRequest
 from accounts.support.states import AccessState
 from accounts.support.transitions import move_request
+from accounts.support.wording import notices
 from portal.audit import Actor
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import Organisation
 from accounts.support.models import AccessPolicy
 from accounts.support.models.policies import Mode, Outside
-from accounts.support.windows import Hours
+from accounts.support.rules.windows import Hours
 
 STRICTNESS = {mode: rank for rank, mode in enumerate(Mode)}
 FIELDS = ("mode", "longest_minutes", "decide_hours", "days", "opens", "closes", "zone", "outside", "allows_direct")

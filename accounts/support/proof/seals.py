@@ -4,7 +4,7 @@ import hmac
 
 from accounts.issuer.seal import SealBroken, seal, unseal
 from accounts.support.models import Decision
-from accounts.support.verify_grant import canonical
+from accounts.support.proof.verify_grant import canonical
 
 
 def seal_decision(decision: Decision) -> str:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.mail import absolute_url, queue_mail
 from accounts.support.models import AccessRequest, Bundle
-from accounts.support.people import told_of_access
+from accounts.support.rules.people import told_of_access
 from accounts.support.states import AccessState, BundleState, Profile
 from portal.templatetags.components import exact
 

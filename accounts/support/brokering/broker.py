@@ -20,13 +20,13 @@ from accounts.clouds.base import CloudError
 from accounts.clouds.support import ActResult
 from accounts.issuer.seal import SealBroken
 from accounts.models import User
-from accounts.support import acts
+from accounts.support.brokering.doors import cloud_for, open_door, opened, standing_door
 from accounts.support.clouds import granted, has_support
-from accounts.support.documents import parse
-from accounts.support.doors import cloud_for, open_door, opened, standing_door
-from accounts.support.gate import why_closed, why_not_in_time
 from accounts.support.models import AccessRequest, Act, Door
 from accounts.support.models.sessions import ACTS_UNDER_WAY, ActState, Via
+from accounts.support.proof.documents import parse
+from accounts.support.rules import acts
+from accounts.support.rules.gate import why_closed, why_not_in_time
 from accounts.support.states import AccessState
 from accounts.support.transitions import record_on
 from portal.audit import Actor

@@ -22,9 +22,9 @@ from fido2.webauthn import AuthenticationResponse, UserVerificationRequirement
 
 from accounts.models import User
 from accounts.sign_in import STEP_UP_MAX_AGE
-from accounts.support.gate import own_origin
 from accounts.support.models.decisions import Method
-from accounts.support.verify_grant import why_not_signed
+from accounts.support.proof.verify_grant import why_not_signed
+from accounts.support.rules.gate import own_origin
 
 EC2, RSA, P256 = 2, 3, 1
 LONGEST_CREDENTIAL = 20_000

@@ -8,15 +8,15 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.support import acts, scopes
 from accounts.support.clouds import policy_text
-from accounts.support.documents import Document, NoTimeLeft, Span, Terms, build, parse_moment
 from accounts.support.models import AccessPolicy, AccessRequest
 from accounts.support.models.requests import ReasonType
-from accounts.support.offers import asked_terms, scope_of
-from accounts.support.scopes import Scope
+from accounts.support.proof.documents import Document, NoTimeLeft, Span, Terms, build, parse_moment
+from accounts.support.rules import acts, scopes
+from accounts.support.rules.offers import asked_terms, scope_of
+from accounts.support.rules.scopes import Scope
 from accounts.support.states import Profile
-from accounts.support.words import PROFILES, ProfileWords, length_words
+from accounts.support.wording.words import PROFILES, ProfileWords, length_words
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from accounts.access import Permission
 from accounts.models import CloudAccount, Membership, Organisation, User
 from accounts.support.clouds import DIRECT_CLOUDS, has_support, kit_too_old
-from accounts.support.gate import is_provider
 from accounts.support.models import AccessPolicy, AccessRequest, Decision
 from accounts.support.models.policies import Mode, Outside
-from accounts.support.people import approvers_of
-from accounts.support.policy import hours_of
+from accounts.support.rules.gate import is_provider
+from accounts.support.rules.people import approvers_of
+from accounts.support.rules.policy import hours_of
 from accounts.support.states import OPEN, WAITS_FOR_CUSTOMER, AccessState
 from accounts.targets import cloud_names
 

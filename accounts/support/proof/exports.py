@@ -6,9 +6,9 @@ from django.db import transaction
 from django.http import StreamingHttpResponse
 
 from accounts.models import Organisation, User
-from accounts.support.documents import moment
 from accounts.support.models import AccessRequest
 from accounts.support.models.requests import AccessRequestQuerySet
+from accounts.support.proof.documents import moment
 from portal.audit import Actor, Subject, record
 from portal.exports import stream_rows
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from accounts.support import acts
 from accounts.support.models import AccessPolicy, AccessRequest
-from accounts.support.policy import opening_for
-from accounts.support.scopes import Scope
+from accounts.support.proof.verify_grant import FORMAT, canonical, fingerprint
+from accounts.support.rules import acts
+from accounts.support.rules.policy import opening_for
+from accounts.support.rules.scopes import Scope
 from accounts.support.states import PROFILE_ORDER, Profile
-from accounts.support.verify_grant import FORMAT, canonical, fingerprint
 
 Document = dict[str, Any]
 BROKERED, DIRECT = "brokered", "direct"

@@ -10,15 +10,15 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.sign_in import STEP_UP_MAX_AGE
-from accounts.support import scopes
 from accounts.support.clouds import policy_text
-from accounts.support.documents import Document, Terms, build, parse, parse_moment, sha256_of, text_of
 from accounts.support.models import AccessPolicy, AccessRequest
-from accounts.support.policy import policy_of
-from accounts.support.scopes import Scope
+from accounts.support.proof.documents import Document, Terms, build, parse, parse_moment, sha256_of, text_of
+from accounts.support.rules import scopes
+from accounts.support.rules.policy import policy_of
+from accounts.support.rules.scopes import Scope
 from accounts.support.states import PROFILE_ORDER, AccessState, Profile
 
-SALT = "accounts.support.offers"
+SALT = "accounts.support.rules.offers"
 
 
 class OfferOver(Exception):
