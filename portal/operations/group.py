@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, OperationalError, connections
 from psycopg.errors import DeadlockDetected
 
 # The database went away under us: nothing can be recorded, the lease runs out and the operation is rung again.
@@ -55,7 +55,7 @@ class GroupCommit(Generic[Item, Answer]):
         self._is_busy = False
 
     def submit(self, item: Item) -> Answer:
-        if connection.in_atomic_block:  # what the caller's transaction has written, nobody else sees
+        if connections[DEFAULT_DB_ALIAS].in_atomic_block:  # what the caller's transaction has written, nobody else sees
             return self._write([item])[0]
         ticket: Ticket[Item, Answer] = Ticket(item)
         if not self._is_first(ticket):
@@ -124,5 +124,6 @@ class GroupCommit(Generic[Item, Answer]):
 
 def give_back() -> None:
     """The thread's connection goes back to the pool: whoever sleeps or asks a cloud must not sit on one."""
-    if "pool" in connection.settings_dict["OPTIONS"] and not connection.in_atomic_block:
-        connection.close()
+    here = connections[DEFAULT_DB_ALIAS]  # once: `django.db.connection` looks it up at each mention, and every step comes by here
+    if here.connection is not None and "pool" in here.settings_dict["OPTIONS"] and not here.in_atomic_block:
+        here.close()

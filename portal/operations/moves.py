@@ -19,7 +19,7 @@ from django.utils import timezone
 from portal.audit import Actor, record_all
 from portal.operations.models import Operation, Step
 from portal.operations.states import OPERATION_MOVES, OperationState, StepState
-from portal.operations.transitions import NOT_WAITING, STEP_NOT_WAITING, WORKER, event_of, remember
+from portal.operations.transitions import NOT_WAITING, STEP_NOT_WAITING, WORKER, event_of, remember, remember_plain
 
 _DONE = """
 WITH given AS MATERIALIZED (
@@ -119,11 +119,11 @@ class StepDone:
     def remember(self) -> None:
         """It is written: the objects at hand say so too."""
         data = self.operation.data if self.data is None else self.data
-        remember(self.operation, {"data": data, "lost_leases": 0, **NOT_WAITING, **self._moved()})
+        remember_plain(self.operation, {"data": data, "lost_leases": 0, **NOT_WAITING, **self._moved()})
         done = {"state": StepState.DONE, "ended_at": self.now, "last_run_at": self.now, "deadline": self.deadline, "tries": 0}
-        remember(self.finished, {**done, **STEP_NOT_WAITING})
+        remember_plain(self.finished, {**done, **STEP_NOT_WAITING})
         if self.opened:
-            remember(self.opened, {"state": StepState.RUNNING, "started_at": self.now, "deadline": self.next_deadline})
+            remember_plain(self.opened, {"state": StepState.RUNNING, "started_at": self.now, "deadline": self.next_deadline})
 
     def _moved(self) -> dict[str, Any]:
         if self.opened:
