@@ -65,8 +65,12 @@ class AzureSupport:
         self._check_switch(grant)
         roles = self._adapter.check_roles()
         self._check_janitor(roles)
-        identity = self._lease(grant, roles)
+        standing = self._standing()
+        identity = self._lease(grant, roles, standing)
         for name, role in zip(ROLES[grant.profile], self._roles(grant), strict=True):
+            # What a try before has given is left alone: a new order would be one more line in the customer's log, and spread anew.
+            if _name(grant, name) in standing:
+                continue
             self._give(
                 grant, roles[name], self._place(grant).scope, identity, name=name, until=grant.ends_at, operation=f"Give {role.name}"
             )
@@ -91,9 +95,9 @@ class AzureSupport:
         if why := janitor.why_not_running(workflow, runs, datetime.now(UTC)):
             raise CloudError("janitor_not_running", raw=f"{self.shipped.janitor}: {why}", retryable=True)
 
-    def _lease(self, grant: SupportGrant, roles: Mapping[str, str]) -> Mapping[str, str]:
+    def _lease(self, grant: SupportGrant, roles: Mapping[str, str], standing: Mapping[str, str]) -> Mapping[str, str]:
         """The grant's own identity; if it has none yet, one that is neither taken nor at rest."""
-        standing, scope = self._standing(), self.shipped.roles[LEASE].scope
+        scope = self.shipped.roles[LEASE].scope
         holders = {number: principal.lower() for number, principal in standing.items()}
         pool = self._identities()
         mine = holders.get(_name(grant, LEASE))

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -173,6 +174,26 @@ def test_opening_that_was_cut_short_says_so_and_is_opened_by_the_next_try(stand,
     assert len(described(stand)) == 3
     support(stand).close(grant)
     assert support(stand).probe(door, grant).is_refused
+
+
+def test_opening_is_asked_once_however_long_its_roles_take_to_spread(stand):
+    """Each try asks whether the session is let in. It gives nothing anew, which would be spread anew and fill the customer's log."""
+    grant, past = grant_of(stand), 31
+    stand.account.control("POST", "clock", {"seconds": past})  # everything that stands so far has spread
+    stand.account.sandbox.control("POST", "knobs", {"propagation_seconds": past - 1})
+
+    for seconds in (20, 11):
+        with pytest.raises(CloudError) as closed:
+            support(stand).open(grant)
+        assert (closed.value.code, closed.value.retryable) == ("door_not_open_yet", True)
+        stand.account.control("POST", "clock", {"seconds": seconds})
+    door = support(stand).open(grant)
+
+    assert not support(stand).probe(door, grant).is_refused
+    later = replace(grant, ends_at=grant.ends_at + timedelta(minutes=5))
+    written = [trace for trace in support(stand).find_traces(later, grant.starts_at, later.ends_at) if trace.call.endswith("/write")]
+    assert len(written) == 2  # the lease is no right, and no line of this list
+    assert len(described(stand)) == 3
 
 
 @pytest.mark.parametrize("action", ["Microsoft.Authorization/roleAssignments/read", "Microsoft.Authorization/roleAssignments/delete"])
