@@ -15,7 +15,7 @@ from ministack.services.cloudformation import _stacks, changesets, handlers, hel
 
 from portal.sandbox.aws import cloudformation_iam
 from portal.sandbox.aws.caller import denial, is_root_caller
-from portal.sandbox.aws.cells import rights
+from portal.sandbox.aws.cells import asking, rights
 from portal.sandbox.aws.patches import replace_entry, replace_function
 from portal.sandbox.aws.unplayed import NotPlayedError
 from portal.sandbox.sandbox import Sandbox
@@ -63,7 +63,7 @@ def install(sandbox: Sandbox) -> None:
 
 def _provisioning(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
     def provision(resource_type: str, logical_id: str, props: Properties, stack_name: str) -> Any:
-        _before(sandbox, resource_type, logical_id, rights.Work("create", props))
+        _before(sandbox, resource_type, logical_id, asking.Work("create", props))
         if _stacks[stack_name]["StackStatus"] == DELETING:
             raise ValueError("Resource creation cancelled")
         cloudformation_iam.check_properties(resource_type, logical_id, props)
@@ -80,7 +80,7 @@ def _updating(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., A
     def update(resource_type: str, physical_id: str, old: Properties, new: Properties, *names: Any) -> Any:
         if old != new:
             logical_id = str(names[1]) if len(names) > 1 else ""  # after the stack's name
-            _before(sandbox, resource_type, logical_id, rights.Work("update", new, physical_id, old))
+            _before(sandbox, resource_type, logical_id, asking.Work("update", new, physical_id, old))
             cloudformation_iam.check_properties(resource_type, logical_id, new)
         return _changed(sandbox, original(resource_type, physical_id, old, new, *names))
 
@@ -90,7 +90,7 @@ def _updating(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., A
 def _deleting(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., Any]:
     def delete(resource_type: str, physical_id: str, props: Properties, *names: Any) -> Any:
         logical_id = str(names[1]) if len(names) > 1 else ""
-        _before(sandbox, resource_type, logical_id, rights.Work("delete", props, physical_id))
+        _before(sandbox, resource_type, logical_id, asking.Work("delete", props, physical_id))
         return _changed(sandbox, original(resource_type, physical_id, props, *names))
 
     return delete
@@ -101,7 +101,7 @@ def _changed(sandbox: Sandbox, outcome: Any) -> Any:
     return outcome
 
 
-def _before(sandbox: Sandbox, resource_type: str, logical_id: str, work: rights.Work) -> None:
+def _before(sandbox: Sandbox, resource_type: str, logical_id: str, work: asking.Work) -> None:
     """Runs on a worker thread. Raises ValueError with the reason the resource's event will show."""
     time.sleep(sandbox.knobs.seconds_for(resource_type))
     reason = sandbox.knobs.take_failure(resource_type, logical_id, work.verb)
@@ -117,7 +117,7 @@ def _before(sandbox: Sandbox, resource_type: str, logical_id: str, work: rights.
             )
 
 
-def _asked(sandbox: Sandbox, resource_type: str, work: rights.Work, account: str) -> list[rights.Ask]:
+def _asked(sandbox: Sandbox, resource_type: str, work: asking.Work, account: str) -> list[asking.Ask]:
     found = rights.asks(resource_type, work)
     if found is not None:
         return found
@@ -125,7 +125,7 @@ def _asked(sandbox: Sandbox, resource_type: str, work: rights.Work, account: str
     if needs is None and not is_root_caller():
         sandbox.violate(kind="rights", service="cloudformation", action=work.verb, field=resource_type)
     arn = cloudformation_iam.arn_of(resource_type, dict(work.props), account)
-    return [rights.Ask(needed, arn) for needed in (needs or {}).get(work.verb, ())]
+    return [asking.Ask(needed, arn) for needed in (needs or {}).get(work.verb, ())]
 
 
 def _naming_failures(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -110,11 +110,11 @@ def test_stack_of_another_name_is_refused(stand):
 
 def test_every_action_of_the_operator_is_used(stand):
     """By CloudFormation for what a cell is made of, by the adapter, or by what is named here with its use."""
-    from portal.sandbox.aws.cells import rights  # the table that the local AWS holds our rights against
+    from portal.sandbox.aws.cells import asking, rights  # the table that the local AWS holds our rights against
 
     source = "".join(path.read_text(encoding="utf-8") for path in Path(adapter.__file__).parent.glob("*.py"))
     used = set(BY_HAND) | {action for actions in rights.READS.values() for action in actions}
-    told = Path(rights.__file__).read_text(encoding="utf-8")
+    told = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in (asking, rights))
     told += told.replace("{side}", "Ingress") + told.replace("{side}", "Egress")
     asked = [permission.action for permission in stand.kit.permissions if permission.role == Role.OPERATOR]
 

@@ -9,8 +9,8 @@ from ministack.core.responses import get_account_id
 from ministack.services import ec2, eks, iam
 from ministack.services.cloudformation import provisioners
 
+from portal.sandbox.aws.cells.asking import tag_map
 from portal.sandbox.aws.cells.logs import write_beginning
-from portal.sandbox.aws.cells.rights import tag_map
 from portal.sandbox.aws.patches import add_entry, replace_entry, replace_function
 from portal.sandbox.sandbox import Sandbox
 

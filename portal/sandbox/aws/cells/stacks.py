@@ -8,7 +8,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2, eks, kms, tagging
 from ministack.services.cloudformation import _stack_events, _stacks, drift, handlers
 
-from portal.sandbox.aws.cells.rights import arn, tag_map
+from portal.sandbox.aws.cells.asking import arn, tag_map
 from portal.sandbox.aws.patches import add_entry, replace_entry, replace_function
 
 Params = dict[str, Any]
