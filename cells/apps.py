@@ -11,7 +11,7 @@ class CellsConfig(AppConfig):
         from accounts.environment.needs import STANDING  # noqa: PLC0415
         from accounts.security.inside import TELLERS  # noqa: PLC0415
         from accounts.views.home import MORE_NEEDS  # noqa: PLC0415
-        from cells import activity_words, failures, offboarding, support  # noqa: F401, PLC0415  they register what the fleet is to others
+        from cells import activity_words, closing, failures, offboarding, support  # noqa: F401, PLC0415  they register what the fleet is to others
         from cells.actions.leaving import work_in  # noqa: PLC0415
         from cells.availability import why_keep_kit, why_not_disconnect  # noqa: PLC0415
         from cells.models.cells import standing_cells  # noqa: PLC0415

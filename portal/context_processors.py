@@ -35,7 +35,7 @@ NAVIGATION = (
         pgettext_lazy("navigation", "Settings"),
         "accounts:organisation_settings",
         "settings",
-        ("organisation_settings", "member", "invitation_", "contact", "security_"),
+        ("organisation_settings", "member", "invitation_", "contact", "security_", "closing_"),
     ),
 )
 

@@ -13,7 +13,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def stream_rows(rows: Iterable[Sequence[Any]], fields: Sequence[str], *, kind: str, name: str) -> StreamingHttpResponse:
-    lines, content_type = (_csv(rows, fields), "text/csv") if kind == "csv" else (_json(rows, fields), "application/json")
+    lines, content_type = (csv_lines(rows, fields), "text/csv") if kind == "csv" else (json_lines(rows, fields), "application/json")
     headers = {"Content-Disposition": f'attachment; filename="{name}.{kind}"', "Cache-Control": "no-store"}
     return StreamingHttpResponse(lines, content_type=f"{content_type}; charset=utf-8", headers=headers)
 
@@ -25,14 +25,14 @@ class _Line:
         return text
 
 
-def _csv(rows: Iterable[Sequence[Any]], fields: Sequence[str]) -> Iterator[str]:
+def csv_lines(rows: Iterable[Sequence[Any]], fields: Sequence[str]) -> Iterator[str]:
     write = csv.writer(_Line()).writerow
     yield str(write(fields))
     for row in rows:
         yield str(write([_harmless(_plain(value)) for value in row]))
 
 
-def _json(rows: Iterable[Sequence[Any]], fields: Sequence[str]) -> Iterator[str]:
+def json_lines(rows: Iterable[Sequence[Any]], fields: Sequence[str]) -> Iterator[str]:
     separator = "[\n"
     for row in rows:
         yield separator + json.dumps(dict(zip(fields, map(_plain, row), strict=True)), ensure_ascii=False)
@@ -43,11 +43,13 @@ def _json(rows: Iterable[Sequence[Any]], fields: Sequence[str]) -> Iterator[str]
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return value if value is None or isinstance(value, bool | int) else str(value)
+    return value if value is None or isinstance(value, bool | int | list | dict) else str(value)
 
 
 def _harmless(value: Any) -> Any:
     """Text stays text, whatever opens the file."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "accounts.apps.AccountsConfig",
     "accounts.support.apps.SupportConfig",
     "accounts.offboarding.apps.OffboardingConfig",
+    "accounts.closing.apps.ClosingConfig",
     "cells.apps.CellsConfig",
     "portal.operations.apps.OperationsConfig",
     "portal.audit.apps.AuditConfig",

@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("accounts.support.urls")),
     path("", include("accounts.offboarding.urls")),
+    path("", include("accounts.closing.urls")),
     path("", include((views.urlpatterns, "portal"))),
     path("auth/", include("allauth.urls")),
     path("admin/", admin.site.urls),

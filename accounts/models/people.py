@@ -81,10 +81,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name or self.email
 
     def landing_membership(self) -> "Membership | None":
-        """The membership `/` leads to: of the organisation last switched to, else the oldest."""
+        """The membership `/` leads to: of the organisation last switched to, else the oldest; of a closed one only where there is no other."""
         memberships = list(self.memberships.select_related("organisation"))
-        current = [membership for membership in memberships if membership.organisation_id == self.current_organisation_id]
-        return next(iter(current or memberships), None)
+        open_ones = [membership for membership in memberships if membership.organisation.closed_at is None]
+        current = [membership for membership in open_ones if membership.organisation_id == self.current_organisation_id]
+        return next(iter(current or open_ones or memberships), None)
 
     def memberships_with_organisations(self) -> "list[Membership]":
         """As the gate and the frame of every page need them: by name, with each organisation and what FRAME says of it. One query."""
@@ -98,6 +99,8 @@ class Organisation(models.Model):
     name = models.CharField(_("name"), max_length=120)
     slug = models.SlugField(_("address"), max_length=60, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # From then on nobody works here any more (accounts.closing).
+    closed_at = models.DateTimeField(_("closed at"), null=True, blank=True, editable=False)
 
     class Meta:
         ordering = ["name"]
@@ -160,7 +163,7 @@ class Membership(models.Model):
 
 
 MEMBERSHIP_COLUMNS = ("id", "organisation_id", "user_id", "role", "created_at")
-ORGANISATION_COLUMNS = ("id", "name", "slug", "created_at")
+ORGANISATION_COLUMNS = ("id", "name", "slug", "created_at", "closed_at")
 
 
 @cache

@@ -32,15 +32,16 @@ def settings_tabs(request: OrganisationRequest) -> list[dict[str, Any]]:
     """Tabs of the settings pages, for `{% tabs %}`."""
     here = request.resolver_match.url_name if request.resolver_match else ""
     places = [
-        ("organisation_settings", _("Organisation"), ("organisation_settings",)),
-        ("members", _("Members"), ("member", "invitation")),
-        ("contacts", _("Contacts"), ("contact",)),
-        ("security_packages", _("Security package"), ("security",)),
+        ("accounts:organisation_settings", _("Organisation"), ("organisation_settings",)),
+        ("accounts:members", _("Members"), ("member", "invitation")),
+        ("accounts:contacts", _("Contacts"), ("contact",)),
+        ("accounts:security_packages", _("Security package"), ("security",)),
+        ("closing:closing_home", _("Closing"), ("closing",)),
     ]
     return [
         {
             "label": label,
-            "url": reverse(f"accounts:{name}", args=[request.organisation.slug]),
+            "url": reverse(name, args=[request.organisation.slug]),
             "is_current": (here or "").startswith(prefixes),
         }
         for name, label, prefixes in places

@@ -39,6 +39,7 @@ MIGRATIONS = (
         "accounts/migrations",
         "accounts/support/migrations",
         "accounts/offboarding/migrations",
+        "accounts/closing/migrations",
         "cells/migrations",
         "portal/audit",
         "portal/operations/migrations",

@@ -16,6 +16,7 @@ from cells.states import CellState, InstanceState
 from portal.audit.models import Event
 from tests.activity import assert_no_event, assert_one_event
 from tests.cells.factories import make_cell, make_release, make_resource
+from tests.closing import guards as closing
 from tests.factories import (
     PASSWORD,
     answers_to_terms,
@@ -173,7 +174,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "cells:cell_release": (make_cell_that_keeps, {"resource": RESOURCE}, "cell.resource_released"),
     "cells:cell_delete": (lambda o, by: make_own_cell(o, by, name="Main"), {"name": "Main"}, "operation.started"),
 }
-ONE_EVENT |= support.ONE_EVENT | offboarding.ONE_EVENT
+ONE_EVENT |= support.ONE_EVENT | offboarding.ONE_EVENT | closing.ONE_EVENT
 # Requests that need a scene of their own; the test named after the URL plays it.
 SCENES = support.SCENES | {"accounts:member_leave", "accounts:connect_terms", "cells:instance_new_check"}
 # Take a POST and change nothing that belongs on record, each with the reason.

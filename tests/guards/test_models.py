@@ -4,10 +4,11 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
 
+from tests.closing import guards as closing
 from tests.offboarding import guards as offboarding
 from tests.support import guards as support
 
-OURS = {"accounts", "operations", "audit", "cells", "support", "offboarding"}
+OURS = {"accounts", "operations", "audit", "cells", "support", "offboarding", "closing"}
 
 # From a row to its organisation.
 TENANCY_PATHS = {
@@ -48,6 +49,7 @@ TENANCY_PATHS = {
     "audit.Event": "organisation_id",
     **support.TENANCY_PATHS,
     **offboarding.TENANCY_PATHS,
+    **closing.TENANCY_PATHS,
 }
 # Rows of nobody in particular, with the reason.
 WITHOUT_TENANT = {
@@ -59,6 +61,7 @@ WITHOUT_TENANT = {
     "cells.PlanSize": "of a plan",
     "cells.Release": "of a plan",
     "cells.SweepRound": "one row: when the sweep looked last",
+    **closing.WITHOUT_TENANT,
     "audit.ChainHead": "the end of each chain; its key is the organisation's id, and it holds no content",
 }
 

@@ -1,0 +1,1 @@
+"""Everything that the portal holds for an organisation, as one archive."""

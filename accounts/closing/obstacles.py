@@ -1,0 +1,70 @@
+"""What of tenancy stands in the way of a closing: accounts that have not left, support access, operations, invitations."""
+
+from collections.abc import Iterator
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.closing.parts import Blocker, register_blockers
+from accounts.models import CloudAccount, Organisation
+from accounts.states import AccountState
+from accounts.support.models import AccessRequest
+from accounts.support.states import OVER, SHOWN_TO_CUSTOMER
+from portal.operations.models import Operation
+
+# Of each kind; the rest is counted.
+MOST_LISTED = 20
+
+
+def _accounts(organisation: Organisation) -> Iterator[Blocker]:
+    rows = CloudAccount.objects.filter(organisation=organisation).exclude(state=AccountState.OFFBOARDED).order_by("name", "created_at")
+    for account in rows[:MOST_LISTED]:
+        names, args = {"name": str(account)}, [organisation.slug, account.pk]
+        if account.state == AccountState.DRAFT:
+            sentence = _("The draft of %(name)s is not discarded.") % names
+            yield Blocker(sentence, _("Discard the draft"), reverse("accounts:connect_discard", args=args))
+        else:
+            sentence = _("%(name)s is not offboarded.") % names
+            yield Blocker(sentence, _("See its way out"), reverse("offboarding:offboarding_plan", args=args))
+    yield from _more(rows.count(), _("See the cloud accounts"), reverse("accounts:account_list", args=[organisation.slug]))
+
+
+def _support(organisation: Organisation) -> Iterator[Blocker]:
+    states = sorted(SHOWN_TO_CUSTOMER - OVER)
+    rows = AccessRequest.objects.filter(organisation=organisation, state__in=states).order_by("created_at")
+    for request in rows[:MOST_LISTED]:
+        sentence = _("Support access for case %(case)s is not over: %(state)s.") % {
+            "case": request.case,
+            "state": request.get_state_display(),
+        }
+        yield Blocker(sentence, _("Decide or end it"), reverse("support:access_request", args=[organisation.slug, request.pk]))
+    yield from _more(rows.count(), _("See support access"), reverse("support:access_home", args=[organisation.slug]))
+
+
+def _operations(organisation: Organisation) -> Iterator[Blocker]:
+    rows = Operation.objects.filter(organisation=organisation).live().order_by("created_at")
+    for operation in rows[:MOST_LISTED]:
+        sentence = _("Operation %(reference)s is not finished: %(subject)s.") % {
+            "reference": operation.reference, "subject": operation.subject_label,
+        }  # fmt: skip
+        yield Blocker(sentence, _("See what it waits for"), reverse("accounts:operation_detail", args=[organisation.slug, operation.pk]))
+    yield from _more(rows.count(), _("See the operations"), reverse("accounts:operation_list", args=[organisation.slug]))
+
+
+def _invitations(organisation: Organisation) -> Iterator[Blocker]:
+    if count := organisation.invitations.open().count():
+        sentence = ngettext("%(count)s invitation is open.", "%(count)s invitations are open.", count) % {"count": count}
+        fix = _("Withdraw them under Members")
+        yield Blocker(sentence, fix, reverse("accounts:members", args=[organisation.slug]), ends_by_closing=True)
+
+
+def _more(count: int, fix: str, url: str) -> Iterator[Blocker]:
+    if (left := count - MOST_LISTED) > 0:
+        yield Blocker(_("And %(count)s more like these.") % {"count": left}, fix, url)
+
+
+register_blockers(_accounts, order=10)
+register_blockers(_support, order=30)
+register_blockers(_operations, order=40)
+register_blockers(_invitations, order=50)

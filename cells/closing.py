@@ -1,0 +1,87 @@
+"""What of the fleet stands in the way of a closing, goes into its export, and is deleted after it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from accounts.closing.export.contents import BATCH, plain_table
+from accounts.closing.parts import Blocker, File, Section, harmless, register_blockers, register_section, table
+from accounts.closing.terms import FLEET, PEOPLE, hold
+from accounts.models import Organisation
+from cells.models import Cell, Instance, InstanceRevision
+
+CELL = "cell__organisation"
+EITHER = (CELL, "instance__organisation")
+
+
+def _instances(organisation: Organisation) -> Iterator[Blocker]:
+    """All of them, also those that the provider hosts and no account of the customer stands behind."""
+    if count := Instance.objects.filter(organisation=organisation).alive().count():
+        sentence = ngettext("%(count)s instance is not deleted.", "%(count)s instances are not deleted.", count) % {"count": count}
+        yield Blocker(sentence, _("See the instances"), reverse("cells:instance_list", args=[organisation.slug]))
+
+
+def _cells_files(organisation: Organisation) -> Iterator[File]:
+    cells = Cell.objects.filter(organisation=organisation).order_by("created_at", "id")
+    columns = (
+        *("id", "name", "account_id", "region", "state", "state_at", "stack_name", "stack_version", "machine_size", "machines", "cidr"),
+        *("zones", "drift", "drift_at", "differences", "created_at", "ready_at", "deleted_at"),
+    )
+    yield from plain_table("deployment-cells/cells", cells, columns)
+
+
+def _instance_files(organisation: Organisation) -> Iterator[File]:
+    instances = Instance.objects.filter(organisation=organisation).order_by("created_at", "id")
+    columns = (
+        *("id", "name", "plan__code", "account_id", "cloud", "region", "state", "state_at", "health", "revision", "endpoints"),
+        *("is_protected", "created_by__email", "created_at", "deleted_at"),
+    )
+    yield from plain_table("instances/instances", instances, columns)
+    revisions = InstanceRevision.objects.filter(instance__organisation=organisation).order_by("instance_id", "number")
+    yield from table("instances/history", lambda: _history(revisions), HISTORY)
+
+
+HISTORY = ("instance_id", "number", "at", "by", "reason", "version", "size", "shall_run", "parameters")
+
+
+def _history(revisions: QuerySet[InstanceRevision]) -> Iterator[list[Any]]:
+    rows = revisions.select_related("release", "size", "by")
+    for one in rows.iterator(chunk_size=BATCH):
+        by = one.by.email if one.by else ""
+        asked = [one.release.version, one.size.code, one.is_running, harmless(one.parameters)]
+        yield [str(one.instance_id), one.number, one.at, by, one.reason, *asked]
+
+
+register_blockers(_instances, order=20)
+register_section(Section("deployment-cells/", 30, gettext_lazy("Deployment cells with their settings."), _cells_files))
+register_section(
+    Section(
+        "instances/", 40, gettext_lazy("Instances, and each setting that was ever asked for: when, by whom, what for."), _instance_files
+    )
+)
+hold(PEOPLE, 10, ("cells.InstanceDraft", "organisation"))
+hold(
+    FLEET,
+    10,
+    ("cells.SeenAssertion", "key__cell__organisation"),
+    ("cells.Enrolment", CELL),
+    ("cells.AgentKey", CELL),
+    ("cells.AgentOrder", EITHER),
+    ("cells.CellOrder", CELL),
+    ("cells.CellResource", "account__organisation"),
+    ("cells.InstanceSample", "instance__organisation"),
+    ("cells.CellSample", CELL),
+    ("cells.InstanceStatus", "instance__organisation"),
+    ("cells.CellStatus", CELL),
+    ("cells.StatusChange", EITHER),
+    ("cells.Alarm", EITHER),
+    ("cells.CellLink", CELL),
+    ("cells.InstanceRevision", "instance__organisation"),
+    ("cells.Instance", "organisation"),
+    ("cells.Cell", "organisation"),
+    ("cells.HostingAccount", "account__organisation"),
+)

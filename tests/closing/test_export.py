@@ -1,0 +1,153 @@
+"""Everything in one archive: complete, verifiable without the portal, and without a secret."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from django.urls import reverse
+
+from accounts.access import Role
+from accounts.closing.export.archive import pack
+from accounts.closing.parts import File, harmless, sections
+from portal.audit.verify_certificate import canonical
+from portal.redaction import names_secret
+from tests.cells.factories import make_cell, make_instance
+from tests.factories import make_cloud_account, make_contact, make_invitation, make_kit, make_membership, make_step_link
+from tests.offboarding import guards
+from tests.offboarding.test_certificate import CERTIFICATE
+
+EXPORT = "closing:closing_export"
+LINK = "a-secret-of-a-link"
+
+
+@pytest.fixture
+def filled(acme, alice):
+    account = guards.make_connected(acme, alice)
+    make_instance(cell=make_cell(account=account), created_by=alice, name="orders-prod")
+    make_contact(organisation=acme, name="Night desk", token=LINK)
+    make_invitation(organisation=acme, invited_by=alice, email="new@acme.example", token=LINK + "2")
+    gone = make_cloud_account(organisation=acme, created_by=alice, name="Gone", state="offboarded")
+    make_step_link(kit=make_kit(account=gone), sent_by=alice, token=LINK + "3")
+    text = canonical(CERTIFICATE)
+    done = {"certificate": text, "sha256": "0" * 64, "completed_at": account.created_at, "irreversible_at": account.created_at}
+    guards.make_offboarding(account=gone, by=alice, state="complete", **done)
+    return acme
+
+
+def export(client, who):
+    client.force_login(who)
+    answer = client.post(reverse(EXPORT, args=["acme"]))
+    assert answer["Content-Type"] == "application/zip"
+    return zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content)))
+
+
+def rows(archive, path):
+    return json.loads(archive.read(path))
+
+
+def test_export_holds_what_is_there(client, filled, alice):
+    archive = export(client, alice)
+
+    assert archive.testzip() is None
+    assert [row["user.email"] for row in rows(archive, "people/members.json")] == [alice.email]
+    assert [row["email"] for row in rows(archive, "people/invitations.json")] == ["new@acme.example"]
+    assert [row["name"] for row in rows(archive, "people/contacts.json")] == ["Night desk"]
+    assert {row["name"] for row in rows(archive, "cloud-accounts/accounts.json")} == {"Main", "Gone"}
+    assert [row["name"] for row in rows(archive, "instances/instances.json")] == ["orders-prod"]
+    assert [row["number"] for row in rows(archive, "instances/history.json")] == [1]
+    assert len(rows(archive, "deployment-cells/cells.json")) == 1
+    assert [name for name in archive.namelist() if name.startswith("certificates/offboarding-certificate-")]
+
+
+def test_export_has_each_table_twice_with_the_same_rows(client, filled, alice):
+    archive = export(client, alice)
+
+    tables = [name for name in archive.namelist() if name.endswith(".csv")]
+    assert len(tables) > 8
+    for name in tables:
+        lines = list(csv.reader(io.StringIO(archive.read(name).decode())))
+        found = rows(archive, name.replace(".csv", ".json"))
+        assert len(lines) == len(found) + 1
+        assert all(list(row) == lines[0] for row in found)
+
+
+def test_export_says_what_each_part_is_and_every_part_is_there(client, filled, alice):
+    archive = export(client, alice)
+
+    told = archive.read("README.txt").decode()
+    for section in sections():
+        assert f"\n{section.name}\n" in told
+        assert str(section.about) in told
+        assert any(name.startswith(section.name) for name in archive.namelist())
+
+
+def test_export_is_verified_without_the_portal(client, filled, alice, tmp_path):
+    archive = export(client, alice)
+    archive.extractall(tmp_path)
+    [head] = [line.split()[-1] for line in archive.read("README.txt").decode().splitlines() if "--head" in line]
+
+    sums = subprocess.run(["sha256sum", "--strict", "-c", "SHA256SUMS"], cwd=tmp_path, capture_output=True, check=False, text=True)
+    activity = [sys.executable, "-I", "activity/verify.py", "activity/activity.jsonl", "--head", head]
+    checked = subprocess.run(activity, cwd=tmp_path, capture_output=True, check=False, text=True)
+
+    assert (sums.returncode, sums.stdout.count(": OK")) == (0, len(archive.namelist()) - 1)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert json.loads(archive.read("activity/activity.jsonl").splitlines()[-1])["action"] == "organisation.exported"
+
+
+def test_export_holds_nothing_of_another_organisation(client, filled, alice):
+    other = make_cloud_account(name="Theirs")
+    make_instance(cell=make_cell(account=other), created_by=other.created_by, name="their-instance")
+
+    archive = export(client, alice)
+
+    everything = b"".join(archive.read(name) for name in archive.namelist())
+    assert b"Theirs" not in everything
+    assert b"their-instance" not in everything
+
+
+def test_export_holds_no_secret(client, filled, alice):
+    archive = export(client, alice)
+
+    everything = b"".join(archive.read(name) for name in archive.namelist() if not name.endswith(".py"))
+    stored = [*filled.invitations.values_list("token_hash", flat=True), *filled.contacts.values_list("token_hash", flat=True)]
+    for secret in (LINK, alice.password, *stored):
+        assert secret.encode() not in everything
+    for name in archive.namelist():
+        if name.endswith(".csv"):
+            assert not [column for column in archive.read(name).decode().splitlines()[0].split(",") if names_secret(column)], name
+
+
+def test_settings_that_look_like_a_secret_stay_here():
+    given = {
+        "region": "eu",
+        "db_password": "hunter2",
+        "note": "AKIAIOSFODNN7EXAMPLE aws_secret_access_key=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    }
+
+    told = harmless(given)
+
+    assert told["region"] == "eu"
+    assert "hunter2" not in str(told)
+    assert "wJalrXUtnFEMI" not in str(told)
+
+
+def test_archive_without_its_end_is_no_archive():
+    pieces = list(pack([File("one.txt", [b"one"]), File("two.txt", [b"two"])]))
+
+    assert zipfile.ZipFile(io.BytesIO(b"".join(pieces))).read("two.txt") == b"two"
+    with pytest.raises(zipfile.BadZipFile):
+        zipfile.ZipFile(io.BytesIO(b"".join(pieces[:-1])))
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.APPROVER, Role.AUDITOR])
+def test_closing_export_is_for_owners(role, client, acme):
+    somebody = make_membership(organisation=acme, role=role).user
+    client.force_login(somebody)
+
+    assert client.post(reverse(EXPORT, args=["acme"])).status_code == 403
+    assert "Owners can download it." in client.get(reverse("closing:closing_home", args=["acme"])).text
