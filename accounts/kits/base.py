@@ -240,8 +240,8 @@ class CloudKit(Protocol):
         """The ways to run this issued kit, with every parameter filled in. No secret is among them."""
         ...
 
-    def removal_command(self, target: Target) -> str:
-        """Removes what this issued kit made."""
+    def removal_command(self, target: Target, *, is_last: bool = False) -> str:
+        """Removes what this issued kit made. The last of an account's also removes what its kits share, when the account leaves."""
         ...
 
     def removal_link(self, target: Target, publication: Publication) -> str:

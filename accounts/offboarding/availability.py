@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.availability import why_not_use
 from accounts.models import CloudAccount
@@ -42,7 +43,12 @@ def why_not_start(account: CloudAccount) -> str:
     if Offboarding.objects.open().filter(account=account).exists():
         return _("An offboarding of this account is planned already.")
     if count := len(blockers(account)):
-        return _("%(count)s things are in the way. The plan lists each with its fix.") % {"count": count}
+        words = ngettext(
+            "%(count)s thing is in the way. The plan says how to mend it.",
+            "%(count)s things are in the way. The plan lists each with its fix.",
+            count,
+        )
+        return words % {"count": count}
     return ""
 
 

@@ -14,12 +14,12 @@ FAILURES = {
         act=_("See what is in the way on the page of this offboarding. It goes on by itself once that is mended."),
     ),
     "offboarding_cell_stuck": FailureText(
-        happened=_("%(count)s deployment cells could not be removed whole."),
+        happened=_("Deployment cells that could not be removed whole: %(count)s."),
         means=STAYS,
         act=_("Open each cell: it says what remains and why. Retry its deletion, or keep what remains on purpose."),
     ),
     "offboarding_leftovers": FailureText(
-        happened=_("%(count)s resources with our mark are still in your cloud, and no deployment cell of yours knows them."),
+        happened=_("Still in your cloud with our mark, and known to no deployment cell of yours: %(count)s."),
         means=_("They are listed with their IDs. They are never deleted on a guess, and they may cost."),
         act=_("Remove them in your cloud, or keep them on purpose. This portal looks again by itself."),
     ),
@@ -57,7 +57,7 @@ FAILURES = {
 WAITS = {
     "offboarding_scheduled": WaitText(_("Begins %(at)s. Until then nothing is touched, and you can call it off.")),
     "offboarding_blocked": WaitText(
-        _("It was to begin, and %(count)s things are in the way. Nothing was touched."),
+        _("It was to begin, and something is in the way (%(count)s). Nothing was touched."),
         _("Open the plan: it lists each with its fix. It then begins by itself."),
     ),
     "offboarding_removing": WaitText(_("Removing what %(provider)s has built: %(what)s.")),

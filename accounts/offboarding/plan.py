@@ -185,12 +185,17 @@ class Plan:
         if not self.is_time_for_kit or self.row is None:
             return []
         shipped, place = kits.load(self.account.cloud), publication(self.account.cloud)
+        issued = proofs.kits_to_remove(self.account)
+        proven = {kit.pk for kit in issued if proofs.is_proven(self.row, kit)}
+        # What the kits share may hold what somebody decided to keep: then no command of ours takes it away.
+        last = next((kit.pk for kit in reversed(issued) if kit.pk not in proven and not self.left), None)
         found = []
-        for kit in proofs.kits_to_remove(self.account):
+        for kit in issued:
             target = target_of(self.account, kit)
             refused = list(SignIn.objects.filter(offboarding=self.row, kit=kit).refused())
-            made, command, link = shipped.made_name(kit.suffix), shipped.removal_command(target), shipped.removal_link(target, place)
-            found.append(Removal(kit, made, command, link, refused, proofs.is_proven(self.row, kit)))
+            command = shipped.removal_command(target, is_last=kit.pk == last)
+            made, link = shipped.made_name(kit.suffix), shipped.removal_link(target, place)
+            found.append(Removal(kit, made, command, link, refused, kit.pk in proven))
         return found
 
     @property

@@ -16,7 +16,7 @@ from portal.operations.models import Operation
 from tests.accounts.test_twenty_failures import read
 from tests.cells.byhand import Hand
 from tests.cells.factories import make_plan
-from tests.cells.living import drive, drive_to_end, drive_to_wait, newest, wish
+from tests.cells.living import drive, drive_to_end, drive_to_failure, drive_to_wait, newest, wish
 from tests.offboarding import removing
 
 OFFBOARD = "offboard_account"
@@ -90,6 +90,17 @@ class Leaver:
         assert self.states == ("ready_to_offboard", "waiting_for_you")
         self.let_half_a_minute_pass()
         self.until(account="offboarded")
+
+    def keep_what_remains(self, why: str = "Another team's") -> None:
+        """Of a cell whose deletion has failed: decided to stay, and the deletion goes on without it."""
+        drive_to_failure("delete_cell")
+        rows = list(self.cell.resources.remaining())
+        sent = {"resource": [row.pk for row in rows], "why": why, "name": self.cell.name}
+        assert self.client.post(reverse("cells:cell_keep", args=["acme", self.cell.pk]), sent).status_code == 302
+        self.retry_deletion()
+
+    def retry_deletion(self) -> None:
+        assert self.client.post(f"{newest('delete_cell').get_absolute_url()}retry/").status_code == 302
 
     def removal_command(self) -> str:
         kit = self.account.kits.first()

@@ -17,9 +17,10 @@ BEFORE_THE_KIT = ("begin", "remove", "sweep", "access_ends")
 
 
 @pytest.mark.parametrize("points", [ALL[n:] + ALL[:n] for n in range(len(ALL))], ids=ALL)
-def test_worker_killed_at_every_step_of_an_offboarding(points, stand, killer, acme, alice, client, sandbox):
+@pytest.mark.parametrize("cloud", ["aws", "azure", "gcp"])
+def test_worker_killed_at_every_step_of_an_offboarding(cloud, points, stand, killer, acme, alice, client, sandbox):
     flush_broker()
-    leaver = Leaver(stand("aws"), acme, alice, client, sandbox)
+    leaver = Leaver(stand(cloud), acme, alice, client, sandbox)
     stood = {part["made"] for part in leaver.cell.parts if part["made"]}
     leaver.start()
     for number, step in enumerate(BEFORE_THE_KIT):

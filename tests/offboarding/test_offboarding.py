@@ -41,6 +41,7 @@ def test_account_leaves_from_the_browser_to_its_certificate(cloud, leaver):
     document = check(row.certificate)
     assert fingerprint(row.certificate) == row.sha256
     assert document["totals"]["found"] == document["totals"]["removed"] == leaver.cell.resources.count() > 0
+    assert "[removed]" not in row.certificate
     assert document["first_refused"]["reason"] in {"provider_deleted", "role_deleted"}
     assert SignIn.objects.refused().count() == 2
     assert document["last_accepted"]["at"] < document["first_refused"]["at"]

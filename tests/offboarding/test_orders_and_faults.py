@@ -38,6 +38,7 @@ def test_live_and_protected_instances_block_and_each_is_named_with_its_fix(leave
     leaver = leaver(has_cell=False)
     cell = make_cell(account=leaver.account, state="ready")
     make_instance(cell=cell, name="orders")
+    assert "1 thing is in the way." in leaver.page("start")
     make_instance(cell=cell, name="billing", is_protected=True)
 
     page = leaver.page()
@@ -191,7 +192,7 @@ def test_cell_that_cannot_be_removed_is_shown_with_what_holds_it_and_goes_on_aft
     leaver.until(row="stuck")
 
     page = leaver.page()
-    assert "1 deployment cells could not be removed whole." in page
+    assert "Deployment cells that could not be removed whole: 1." in page
     assert all(row.made in page for row in leaver.cell.resources.remaining())
     assert Operation.objects.filter(kind="delete_cell").count() == 1
     leaver.hand.do("let_go")

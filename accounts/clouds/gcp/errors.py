@@ -111,7 +111,7 @@ def of_sign_in(error: GoogleAuthError, *, was_trusted: bool) -> CloudError:
         return CloudError("cloud_unavailable", raw=f"sign-in: {error}", retryable=True)
     body = error.args[1] if len(error.args) > 1 else ""
     if isinstance(error, OAuthError):
-        return classify(said_in(body, layer=STS, call="token"), was_trusted=was_trusted)
+        return classify(said_in(body, layer=STS, call="exchange"), was_trusted=was_trusted)
     if isinstance(error, RefreshError):
         return classify(said_in(body, layer=IMPERSONATION, call="generateAccessToken"), was_trusted=was_trusted)
     return CloudError("unknown_cloud_error", raw=f"sign-in: {error}")

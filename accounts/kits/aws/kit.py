@@ -170,7 +170,7 @@ class AwsKit:
             words.terraform_route(snippet=snippet, check=module_check, sha256=self.module_hash, publication=publication),
         )
 
-    def removal_command(self, target: Target) -> str:
+    def removal_command(self, target: Target, *, is_last: bool = False) -> str:
         return f"aws cloudformation delete-stack --region {target.region} --stack-name {self.stack_name(target.suffix)}"
 
     def removal_link(self, target: Target, publication: Publication) -> str:

@@ -189,9 +189,9 @@ class AzureKit:
         fetch = [f"curl -fsSLo byoc-kit.sh '{script_url}'"] if script_url else []
         return " && \\\n  ".join([*fetch, check, run])
 
-    def removal_command(self, target: Target) -> str:
-        """Rights first, so that nothing is left that names an identity of before. The cell's group is not in it: a cell may run
-        there, and a newer kit shares it."""
+    def removal_command(self, target: Target, *, is_last: bool = False) -> str:
+        """Rights first, so that nothing is left that names an identity of before. The cell's group goes only with the last kit: until
+        then a cell may run there, and a newer kit shares it."""
         names = _names(target)
         here, group, cell_group = f"--subscription {target.external_id}", self.made_name(target.suffix), _group_name(CELL_GROUP, names)
         roles = {f"byoc-{target.suffix}-{role}": scope.format(**names) for role, (_holder, scope) in HOLDERS.items()}
@@ -202,12 +202,8 @@ class AzureKit:
             f"az identity delete {here} --resource-group {cell_group} --name byoc-{target.suffix}-cell-agent",
             f"az group delete {here} --name {group} --yes",
             f"az deployment sub delete {here} --name {group}",
-            "# The cell's resource group is still there. If you use no cell and no newer kit, delete it too:",
-            f"# az group delete {here} --name {cell_group}",
-            "# Azure keeps a deleted vault for 90 days, and with it its name. To connect this subscription again before that:",
-            f"# az keyvault purge {here} --name {vault_name(target.account, target.external_id, target.region)}",
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *_removal_of_shared(target, here, cell_group, is_last=is_last)])
 
     def removal_link(self, target: Target, publication: Publication) -> str:
         return shell_url(publication.console_url)
@@ -294,6 +290,25 @@ def _ending_commands(target: Target) -> str:
         f"az role assignment delete --subscription {target.external_id} --role byoc-{target.suffix}-{role} --scope {scope}"
         for role in ("support", "support-logs")
     )
+
+
+def _removal_of_shared(target: Target, here: str, cell_group: str, *, is_last: bool) -> list[str]:
+    """The cell's group, with the vault of its key: to be run by who leaves, else only to be read."""
+    purge = f"# az keyvault purge {here} --name {vault_name(target.account, target.external_id, target.region)}"
+    if is_last:
+        return [
+            "# The cell's resource group goes too, with its vault. Nothing of ours runs there any more.",
+            "# What you have put there yourself goes with it.",
+            f"az group delete {here} --name {cell_group} --yes",
+            "# Azure keeps the deleted vault for 90 days. That costs nothing. To be rid of it sooner:",
+            purge,
+        ]
+    return [
+        "# The cell's resource group is still there. If you need nothing in it, no cell, no newer kit and nothing of yours, delete it too:",
+        f"# az group delete {here} --name {cell_group}",
+        "# Azure keeps a deleted vault for 90 days, and with it its name. To connect this account here again before that:",
+        purge,
+    ]
 
 
 def vault_name(account: str, subscription: str, location: str) -> str:

@@ -34,8 +34,8 @@ WORDS = Words(
     remove=gettext_lazy("If the kit has been run, remove what it made, in Cloud Shell:"),
     removal_link_label=gettext_lazy("Open Azure Cloud Shell (opens in a new tab)"),
     after_removal=gettext_lazy(
-        "Azure keeps a deleted vault for 90 days, and its name with it. To connect the same subscription again before that, run "
-        "the last line of the command, which purges it."
+        "Azure keeps a deleted vault for 90 days. That costs nothing and lets nobody in. You can connect the same subscription again at "
+        "once: a new connection has names of its own."
     ),
     report_label=gettext_lazy("Client IDs"),
     report_help=gettext_lazy(

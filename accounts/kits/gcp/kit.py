@@ -176,7 +176,7 @@ class GcpKit:
         }
         return given | ({"report": report_url} if report_url else {})
 
-    def removal_command(self, target: Target) -> str:
+    def removal_command(self, target: Target, *, is_last: bool = False) -> str:
         lent = [_role_name(name, target) for name in _LENT]
         return installer.removal(target, accounts=_accounts(target), roles=_bound_roles(target), lent=lent, views=list(script.views()))
 

@@ -34,7 +34,8 @@ WORDS = Words(
     removal_link_label=gettext_lazy("Open Cloud Shell (opens in a new tab)"),
     after_removal=gettext_lazy(
         "Google Cloud keeps the names of a deleted identity pool, of its accounts and roles for 30 days. That costs nothing and "
-        "lets nobody in. You can connect the same project again at once: a new connection has names of its own."
+        "lets nobody in. You can connect the same project again at once: a new connection has names of its own. Google's Infrastructure "
+        "Manager may have left a bucket of its own, whose name ends in -blueprint-config: delete it if no deployment of yours uses it."
     ),
     report_label=gettext_lazy("Identity pool, as the script prints it"),
     report_help=gettext_lazy("The line before “Done”. It starts with projects/ and ends with the pool's name."),
