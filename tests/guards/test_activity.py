@@ -279,7 +279,7 @@ OTHER_ONE_EVENT = {
     "accounts:invitation_accept",
     "accounts:contact_confirm",
     "accounts:kit_report",
-    # tests/accounts/test_step_links.py opens one and reports by it:
+    # tests/accounts/step_links/ opens one and reports by it:
     "accounts:step_link",
     "accounts:step_link_report",
     "account_login",
@@ -287,7 +287,7 @@ OTHER_ONE_EVENT = {
     "account_change_password",
     "account_signup",
     "usersessions_list",
-    # tests/cells/test_agent_protocol.py enrols an agent and has it change its key:
+    # tests/cells/protocol/ enrols an agent and has it change its key:
     "cells:agent_enrolment",
     "cells:agent_key",
     # tests/accounts/test_sign_in*.py and test_second_factors.py play these with their mails, codes and keys, and reads their one event:

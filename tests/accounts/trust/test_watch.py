@@ -7,61 +7,15 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from accounts.actions.connect import issue_kit
-from accounts.actions.trust import look_now
-from accounts.mail import send_due_mails
-from accounts.models import CloudAccount, TrustChange, TrustCheck, TrustWatch
-from accounts.states import AccountState, Sight, TrustVerdict
-from accounts.steps.watch import Look, claim, judge, take_due, watch_once
-from portal.operations.driver import advance
+from accounts.models import TrustChange, TrustCheck, TrustWatch
+from accounts.steps.watch import watch_once
 from portal.operations.models import Operation
+from tests.accounts.trust.looking import TOLD, look, look_of, verdicts
 from tests.activity import assert_no_event, assert_one_event
-from tests.customer import Customer
-from tests.factories import make_cloud_account, make_contact
+from tests.factories import make_cloud_account
+from tests.standing import SECOND, told
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NUMBER = "111122223333"
-TOLD = ("alice", "ciso", "night")  # the owner, the security and the operational contact
-
-
-@pytest.fixture
-def account(acme, alice, sandbox, mailoutbox):
-    """Connected, watched, with its mails read."""
-    make_contact(organisation=acme, email="night@acme.example", confirmed_at=timezone.now())
-    make_contact(organisation=acme, email="ciso@acme.example", purpose="security", confirmed_at=timezone.now())
-    make_contact(organisation=acme, email="books@acme.example", purpose="billing", confirmed_at=timezone.now())
-    account = make_cloud_account(organisation=acme, external_id=NUMBER, name="Production")
-    issue_kit(account, after_generation=0, by=alice)
-    Customer(sandbox, NUMBER).run_kit(account.kits.get())
-    advance(Operation.objects.get().pk)
-    send_due_mails()
-    mail.outbox.clear()
-    return CloudAccount.objects.get()
-
-
-@pytest.fixture
-def customer(account, sandbox):
-    return Customer(sandbox, NUMBER)
-
-
-def look(account, *, later=timedelta()) -> CloudAccount:
-    """One look, `later` than the one before. The account as it is then."""
-    TrustWatch.objects.update(since=TrustWatch.objects.get().since - later, next_at=timezone.now())
-    watch_once(account.watch.pk)
-    send_due_mails()
-    return CloudAccount.objects.select_related("watch").get()
-
-
-def verdicts(account) -> list[tuple[str, str]]:
-    changes = account.trust_changes.filter(kind=TrustChange.Kind.TRUST).order_by("id")
-    return [(change.now, change.code) for change in changes]
-
-
-def told() -> list[tuple[str, str]]:
-    return sorted((message.to[0].partition("@")[0], message.subject) for message in mail.outbox)
-
-
-SECOND = timedelta(minutes=6)
 
 
 def delete_support_role_boundary(customer, kit):
@@ -329,81 +283,3 @@ def test_watch_asked_during_a_look_looks_once_more(account):
     watch_once(account.watch.pk)
 
     assert TrustWatch.objects.get(account=account).next_at <= timezone.now()
-
-
-def look_of(account) -> TrustWatch:
-    watch_once(account.watch.pk)
-    return TrustWatch.objects.get(account=account)
-
-
-# --- Whose turn it is ------------------------------------------------------------------------------------------------
-
-
-def test_watch_due_accounts_are_rung_once_and_again_when_the_bell_was_lost(account):
-    TrustWatch.objects.update(next_at=timezone.now() - timedelta(seconds=1))
-
-    assert take_due() == [account.watch.pk]
-    assert take_due() == []
-    TrustWatch.objects.update(next_at=timezone.now() - timedelta(seconds=1))
-    assert take_due() == [account.watch.pk]
-
-
-def test_watch_is_held_by_one_worker_and_taken_up_again_when_it_dies(account):
-    TrustWatch.objects.update(next_at=timezone.now())
-    held = claim(account.watch.pk)
-
-    assert held is not None
-    assert claim(account.watch.pk) is None
-    TrustWatch.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    again = claim(account.watch.pk)
-    assert again is not None
-    assert again.fence == held.fence + 1
-
-
-def test_watch_ignores_what_a_worker_finds_after_it_lost_its_lease(account, customer, monkeypatch):
-    """A worker hangs in the cloud past its lease; meanwhile another one looks. The late answer is dropped."""
-    from accounts.steps import watch as steps
-
-    customer.delete_provider()
-    asked = steps.look
-
-    def slow(held, kit):
-        found = asked(held, kit)
-        TrustWatch.objects.update(lease_until=None, fence=held.fence + 1, next_at=timezone.now())
-        return found
-
-    monkeypatch.setattr(steps, "look", slow)
-    watch_once(account.watch.pk)
-
-    assert TrustWatch.objects.get().verdict == "holds"
-
-
-def test_watch_ends_with_the_connection(account):
-    CloudAccount.objects.update(state=AccountState.DISCONNECTED)
-    TrustWatch.objects.update(next_at=timezone.now())
-
-    watch_once(account.watch.pk)
-
-    assert TrustWatch.objects.get().next_at is None
-    assert take_due() == []
-
-
-def test_look_now_is_due_at_once_and_not_twice_in_a_moment(account):
-    assert look_now(account)
-    assert not look_now(account)
-
-    assert TrustWatch.objects.get().is_looking
-    assert take_due() == [account.watch.pk]
-    assert not look_of(account).is_looking
-
-
-@pytest.mark.parametrize("verdict", TrustVerdict)
-@pytest.mark.parametrize("sight", Sight)
-def test_judge_too_early_keeps_a_doubt_and_a_hope(verdict, sight):
-    now = timezone.now()
-    watch = TrustWatch(verdict=verdict, since=now - timedelta(seconds=1))
-
-    early, late = judge(watch, Look(sight), now), judge(watch, Look(sight), now + SECOND)
-
-    assert (early == late) == ((verdict, sight) not in {("doubted", "bad"), ("recovering", "good")})
-    assert late in TrustVerdict
