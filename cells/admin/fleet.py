@@ -8,8 +8,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts.models.cloud_accounts import Cloud
 from cells.fleet.health import cells_of_link
-from cells.fleet.rows import with_number
+from cells.fleet.rows import NOT_HEARD, QUIET, SILENT, with_number
 from cells.models import Cell, Instance, InstanceRevision
 from cells.states import AgentLink
 from cells.telemetry.state import link_of
@@ -31,18 +32,8 @@ class LinkFilter(admin.SimpleListFilter):
 
 @admin.register(Cell)
 class CellAdmin(ReadOnlyAdmin):
-    list_display = (
-        "name",
-        "organisation",
-        "cloud",
-        "region",
-        "state",
-        "agent_link",
-        "drift",
-        "instance_number",
-        "stack_version",
-        "created_at",
-    )
+    # What fits beside the filters; a cell's name says its region, and the rest stands on its page and among the filters.
+    list_display = ("name", "organisation", "cloud", "state_words", "agent_link", "drift", "instance_number")
     list_filter = ("state", LinkFilter, "drift", "account__cloud", "region", "stack_version", "created_at")
     list_select_related = ("organisation", "account", "status")
     search_fields = ("id__istartswith", "name", "region", "stack_name", "account__external_id", "organisation__name", "organisation__slug")
@@ -52,6 +43,10 @@ class CellAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         found: Any = super().get_queryset(request)
         return with_number(found)
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_words(self, cell: Cell) -> str:
+        return _with_failure(cell)
 
     @admin.display(description=_("cloud"), ordering="account__cloud")
     def cloud(self, cell: Cell) -> str:
@@ -77,10 +72,29 @@ class RevisionInline(ReadOnlyInline):
 
 @admin.register(Instance)
 class InstanceAdmin(ReadOnlyAdmin):
-    list_display = ("name", "organisation", "plan", "state", "health", "cloud", "region", "cell", "failure_code", "created_at")
+    list_display = ("name", "organisation", "plan", "place", "state_words", "health_words")
     list_filter = ("state", "health", "plan", "plan__tenancy", "cloud", "region", "created_at")
-    list_select_related = ("organisation", "plan", "cell")
+    list_select_related = ("organisation", "plan", "cell__status")
     search_fields = ("id__istartswith", "name", "region", "account__external_id", "organisation__name", "organisation__slug")
     search_help_text = _("Name, region, number of the cloud account, organisation or ID")
     date_hierarchy = "created_at"
     inlines = (RevisionInline,)
+
+    @admin.display(description=pgettext_lazy("administration", "place"), ordering="region")
+    def place(self, instance: Instance) -> str:
+        return f"{Cloud(instance.cloud).label} {instance.region}"
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_words(self, instance: Instance) -> str:
+        return _with_failure(instance)
+
+    @admin.display(description=_("health"), ordering="health")
+    def health_words(self, instance: Instance) -> str:
+        """As pages show it: nothing of what does not run, and nothing from memory."""
+        if instance.state in QUIET or instance.cell is None:
+            return "–"
+        return str(NOT_HEARD if link_of(instance.cell) in SILENT else instance.get_health_display())
+
+
+def _with_failure(subject: Cell | Instance) -> str:
+    return f"{subject.get_state_display()} ({subject.failure_code})" if subject.failure_code else subject.get_state_display()

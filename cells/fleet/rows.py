@@ -132,20 +132,20 @@ def with_number(cells: QuerySet[Cell]) -> QuerySet[Cell]:
 
 def cell_rows(rows: Iterable[dict[str, Any]], slug: str) -> list[dict[str, Any]]:
     before, after = _place(slug, "cells:cell_detail")
-    number = cache(_number)
+    not_heard, number = cache(lambda: badge("unknown", NOT_HEARD)), cache(_number)
     states, healths, links, drifts = _badges("cell"), _badges("health"), _badges("link"), _badges("drift")
     shown = []
     for row in rows:
         state, drift = CellState(row["state"]), Drift(row["drift"])
         is_gone = state == CellState.DELETED
         link = link_since(None if is_gone else row["status__seen_at"], is_disabled=row["is_agent_disabled"])
-        health = _health(row)
+        health = None if is_gone else _health(row)
         shown.append(
             {
                 "url": f"{before}{row['id']}{after}",
                 "name": row["name"],
                 "state": states[state.value],
-                "health": healths[health.value] if health and link not in SILENT and not is_gone else "",
+                "health": "" if health is None else not_heard() if link in SILENT else healths[health.value],
                 "link": links[link.value] if row["status__seen_at"] and not is_gone else "",
                 "drift": drifts[drift.value] if drift == Drift.DRIFTED else "",
                 "cloud": str(Cloud(row["account__cloud"]).label),

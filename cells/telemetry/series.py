@@ -16,14 +16,16 @@ from cells.telemetry.ingest import SAMPLE_EVERY_S
 
 DAY, WEEK = timedelta(hours=24), timedelta(days=7)
 SAMPLE = timedelta(seconds=SAMPLE_EVERY_S)
+LITTLE_CPU = 100  # thousandths of a core
 Point = tuple[datetime, float]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """`values` as points of a line, oldest first; empty where nothing was reported."""
+    """`values` as points of a line, oldest first; empty where nothing was reported. `unit` stands beside the name."""
 
     name: str
+    unit: str
     conclusion: str
     values: list[float]
 
@@ -46,38 +48,52 @@ class Figure:
     """How one column of samples is read, shown and put in a sentence."""
 
     name: str
+    unit: str
     read: Callable[[Sequence[Any]], list[Point]]
     say: Callable[[float], str]
-    conclude: Callable[[list[float]], str]
+    conclude: Callable[[list[float], "Words"], str]
     fold: Callable[[Sequence[float]], float]
+
+
+@dataclass(frozen=True)
+class Words:
+    """Of a period: how long it is, and what one point of its lines stands for."""
+
+    span: str
+    point: str
 
 
 def of_instance(instance: Instance, now: datetime) -> list[Period]:
     samples = list(InstanceSample.objects.filter(instance=instance, at__gt=now - WEEK, at__lte=now).order_by("at"))
-    gauges = [_gauge(_("CPU"), "cpu", cores), _gauge(_("Memory"), "memory", mebibytes)]
-    counters = [_counter(_("Requests"), "requests"), _counter(_("Errors"), "errors")]
+    gauges = [_gauge(_("CPU"), _("cores in use"), "cpu", cores), _gauge(_("Memory"), _("MiB in use"), "memory", mebibytes)]
+    counters = [_counter(_("Requests"), _("answered"), "requests"), _counter(_("Errors"), _("requests that failed"), "errors")]
     return _periods([*gauges, *counters], samples, now)
 
 
 def of_cell(cell: Cell, now: datetime) -> list[Period]:
     samples = list(CellSample.objects.filter(cell=cell, at__gt=now - WEEK, at__lte=now).order_by("at"))
-    return _periods([_gauge(_("CPU in use"), "cpu_used", cores), _gauge(_("Memory in use"), "memory_used", mebibytes)], samples, now)
+    gauges = [_gauge(_("CPU"), _("cores in use"), "cpu_used", cores), _gauge(_("Memory"), _("MiB in use"), "memory_used", mebibytes)]
+    return _periods(gauges, samples, now)
 
 
 def _periods(figures: Sequence[Figure], samples: Sequence[Any], now: datetime) -> list[Period]:
     recent = [sample for sample in samples if sample.at > now - DAY]
+    day, week = Words(_("24 hours"), _("five minutes")), Words(_("7 days"), _("an hour"))
     return [
-        _period(_("Last 24 hours"), figures, recent, each=SAMPLE, row=timedelta(hours=1), style="H:i"),
-        _period(_("Last 7 days"), figures, samples, each=timedelta(hours=1), row=timedelta(days=1), style="j M"),
+        _period(_("Last 24 hours"), day, figures, recent, each=SAMPLE, row=timedelta(hours=1), style="H:i"),
+        _period(_("Last 7 days"), week, figures, samples, each=timedelta(hours=1), row=timedelta(days=1), style="j M"),
     ]
 
 
-def _period(title: str, figures: Sequence[Figure], samples: Sequence[Any], *, each: timedelta, row: timedelta, style: str) -> Period:
+def _period(
+    title: str, words: Words, figures: Sequence[Figure], samples: Sequence[Any], *, each: timedelta, row: timedelta, style: str
+) -> Period:
     metrics, columns = [], []
     for figure in figures:
         points = figure.read(samples)
         values = [figure.fold(group) for _, group in _grouped(points, each)]
-        metrics.append(Metric(figure.name, figure.conclude(values) if values else _("Nothing was reported."), values))
+        conclusion = figure.conclude(values, words) if values else _("Nothing was reported.")
+        metrics.append(Metric(figure.name, figure.unit, conclusion, values))
         columns.append({start: figure.say(figure.fold(group)) for start, group in _grouped(points, row)})
     starts = sorted({start for column in columns for start in column})
     return Period(title, metrics, [(date_format(start, style), [column.get(start, "") for column in columns]) for start in starts])
@@ -99,24 +115,21 @@ def _floor(local: datetime, each: timedelta) -> datetime:
 # --- Kinds of figures ------------------------------------------------------------------------------------------------
 
 
-def _gauge(name: str, column: str, say: Callable[[float], str]) -> Figure:
-    def conclude(values: list[float]) -> str:
-        words = _("%(name)s: %(mean)s on average, %(most)s at most, %(last)s at the end.")
-        return words % {"name": name, "mean": say(_mean(values)), "most": say(max(values)), "last": say(values[-1])}
+def _gauge(name: str, unit: str, column: str, say: Callable[[float], str]) -> Figure:
+    def conclude(values: list[float], words: Words) -> str:
+        text = _("%(name)s in %(span)s: %(mean)s on average, at most %(most)s over %(point)s, %(last)s at the end.")
+        figures = {"mean": say(_mean(values)), "most": say(max(values)), "last": say(values[-1])}
+        return text % {"name": name, "span": words.span, "point": words.point, **figures}
 
-    return Figure(name, lambda samples: [(sample.at, float(getattr(sample, column))) for sample in samples], say, conclude, _mean)
+    return Figure(name, unit, lambda samples: [(sample.at, float(getattr(sample, column))) for sample in samples], say, conclude, _mean)
 
 
-def _counter(name: str, column: str) -> Figure:
-    def conclude(values: list[float]) -> str:
-        total = int(sum(values))
-        return _("%(name)s: %(total)s in all, %(most)s at most at once.") % {
-            "name": name,
-            "total": count(total),
-            "most": count(max(values)),
-        }
+def _counter(name: str, unit: str, column: str) -> Figure:
+    def conclude(values: list[float], words: Words) -> str:
+        text = _("%(name)s in %(span)s: %(total)s in all, at most %(most)s in %(point)s.")
+        return text % {"name": name, "span": words.span, "point": words.point, "total": count(int(sum(values))), "most": count(max(values))}
 
-    return Figure(name, lambda samples: _growth(samples, column), count, conclude, sum)
+    return Figure(name, unit, lambda samples: _growth(samples, column), count, conclude, sum)
 
 
 def _growth(samples: Sequence[Any], column: str) -> list[Point]:
@@ -130,7 +143,8 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def cores(value: float) -> str:
-    return _("%(cores)s cores") % {"cores": number_format(value / 1000, decimal_pos=2)}
+    """Of thousandths. What is next to nothing keeps its thousandths, and does not become nothing."""
+    return _("%(cores)s cores") % {"cores": number_format(value / 1000, decimal_pos=2 if value >= LITTLE_CPU else 3)}
 
 
 def mebibytes(value: float) -> str:
@@ -142,13 +156,15 @@ def count(value: float) -> str:
 
 
 def error_rate(period: Period) -> str:
-    """In a sentence; empty where nobody counts requests."""
+    """Of the last 24 hours, in a sentence; empty where nobody counts requests."""
     totals = {metric.name: sum(metric.values) for metric in period.metrics if metric.values}
     requests, errors = totals.get(_("Requests")), totals.get(_("Errors"), 0)
     if not requests:
         return ""
     share = number_format(100 * errors / requests, decimal_pos=1)
-    return ngettext("%(share)s %% of %(count)s request failed.", "%(share)s %% of %(count)s requests failed.", int(requests)) % {
-        "share": share,
-        "count": count(requests),
-    }
+    words = ngettext(
+        "%(share)s %% of %(count)s request failed in the last 24 hours.",
+        "%(share)s %% of %(count)s requests failed in the last 24 hours.",
+        int(requests),
+    )
+    return words % {"share": share, "count": count(requests)}

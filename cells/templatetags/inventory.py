@@ -12,6 +12,7 @@ from cells.availability import why_not_keep
 from cells.models import CellResource
 from cells.models.resources import Outcome
 from cells.place_words import region_name
+from cells.states import CellState
 
 register = template.Library()
 
@@ -22,12 +23,21 @@ class Region:
 
     name: str
     rows: list[CellResource]
+    is_under_way: bool  # the deletion works on it
 
     @property
     def standing(self) -> list[CellResource]:
         """What still costs: first what keeps the deletion from its end, then what is kept on purpose."""
-        rows = [row for row in self.rows if row.outcome != Outcome.REMOVED]
+        rows = [row for row in self.rows if row.outcome != Outcome.REMOVED and not self._has_its_turn(row)]
         return sorted(rows, key=lambda row: (row.outcome == Outcome.KEPT, not row.is_stuck))
+
+    @property
+    def waiting(self) -> list[CellResource]:
+        """Nothing is wrong with them: their turn comes."""
+        return [row for row in self.rows if self._has_its_turn(row)]
+
+    def _has_its_turn(self, row: CellResource) -> bool:
+        return self.is_under_way and row.outcome == Outcome.FOUND and not row.is_stuck
 
     @property
     def removed(self) -> list[CellResource]:
@@ -43,7 +53,8 @@ class Region:
         counts = [
             (self._count(Outcome.REMOVED), _("%(number)s removed")),
             (self._count(Outcome.KEPT), _("%(number)s kept on purpose")),
-            (self._count(Outcome.FOUND), _("%(number)s still there")),
+            (len(self.waiting), _("%(number)s to be removed")),
+            (self._count(Outcome.FOUND) - len(self.waiting), _("%(number)s still there")),
         ]
         return f"{found}: {', '.join(words % {'number': number} for number, words in counts if number)}."
 
@@ -55,10 +66,15 @@ class Inventory:
     @property
     def regions(self) -> list[Region]:
         return [
-            Region(region_name(group[0].account.cloud, region), group)
+            Region(region_name(group[0].account.cloud, region), group, self.is_under_way)
             for region, rows in groupby(self.rows, lambda row: row.region)
             if (group := list(rows))
         ]
+
+    @property
+    def is_under_way(self) -> bool:
+        cell = self.rows[0].cell if self.rows else None
+        return cell is not None and cell.state == CellState.DELETING
 
     @property
     def can_decide(self) -> bool:

@@ -92,6 +92,8 @@ class Listed:
         return ngettext("%(number)d instance", "%(number)d instances", total) % {"number": total}
 
     def match_words(self, count: int, total: int) -> str:
+        if self.form.value("state") == "deleted":
+            return self._deleted_words(count)
         numbers = {"count": count, "total": total, "most": MAX_COUNTED}
         if count > MAX_COUNTED:
             return _("More than %(most)d of %(total)d match") % numbers
@@ -100,6 +102,16 @@ class Listed:
         else:
             words = ngettext("%(count)d of %(total)d instance matches", "%(count)d of %(total)d instances match", total)
         return words % numbers
+
+    def _deleted_words(self, count: int) -> str:
+        """They are no part of the total, so there is nothing to set their number against."""
+        if count > MAX_COUNTED:
+            return _("More than %(most)d match") % {"most": MAX_COUNTED}
+        if self.kind == "cell":
+            words = ngettext("%(number)d deleted deployment cell matches", "%(number)d deleted deployment cells match", count)
+        else:
+            words = ngettext("%(number)d deleted instance matches", "%(number)d deleted instances match", count)
+        return words % {"number": count}
 
 
 @gate
@@ -177,7 +189,7 @@ def _answer(request: OrganisationRequest, listed: Listed) -> HttpResponse:
     context["shown"] = Shown(**{name: context[name] for name in Shown._fields})
     if is_fragment:
         return _fragment(request, render(request, listed.templates.fragment, context), context)
-    bar = form.bar(facets, context["list_url"]) if facets and (context["total"] or form.query) else ""
+    bar = form.bar(facets, context["list_url"]) if facets and (context["total"] or context["is_filtered"]) else ""
     return render(request, listed.templates.page, context | {"bar": bar})
 
 
@@ -201,7 +213,8 @@ def _context(request: OrganisationRequest, listed: Listed, found: Found, total: 
         "every": CALM if all(row["state"] in listed.settled for row in found.rows) else QUICK,
         "total": total,
         "words": listed.match_words(found.count or 0, total) if form.query else listed.words(total),
-        "is_filtered": bool(form.query),
+        # Where there is nothing at all, no filter is to blame for it.
+        "is_filtered": bool(form.query) and bool(total or rows),
         "is_first_page": not after,
         "slug": slug,
         "list_url": list_url,

@@ -73,9 +73,8 @@ def cell_visible(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 def visible(request: OrganisationRequest) -> HttpResponse:
     """The same fields without values, before there is any cell; and the way to each cell's own page."""
     cells = Cell.objects.for_organisation(request.organisation).alive().select_related("organisation")
-    fields = [*visible_of_cell(None), *visible_of_instance(None)]
-    context = {"fields": fields, "orders": of_orders(), "sign_in": of_sign_in(), "cells": cells}
-    return render(request, "cells/metrics/visible.html", context)
+    fields = {"fields": visible_of_cell(None), "instance_fields": visible_of_instance(None), "orders": of_orders(), "sign_in": of_sign_in()}
+    return render(request, "cells/metrics/visible.html", {**fields, "cells": cells})
 
 
 def _strip(subject: Cell | Instance, axis: StatusChange.Axis, good: str) -> dict[str, Any]:

@@ -91,6 +91,26 @@ def test_cells_filter_by_link_as_pages_show_it(link, seconds, office):
     assert [cell.name for cell in shown] == [f"age {seconds}"]
 
 
+@pytest.mark.parametrize(("seconds", "state", "words"), [(5, "running", "Healthy"), (400, "running", "Not heard"), (5, "stopped", "–")])
+def test_instances_are_listed_with_what_is_known_of_them_now(seconds, state, words, office):
+    cell = make_cell(account=make_cloud_account(state="connected"))
+    make_status(cell, seconds=seconds)
+    make_instance(cell=cell, name="orders", state=state, health="healthy")
+
+    text = " ".join(office.get(place(Instance, "changelist")).text.split())
+
+    assert f'<td class="field-health_words">{words}</td>' in text
+    assert '<td class="field-place">AWS eu-west-1</td>' in text
+
+
+@pytest.mark.parametrize("model", FLEET)
+def test_what_has_failed_says_why_in_its_list(model, office):
+    cell = make_cell(state="failed", failed_while="bootstrapping", failure_code="quota_exceeded")
+    make_instance(cell=cell, state="failed", failed_while="creating", failure_code="quota_exceeded")
+
+    assert "Failed (quota_exceeded)" in office.get(place(model, "changelist")).text
+
+
 # --- The offer -------------------------------------------------------------------------------------------------------
 
 

@@ -355,6 +355,23 @@ def test_list_begins_with_what_remains_and_folds_what_is_removed(stuck, alice, c
 
 
 @pytest.mark.django_db
+def test_list_of_a_deletion_under_way_folds_what_has_its_turn_and_shows_what_is_stuck(cell, alice, client):
+    client.force_login(alice)
+    type(cell).objects.filter(pk=cell.pk).update(state=CellState.DELETING)
+    make_resource(cell=cell, name="Address", state="ready")
+    make_resource(cell=cell, name="Machines", state="deleting")
+    make_resource(cell=cell, name="Network")
+
+    shown = element(client.get(cell.get_absolute_url()).text, "cell-inventory")
+
+    before, _details, folded = shown.partition("<details")
+    assert "3 resources found: 2 to be removed, 1 still there." in before
+    assert ("Network" in before, "Address" in before, "Machines" in before) == (True, False, False)
+    assert "2 resources are to be removed" in folded
+    assert folded.count("badge-neutral") == 2
+
+
+@pytest.mark.django_db
 def test_list_takes_one_query_whatever_its_length(stuck, alice, client):
     client.force_login(alice)
     counts = []

@@ -177,11 +177,35 @@ def test_sorted_header_says_which_way(signed_in, account):
 # --- Four states of a list -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("seconds", "words"), [(5, "Healthy"), (100, "Not heard"), (400, "Not heard")])
+def test_health_of_a_cell_is_not_shown_from_memory(seconds, words, signed_in, account):
+    make_status(make_cell(account=account), seconds=seconds)
+
+    (row,) = signed_in.get(CELLS).context["rows"]
+
+    assert words in row["health"]
+
+
 @pytest.mark.parametrize(("there", "words"), [(INSTANCES, "No instance yet"), (CELLS, "No deployment cell yet")])
 def test_empty_list_says_what_fills_it(there, words, signed_in):
     text = signed_in.get(there).text
 
     assert (words in text, "Create instance" in text, 'role="search"' in text) == (True, True, False)
+
+
+@pytest.mark.parametrize(("there", "words"), [(INSTANCES, "No instance yet"), (CELLS, "No deployment cell yet")])
+@pytest.mark.parametrize("query", [{"q": "orders"}, {"state": "deleted"}, {"region": "eu-west-1", "health": "degraded"}])
+def test_where_nothing_is_no_filter_is_blamed_for_it(there, words, query, signed_in):
+    text = signed_in.get(there, query).text
+
+    assert (words in text, "Nothing matches" in text, "0 of 0" in text, 'role="search"' in text) == (True, False, False, False)
+
+
+def test_deleted_rows_are_no_part_of_the_whole(signed_in, account):
+    make_instance(cell=make_cell(account=account, state=CellState.DELETED), state=InstanceState.DELETED)
+
+    assert "1 deleted instance matches" in signed_in.get(INSTANCES, {"state": "deleted"}).text
+    assert "1 deleted deployment cell matches" in signed_in.get(CELLS, {"state": "deleted"}).text
 
 
 @pytest.mark.parametrize("there", [INSTANCES, CELLS])

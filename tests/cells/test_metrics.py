@@ -57,8 +57,9 @@ def test_counter_that_fell_began_anew(instance):
     day, week = of_instance(instance, NOON)
 
     assert day.metrics[2].values == [60, 20, 5]
-    assert day.metrics[2].conclusion == "Requests: 85 in all, 60 at most at once."
-    assert day.metrics[3].conclusion == "Errors: 3 in all, 1 at most at once."
+    assert day.metrics[2].conclusion == "Requests in 24 hours: 85 in all, at most 60 in five minutes."
+    assert day.metrics[3].conclusion == "Errors in 24 hours: 3 in all, at most 1 in five minutes."
+    assert week.metrics[2].conclusion == "Requests in 7 days: 85 in all, at most 85 in an hour."
     assert sum(week.metrics[2].values) == 85
 
 
@@ -69,9 +70,25 @@ def test_gauge_is_averaged_and_its_conclusion_says_so(instance):
     day, week = of_instance(instance, NOON)
 
     assert day.metrics[0].values == [100, 300, 200]
-    assert day.metrics[0].conclusion == "CPU: 0.20 cores on average, 0.30 cores at most, 0.20 cores at the end."
+    assert (
+        day.metrics[0].conclusion == "CPU in 24 hours: 0.20 cores on average, at most 0.30 cores over five minutes, 0.20 cores at the end."
+    )
     assert week.metrics[0].values == [200]
     assert day.rows == [("11:00", ["0.20 cores", "50 MiB", "0", "0"])]
+
+
+def test_little_cpu_is_not_said_to_be_none(instance):
+    sample(instance, NOON, cpu=3)
+
+    day, _week = of_instance(instance, NOON)
+
+    assert day.metrics[0].conclusion.startswith("CPU in 24 hours: 0.003 cores on average")
+
+
+def test_every_chart_says_what_it_counts_and_in_what_unit(instance):
+    units = [(metric.name, metric.unit) for metric in of_instance(instance, NOON)[0].metrics]
+
+    assert units == [("CPU", "cores in use"), ("Memory", "MiB in use"), ("Requests", "answered"), ("Errors", "requests that failed")]
 
 
 def test_what_nobody_counts_is_not_nothing(instance):
@@ -89,8 +106,8 @@ def test_instance_metrics_page(client, alice, instance):
 
     text = page(client, alice, "instance_metrics", "acme", instance.pk)
 
-    assert "1.0 % of 300 requests failed." in text
-    assert "CPU: 0.10 cores on average" in text
+    assert "1.0 % of 300 requests failed in the last 24 hours." in text
+    assert "CPU in 24 hours: 0.10 cores on average" in text
     assert "Healthy for 100.00 % of the time that is known; something else on 0 days." in text
     assert text.count("Show as table") == 3
 
@@ -196,6 +213,20 @@ def test_cell_visible_shows_the_last_value_of_every_field(client, alice, cell, i
     )
     assert len(rows) == len(WHY)
     assert [row for row in rows if not row] == []
+
+
+def test_groups_of_fields_are_folded_but_the_cells_own(client, alice, cell, instance):
+    store([Received(msgspec.convert({"cell": str(cell.pk), "reports": [a_report(7, an_instance(instance))]}, Reports), timezone.now())])
+    client.force_login(alice)
+
+    found = [
+        re.findall(r'<details class="disclosure"( open)?>\s*<summary>(\d+) fields', client.get(reverse(f"cells:{name}", args=args)).text)
+        for name, args in (("cell_visible", ["acme", cell.pk]), ("visible", ["acme"]))
+    ]
+
+    numbers = [str(sum(path.startswith("reports.instances") == of_instance for path in WHY)) for of_instance in (False, True)]
+    folded = [("", numbers[1]), ("", str(len(ORDERS))), ("", str(len(SIGN_IN)))]
+    assert found == [[(" open", numbers[0]), *folded], [("", numbers[0]), *folded]]
 
 
 def test_cell_visible_shows_no_instance_of_another_customer(client, alice, charlie, cell, instance):
