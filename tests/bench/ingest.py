@@ -146,20 +146,24 @@ class Peer:
     request: Callable[[int], bytes]
 
 
+# What is offered beyond what is wanted: an open loop that offers no more than the goal can only ever fall short of it.
+OFFERED = 1.05
+
+
 def _sustained(stand: Stand, report: Report, options, requests: Reports) -> None:
-    rate = len(requests.cells) / 30
+    wanted = len(requests.cells) / 30
+    offered = OFFERED * wanted
     with stand.served(uvicorn("portal.ingest:application", PORT), PORT) as process:
         began = time.process_time()
-        found, web, postgres = measure(stand, process, requests, lines=256, seconds=3 * options.seconds, rate=rate)
+        found, web, postgres = measure(stand, process, requests, lines=256, seconds=3 * options.seconds, rate=offered)
         senders = (time.process_time() - began) / (found.seconds + min(3.0, 3 * options.seconds))
-    per_second = found.done / found.seconds
-    late = per_second < 0.97 * rate
-    cores = (web + postgres) * per_second
+    acknowledged = (found.done - found.bad) / found.seconds
+    cores = (web + postgres) * found.done / found.seconds
     waits = f"ack p50 {found.percentile(0.5) * 1e3:.0f} ms, p99 {found.percentile(0.99) * 1e3:.0f} ms"
-    ours = f"{per_second:,.0f} reports/s for {found.seconds:.0f} s; {cores:.2f} cores (the senders {senders:.2f} more); {waits}"
-    problem = f"{found.bad} answers were not 200" if found.bad else _lost(requests) or ("fell behind" if late else "")
-    what, wanted = f"a. {len(requests.cells):,} cells every 30 s, open loop", f"wanted {rate:,.0f}/s"
-    report.add(what, ours=ours, beside=wanted, ratio=f"{per_second / rate:.2f}", goal="≥ 1", problem=problem)
+    ours = f"{acknowledged:,.0f} reports/s for {found.seconds:.0f} s; {cores:.2f} cores (the senders {senders:.2f} more); {waits}"
+    problem = f"{found.bad} answers were not 200" if found.bad else _lost(requests) or ("fell behind" if acknowledged < wanted else "")
+    what, beside = f"a. {len(requests.cells):,} cells every 30 s, open loop", f"wanted {wanted:,.0f}/s, offered {offered:,.0f}/s"
+    report.add(what, ours=ours, beside=beside, ratio=f"{acknowledged / wanted:.2f}", goal="≥ 1", problem=problem)
 
 
 def _lost(requests: Reports) -> str:
