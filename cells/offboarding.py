@@ -280,6 +280,7 @@ register(
         title=gettext_lazy("What bears the account's mark"),
         look=_sweep,
         remainder=_remainder,
+        regions=regions_of,
         asks_cloud=True,
     )
 )

@@ -4,7 +4,8 @@ Entering needs a staff account and a second factor proven in this session. Model
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -48,6 +49,23 @@ GROUPS = (
     ("audit", pgettext_lazy("administration", "Audit"), ("event", "logentry")),
 )
 OTHER = ("other", pgettext_lazy("administration", "Other"))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something of the product that waits for staff: how many of it, and the list that holds them."""
+
+    label: Any
+    number: int
+    url: str
+
+
+_COUNTERS: list[Callable[[HttpRequest], Waiting | None]] = []
+
+
+def register_counter(counter: Callable[[HttpRequest], Waiting | None]) -> None:
+    """For the first page of the administration. A counter answers None to whoever may not see its list."""
+    _COUNTERS.append(counter)
 
 
 class PortalAdminSite(AdminSite):
@@ -105,6 +123,11 @@ class PortalAdminSite(AdminSite):
         return HttpResponseRedirect(reverse("account_change_password"))
 
     # --- What it shows -----------------------------------------------------------------------------------------------
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """What waits for staff stands above the lists, also where it is none."""
+        waiting = [found for found in (counter(request) for counter in _COUNTERS) if found is not None]
+        return super().index(request, {"waiting": waiting, **(extra_context or {})})
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         name = _("%(provider)s administration") % {"provider": settings.PROVIDER_NAME}

@@ -236,8 +236,11 @@ class CloudKit(Protocol):
         """What the kit makes, by the name the customer finds it under in the cloud's console."""
         ...
 
-    def routes(self, target: Target, publication: Publication) -> Sequence[Route]:
-        """The ways to run this issued kit, with every parameter filled in. No secret is among them."""
+    def routes(self, target: Target, publication: Publication, *, has_support: bool = True) -> Sequence[Route]:
+        """The ways to run this issued kit, with every parameter filled in. No secret is among them.
+
+        Without support, its first way says the customer's own switch as off: for a kit that is run again only to remove the rest.
+        """
         ...
 
     def removal_command(self, target: Target, *, is_last: bool = False) -> str:
@@ -246,6 +249,10 @@ class CloudKit(Protocol):
 
     def removal_link(self, target: Target, publication: Publication) -> str:
         """The page of the cloud's console where that is done, or where the command is run."""
+        ...
+
+    def shell_link(self, target: Target, publication: Publication) -> str:
+        """The cloud's own shell in a browser, where a command of the customer's is run."""
         ...
 
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:

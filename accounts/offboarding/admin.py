@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +16,9 @@ from accounts.offboarding.actions import ask_to_close, close_with_leftovers, why
 from accounts.offboarding.certificates import standing
 from accounts.offboarding.forms import CloseForm
 from accounts.offboarding.models import Offboarding, SignIn
+from accounts.offboarding.states import OffboardingState
 from accounts.sign_in import step_up
+from portal.admin import Waiting, register_counter
 from portal.audit.admin import ReadOnlyAdmin
 from portal.operations.availability import NotAllowed
 
@@ -75,3 +77,13 @@ class SignInAdmin(ReadOnlyAdmin):
     search_fields = ("offboarding__account__name", "offboarding__account__external_id")
     search_help_text = _("Account or its number")
     date_hierarchy = "asked_at"
+
+
+def _stuck(request: HttpRequest) -> Waiting | None:
+    if not admin.site.get_model_admin(Offboarding).has_view_permission(request):
+        return None
+    url = f"{reverse('admin:offboarding_offboarding_changelist')}?state__exact={OffboardingState.STUCK}"
+    return Waiting(_("Stuck offboardings"), Offboarding.objects.filter(state=OffboardingState.STUCK).count(), url)
+
+
+register_counter(_stuck)

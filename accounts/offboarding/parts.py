@@ -109,6 +109,8 @@ class Part:
     request_removal: Callable[[CloudAccount, User], None] = lambda _account, _by: None
     look: Callable[[CloudAccount], Look] = lambda _account: GONE
     remainder: Callable[[CloudAccount], Sequence[Remnant]] = _none
+    # Every region in which something of it ever was.
+    regions: Callable[[CloudAccount], Sequence[str]] = _none
     # Looked for in the cloud itself once everything else is gone; its `look` raises CloudError.
     asks_cloud: bool = False
     # Whether something of it is there that only we can take away: then the trust has to hold.

@@ -214,9 +214,9 @@ class Plan:
 
     @cached_property
     def recovery(self) -> KitLinks | None:
-        """The same kit again: it gives back the very rights with which the rest is removed, and no more."""
+        """The same kit again with support switched off: who removes the rest needs nothing of it."""
         kit = self.account.kits.filter(state=KitState.CURRENT).select_related("account").first()
-        return kit_links(kit) if kit and self.is_kit_gone else None
+        return kit_links(kit, has_support=False) if kit and self.is_kit_gone else None
 
     @cached_property
     def left(self) -> dict[str, list[dict[str, str]]]:

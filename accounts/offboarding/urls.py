@@ -18,5 +18,6 @@ urlpatterns = [
     path(f"{OFFBOARDING}consent/", acts.offboarding_consent, name="offboarding_consent"),
     path(f"{OFFBOARDING}certificate/", certificates.certificate_detail, name="certificate_detail"),
     path(f"{OFFBOARDING}certificate/certificate.json", certificates.certificate_file, name="certificate_file"),
+    path("offboarding/byoc-leftovers.sh", certificates.leftovers_script, name="leftovers_script"),
     path("o/<slug:slug>/activity/verify_certificate.py", certificates.certificate_verifier, name="certificate_verifier"),
 ]

@@ -264,7 +264,11 @@ class Demo:
         ports = [word for name in SANDBOX_PORTS for word in (f"--{name}-port", str(self.ports[name]))]
         command = [sys.executable, "-m", "portal.sandbox", *ports, "--issuer-resolve", f"{ISSUER}=http://127.0.0.1:{self.port}"]
         command += ["--portal-url", self.url]
-        command += [word for script in sorted((ROOT / "accounts" / "kits").glob("*/kit.sh")) for word in ("--kit-script", str(script))]
+        scripts = [
+            *sorted((ROOT / "accounts" / "kits").glob("*/kit.sh")),
+            ROOT / "accounts" / "offboarding" / "leftovers" / "byoc-leftovers.sh",
+        ]
+        command += [word for script in scripts for word in ("--kit-script", str(script))]
         environment = self._environment(PORTAL_DEMO_TOTP_SECRET=self.secrets["PORTAL_DEMO_TOTP_SECRET"])
         return Child("Local AWS", [*command, "--state-dir", self.data.path / "aws"], environment)
 

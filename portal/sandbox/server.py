@@ -21,6 +21,7 @@ from portal.sandbox import front
 from portal.sandbox.aws import cloudformation, iam, surroundings
 from portal.sandbox.aws.cells import resources as cells
 from portal.sandbox.aws.cells import stacks as cell_stacks
+from portal.sandbox.aws.shell import ACCOUNT, AwsShell
 from portal.sandbox.aws.snapshots import Snapshots
 from portal.sandbox.azure.certificates import prepare
 from portal.sandbox.azure.control import AzureControl
@@ -33,7 +34,7 @@ from portal.sandbox.console.authenticator import AuthenticatorPages
 from portal.sandbox.console.azure import AzurePages
 from portal.sandbox.console.machines import MachinePages
 from portal.sandbox.console.mailbox import MailboxPages
-from portal.sandbox.console.shell import AZURE, GOOGLE, ShellPages, Stage
+from portal.sandbox.console.shell import AWS, AZURE, GOOGLE, ShellPages, Stage
 from portal.sandbox.control import CloudControl, Control
 from portal.sandbox.front import Front, Port
 from portal.sandbox.gcp.control import GoogleControl
@@ -131,7 +132,12 @@ async def serve(options: Options) -> int:
 
 def _fronts(sandbox: Sandbox, snapshots: Snapshots, google: GoogleCloud, azure: AzureFront) -> tuple[Front, Front]:
     customer = Front(Port.CUSTOMER, sandbox, {})
-    shell = ShellPages(Runs(sandbox), {"gcp": Stage(GoogleShell(google), *GOOGLE), "azure": Stage(AzureShell(azure), *AZURE, SUBSCRIPTION)})
+    stages = {
+        "aws": Stage(AwsShell(sandbox), *AWS, ACCOUNT),
+        "gcp": Stage(GoogleShell(google), *GOOGLE),
+        "azure": Stage(AzureShell(azure), *AZURE, SUBSCRIPTION),
+    }
+    shell = ShellPages(Runs(sandbox), stages)
     console = Console(customer, sandbox, {"shell": shell, "azure": AzurePages(azure)})
     mailbox = MailboxPages(sandbox.mailbox)
     phone = AuthenticatorPages(os.environ.get("PORTAL_DEMO_TOTP_SECRET", ""))

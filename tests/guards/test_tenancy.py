@@ -39,6 +39,7 @@ PUBLIC = {
     "accounts:step_link_file": "a file of the kit, for the same link",
     "accounts:step_link_report": "what the kit printed, pasted on that page; nothing it says is believed",
     "accounts:kit_report": "said by a kit in the customer's shell; the address is signed and nothing it says is believed",
+    "offboarding:leftovers_script": "the same for everybody, without a secret; the command on the page checks its hash",
     "portal:theme": "a person may prefer dark before signing in",
     "portal:brand": "the sign-in page wears the brand too",
     "portal:healthz": "asked by load balancers",

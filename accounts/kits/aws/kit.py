@@ -154,10 +154,10 @@ class AwsKit:
     def audience(self, target: Target) -> str:
         return AUDIENCE
 
-    def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
+    def routes(self, target: Target, publication: Publication, *, has_support: bool = True) -> tuple[Route, ...]:
         template_url = publication.url(self.object_key())
         module_url = publication.url(self.object_key("terraform.zip"))
-        parameters = self.parameters_of(target)
+        parameters = self.parameters_of(target) | ({} if has_support else {"AllowSupport": "no"})
         given: dict[str, Any] = {"template_url": template_url, "stack_name": self.stack_name(target.suffix), "parameters": parameters}
         launch_url = self.launch_url(**given, region=target.region, console_url=publication.console_url)
         cli = self.cli_command(**given, region=target.region)
@@ -178,6 +178,12 @@ class AwsKit:
         console = publication.console_url.rstrip("/") or f"https://{target.region}.console.aws.amazon.com"
         query = urlencode({"filteringText": self.stack_name(target.suffix)}, quote_via=quote)
         return f"{console}/cloudformation/home?region={target.region}#/stacks?{query}"
+
+    def shell_link(self, target: Target, publication: Publication) -> str:
+        console = publication.console_url.rstrip("/")
+        return (
+            f"{console}/shell/aws" if console else f"https://{target.region}.console.aws.amazon.com/cloudshell/home?region={target.region}"
+        )
 
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
         """An update of the stack with the template that it has: right for an earlier version as well."""

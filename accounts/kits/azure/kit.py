@@ -143,9 +143,10 @@ class AzureKit:
             "location": target.region,
         }
 
-    def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
+    def routes(self, target: Target, publication: Publication, *, has_support: bool = True) -> tuple[Route, ...]:
         """The portal can only open a published template; the script also runs from files that were downloaded."""
-        shell = words.shell_route(command=self.shell_command(target, publication), link=shell_url(publication.console_url))
+        command = self.shell_command(target, publication) + ("" if has_support else f" \\\n    --{SWITCH_OPTIONS[ALLOW_SUPPORT]} no")
+        shell = words.shell_route(command=command, link=shell_url(publication.console_url))
         template_url = publication.url(self._published().key("kit.json"))
         if not template_url:
             return (shell,)
@@ -206,6 +207,9 @@ class AzureKit:
         return "\n".join([*lines, *_removal_of_shared(target, here, cell_group, is_last=is_last)])
 
     def removal_link(self, target: Target, publication: Publication) -> str:
+        return shell_url(publication.console_url)
+
+    def shell_link(self, target: Target, publication: Publication) -> str:
         return shell_url(publication.console_url)
 
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:

@@ -143,10 +143,11 @@ class GcpKit:
     def made_name(self, suffix: str) -> str:
         return f"byoc-{suffix}"
 
-    def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
+    def routes(self, target: Target, publication: Publication, *, has_support: bool = True) -> tuple[Route, ...]:
         """The ways to run this issued kit, with every parameter filled in. No secret is among them."""
+        command = self.command(target, publication) + ("" if has_support else f" \\\n    --{SWITCH_OPTIONS[ALLOW_SUPPORT]} no")
         return (
-            words.shell_route(link=_shell_link(target, publication), command=self.command(target, publication), project=target.external_id),
+            words.shell_route(link=_shell_link(target, publication), command=command, project=target.external_id),
             words.terraform_route(
                 fetch=terraform.fetch(publication.url(self._key("terraform.zip"))),
                 sha256=terraform.archive_sha256(),
@@ -181,6 +182,9 @@ class GcpKit:
         return installer.removal(target, accounts=_accounts(target), roles=_bound_roles(target), lent=lent, views=list(script.views()))
 
     def removal_link(self, target: Target, publication: Publication) -> str:
+        return _shell_link(target, publication)
+
+    def shell_link(self, target: Target, publication: Publication) -> str:
         return _shell_link(target, publication)
 
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:

@@ -4,12 +4,14 @@ import json
 import uuid
 from pathlib import Path
 
-from django.http import HttpResponse
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from accounts.access import OrganisationRequest, Permission, requires
+from accounts.offboarding import leftovers
 from accounts.offboarding.models import Offboarding
 from accounts.offboarding.states import OffboardingState
 from accounts.targets import cloud_names
@@ -35,6 +37,7 @@ def certificate_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
         "row": row,
         "account": row.account,
         "document": json.loads(row.certificate),
+        "look": leftovers.look_of(row.account),
         "cloud": cloud_names(row.account.cloud)["cloud"],
         "crumbs": account_crumbs(row.account, _("Offboarding certificate")),
     }
@@ -61,3 +64,11 @@ def certificate_verifier(_request: OrganisationRequest) -> HttpResponse:
     headers = {"Content-Disposition": 'attachment; filename="verify_certificate.py"'}
     source = Path(str(verify_certificate.__file__)).read_bytes()
     return HttpResponse(source, content_type="text/x-python; charset=utf-8", headers=headers)
+
+
+@login_not_required  # the same for everybody, and holds no secret; the command on the page checks its hash
+@require_GET
+def leftovers_script(_request: HttpRequest) -> HttpResponse:
+    """The read-only look for what is left, which a customer's shell fetches."""
+    headers = {"Content-Disposition": f'attachment; filename="{leftovers.SCRIPT.name}"'}
+    return HttpResponse(leftovers.script(), content_type="text/x-shellscript; charset=utf-8", headers=headers)

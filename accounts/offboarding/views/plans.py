@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.models import CloudAccount
+from accounts.offboarding.leftovers import look_of
 from accounts.offboarding.plan import Plan, plan_of
 from accounts.views.cloud_accounts import account_crumbs, find_account
 
@@ -19,7 +20,9 @@ gate = requires(Permission.VIEW)
 @require_GET
 def offboarding_plan(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     account = find_account(request, pk)
-    return render(request, "offboarding/offboarding_plan.html", _context(request, account, plan_of(account)))
+    plan = plan_of(account)
+    look = look_of(account) if plan.row and (plan.row.has_begun or not plan.row.is_open) else None
+    return render(request, "offboarding/offboarding_plan.html", {**_context(request, account, plan), "look": look})
 
 
 @gate

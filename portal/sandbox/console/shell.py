@@ -39,6 +39,7 @@ class Stage:
     pattern: "re.Pattern[str]" = PROJECT
 
 
+AWS = ("Played CloudShell – part of the demo, not AWS", "AWS CloudShell", "account")
 AZURE = ("Played Cloud Shell – part of the demo, not Azure", "Azure Cloud Shell", "subscription")
 GOOGLE = ("Played Cloud Shell – part of the demo, not Google Cloud", "Cloud Shell", "project")
 

@@ -1,19 +1,21 @@
-"""What the played shell understands: a kit's command (fetch the script, check its hash, run it), and plain lines of gcloud or az."""
+"""What the played shell understands: a kit's command (fetch the script, check its hash, run it), and plain lines of gcloud, az or aws."""
 
 import re
 import shlex
 from dataclasses import dataclass
 
-SCRIPT = "byoc-kit.sh"
+# What takes a kit in, and what looks for what is left of it.
+SCRIPT = r"byoc-(?:kit|leftovers)\.sh"
 # A word as bash would leave it: bare characters without meaning to a shell, or quoted once. No expansion of any kind.
 WORD = r"(?:[\w@%+=:,./-]+|'[^'\n]*'|\"[^\"$`\\!\n]*\")+"
 GAP = r"[ \t]+"  # never a line's end: what follows one is another command
 FORM = re.compile(
-    rf"curl{GAP}-fsSLo{GAP}{re.escape(SCRIPT)}{GAP}'(?P<url>[^'\s]+)'{GAP}&&{GAP}"
-    rf"echo{GAP}'(?P<sha256>[0-9a-f]{{64}})  {re.escape(SCRIPT)}'{GAP}\|{GAP}sha256sum{GAP}--check{GAP}&&{GAP}"
-    rf"bash{GAP}{re.escape(SCRIPT)}(?P<arguments>(?:{GAP}{WORD})*)"
+    rf"curl{GAP}-fsSLo{GAP}(?P<script>{SCRIPT}){GAP}'(?P<url>[^'\s]+)'{GAP}&&{GAP}"
+    rf"echo{GAP}'(?P<sha256>[0-9a-f]{{64}})  (?P=script)'{GAP}\|{GAP}sha256sum{GAP}--check{GAP}&&{GAP}"
+    rf"bash{GAP}(?P=script)(?P<arguments>(?:{GAP}{WORD})*)"
 )
 LINE = re.compile(rf"gcloud(?:{GAP}{WORD})+")
+AWS_LINE = re.compile(rf"aws(?:{GAP}{WORD})+")
 AZ_LINE = re.compile(rf"az(?:{GAP}{WORD})+")
 LONGEST, MOST_LINES = 8000, 40
 REFUSAL = "The demo's Cloud Shell runs only a kit's command. Copy the whole command from the portal's page."
@@ -28,6 +30,7 @@ class KitCommand:
     url: str
     sha256: str
     arguments: tuple[str, ...]
+    script: str = "byoc-kit.sh"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,11 @@ class AzLines(GcloudLines):
     """The same for Azure."""
 
 
+@dataclass(frozen=True)
+class AwsLines(GcloudLines):
+    """The same for AWS."""
+
+
 Wanted = KitCommand | GcloudLines
 
 
@@ -52,9 +60,11 @@ def parse(text: str) -> Wanted:
     if len(text) > LONGEST or not 0 < len(lines) <= MOST_LINES:
         raise NotAKitCommandError(REFUSAL)
     if found := FORM.fullmatch(joined):
-        return KitCommand(found["url"], found["sha256"], tuple(shlex.split(found["arguments"])))
+        return KitCommand(found["url"], found["sha256"], tuple(shlex.split(found["arguments"])), found["script"])
     if all(LINE.fullmatch(line) for line in lines):
         return GcloudLines(tuple(tuple(shlex.split(line)[1:]) for line in lines))
     if all(AZ_LINE.fullmatch(line) for line in lines):
         return AzLines(tuple(tuple(shlex.split(line)[1:]) for line in lines))
+    if all(AWS_LINE.fullmatch(line) for line in lines):
+        return AwsLines(tuple(tuple(shlex.split(line)[1:]) for line in lines))
     raise NotAKitCommandError(REFUSAL)

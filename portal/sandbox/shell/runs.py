@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ SYSTEM_PATH = "/usr/bin:/bin"
 LONGEST_SECONDS = 600.0
 OUTPUT_BYTES = 256 * 1024
 RUNS_KEPT = 20
+PROGRAMS = {command.GcloudLines: "gcloud", command.AzLines: "az", command.AwsLines: "aws"}
 NO_HOST, NOT_FOUND, MISMATCH, KILLED = 6, 22, 1, 124
 
 
@@ -79,24 +81,34 @@ class Runs:
     async def _run_kit(self, run: Run, wanted: command.KitCommand, folder: Path, environment: Mapping[str, str]) -> int:
         """The three parts of the command, each stopping the rest, as `&&` does."""
         try:
-            script = read_public(wanted.url, "", self.sandbox)
+            script = await self._fetch(wanted.url)
         except TemplateAddressError as problem:
             is_refused = str(problem) == S3_DENIED
             run.say("curl: (22) The requested URL returned error: 403" if is_refused else "curl: (6) Could not resolve host")
             return NOT_FOUND if is_refused else NO_HOST
         if hashlib.sha256(script.encode()).hexdigest() != wanted.sha256:
-            run.say(f"{command.SCRIPT}: FAILED\nsha256sum: WARNING: 1 computed checksum did NOT match")
+            run.say(f"{wanted.script}: FAILED\nsha256sum: WARNING: 1 computed checksum did NOT match")
             return MISMATCH
         if not self._is_kit(wanted.sha256):
             run.say("The demo's Cloud Shell runs the kits of this portal and nothing else.")
             return MISMATCH
-        run.say(f"{command.SCRIPT}: OK")
-        (folder / "home" / command.SCRIPT).write_text(script)
+        run.say(f"{wanted.script}: OK")
+        (folder / "home" / wanted.script).write_text(script)
         bash = shutil.which("bash", path=SYSTEM_PATH)
         if bash is None:
             run.say("This machine has no bash, which the kit needs.")
             return 127
-        return await self._execute(run, [bash, command.SCRIPT, *wanted.arguments], folder, environment)
+        return await self._execute(run, [bash, wanted.script, *wanted.arguments], folder, environment)
+
+    async def _fetch(self, url: str) -> str:
+        """From the bucket of the provider, or from the portal itself."""
+        portal = self.sandbox.options.portal_url
+        if portal and url.startswith(f"{portal}/"):
+            try:
+                return await asyncio.to_thread(_read, url)
+            except OSError as problem:
+                raise TemplateAddressError(str(problem)) from problem
+        return read_public(url, "", self.sandbox)
 
     def _is_kit(self, sha256: str) -> bool:
         """The hash in the command is the caller's own word: any program of this machine could have put a script into the bucket."""
@@ -105,7 +117,7 @@ class Runs:
 
     async def _run_lines(self, run: Run, wanted: command.GcloudLines, folder: Path, environment: Mapping[str, str]) -> int:
         """One after the other; the last one's exit code, as a terminal would leave it."""
-        program, code = "az" if isinstance(wanted, command.AzLines) else "gcloud", 0
+        program, code = PROGRAMS[type(wanted)], 0
         for line in wanted.lines:
             run.say(f"$ {program} {shlex.join(line)}")
             code = await self._execute(run, [str(folder / "bin" / program), *line], folder, environment)
@@ -139,6 +151,12 @@ class Runs:
                 self.sandbox.violate(**json.loads(line))
 
 
+def _read(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - the portal's own address
+        content: bytes = answer.read()
+    return content.decode()
+
+
 def prepare(folder: Path, session: Session) -> dict[str, str]:
     """Lays out home, launchers and session file; the environment of whatever runs there."""
     home, programs = folder / "home", folder / "bin"
@@ -147,7 +165,7 @@ def prepare(folder: Path, session: Session) -> dict[str, str]:
     session.notes = str(folder / "notes")
     session.write(folder / "session.json")
     entry = Path(__file__).with_name("entry.py")
-    for name in ("az" if session.azure else "gcloud", "curl"):
+    for name in ("az" if session.azure else "aws" if session.aws else "gcloud", "curl"):
         launcher = programs / name
         words = shlex.join([sys.executable, "-I", str(entry), name, str(folder / "session.json")])
         launcher.write_text(f'#!/bin/sh\nexec {words} "$@"\n')
@@ -156,4 +174,6 @@ def prepare(folder: Path, session: Session) -> dict[str, str]:
     theirs = {"GOOGLE_CLOUD_PROJECT": session.project, "DEVSHELL_PROJECT_ID": session.project, "CLOUD_SHELL": "true"}
     if session.azure:
         theirs = {"ACC_CLOUD": "PROD", "AZUREPS_HOST_ENVIRONMENT": "cloud-shell/1.0"}
+    if session.aws:
+        theirs = {"AWS_EXECUTION_ENV": "CloudShell", "AWS_DEFAULT_OUTPUT": "json"}
     return {"PATH": f"{programs}:{SYSTEM_PATH}", "HOME": str(home), "LANG": "C.UTF-8", **theirs}

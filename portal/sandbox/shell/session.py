@@ -16,6 +16,7 @@ class Session:
     origins: dict[str, str] = field(default_factory=dict)  # what curl may call: the origin a script writes -> where it really listens
     azure: str = ""  # address of the local Azure, and the authority that its certificate is from
     azure_ca: str = ""
+    aws: str = ""  # address of the local AWS as a customer uses it
     files: str = ""  # address that answers for every public S3 bucket
     notes: str = ""  # file that takes what is not played
 

@@ -10,6 +10,7 @@ from portal.sandbox.gcp.world import Resource, stamp
 
 BASE = "/compute/v1/projects/{project}"
 LISTING = ("filter", "maxResults", "orderBy", "pageToken")
+EVERYWHERE = (*LISTING, "includeAllScopes", "returnPartialSuccess")  # as Google's own gcloud asks
 GLOBAL, REGIONAL = "global", "regions/{region}"
 # Zones that do not end in a, b and c.
 ODD_ZONES = {"europe-west1": "bcd", "us-east1": "bcd", "us-central1": "abcf"}
@@ -159,7 +160,7 @@ for _collection, _kind, _scope, _right in (
     )(_lister(_collection, _kind, _scope))  # fmt: skip
 
 
-@method("compute.subnetworks.aggregatedList", f"GET {BASE}/aggregated/subnetworks", permission="compute.subnetworks.list", query=LISTING)
+@method("compute.subnetworks.aggregatedList", f"GET {BASE}/aggregated/subnetworks", permission="compute.subnetworks.list", query=EVERYWHERE)
 def aggregate_subnetworks(call: Call) -> dict[str, Any]:
     """By region; one without any says so instead of being left out."""
     items: dict[str, Any] = {}
@@ -178,15 +179,15 @@ def aggregate_subnetworks(call: Call) -> dict[str, Any]:
 
 
 def _aggregator(collection: str, kind: str) -> Handler:
-    """Of every zone in which there is any."""
+    """Of every place in which there is any."""
 
     def answer(call: Call) -> dict[str, Any]:
         own, items = f"projects/{call.project.number}/", dict[str, Any]()
         for name, found in call.world.resources.items():
             path = name.removeprefix(own)
-            if name.startswith(f"{own}zones/") and f"/{collection}/" in path:
-                zone = "/".join(path.split("/")[:2])
-                items.setdefault(zone, {collection: []})[collection].append(_made(call, path, kind, found))
+            if name.startswith(own) and f"/{collection}/" in path:
+                place = path.partition(f"/{collection}/")[0]
+                items.setdefault(place, {collection: []})[collection].append(_made(call, path, kind, found))
         path = f"aggregated/{collection}"
         link = _link(call, path)
         return {"kind": f"compute#{kind}AggregatedList", "id": f"projects/{call.project.id}/{path}", "items": items, "selfLink": link}
@@ -194,8 +195,8 @@ def _aggregator(collection: str, kind: str) -> Handler:
     return answer
 
 
-for _collection, _kind in (("instances", "instance"), ("disks", "disk")):
+for _collection, _kind in (("instances", "instance"), ("disks", "disk"), ("addresses", "address")):
     method(
         f"compute.{_collection}.aggregatedList", f"GET {BASE}/aggregated/{_collection}", permission=f"compute.{_collection}.list",
-        query=LISTING,
+        query=EVERYWHERE,
     )(_aggregator(_collection, _kind))  # fmt: skip

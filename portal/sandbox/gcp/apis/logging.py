@@ -10,7 +10,7 @@ from typing import Any
 from portal.sandbox.gcp.access import Target, is_allowed, project_target
 from portal.sandbox.gcp.errors import GoogleError, denied, invalid, missing, taken
 from portal.sandbox.gcp.log_filter import FilterError, compile_filter
-from portal.sandbox.gcp.methods import Call, Params, method, of_nothing, paged
+from portal.sandbox.gcp.methods import PAGING, Call, Params, method, of_nothing, paged
 from portal.sandbox.gcp.world import Project, Resource, World, stamp
 
 API = "logging.projects.locations.buckets.views"
@@ -65,6 +65,11 @@ def create_view(call: Call) -> dict[str, Any]:
     shown = f"projects/{call.project.id}{key.removeprefix(f'projects/{call.project.number}')}"
     call.world.resources[key] = Resource({**call.body, "name": shown, "createTime": now, "updateTime": now}, call.world.now())
     return call.world.resources[key].body
+
+
+@method(f"{API}.list", f"GET {VIEWS}", permission="logging.views.list", query=PAGING)
+def list_views(call: Call) -> dict[str, Any]:
+    return paged(call, [found.body for _name, found in call.world.under(_key(call, "")) if found.is_live], "views")
 
 
 @method(f"{API}.get", f"GET {ONE}", permission="logging.views.get", on=_target)

@@ -2,13 +2,14 @@
 
 import sys
 
-from portal.sandbox.shell.gcloud import iam, logging, projects, services, settings
+from portal.sandbox.shell.gcloud import iam, lists, logging, projects, services, settings
 from portal.sandbox.shell.gcloud.api import Api, RefusedError
 from portal.sandbox.shell.gcloud.output import show
 from portal.sandbox.shell.gcloud.words import Command, CommandError, Words
 from portal.sandbox.shell.session import Session
 
-COMMANDS: dict[str, Command] = {**settings.COMMANDS, **projects.COMMANDS, **services.COMMANDS, **iam.COMMANDS, **logging.COMMANDS}
+TABLES = (settings, projects, services, iam, logging, lists)
+COMMANDS: dict[str, Command] = {name: known for table in TABLES for name, known in table.COMMANDS.items()}
 
 
 def main(arguments: list[str], session: Session) -> int:

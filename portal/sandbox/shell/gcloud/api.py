@@ -43,6 +43,15 @@ class Api:
             time.sleep(0.2 * 2**attempt)
         raise RefusedError(status, answer)
 
+    def every(self, path: str, field: str) -> list[Any]:
+        """A list with all its pages."""
+        page = self.call("GET", path)
+        rows = list(page.get(field, []))
+        while page.get("nextPageToken"):
+            page = self.call("GET", f"{path}{'&' if '?' in path else '?'}pageToken={page['nextPageToken']}")
+            rows += page.get(field, [])
+        return rows
+
     def _once(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         connection = http.client.HTTPConnection(self.listener.hostname or "", self.listener.port, timeout=60)
         headers = {"Authorization": f"Bearer {self.session.token}", "User-Agent": "gcloud/played"}

@@ -41,6 +41,18 @@ def _describe_pool(api: Api, words: Words) -> Any:
     return api.call("GET", _pool(words))
 
 
+def _list_pools(api: Api, words: Words) -> Any:
+    return api.every(_pools(words), "workloadIdentityPools")
+
+
+def _list_accounts(api: Api, words: Words) -> Any:
+    return api.every(f"/iam/v1/projects/{words.project}/serviceAccounts", "accounts")
+
+
+def _list_roles(api: Api, words: Words) -> Any:
+    return api.every(f"/iam/v1/projects/{words.project}/roles", "roles")
+
+
 def _delete_pool(api: Api, words: Words) -> Any:
     made = api.wait("iam", api.call("DELETE", _pool(words)))
     tell(f"Deleted workload identity pool [{words.first}].")
@@ -175,6 +187,7 @@ ROLE = "title description permissions stage"
 COMMANDS: dict[str, Command] = {
     "iam workload-identity-pools create": command(_create_pool, "pool", required="location", flags=TEXTS, switches="disabled"),
     "iam workload-identity-pools describe": command(_describe_pool, "pool", required="location"),
+    "iam workload-identity-pools list": command(_list_pools, required="location"),
     "iam workload-identity-pools delete": command(_delete_pool, "pool", required="location"),
     "iam workload-identity-pools undelete": command(_undelete_pool, "pool", required="location"),
     "iam workload-identity-pools providers create-oidc": command(
@@ -187,11 +200,13 @@ COMMANDS: dict[str, Command] = {
     "iam workload-identity-pools providers describe": command(_describe_provider, "provider", required="location workload-identity-pool"),
     "iam service-accounts create": command(_create_account, "account", flags=TEXTS),
     "iam service-accounts describe": command(_describe_account, "account"),
+    "iam service-accounts list": command(_list_accounts),
     "iam service-accounts update": command(_update_account, "account", flags=TEXTS),
     "iam service-accounts delete": command(_delete_account, "account"),
     "iam service-accounts add-iam-policy-binding": command(_add_member, "account", required="member role", flags="condition"),
     "iam roles create": command(_create_role, "role", flags=ROLE),
     "iam roles describe": command(_describe_role, "role"),
+    "iam roles list": command(_list_roles),
     "iam roles update": command(_update_role, "role", flags=ROLE),
     "iam roles delete": command(_delete_role, "role"),
     "iam roles undelete": command(_undelete_role, "role"),

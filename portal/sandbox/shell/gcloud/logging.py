@@ -30,6 +30,10 @@ def _describe(api: Api, words: Words) -> Any:
     return api.call("GET", f"{_views(words)}/{words.first}")
 
 
+def _list(api: Api, words: Words) -> Any:
+    return api.every(_views(words), "views")
+
+
 def _delete(api: Api, words: Words) -> None:
     api.call("DELETE", f"{_views(words)}/{words.first}")
     tell(f"Deleted [{words.first}].")
@@ -40,5 +44,6 @@ COMMANDS: dict[str, Command] = {
     "logging views create": command(_create, "view", required=PLACE, flags=TEXTS),
     "logging views update": command(_update, "view", required=PLACE, flags=TEXTS),
     "logging views describe": command(_describe, "view", required=PLACE),
+    "logging views list": command(_list, required=PLACE),
     "logging views delete": command(_delete, "view", required=PLACE),
 }

@@ -29,6 +29,8 @@ def _value(row: Any, path: str) -> str:
         row = row.get(step) if isinstance(row, dict) else None
     if row is None:
         return ""
+    if isinstance(row, dict):
+        return ";".join(f"{name}={value}" for name, value in sorted(row.items()))
     if isinstance(row, list):
         return ";".join(str(entry) for entry in row)
     return str(row)

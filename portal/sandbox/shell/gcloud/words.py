@@ -30,12 +30,15 @@ class Command:
     switches: frozenset[str] = frozenset()
     required: frozenset[str] = frozenset()
     shape: str = "yaml"
+    is_anywhere: bool = False  # its --location may name a region
 
 
-def command(run: Run, *positional: str, flags: str = "", switches: str = "", required: str = "", shape: str = "yaml") -> Command:
+def command(
+    run: Run, *positional: str, flags: str = "", switches: str = "", required: str = "", shape: str = "yaml", is_anywhere: bool = False
+) -> Command:
     """Flags as one text: that is how a table of commands stays readable."""
     wanted = frozenset(required.split())
-    return Command(run, positional, frozenset(flags.split()) | wanted, frozenset(switches.split()), wanted, shape)
+    return Command(run, positional, frozenset(flags.split()) | wanted, frozenset(switches.split()), wanted, shape, is_anywhere)
 
 
 class Words:
@@ -72,7 +75,8 @@ class Words:
         missing = sorted(self.entry.required - self.flags.keys())
         if not fits or missing:
             self.session.unplayed("gcloud", f"{self.name} with {self.positional}, without {missing}")
-        if "location" in self.flags and self.flags["location"] != "global":
+        is_fixed = "location" in self.flags and not self.entry.is_anywhere
+        if is_fixed and self.flags["location"] != "global":
             self.session.unplayed("gcloud", f"{self.name} --location={self.flags['location']}")
 
     def get(self, flag: str, default: str = "") -> str:

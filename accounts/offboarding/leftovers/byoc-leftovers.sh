@@ -1,0 +1,249 @@
+#!/usr/bin/env bash
+# What is left of the portal in your cloud: AWS, Google Cloud or Azure. Version 1.0.0.
+#
+# It only lists. Nothing is created, changed or deleted, and nothing is sent to anybody: the report is printed here, and stays with you.
+# It uses your own sign-in and the tool of your cloud: aws, gcloud or az. Each cloud's shell has everything. To read is right enough.
+#
+# It looks for what bears the account's mark (a tag, a label, a description) and for what is named as the kit names it.
+# Exit code: 0 nothing is left · 1 something is left · 2 it could not look at everything, so it does not say that nothing is left.
+set -uo pipefail
+
+cloud='' account='' place='' regions='' kept='' is_json=''
+
+stop() {
+  printf 'Stopped: %s\n' "$1" >&2
+  exit 2
+}
+
+demand() { # name, value, pattern
+  [[ $2 =~ ^($3)$ ]] || stop "--$1 is missing or malformed. Copy the whole command from the portal."
+}
+
+while (($#)); do
+  if [[ $1 == --json ]]; then
+    is_json=yes
+    shift
+    continue
+  fi
+  (($# > 1)) || stop "$1 has no value. Copy the whole command from the portal."
+  case $1 in
+    --cloud) cloud=$2 ;;
+    --account) account=$2 ;;
+    --place) place=$2 ;;
+    --regions) regions=$2 ;;
+    --kept) kept=$2 ;;
+    *) stop "$1 is not known to this script. Copy the whole command from the portal." ;;
+  esac
+  shift 2
+done
+demand cloud "$cloud" 'aws|gcp|azure'
+demand account "$account" '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+demand place "$place" '[a-z0-9][a-z0-9:.-]{4,40}'
+demand regions "$regions" '[a-z0-9-]+(,[a-z0-9-]+)*'
+prefix="byoc-${account%%-*}-"
+
+# --- What was found: one entry in each list -----------------------------------------------------------------------------
+
+kinds=() wheres=() names=() sorts=() troubles=()
+
+note() { # kind, region, id
+  local index sort=left one
+  for index in "${!names[@]}"; do
+    [[ ${names[index]} == "$3" ]] && return
+  done
+  # The names of the kit bear its number: byoc-3f9a1c2e-g1. Its trust is in the address that it trusts.
+  [[ $3 =~ ${prefix//-/[-_]}g[0-9] || $3 == *"/trust/$account/g"* ]] && sort=kit
+  for one in ${kept//,/ }; do
+    [[ $one == "$3" || $one == */"$3" || $3 == */"$one" || $3 == *:"$one" ]] && sort=kept
+  done
+  kinds+=("$1") wheres+=("$2") names+=("$3") sorts+=("$sort")
+}
+
+# Runs one list command. Prints its lines; a command that fails is told in the report, as what it would have listed is not known.
+ask() {
+  local told
+  # gcloud ends well where a part of a list was refused; only its warning tells.
+  if told=$("$@" 2>"$errors") && ! grep -qi 'did not succeed' "$errors"; then
+    printf '%s\n' "$told"
+  elif grep -qE 'SERVICE_DISABLED|has not been used in project' "$errors"; then
+    : # Google Cloud: this service was never switched on, so nothing of it can be there.
+  else
+    printf '%s %s %s: %s\n' "$1" "${2-}" "${3-}" "$(grep -v '^[[:space:]]*$' "$errors" | tail -n 1 | tr -d '\r' | cut -c1-200)" >>"$failed"
+  fi
+}
+
+ours() { # Only the lines that bear the mark or the kit's names; of each line the first column.
+  local line
+  while IFS= read -r line; do
+    [[ $line == *"$account"* || $line == *"$prefix"* || $line == *"${prefix//-/_}"* ]] && printf '%s\n' "${line%%$'\t'*}"
+  done
+}
+
+each() { # kind, region; ids on the input
+  local id
+  while IFS= read -r id; do
+    [[ -n $id && $id != None ]] && note "$1" "$2" "$id"
+  done
+}
+
+# --- AWS ----------------------------------------------------------------------------------------------------------------
+
+look_aws() {
+  local region arn here
+  here=$(aws sts get-caller-identity --region "${regions%%,*}" --query Account --output text 2>"$errors") || stop "AWS does not say who you are. Sign in first."
+  [[ $here == "$place" ]] || stop "You are signed in to account $here. This is about account $place."
+  for region in ${regions//,/ }; do
+    while IFS= read -r arn; do
+      [[ -n $arn && $arn != None ]] && aws_stands "$arn" "$region" && note "$(cut -d: -f3 <<<"$arn")" "$region" "$arn"
+    done < <(ask aws resourcegroupstaggingapi get-resources --region "$region" --tag-filters "Key=byoc:account,Values=$account" \
+      --query 'ResourceTagMappingList[].[ResourceARN]' --output text)
+    each cloudformation "$region" < <(ask aws cloudformation describe-stacks --region "$region" \
+      --query "Stacks[?starts_with(StackName, '$prefix')].[StackId]" --output text)
+  done
+  each iam-role global < <(ask aws iam list-roles --region "${regions%%,*}" --query "Roles[?starts_with(RoleName, '$prefix')].[Arn]" --output text)
+  each iam-policy global < <(ask aws iam list-policies --region "${regions%%,*}" --scope Local --query "Policies[?starts_with(PolicyName, '$prefix')].[Arn]" --output text)
+  each iam-identity-provider global < <(ask aws iam list-open-id-connect-providers --region "${regions%%,*}" \
+    --query "OpenIDConnectProviderList[?contains(Arn, '/trust/$account/')].[Arn]" --output text)
+}
+
+# The list of tags remembers for a while what is gone. Where a service can tell, it has the last word.
+aws_stands() { # arn, region
+  local state='' id=${1##*/}
+  case $1 in
+    arn:*:ec2:*:vpc/*) aws_lists "$2" vpcs vpc-id "$id" 'Vpcs[].[VpcId]'; return ;;
+    arn:*:ec2:*:subnet/*) aws_lists "$2" subnets subnet-id "$id" 'Subnets[].[SubnetId]'; return ;;
+    arn:*:ec2:*:security-group/*) aws_lists "$2" security-groups group-id "$id" 'SecurityGroups[].[GroupId]'; return ;;
+    arn:*:ec2:*:volume/*) aws_lists "$2" volumes volume-id "$id" 'Volumes[].[VolumeId]'; return ;;
+    arn:*:ec2:*:instance/*)
+      state=$(ask aws ec2 describe-instances --region "$2" --filters "Name=instance-id,Values=$id" \
+        --query 'Reservations[].Instances[].[State.Name]' --output text) ;;
+    arn:*:ec2:*:natgateway/*)
+      state=$(ask aws ec2 describe-nat-gateways --region "$2" --filter "Name=nat-gateway-id,Values=$id" \
+        --query 'NatGateways[].[State]' --output text) ;;
+    arn:*:kms:*:key/*)
+      state=$(ask aws kms describe-key --region "$2" --key-id "$id" --query 'KeyMetadata.[KeyState]' --output text) ;;
+  esac
+  [[ ! $state =~ ^(terminated|shutting-down|deleted|deleting|PendingDeletion)$ ]]
+}
+
+aws_lists() { # region, what, filter, id, query
+  [[ -n $(ask aws ec2 "describe-$2" --region "$1" --filters "Name=$3,Values=$4" --query "$5" --output text) ]]
+}
+
+# --- Google Cloud -------------------------------------------------------------------------------------------------------
+
+look_gcp() {
+  local region what here
+  here=$(gcloud projects describe "$place" --format='value(projectId)' 2>"$errors") || stop "Google Cloud does not show you project $place."
+  [[ $here == "$place" ]] || stop "This is about project $place."
+  for what in networks 'networks subnets' firewall-rules instances disks addresses; do
+    # shellcheck disable=SC2086 # two words are two words
+    each "compute $what" "$place" < <(ask gcloud compute $what list --project="$place" --format='value(selfLink,description,labels)' | ours)
+  done
+  for region in ${regions//,/ }; do
+    for what in routers forwarding-rules; do
+      each "compute $what" "$region" < <(ask gcloud compute "$what" list --project="$place" --regions="$region" \
+        --format='value(selfLink,description)' | ours)
+    done
+    each deployment "$region" < <(ask gcloud infra-manager deployments list --project="$place" --location="$region" --format='value(name)' | ours)
+  done
+  each cluster "$place" < <(ask gcloud container clusters list --project="$place" --format='value(name,location,resourceLabels)' | ours)
+  each identity-pool global < <(ask gcloud iam workload-identity-pools list --project="$place" --location=global --format='value(name)' | ours)
+  each service-account global < <(ask gcloud iam service-accounts list --project="$place" --format='value(email)' | ours)
+  each role global < <(ask gcloud iam roles list --project="$place" --format='value(name)' | ours)
+  each log-view global < <(ask gcloud logging views list --project="$place" --bucket=_Default --location=global \
+    --format='value(name)' | sed 's|.*/||' | ours)
+  each role-binding global < <(ask gcloud projects get-iam-policy "$place" --format=json |
+    grep -oE '"(deleted:)?serviceAccount:[^"]*"' | tr -d '"' | ours | sort -u)
+}
+
+# --- Azure --------------------------------------------------------------------------------------------------------------
+
+look_azure() {
+  local here mine
+  here=$(az account show --subscription "$place" --query id --output tsv 2>"$errors") || stop "Azure does not show you subscription $place."
+  [[ $here == "$place" ]] || stop "This is about subscription $place."
+  mine="tags.\"byoc-account\" == '$account' || contains(id, '/$prefix')"
+  each resource-group "$place" < <(ask az group list --subscription "$place" --query "[?$mine].[id]" --output tsv)
+  each resource "$place" < <(ask az resource list --subscription "$place" --query "[?$mine].[id]" --output tsv)
+  each role-definition "$place" < <(ask az role definition list --subscription "$place" --custom-role-only \
+    --query "[?starts_with(roleName, '$prefix')].[roleName]" --output tsv)
+}
+
+# --- The report ---------------------------------------------------------------------------------------------------------
+
+quoted() {
+  local text=${1//\\/\\\\}
+  printf '"%s"' "${text//\"/\\\"}"
+}
+
+listed() { # sort, title
+  local index is_told=''
+  for index in "${!names[@]}"; do
+    [[ ${sorts[index]} == "$1" ]] || continue
+    [[ -n $is_told ]] || printf '\n%s\n' "$2"
+    is_told=yes
+    printf '  %s  %s  %s\n' "${wheres[index]}" "${kinds[index]}" "${names[index]}"
+  done
+}
+
+as_json() {
+  local index separator=''
+  printf '{"format":"byoc-leftovers/1","cloud":"%s","account":"%s","place":"%s","looked_at":"%s",' \
+    "$cloud" "$account" "$place" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+  printf '"regions":["%s"],"is_clean":%s,"is_whole":%s,"found":[' "${regions//,/\",\"}" "$is_clean" "$is_whole"
+  for index in "${!names[@]}"; do
+    printf '%s{"sort":"%s","kind":"%s","where":"%s","id":%s}' \
+      "$separator" "${sorts[index]}" "${kinds[index]}" "${wheres[index]}" "$(quoted "${names[index]}")"
+    separator=','
+  done
+  separator=''
+  printf '],"not_looked_at":['
+  for index in "${!troubles[@]}"; do
+    printf '%s%s' "$separator" "$(quoted "${troubles[index]}")"
+    separator=','
+  done
+  printf ']}\n'
+}
+
+count() {
+  local one number=0
+  for one in ${sorts[@]+"${sorts[@]}"}; do
+    [[ $one == "$1" ]] && number=$((number + 1))
+  done
+  printf '%s' "$number"
+}
+
+folder=$(mktemp -d) || stop "There is no room for a note of what fails."
+trap 'rm -rf "$folder"' EXIT
+errors=$folder/errors failed=$folder/failed
+: >"$failed"
+"look_$cloud"
+while IFS= read -r line; do troubles+=("$line"); done <"$failed"
+left=$(count left) of_kit=$(count kit) on_purpose=$(count kept)
+is_clean=false is_whole=true code=1
+((${#troubles[@]})) && is_whole=false
+((left + of_kit == 0)) && [[ $is_whole == true ]] && is_clean=true code=0
+[[ $is_whole == false ]] && code=2
+
+if [[ -n $is_json ]]; then
+  as_json
+  exit "$code"
+fi
+printf 'What is left of the portal in %s, regions %s\n' "$place" "${regions//,/, }"
+listed left 'Left over, and may cost:'
+listed kit 'Of the kit. Remove it last, with the command on the page of the offboarding:'
+listed kept 'Kept on purpose, as you have decided:'
+if [[ $is_whole == false ]]; then
+  printf '\nNot looked at, so it is not known whether something is left there:\n'
+  printf '  %s\n' "${troubles[@]}"
+fi
+printf '\n%s left over, %s of the kit, %s kept on purpose. ' "$left" "$of_kit" "$on_purpose"
+case $code in
+  0) printf 'Nothing of the portal is left here.\n' ;;
+  1) printf 'Something is left.\n' ;;
+  2) printf 'It could not look at everything.\n' ;;
+esac
+printf '\nAs JSON:\n'
+as_json
+exit "$code"
