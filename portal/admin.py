@@ -19,6 +19,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
@@ -124,7 +125,7 @@ class PortalAdminSite(AdminSite):
 
     # --- What it shows -----------------------------------------------------------------------------------------------
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """What waits for staff stands above the lists, also where it is none."""
         waiting = [found for found in (counter(request) for counter in _COUNTERS) if found is not None]
         return super().index(request, {"waiting": waiting, **(extra_context or {})})

@@ -81,6 +81,13 @@ class Leaver:
     def run_kit_again(self) -> None:
         self.standing.run(self.standing.told_of.generation)
 
+    def run_recovery_kit(self) -> None:
+        """As the page of one that is stuck says: with support switched off."""
+        assert "AllowSupport=no" in self.client.get(self.url("plan")).text
+        self.standing.told_of = self.standing.account.kits.get(generation=self.standing.told_of.generation)
+        self.standing.hand.take(self.standing.told_of)
+        self.standing.hand.run_kit(AllowSupport="no")
+
     def let_half_a_minute_pass(self) -> None:
         """Between the sign-ins that were tried: as if the first had been asked so much earlier."""
         SignIn.objects.update(asked_at=F("asked_at") - timedelta(seconds=31))

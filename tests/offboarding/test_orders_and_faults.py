@@ -126,7 +126,7 @@ def test_kit_removed_before_cleanup_is_seen_told_and_mended_by_the_same_kit(leav
     assert leaver.states == ("offboarding", "stuck")
     assert not SignIn.objects.refused().exists()
 
-    leaver.run_kit_again()
+    leaver.run_recovery_kit()
     see(leaver)
     see(leaver, later=SECOND)
     assert leaver.row.state == "in_progress"

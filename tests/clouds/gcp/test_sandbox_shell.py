@@ -247,7 +247,7 @@ def test_gcloud_lines_run_one_after_the_other(shell: Shell, google: Google) -> N
 
 
 @pytest.mark.parametrize("command", [
-    "gcloud auth print-access-token", "gcloud compute instances list", f"gcloud projects describe {PROJECT} --flatten=x",
+    "gcloud auth print-access-token", "gcloud compute instances create machine", f"gcloud projects describe {PROJECT} --flatten=x",
     "gcloud iam roles describe a b", f"gcloud projects describe {PROJECT} --format=table(name)",
 ])  # fmt: skip
 def test_gcloud_beyond_the_subset_ends_with_two_and_is_recorded(shell: Shell, sandbox: SandboxProcess, publish: Any, command: str) -> None:

@@ -1,0 +1,81 @@
+"""What is late or stuck shows: the hint from history, the ways out, the counter of the administration."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from portal.operations import durations
+from portal.operations.models import Operation, Step
+from tests.offboarding.guards import make_leaving, make_offboarding, make_stuck
+from tests.portal.test_admin_site import make_staff, sign_in
+
+pytestmark = pytest.mark.django_db
+LATE = "This takes longer than 95 of 100 removals did."
+
+
+@pytest.fixture(autouse=True)
+def _no_history():
+    durations.forget_durations()
+    yield
+    durations.forget_durations()
+
+
+def remember_deletions(organisation, count: int, seconds: int) -> None:
+    """So many cells were deleted, each in so many seconds."""
+    now = timezone.now()
+    for number in range(count):
+        told = {"organisation": organisation, "kind": "delete_cell", "subject_kind": "cell", "subject_id": str(number)}
+        operation = Operation.objects.create(**told, idempotency_key=str(number), state="succeeded", ended_at=now, next_run_at=None)
+        times = {"started_at": now - timedelta(seconds=seconds), "ended_at": now}
+        Step.objects.create(operation=operation, name="remove", position=1, state="done", **times)
+
+
+def page_of(client, account) -> str:
+    return client.get(f"/o/{account.organisation.slug}/accounts/{account.pk}/offboarding/").text
+
+
+@pytest.mark.parametrize(
+    ("known", "minutes", "is_late"), [(20, 11, True), (20, 9, False), (19, 600, False)], ids=["late", "in time", "too little history"]
+)
+def test_offboarding_says_that_it_takes_longer_than_usual_by_history_alone(known, minutes, is_late, acme, alice, client):
+    remember_deletions(acme, known, 600)
+    account = make_leaving(acme, alice)
+    make_offboarding(account=account, by=alice, irreversible_at=timezone.now() - timedelta(minutes=minutes))
+    client.force_login(alice)
+
+    assert (LATE in page_of(client, account)) == is_late
+
+
+def test_stuck_offboarding_shows_reason_id_console_link_keeping_and_hand_over(acme, alice, client):
+    account = make_leaving(acme, alice)
+    obstruction = {
+        "name": "Network (AWS::EC2::VPC)", "why": "Held by eni-7", "region": "eu-west-1", "made": "vpc-77", "url": "", "act": "",
+        "link": "https://console.example/vpc-77", "keep_url": "/o/acme/keep/",
+    }  # fmt: skip
+    make_offboarding(
+        account=account, by=alice, state="stuck", code="offboarding_leftovers", params={"count": "1"}, obstructions=[obstruction]
+    )
+    client.force_login(alice)
+
+    page = page_of(client, account)
+
+    for words in (
+        "1 resources with our mark",
+        "Held by eni-7",
+        "vpc-77",
+        "https://console.example/vpc-77",
+        "Keep on purpose",
+        "Hand it to",
+    ):
+        assert words in page
+
+
+def test_administration_counts_offboardings_that_are_stuck(acme, alice, client):
+    make_stuck(acme, alice)
+    sign_in(client, make_staff(email="sam@fernhill.example"))
+
+    page = client.get("/admin/").text
+
+    assert '<dt>Stuck offboardings</dt><dd><a href="/admin/offboarding/offboarding/?state__exact=stuck">1</a></dd>' in page
+    assert "Main" in client.get("/admin/offboarding/offboarding/?state__exact=stuck").text
