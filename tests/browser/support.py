@@ -41,10 +41,8 @@ NO_PAGE = {
     "support:access_receipt_compare": "POST",
     "support:access_transcript_live": "a fragment",
     "support:session_transcript": "a fragment",
-    **dict.fromkeys(
-        (f"support:{name}" for name in ("session_act", "session_code", "device_bind", "device_credentials", "viewing_end")), "POST"
-    ),
-    "support:viewing_start": "looked at by tests/support/test_viewing.py",
+    **dict.fromkeys((f"support:{name}" for name in ("session_act", "device_bind", "device_credentials", "viewing_end")), "POST"),
+    "support:session_code": "POST; its answer is looked at by tests/browser/test_support.py",
     "support:access_policy_confirm": "POST",
     "support:access_policy_drop": "POST",
     "support:case_withdraw": "POST",

@@ -43,6 +43,7 @@ from tests.factories import (
     make_watched_account,
 )
 from tests.guards.url_tree import all_urls
+from tests.support.factories import make_requested
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SECRET = "JBSWY3DPEHPK3PXP"
@@ -149,6 +150,7 @@ STAFF = {
     "mfa_deactivate_totp": at("/auth/2fa/totp/deactivate/"),
     "mfa_view_recovery_codes": at("/auth/2fa/recovery-codes/"),
     "mfa_generate_recovery_codes": at("/auth/2fa/recovery-codes/generate/"),
+    "support:viewing_start": lambda _world: [reverse("support:viewing_start", args=[Organisation.objects.get(slug="acme").pk])],
 }
 # URL names that show nobody a page of their own, and why.
 NO_PAGE = {
@@ -365,6 +367,26 @@ def test_pages_of_staff(page, visit, portal, world, complaints, settings):
     confirm_password(page, portal)
 
     look_at_all(page, portal, [*addresses(STAFF, world), *admin_pages()], complaints)
+    look_as_a_customer(page, portal, world, complaints)
+
+
+def look_as_a_customer(page, portal, world, complaints):
+    """“View as customer”: its form with errors, the customer's pages under its bar, and what it refuses."""
+    page.goto(portal + STAFF["support:viewing_start"](world)[0])
+    page.get_by_role("button", name="Start viewing").click()
+    assert examine(page) == []
+    page.get_by_label("Case").fill("CASE-1")
+    page.get_by_label("Reason").fill("The page is said to be empty.")
+    page.get_by_role("button", name="Start viewing").click()
+    page.wait_for_url("**/o/acme/")
+    pages = ("accounts:home", "accounts:account_list", "accounts:members", "support:access_home", "cells:cell_list")
+    look_at_all(page, portal, [reverse(name, args=["acme"]) for name in pages], complaints)
+    asked = make_requested(organisation=Organisation.objects.get(slug="acme"))
+    look_at_all(page, portal, [asked.get_absolute_url()], complaints)
+    look_at_all(page, portal, [f"{asked.get_absolute_url()}transcript/"], complaints, statuses=(403,))
+    page.goto(f"{portal}/o/acme/")
+    page.get_by_role("button", name="Stop viewing").click()
+    page.wait_for_url("**/admin/")
 
 
 def _answer(body, route):

@@ -14,8 +14,9 @@ from accounts.support.transitions import move_request
 from portal.audit import Actor
 from tests.browser.steps import SIDEWAYS, confirm_password, sign_in
 from tests.browser.support import CUSTOMER, CUSTOMER_OF_A_GRANT, CUSTOMER_OF_A_REQUEST, DESK, DESK_OF_A_GRANT, DESK_OF_A_REQUEST
+from tests.cells.factories import make_cell
 from tests.factories import make_watched_account
-from tests.support.factories import make_active, make_engineer, make_request, make_requested
+from tests.support.factories import make_active, make_engineer, make_policy, make_request, make_requested
 from tests.support.guards import make_bundle, make_collected, make_ended
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -37,20 +38,25 @@ def add_passkey(page: Page, portal: str) -> None:
 def test_access_is_asked_checked_decided_on_a_phone_and_ended(portal, page, visit, violations, settings):
     settings.PORTAL_URL = portal
     acme = Organisation.objects.get(slug="acme")
-    make_watched_account(organisation=acme, name="Main account")
+    account = make_watched_account(organisation=acme, name="Main account")
+    make_cell(account=account, name="Main cell", region=account.home_region, stack_name="byoc-1-cell")
     engineer, checker = User.objects.get(email="support@fernhill.example"), make_engineer(name="Ida Check")
 
     desk = visit(engineer.email)
     desk.get_by_role("link", name="Request access").first.click()
     desk.get_by_role("link", name="Acme", exact=True).click()
-    desk.get_by_label("Scope").select_option(label="Main account · us-east-1")
+    desk.get_by_label("Scope").select_option(label="Main cell · us-east-1")
+    # A bundle is asked for without what only access has.
+    desk.get_by_label("Yes, ask for a diagnostic bundle").check()
+    expect(desk.get_by_label("Length")).to_be_hidden()
+    desk.get_by_label("No, ask for access").check()
     desk.get_by_label("Case", exact=True).fill("CASE-42")
     desk.get_by_label("Reason", exact=True).fill("The update of the cell stopped half-way. I want to read its events.")
     desk.get_by_label("Where you work").fill("Berlin")
     desk.get_by_role("button", name="Preview").click()
-    expect(desk.get_by_role("heading", name="Exactly what Acme will read")).to_be_visible()
+    expect(desk.get_by_role("heading", name="Exactly what Acme will read")).to_be_focused()
     assert violations(desk) == []
-    desk.get_by_role("button", name="Send for checking").click()
+    desk.get_by_role("button", name="Send the request").click()
     expect(desk.get_by_text("Your request waits for the check of a second engineer.")).to_be_visible()
 
     second = visit(checker.email)
@@ -78,8 +84,16 @@ def test_access_is_asked_checked_decided_on_a_phone_and_ended(portal, page, visi
     for state in (AccessState.ACTIVATING, AccessState.ACTIVE):
         move_request(asked, state, by=Actor.worker("test"))
     assert why_closed(asked, timezone.now()) == ""
-    page.set_viewport_size({"width": 1280, "height": 800})
+    desk.goto(f"{portal}/support/sessions/{asked.pk}/")
+    assert violations(desk) == []
+    desk.get_by_role("button", name="Describe a cell's resources").click()
+    expect(desk.get_by_text("Asked. The result appears below.")).to_be_visible()
+    # On the phone the words are all there, and beside them the name of the organisation.
     page.goto(f"{portal}/o/acme/accounts/")
+    expect(page.get_by_text("1 support access active")).to_be_visible()
+    assert page.locator(".organisation-menu .menu-current").evaluate("name => name.scrollWidth <= name.clientWidth")
+    assert page.evaluate(SIDEWAYS) == []
+    page.set_viewport_size({"width": 1280, "height": 800})
     expect(page.get_by_text("1 support access active")).to_be_visible()
     page.get_by_role("link", name="End access now").click()
     assert violations(page) == []
@@ -131,6 +145,23 @@ def test_pages_of_the_desk_are_accessible(theme, width, portal, visit, violation
     Bundle.objects.filter(pk=released.pk).update(**values)
     pages["case_bundle"] = reverse("support:case_bundle", args=[released.pk])
     look_at(desk, portal, pages | {"session": reverse("support:session", args=[active.pk])}, violations)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_code_for_an_engineers_computer_is_accessible(theme, width, portal, visit, violations):
+    """It is shown once, in the answer to a POST."""
+    acme, engineer = Organisation.objects.get(slug="acme"), User.objects.get(email="support@fernhill.example")
+    make_policy(acme, allows_direct=True)
+    active = make_active(organisation=acme, engineer=engineer, is_direct=True)
+    desk = visit(engineer.email)
+    desk.context.add_cookies([{"name": "theme", "value": theme, "url": portal}])
+    desk.set_viewport_size({"width": width, "height": 800})
+    desk.goto(f"{portal}/support/sessions/{active.pk}/")
+    desk.get_by_role("button", name="Show a code").click()
+    expect(desk.get_by_role("heading", name="Code for your computer")).to_be_visible()
+    assert violations(desk) == []
+    assert desk.evaluate(SIDEWAYS) == []
 
 
 def look_at(page: Page, portal: str, pages: dict[str, str], violations) -> None:

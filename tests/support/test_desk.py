@@ -13,6 +13,7 @@ from accounts.support.actions.decisions import ask_for_more
 from accounts.support.models import AccessRequest, Bundle
 from accounts.support.states import AccessState
 from accounts.support.tasks import end_due_grants, lapse_due_requests
+from cells.models import Cell
 from tests.activity import assert_no_event, assert_one_event
 from tests.cells.factories import make_cell
 from tests.support.factories import (
@@ -30,10 +31,14 @@ from tests.support.factories import (
 pytestmark = pytest.mark.django_db
 
 
+def cell_of(account):
+    return Cell.objects.filter(account=account).first() or make_cell(account=account, stack_name="byoc-1-cell")
+
+
 def filled(account, **changed: str) -> dict[str, str]:
     given = {
         "wants": "access",
-        "scope": scope_for(account).key,
+        "scope": f"cell:{cell_of(account).pk}",
         "case": "CASE-9",
         "reason_type": "alert",
         "reason": "The cell raised an alarm. I want to read why.",
@@ -71,6 +76,10 @@ def test_preview_is_what_the_customer_reads(client, acme):
     shown = client.get(reverse("support:access_request", args=["acme", asked.pk]))
 
     assert preview.context["preview"].sentence == shown.context["page"].sentence
+    for said in ("If you decline", "Without a decision", "What is removed before anybody reads it", "Signed web token"):
+        assert (said in preview.text, said in shown.text) == (True, True), said
+    # An engineer can open no page of the customer's.
+    assert (cell_of(account).get_absolute_url() in shown.text, "/o/acme/" in preview.text) == (True, False)
     assert "Mia Köhler (support engineer, Fernhill, Berlin) asks to look at the state of" in preview.text
 
 
@@ -119,9 +128,49 @@ def test_bundle_instead_of_access_opens_nothing(client, acme):
     assert (Bundle.objects.count(), AccessRequest.objects.count()) == (1, 0)
 
 
+def test_bundle_is_previewed_as_the_customer_will_read_it(client, acme):
+    account, engineer = make_account(acme), make_engineer(name="Mia Köhler")
+    client.force_login(engineer)
+    with assert_no_event():
+        preview = client.post(new_page(acme), filled(account, wants="bundle", preview="yes")).text
+    assert not Bundle.objects.exists()
+    client.post(new_page(acme), filled(account, wants="bundle"))
+    client.force_login(make_approver(acme).user)
+    shown = client.get(Bundle.objects.get().get_absolute_url()).text
+
+    for said in (
+        "Mia Köhler of Fernhill asks for it. If you agree, the cell's agent collects it and you look it through.",
+        "I want to read why.",
+        "Last log lines",
+        "Mail address",
+        "The rules know kinds of secrets, not every secret.",
+    ):
+        assert (said in preview, said in shown) == (True, True), said
+
+
+def test_whole_account_is_offered_only_where_credentials_may_be_handed_out(client, acme):
+    account, engineer = make_account(acme, name="Main account"), make_engineer()
+    client.force_login(engineer)
+    whole, new = scope_for(account).key, new_page(acme)
+    assert whole not in client.get(new).text
+    assert "Acme has no cell that support access could be about." in client.get(new).text
+
+    answer = client.post(new, filled(account, scope=whole))
+    assert "Nothing can be read under a whole account: every reading is about one cell." in answer.text
+    assert not AccessRequest.objects.exists()
+
+    make_policy(acme, allows_direct=True)
+    assert whole in client.get(new).text
+    client.post(new, filled(account, scope=whole))
+    assert not AccessRequest.objects.exists()
+    client.post(new, filled(account, scope=whole, is_direct="on"))
+    assert AccessRequest.objects.get().scope_kind == "account"
+
+
 def test_bundle_is_about_a_cell_or_an_instance(client, acme):
+    account = make_account(acme)
     client.force_login(make_engineer())
-    shown = client.post(new_page(acme), filled(make_account(acme), wants="bundle"))
+    shown = client.post(new_page(acme), filled(account, wants="bundle", scope=scope_for(account).key))
     assert "A diagnostic bundle is about one cell or one instance." in shown.text
     assert not Bundle.objects.exists()
 
@@ -179,9 +228,8 @@ def test_access_in_a_cloud_without_support_is_not_asked_for(client, acme, monkey
     clouds.has_support.cache_clear()
     account = make_account(acme)
     client.force_login(make_engineer())
-    form = {"wants": "access", "scope": f"account:{account.pk}", "case": "C-1", "reason_type": "customer", "reason": "I read why."}
 
-    answer = client.post(f"{reverse('support:case_new')}?customer={acme.pk}", form | {"profile": "diagnose", "minutes": "60"})
+    answer = client.post(new_page(acme), filled(account))
 
     assert "Support access is not available in AWS yet. Ask for a diagnostic bundle." in answer.text
     assert not AccessRequest.objects.exists()
@@ -193,9 +241,8 @@ def test_access_under_a_kit_of_before_says_which_kit_is_needed(client, acme, ver
     account = make_account(acme, cloud="azure")
     account.kits.update(version=version)
     client.force_login(make_engineer())
-    form = {"wants": "access", "scope": f"account:{account.pk}", "case": "C-1", "reason_type": "customer", "reason": "I read why."}
 
-    answer = client.post(f"{reverse('support:case_new')}?customer={acme.pk}", form | {"profile": "diagnose", "minutes": "60"})
+    answer = client.post(new_page(acme), filled(account))
 
     said = "This account runs kit 1.2.0. Support access in Azure needs kit 1.3.0 or a newer one."
     assert (said in answer.text, AccessRequest.objects.exists()) == (not is_asked, is_asked)

@@ -79,6 +79,22 @@ def test_shield_costs_no_query_and_says_what_is_open(client, acme):
     assert len(after) == len(before)
 
 
+def test_page_of_what_is_under_way_brings_itself_up_to_date(client, acme):
+    """Only when something is new: no page is drawn anew under a reader's hands."""
+    request = make_active(organisation=acme)
+    client.force_login(make_approver(acme).user)
+    assert "hx-trigger" not in client.get(page(request)).text
+    client.post(page(request, "access_end"))
+    ending = client.get(page(request)).text
+    assert "AWS is told to refuse the old session, and is asked until it does." in ending
+    assert f'hx-get="{page(request)}?state=ending"' in ending
+
+    asked = {"headers": {"HX-Request": "true"}}
+    assert client.get(f"{page(request)}?state=ending", **asked).status_code == HTTPStatus.NO_CONTENT
+    later = client.get(f"{page(request)}?state=active", **asked)
+    assert (later.status_code, 'id="access-now"' in later.text) == (HTTPStatus.OK, True)
+
+
 # --- Ending ----------------------------------------------------------------------------------------------------------
 
 

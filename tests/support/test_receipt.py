@@ -88,7 +88,7 @@ def test_whole_story_from_request_to_receipt(client, acme, alice, sandbox, monke
     assert f"denied by {called} at" in client.get(asked.get_absolute_url()).text
     assert "Did under support access" in (told := client.get(reverse("accounts:activity", args=["acme"])).text)
     assert str(act_words(Act.objects.get().name)) in html.unescape(told)
-    for said in ("Mia Köhler", "CASE-7", "Nothing. Support access only reads.", asked.sha256, "Every line of the log belongs"):
+    for said in ("Mia Köhler", "CASE-7", "Nothing was changed.", asked.sha256, "Every line of the log belongs"):
         assert said in shown
     told = json.loads(client.get(reverse("support:access_receipt_json", args=["acme", asked.pk])).content)
     assert told["end"]["proofs"][0]["evidence"] == proof.evidence

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -16,7 +17,7 @@ from accounts.support.proof.documents import Terms
 from accounts.support.rules import scopes
 from accounts.support.rules.scopes import Scope
 from accounts.support.states import PROFILE_ORDER, AccessState, Profile
-from accounts.support.wording.words import lengths_up_to
+from accounts.support.wording.words import PROFILES, lengths_up_to
 from portal.audit.forms import DayField
 
 
@@ -36,7 +37,7 @@ class NarrowForm(forms.Form):
         lengths = lengths_up_to(longest)
         initial = {"profile": asked, "scope": scope.key, "minutes": lengths[-1][0]}
         super().__init__(data, initial=initial)
-        self._choice("profile").choices = [(one, one.label) for one in PROFILE_ORDER[: PROFILE_ORDER.index(asked) + 1]]
+        self._choice("profile").choices = [(one, profile_words(one)) for one in PROFILE_ORDER[: PROFILE_ORDER.index(asked) + 1]]
         self._choice("scope").choices = [(one.key, f"{scopes.kind_words(one.kind)}: {one.label}") for one in within]
         self._choice("minutes").choices = lengths
 
@@ -48,6 +49,11 @@ class NarrowForm(forms.Form):
         """For a valid form."""
         data = self.cleaned_data
         return Terms(self.scopes[data["scope"]], data["profile"], data["minutes"], self.is_direct)
+
+
+def profile_words(profile: Profile) -> str:
+    """Its name, and what it adds to the one before."""
+    return format_html('<span><strong>{}</strong> <span class="muted">· {}</span></span>', profile.label, PROFILES[profile].more)
 
 
 class HistoryFilter(forms.Form):

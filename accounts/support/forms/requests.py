@@ -7,6 +7,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -20,11 +21,12 @@ from accounts.support.rules import scopes
 from accounts.support.rules.availability import why_not_ask, why_not_direct, why_not_in_account
 from accounts.support.rules.scopes import Scope
 from accounts.support.states import Profile
-from accounts.support.wording.words import lengths_up_to
+from accounts.support.wording.words import PROFILES, lengths_up_to
 
 FURTHEST_START = timedelta(days=14)
 USUAL_MINUTES = 240
 ACCESS, BUNDLE = "access", "bundle"
+WHOLE_ACCOUNT = "account"
 PLAIN_CASE = RegexValidator(r"\A[A-Za-z0-9][A-Za-z0-9-]*\Z", _("Enter the number of the case: letters, digits and dashes."))
 
 
@@ -55,6 +57,10 @@ class OptionalReasonForm(forms.Form):
     text = TextField(label=_("Reason"), required=False, help_text=_("Nobody needs one to decline."))
 
 
+class EndingForm(forms.Form):
+    text = TextField(label=_("Reason"), required=False, help_text=_("Nobody needs one to end access. It stands in the access receipt."))
+
+
 class RequestForm(forms.Form):
     """What an engineer asks for, of one customer. Choices are what exists there and what its policy allows."""
 
@@ -69,7 +75,9 @@ class RequestForm(forms.Form):
     )
     scope = forms.ChoiceField(label=_("Scope"), help_text=_("The smallest that will do."))
     case = forms.CharField(label=_("Case"), max_length=32, validators=[PLAIN_CASE], widget=forms.TextInput(attrs={"autocomplete": "off"}))
-    reason_type = forms.ChoiceField(label=_("What led to it"), choices=ReasonType.choices)
+    reason_type = forms.ChoiceField(
+        label=_("What led to it"), choices=ReasonType.choices, help_text=_("In the words that the customer reads.")
+    )
     reason = TextField(label=_("Reason"), help_text=_("Two sentences. The customer reads them exactly as you write them."))
     profile = forms.ChoiceField(label=_("Profile"), choices=Profile.choices, initial=Profile.DIAGNOSE, widget=forms.RadioSelect)
     minutes = forms.TypedChoiceField(label=_("Length"), coerce=int)
@@ -89,12 +97,15 @@ class RequestForm(forms.Form):
     def __init__(self, *args: Any, organisation: Organisation, policy: AccessPolicy, words: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.policy = policy
-        found = scopes.choices(organisation, words=words)
+        # Every reading is about one cell: a whole account gives something only to whoever works with credentials.
+        kinds = set(scopes.KINDS) if policy.allows_direct else set(scopes.KINDS) - {WHOLE_ACCOUNT}
+        found = scopes.choices(organisation, words=words, kinds=kinds)
         self.is_cut, self.words = found.is_cut, words
         self.scopes: dict[str, Scope] = found.with_key(organisation, str(self.data.get("scope", self.initial.get("scope", ""))))
         lengths = lengths_up_to(policy.longest)
         self._choice("scope").choices = grouped(list(self.scopes.values()))
         self._choice("minutes").choices = lengths
+        self._choice("profile").choices = [(one, profile_words(one)) for one in Profile]
         self.fields["minutes"].initial = str(min(USUAL_MINUTES, policy.longest_minutes))
         if not policy.allows_direct:
             del self.fields["is_direct"]
@@ -115,9 +126,7 @@ class RequestForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
         scope = self.scopes.get(data.get("scope", ""))
-        if data.get("wants") == BUNDLE and scope and (reason := why_not_of(scope)):
-            self.add_error("scope", reason)
-        if data.get("wants") == ACCESS and scope and (reason := why_not_in_account(scope.account)):
+        if scope and (reason := self._why_not_scope(scope, data)):
             self.add_error("scope", reason)
         if data.get("wants") == ACCESS and scope and data.get("is_direct") and (reason := why_not_direct(scope.cloud)):
             self.add_error("is_direct", reason)
@@ -127,6 +136,13 @@ class RequestForm(forms.Form):
             if reason := why_not_ask(self.policy, minutes=data["minutes"], wished=wished, is_direct=is_direct):
                 self.add_error(None, reason)
         return data
+
+    def _why_not_scope(self, scope: Scope, data: dict[str, Any]) -> str:
+        if data.get("wants") == BUNDLE:
+            return why_not_of(scope)
+        if scope.kind == WHOLE_ACCOUNT and not data.get("is_direct"):
+            return _now("Nothing can be read under a whole account: every reading is about one cell. Choose a cell or an instance.")
+        return why_not_in_account(scope.account)
 
     @property
     def wish(self) -> Wish:
@@ -158,6 +174,11 @@ class AnswerForm(RequestForm):
     def clean(self) -> dict[str, Any]:
         self.cleaned_data["wants"] = ACCESS
         return super().clean()
+
+
+def profile_words(profile: Profile) -> str:
+    """Its name, and what it allows."""
+    return format_html('<span><strong>{}</strong><br><span class="muted">{}</span></span>', profile.label, PROFILES[profile].can)
 
 
 def grouped(found: list[Scope]) -> list[tuple[str, Any]]:

@@ -22,6 +22,7 @@ from accounts.support.rules.redactions import rules_in_words
 from accounts.support.states import BundleState
 from accounts.support.views.answers import do_and_return, refused
 from accounts.support.views.cases import desk_tabs
+from accounts.support.wording.page import bundle_contents
 from accounts.support.wording.words import PART_WORDS
 from portal.operations.availability import NotAllowed
 
@@ -77,6 +78,7 @@ def bundle(request: OrganisationRequest, pk: UUID) -> HttpResponse:
         "can_collect": not bundles.why_not_collect(found, membership),
         "can_release": not bundles.why_not_release(found, membership),
         "can_discard": not bundles.why_not_discard(found, membership),
+        "contents": bundle_contents(),
         "why_failed": failure_words(found.failure_code) or found.failure_code,
         "is_waiting": found.state == BundleState.COLLECTING,
         "every": WAITING_EVERY,
@@ -96,9 +98,8 @@ def bundle_new(request: OrganisationRequest) -> HttpResponse:
         except NotAllowed as refusal:
             return refused(request, refusal.reason, reverse("support:bundle_new", args=[request.organisation.slug]))
         return redirect(made.get_absolute_url())
-    parts = [words for words, _explained in PART_WORDS.values()]
     why_not = bundles.why_no_decider(request.membership)
-    context = {"form": form, "parts": parts, "why_not": why_not, "crumbs": _crumbs(request, _("Start a diagnostic bundle"))}
+    context = {"form": form, "contents": bundle_contents(), "why_not": why_not, "crumbs": _crumbs(request, _("Start a diagnostic bundle"))}
     return render(request, "support/bundle_new.html", context)
 
 

@@ -16,14 +16,15 @@ from accounts.models import Organisation
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.endings import give_back
 from accounts.support.actions.requests import Wish, ask_for_access, ask_for_bundle, revise_request, withdraw_request
+from accounts.support.brokering.bundles import ASKED_FOR
 from accounts.support.forms.requests import BUNDLE, AnswerForm, RequestForm
-from accounts.support.models import AccessPolicy, AccessRequest
+from accounts.support.models import AccessPolicy, AccessRequest, Bundle
 from accounts.support.rules.availability import why_not_check, why_not_complete, why_not_revise, why_not_withdraw
 from accounts.support.rules.policy import policy_of
-from accounts.support.states import OPEN, OVER
+from accounts.support.states import OPEN, OVER, AccessState
 from accounts.support.views.answers import do_and_return, refused
-from accounts.support.wording.page import RequestPage, page_of
-from accounts.support.wording.words import PROFILES, rules_in_words
+from accounts.support.wording.page import RequestPage, bundle_contents, page_of
+from accounts.support.wording.words import rules_in_words
 from portal.operations.availability import NotAllowed
 
 SHOWN = 200
@@ -53,25 +54,26 @@ def case_list(request: EngineerRequest) -> HttpResponse:
 @engineers_only
 @require_http_methods(["GET", "POST"])
 def case_new(request: EngineerRequest) -> HttpResponse:
-    """First whose, then what. With a preview: the very words that the customer will read."""
+    """First whose, then what. With a preview: the very words that the customer will read, of access or of a bundle."""
     organisation = _customer(request.GET.get("customer", ""))
     if organisation is None:
         return _choose_customer(request)
     policy = policy_of(organisation)
     form = RequestForm(request.POST or None, organisation=organisation, policy=policy, words=request.GET.get("q", ""))
-    preview = None
+    previews: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
         if "preview" not in request.POST:
             return _ask(request, organisation, form)
-        preview = preview_of(organisation, form.wish, request)
-    context = {"form": form, "preview": preview, **_beside(organisation, policy), "tabs": desk_tabs(request)}
+        name, draw = ("bundle", bundle_preview_of) if form.cleaned_data["wants"] == BUNDLE else ("preview", preview_of)
+        previews[name] = draw(organisation, form.wish, request)
+    context = {"form": form, "tabs": desk_tabs(request), **_beside(organisation, policy), **previews}
     return render(request, "support/desk/case_new.html", context)
 
 
 def _beside(organisation: Organisation, policy: AccessPolicy) -> dict[str, Any]:
-    """What stands beside the form: the profiles in words, and the customer's own rules."""
-    profiles = [(profile.label, words) for profile, words in PROFILES.items()]
-    return {"customer": organisation, "profiles": profiles, "rules": rules_in_words(policy)}
+    """What stands beside the form: a preview where one was asked for, what a bundle holds, and the customer's own rules."""
+    beside = {"customer": organisation, "contents": bundle_contents(), "rules": rules_in_words(policy)}
+    return {"preview": None, "bundle": None, **beside}
 
 
 def _choose_customer(request: EngineerRequest) -> HttpResponse:
@@ -107,10 +109,17 @@ def _ask(request: EngineerRequest, organisation: Organisation, form: RequestForm
 
 
 def preview_of(organisation: Organisation, wish: Wish, request: EngineerRequest) -> RequestPage:
-    """As the customer will read it. Nothing is stored."""
+    """As the customer will read it, with what a decision or silence leads to. Nothing is stored."""
     policy = policy_of(organisation)
-    fields = wish.fields() | {"decide_by": timezone.now() + policy.decide_within}
-    return page_of(AccessRequest(organisation=organisation, engineer=request.user, **fields), policy)
+    fields = wish.fields() | {"decide_by": timezone.now() + policy.decide_within, "state": AccessState.REQUESTED}
+    return page_of(AccessRequest(organisation=organisation, engineer=request.user, **fields), policy).at_desk()
+
+
+def bundle_preview_of(organisation: Organisation, wish: Wish, request: EngineerRequest) -> Bundle:
+    """The same for a bundle."""
+    fields = {name: wish.fields()[name] for name in ("scope_kind", "scope_id", "scope_label", "region", "case", "reason")}
+    expires_at = timezone.now() + ASKED_FOR
+    return Bundle(organisation=organisation, account_id=wish.scope.account, asked_by=request.user, expires_at=expires_at, **fields)
 
 
 @engineers_only
@@ -120,7 +129,7 @@ def case_detail(request: EngineerRequest, pk: UUID) -> HttpResponse:
     user = request.user
     context = {
         "asked": asked,
-        "page": page_of(asked, policy_of(asked.organisation)),
+        "page": page_of(asked, policy_of(asked.organisation)).at_desk(),
         "notes": asked.notes.select_related("by"),
         "decisions": asked.decisions.select_related("approver"),
         "may": {
@@ -158,7 +167,8 @@ def case_edit(request: EngineerRequest, pk: UUID) -> HttpResponse:
                 return refused(request, refusal.reason, asked.get_engineer_url())
             messages.success(request, _("Your answer is checked by a second engineer next."))
             return redirect(asked.get_engineer_url())
-    context = {"form": form, "asked": asked, "preview": preview, **_beside(asked.organisation, policy), "tabs": desk_tabs(request)}
+    beside = _beside(asked.organisation, policy) | {"preview": preview}
+    context = {"form": form, "asked": asked, **beside, "tabs": desk_tabs(request)}
     return render(request, "support/desk/case_edit.html", context)
 
 

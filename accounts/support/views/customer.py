@@ -13,7 +13,7 @@ from accounts.access import OrganisationRequest, Permission, requires
 from accounts.shutting import ways_to_shut
 from accounts.support.actions.endings import revoke
 from accounts.support.forms.decisions import HistoryFilter, NarrowForm
-from accounts.support.forms.requests import OptionalReasonForm
+from accounts.support.forms.requests import EndingForm
 from accounts.support.models import AccessRequest, Bundle
 from accounts.support.models.requests import AccessRequestQuerySet
 from accounts.support.proof.exports import FORMATS, answer, record_export
@@ -70,6 +70,8 @@ def access_home(request: OrganisationRequest) -> HttpResponse:
 def access_request(request: OrganisationRequest, pk: UUID) -> HttpResponse:
     """One request: everything that a decision needs on one screen; later the grant; in the end what became of it."""
     asked = request_or_404(request, pk)
+    if request.htmx and request.GET.get("state") == asked.state:
+        return HttpResponse(status=204)
     policy = policy_of(request.organisation)
     scope = scope_of(asked)
     why_not = why_not_approve(asked, request.membership, policy)
@@ -82,6 +84,8 @@ def access_request(request: OrganisationRequest, pk: UUID) -> HttpResponse:
         "can_decline": not why_not_decline(asked, request.membership),
         "can_end": not why_not_end(asked, request.membership),
         "is_failed": asked.state == AccessState.CLOSE_FAILED,
+        # Seconds from now it is something else: the page then shows it by itself.
+        "is_moving": asked.state in {AccessState.SCHEDULED, AccessState.ACTIVATING, AccessState.ENDING},
         "proof": asked.proofs.filter(is_refused=True).order_by("asked_at").first() if asked.is_over else None,
         "cloud": cloud_names(asked.account.cloud)["cloud"],
         "ways": [{"what": way.text, "command": way.command} for way in ways_to_shut(asked.account)] if asked.is_open else [],
@@ -109,7 +113,7 @@ def crumbs(request: OrganisationRequest, asked: AccessRequest, *more: str) -> li
 def access_end(request: OrganisationRequest, pk: UUID) -> HttpResponse:
     """Ends at once, without another proof of identity."""
     asked = request_or_404(request, pk)
-    form = OptionalReasonForm(request.POST if request.method == "POST" else None)
+    form = EndingForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         reason = form.cleaned_data["text"]
         done = _("The access is being ended. Nothing more is done under it.")

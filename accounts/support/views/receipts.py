@@ -33,6 +33,7 @@ def _page(asked: AccessRequest) -> dict[str, Any]:
         "page": page_of(asked, policy_of(asked.organisation)),
         "receipt": receipt,
         "acts": [(act, act_words(act.name)) for act in receipt.acts],
+        "changes": [(act, act_words(act.name)) for act in receipt.changes],
         "missing": [(one, act_words(one.act.name)) for one in receipt.missing],
         "cloud": cloud_names(asked.account.cloud)["cloud"],
     }
@@ -134,7 +135,8 @@ def case_receipt(request: EngineerRequest, pk: UUID) -> HttpResponse:
         "json": reverse("support:case_receipt_json", args=[pk]),
     }
     title = pgettext("support request", "Access receipt of %(case)s") % {"case": asked.case}
-    return render(request, "support/desk/case_receipt.html", _page(asked) | {"links": links, "title": title, "tabs": desk_tabs(request)})
+    context = _page(asked) | {"links": links, "title": title, "tabs": desk_tabs(request)}
+    return render(request, "support/desk/case_receipt.html", context | {"page": context["page"].at_desk()})
 
 
 @engineers_only

@@ -53,7 +53,7 @@ def case_check(request: EngineerRequest, pk: UUID) -> HttpResponse:
         return do_and_return(request, back, done=done, to="support:review_queue")
     context = {
         "asked": asked,
-        "page": page_of(asked, policy_of(asked.organisation)),
+        "page": page_of(asked, policy_of(asked.organisation)).at_desk(),
         "form": form,
         "notes": asked.notes.select_related("by"),
         "similar": AccessRequest.objects.filter(organisation=asked.organisation).over().with_people().newest_first()[:SIMILAR],

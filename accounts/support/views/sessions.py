@@ -1,6 +1,7 @@
 """Sessions under a grant: the engineer asks for acts and reads what they gave; the customer reads the very same while it happens."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from accounts.support.actions.acts import ask_for_act
 from accounts.support.brokering import broker, handouts
 from accounts.support.models import AccessRequest, Device
 from accounts.support.models.sessions import ActState
-from accounts.support.rules.acts import BadArgument, act_words, failure_words
+from accounts.support.rules.acts import ActKind, BadArgument, act_words, failure_words
 from accounts.support.rules.availability import why_not_complete, why_not_end
 from accounts.support.states import AccessState
 from accounts.support.views.answers import refused
@@ -68,6 +69,19 @@ def own_session_or_404(request: EngineerRequest, pk: UUID) -> AccessRequest:
     return get_object_or_404(AccessRequest.objects.with_people().exclude(granted_from=None), pk=pk, engineer=request.user)
 
 
+def groups_of(offered: Sequence[ActKind]) -> list[dict[str, Any]]:
+    """What only looks, apart from what leaves something changed."""
+    groups = (
+        ("reading", False, _("Look"), _("None of these changes anything.")),
+        ("changing", True, _("Change"), _("Each of these changes what runs. The receipt names it under “What changed”.")),
+    )
+    named = [
+        {"id": name, "title": title, "explained": explained, "acts": [kind for kind in offered if kind.is_writing == is_writing]}
+        for name, is_writing, title, explained in groups
+    ]
+    return [group for group in named if group["acts"]]
+
+
 @engineers_only
 @require_GET
 def session(request: EngineerRequest, pk: UUID) -> HttpResponse:
@@ -75,7 +89,7 @@ def session(request: EngineerRequest, pk: UUID) -> HttpResponse:
     why_not = broker.why_not_ask(asked, request.user)
     context = {
         "why_not": why_not,
-        "offered": [] if why_not else broker.offered(asked),
+        "groups": [] if why_not else groups_of(broker.offered(asked)),
         "can_end": not why_not_complete(asked, request.user),
         "can_fetch": asked.is_direct and not handouts.why_not_hand_out(asked),
         "device": Device.objects.standing().filter(request=asked).exclude(bound_at=None).first(),

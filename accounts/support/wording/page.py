@@ -1,6 +1,6 @@
 """What both sides read about one request: the very same words, so that an engineer's preview is what the customer sees."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,9 +14,10 @@ from accounts.support.models.requests import ReasonType
 from accounts.support.proof.documents import Document, NoTimeLeft, Span, Terms, build, parse_moment
 from accounts.support.rules import acts, scopes
 from accounts.support.rules.offers import asked_terms, scope_of
+from accounts.support.rules.redactions import RULES
 from accounts.support.rules.scopes import Scope
 from accounts.support.states import Profile
-from accounts.support.wording.words import PROFILES, ProfileWords, length_words
+from accounts.support.wording.words import PART_WORDS, PROFILES, ProfileWords, Words, length_words
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,22 @@ class RequestPage:
         if self.request.is_over:
             return _("%(person)s was allowed to %(asks)s %(kind)s %(scope)s for %(length)s.")
         return _("%(person)s may %(asks)s %(kind)s %(scope)s for %(length)s.")
+
+    @property
+    def data(self) -> str:
+        """What of the customer's own is read, and whether anything is taken out of it."""
+        removed = "" if self.words is PROFILES[Profile.DIAGNOSE] else _("Known kinds of secrets are removed first.")
+        if self.request.is_direct:
+            removed = _("Nothing is removed from what is read with credentials.")
+        return " ".join(str(sentence) for sentence in (self.words.data, removed, self.words.effect) if sentence)
+
+    @property
+    def removed(self) -> list[Words]:
+        return [] if self.request.is_direct else removed_words()
+
+    def at_desk(self) -> "RequestPage":
+        """For an engineer, who cannot open the customer's pages."""
+        return replace(self, scope=replace(self.scope, url=""))
 
     @property
     def if_declined(self) -> str:
@@ -111,6 +128,19 @@ def _span(request: AccessRequest, terms: Terms, policy: AccessPolicy) -> Span | 
 
 def _from_now(terms: Terms) -> Span:
     return Span(timezone.now(), timezone.now() + timedelta(minutes=terms.minutes))
+
+
+# --- What is removed, and what a bundle holds -------------------------------------------------------------------------
+
+
+def removed_words() -> list[Words]:
+    """Kinds of secrets that the cell's agent knows. The portal's own rules have one name for all."""
+    return [words for name, words in RULES.items() if name != "secrets"]
+
+
+def bundle_contents() -> dict[str, Any]:
+    """What is collected into a diagnostic bundle, as both sides read it beforehand."""
+    return {"parts": list(PART_WORDS.values()), "removed": removed_words()}
 
 
 # --- Two documents side by side --------------------------------------------------------------------------------------

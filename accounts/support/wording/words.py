@@ -28,39 +28,48 @@ AN_HOUR = 60
 
 @dataclass(frozen=True)
 class ProfileWords:
-    """What a profile lets an engineer do. `asks` goes into the sentence "… asks to …"."""
+    """What a profile lets an engineer do. `asks` goes into the sentence "… asks to …"; `more` is what it adds to the one before."""
 
     asks: Words
+    more: Words
     can: Words
     cannot: Words
     data: Words
+    effect: Words = ""
 
 
 _NEVER = _("Read secrets, read stored data, change permissions, or open a shell.")
+_LINES = _("Log lines. They can contain what your users did.")
 PROFILES: dict[Profile, ProfileWords] = {
     Profile.DIAGNOSE: ProfileWords(
         _("look at the state of"),
-        _("See names, sizes, versions, states and events of the cluster, machines and network."),
-        _("Change anything, read logs of your instances, read secrets or stored data."),
+        _("see states and events"),
+        _("See names, sizes, versions, states and events of the cell and of its instances."),
+        _("Change anything, read logs, read secrets or stored data."),
         _("Names and states only. No log lines and no stored data."),
     ),
     Profile.LOGS: ProfileWords(
         _("read logs and the state of"),
-        _("Everything of Diagnose, and the newest log lines of the cluster and its instances, redacted."),
+        _("also read log lines"),
+        _("See states and events of the cell and of its instances, and read their newest log lines."),
         _("Change anything, read secrets or stored data."),
-        _("Log lines. They can contain what your users did; known kinds of secrets are redacted."),
+        _LINES,
     ),
     Profile.OPERATE: ProfileWords(
         _("read logs of, restart and scale"),
-        _("Everything of Logs, and restart or scale instances through the cell's agent."),
+        _("also restart and scale"),
+        _("See states and events, read the newest log lines, and restart or scale instances through the cell's agent."),
         _NEVER,
-        _("Log lines, as with Logs. A restart interrupts an instance for a short time."),
+        _LINES,
+        _("A restart interrupts an instance for a short time."),
     ),
     Profile.REPAIR: ProfileWords(
         _("read logs of, restart, scale and roll back"),
-        _("Everything of Operate, and roll back or resync instances through the cell's agent."),
+        _("also roll back and resync"),
+        _("See states and events, read the newest log lines, and restart, scale, roll back or resync instances through the cell's agent."),
         _NEVER,
-        _("Log lines, as with Logs. A roll-back replaces the running version with the one before."),
+        _LINES,
+        _("A roll-back puts the version before in the place of the running one."),
     ),
 }
 
