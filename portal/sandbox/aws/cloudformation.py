@@ -8,6 +8,7 @@ from contextvars import copy_context
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
+from xml.sax.saxutils import unescape
 
 from ministack.core.responses import get_account_id, set_request_account_id
 from ministack.services import s3
@@ -91,9 +92,22 @@ def _deleting(original: Callable[..., Any], sandbox: Sandbox) -> Callable[..., A
     def delete(resource_type: str, physical_id: str, props: Properties, *names: Any) -> Any:
         logical_id = str(names[1]) if len(names) > 1 else ""
         _before(sandbox, resource_type, logical_id, asking.Work("delete", props, physical_id))
-        return _changed(sandbox, original(resource_type, physical_id, props, *names))
+        try:
+            return _changed(sandbox, original(resource_type, physical_id, props, *names))
+        except ValueError as error:
+            raise ValueError(_in_plain_words(str(error), resource_type)) from error
 
     return delete
+
+
+def _in_plain_words(reason: str, resource_type: str) -> str:
+    """AWS shows the service's message in a stack's event, never the XML that it came in."""
+    said = re.search(r"<Message>(.*?)</Message>", reason, re.DOTALL)
+    if said is None:
+        return reason
+    service = resource_type.split("::")[1].capitalize()
+    message = f"{unescape(said[1].strip())} (Service: {service}, Status Code: 400)"
+    return f'Resource handler returned message: "{message}" (HandlerErrorCode: InvalidRequest)'
 
 
 def _changed(sandbox: Sandbox, outcome: Any) -> Any:
