@@ -15,14 +15,18 @@ class Sparkline(NamedTuple):
 
 
 def sparkline(values: Sequence[float], *, width: int = 120, height: int = 28, margin: int = 3) -> Sparkline | None:
-    """A line through the values, oldest first, from the lowest to the highest; None below two values: nothing to compare."""
+    """A line through the values, oldest first, from the lowest to the highest; None below two values: nothing to compare.
+
+    What never changed is a level line: in the middle, and at the bottom where it is nothing.
+    """
     if len(values) < 2:  # noqa: PLR2004
         return None
     low, span = min(values), (max(values) - min(values)) or 1
     step = (width - 2 * margin) / (len(values) - 1)
     flat = max(values) == min(values)
+    level = height / 2 if low else height - margin
     points = [
-        (round(margin + index * step, 2), round(height / 2 if flat else height - margin - (value - low) / span * (height - 2 * margin), 2))
+        (round(margin + index * step, 2), round(level if flat else height - margin - (value - low) / span * (height - 2 * margin), 2))
         for index, value in enumerate(values)
     ]
     line = "M" + "L".join(f"{x:g} {y:g}" for x, y in points)

@@ -30,6 +30,19 @@ class LinkFilter(admin.SimpleListFilter):
         return cells_of_link(queryset, AgentLink(link)) if (link := self.value() or "") in AgentLink.values else queryset
 
 
+class CloudFilter(admin.SimpleListFilter):
+    """By its name as people know it: an instance keeps the code alone."""
+
+    title = _("cloud")
+    parameter_name = "cloud"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Cloud.choices)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(cloud=cloud) if (cloud := self.value() or "") in Cloud.values else queryset
+
+
 @admin.register(Cell)
 class CellAdmin(ReadOnlyAdmin):
     # What fits beside the filters; a cell's name says its region, and the rest stands on its page and among the filters.
@@ -73,7 +86,7 @@ class RevisionInline(ReadOnlyInline):
 @admin.register(Instance)
 class InstanceAdmin(ReadOnlyAdmin):
     list_display = ("name", "organisation", "plan", "place", "state_words", "health_words")
-    list_filter = ("state", "health", "plan", "plan__tenancy", "cloud", "region", "created_at")
+    list_filter = ("state", "health", "plan", "plan__tenancy", CloudFilter, "region", "created_at")
     list_select_related = ("organisation", "plan", "cell__status")
     search_fields = ("id__istartswith", "name", "region", "account__external_id", "organisation__name", "organisation__slug")
     search_help_text = _("Name, region, number of the cloud account, organisation or ID")

@@ -144,7 +144,8 @@ def _mean(values: Sequence[float]) -> float:
 
 def cores(value: float) -> str:
     """Of thousandths. What is next to nothing keeps its thousandths, and does not become nothing."""
-    return _("%(cores)s cores") % {"cores": number_format(value / 1000, decimal_pos=2 if value >= LITTLE_CPU else 3)}
+    places = 2 if value >= LITTLE_CPU else 3
+    return _("%(cores)s cores") % {"cores": number_format(value / 1000, decimal_pos=places if value else 0)}
 
 
 def mebibytes(value: float) -> str:

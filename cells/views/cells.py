@@ -168,10 +168,10 @@ def _acts(request: OrganisationRequest, cell: Cell) -> list[dict[str, str]]:
 def _about_update(cell: Cell) -> str:
     if is_of_earlier_kit(cell):
         return _(
-            "Give it the identities of the kit in use, and bring its stack to the version that is shipped now. The earlier kit can be "
-            "removed afterwards."
+            "Give it the identities of the kit in use, and bring its stack to its newest version. "
+            "The earlier kit can be removed afterwards."
         )
-    return _("Bring its stack to the version that is shipped now.")
+    return _("Bring its stack to its newest version.")
 
 
 @gate

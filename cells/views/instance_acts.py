@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
@@ -40,6 +41,7 @@ TITLES = {
     Act.RESTART: gettext_lazy("Restart %(name)s"),
     Act.DELETE: gettext_lazy("Delete instance %(name)s"),
 }
+GOING_BACK = gettext_lazy("Go back to an earlier version of %(name)s")
 
 
 @gate
@@ -70,6 +72,7 @@ def instance_upgrade(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
         form,
         lambda: upgrade_instance(instance, release=form.cleaned_data["release"], by=request.user),
         current=current,
+        asks=GOING_BACK if form.offers == "earlier" else TITLES[Act.UPGRADE],
         obstacle="" if form.offers else _("It runs version %(version)s, and no other version is offered.") % {"version": current.version},
     )
 
@@ -121,6 +124,7 @@ def _ask(
     do: Callable[[], Operation],
     *,
     obstacle: str = "",
+    asks: Promise | None = None,
     **context: object,
 ) -> HttpResponse:
     """The page of one act: GET explains it, or says why not; POST does it and leads to its operation."""
@@ -130,7 +134,7 @@ def _ask(
         if not form.is_valid():
             return reject(request, form)
         return _done(request, instance, do)
-    title = TITLES[act] % {"name": instance.name}
+    title = str(asks or TITLES[act]) % {"name": instance.name}
     context |= {"instance": instance, "form": form, "reason": why_not(act, instance) or obstacle, "title": title}
     context["crumbs"] = instance_crumbs(instance, title)
     return render(request, f"cells/instances/instance_{act.value}.html", context)

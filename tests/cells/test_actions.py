@@ -169,15 +169,15 @@ def test_change_that_changes_nothing_is_asked_for_only_after_a_failure(state, is
 
 
 @pytest.mark.parametrize(
-    ("others", "said"),
+    ("others", "title", "said"),
     [
-        (["1.1.0", "0.9.0"], "You can go back to an earlier version in the same way."),
-        (["0.9.0"], "No newer version is offered. You can go back to an earlier one."),
-        ([], "It runs version 1.0.0, and no other version is offered."),
+        (["1.1.0", "0.9.0"], "Upgrade shop", "You can go back to an earlier version in the same way."),
+        (["0.9.0"], "Go back to an earlier version of shop", "No newer version is offered. You can go back to an earlier one."),
+        ([], "Upgrade shop", "It runs version 1.0.0, and no other version is offered."),
     ],
 )
-def test_page_of_an_upgrade_says_which_versions_are_newer(others, said, signed_in, cell):
-    instance = make_instance(cell=cell)
+def test_page_of_an_upgrade_says_which_versions_are_newer(others, title, said, signed_in, cell):
+    instance = make_instance(cell=cell, name="shop")
     current = instance.revisions.get().release
     for version in others:
         days = timedelta(days=40 if version > current.version else -40)
@@ -185,6 +185,7 @@ def test_page_of_an_upgrade_says_which_versions_are_newer(others, said, signed_i
 
     shown = " ".join(signed_in.get(page(Act.UPGRADE, instance)).text.split())
 
+    assert f"<h1>{title}</h1>" in shown
     assert said in shown
     assert [label.split(" · ")[0] for label in re.findall(r'<option value="[^"]+"[^>]*>([^<]+)<', shown)] == [
         version if version > current.version else f"{version}, an earlier version" for version in others

@@ -103,6 +103,16 @@ def test_instances_are_listed_with_what_is_known_of_them_now(seconds, state, wor
     assert '<td class="field-place">AWS eu-west-1</td>' in text
 
 
+def test_instances_filter_by_the_clouds_name(office):
+    make_instance(name="in aws")
+    make_instance(name="in gcp", account=make_cloud_account(cloud="gcp", state="connected", external_id="orders-live-1"))
+
+    page = office.get(place(Instance, "changelist"), {"cloud": "gcp"})
+
+    assert [instance.name for instance in page.context["cl"].result_list] == ["in gcp"]
+    assert ">Google Cloud</a>" in " ".join(page.text.split()).replace("> ", ">").replace(" <", "<")
+
+
 @pytest.mark.parametrize("model", FLEET)
 def test_what_has_failed_says_why_in_its_list(model, office):
     cell = make_cell(state="failed", failed_while="bootstrapping", failure_code="quota_exceeded")

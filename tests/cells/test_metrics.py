@@ -14,7 +14,7 @@ from cells.protocol.documents import Reports
 from cells.protocol.order_documents import OrderResult
 from cells.telemetry.changes import days_of, forget_old, share_of, spans_of
 from cells.telemetry.ingest import Received, store
-from cells.telemetry.series import of_instance
+from cells.telemetry.series import cores, of_instance
 from cells.telemetry.visible import ORDERS, SIGN_IN, WHY, fields_of, sign_in_fields
 from tests.cells.factories import make_cell, make_instance
 from tests.cells.spoken import a_report, an_instance
@@ -83,6 +83,7 @@ def test_little_cpu_is_not_said_to_be_none(instance):
     day, _week = of_instance(instance, NOON)
 
     assert day.metrics[0].conclusion.startswith("CPU in 24 hours: 0.003 cores on average")
+    assert [cores(value) for value in (0, 3, 99, 100, 12_350)] == ["0 cores", "0.003 cores", "0.099 cores", "0.10 cores", "12.35 cores"]
 
 
 def test_every_chart_says_what_it_counts_and_in_what_unit(instance):

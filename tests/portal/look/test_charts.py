@@ -13,6 +13,7 @@ def test_sparkline_runs_from_lowest_to_highest_inside_its_margin():
 
 def test_sparkline_of_equal_values_lies_in_the_middle():
     assert sparkline([5, 5], width=26, height=20, margin=3).line == "M3 10L23 10"
+    assert sparkline([0, 0], width=26, height=20, margin=3).line == "M3 17L23 17"
 
 
 def test_sparkline_needs_two_values():
