@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, cast
 from django.core.exceptions import PermissionDenied
 from django.db.models import TextChoices
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+from django_htmx.http import HttpResponseClientRedirect
 
 if TYPE_CHECKING:
     from django_htmx.middleware import HtmxDetails
@@ -100,10 +103,13 @@ P = ParamSpec("P")
 View = Callable[Concatenate[Any, P], HttpResponseBase]
 
 
-def requires(permission: Permission, *, to_change: Permission | None = None) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
+def requires(
+    permission: Permission, *, to_change: Permission | None = None, even_closed: bool = False
+) -> Callable[[View[P]], Callable[..., HttpResponseBase]]:
     """Resolve `slug` to the member's organisation and check the right; leaves `required_permission` on the view.
 
-    `to_change` is the right a POST needs, for a page that more people may read than change.
+    `to_change` is the right a POST needs, for a page that more people may read than change. Of an organisation that has closed, every
+    request leads to the one page that says so, but for what is `even_closed`.
     """
 
     def decorate(view: View[P]) -> Callable[..., HttpResponseBase]:
@@ -120,6 +126,8 @@ def requires(permission: Permission, *, to_change: Permission | None = None) -> 
                 raise Http404
             org_request.membership = membership
             org_request.organisation = membership.organisation
+            if membership.organisation.closed_at and not even_closed:
+                return _to_closed(org_request)
             needed = to_change if to_change and request.method == "POST" else permission
             if not membership.can(needed):
                 raise MissingPermission(needed, membership.organisation)
@@ -129,6 +137,12 @@ def requires(permission: Permission, *, to_change: Permission | None = None) -> 
         return gate
 
     return decorate
+
+
+def _to_closed(request: OrganisationRequest) -> HttpResponseBase:
+    """Whatever was asked for: nothing of it is done."""
+    page = reverse("closing:closing_done", args=[request.organisation.slug])
+    return HttpResponseClientRedirect(page) if getattr(request, "htmx", False) else redirect(page)
 
 
 def membership_of(user: "User", slug: str) -> "Membership":

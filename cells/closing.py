@@ -9,10 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.closing.export.contents import BATCH, plain_table
-from accounts.closing.parts import Blocker, File, Section, harmless, register_blockers, register_section, table
+from accounts.closing.parts import ENDINGS, Blocker, File, Section, harmless, register_blockers, register_section, table
 from accounts.closing.terms import FLEET, PEOPLE, hold
 from accounts.models import Organisation
-from cells.models import Cell, Instance, InstanceRevision
+from cells.models import Cell, HostingAccount, Instance, InstanceRevision
 
 CELL = "cell__organisation"
 EITHER = (CELL, "instance__organisation")
@@ -23,6 +23,11 @@ def _instances(organisation: Organisation) -> Iterator[Blocker]:
     if count := Instance.objects.filter(organisation=organisation).alive().count():
         sentence = ngettext("%(count)s instance is not deleted.", "%(count)s instances are not deleted.", count) % {"count": count}
         yield Blocker(sentence, _("See the instances"), reverse("cells:instance_list", args=[organisation.slug]))
+
+
+def _release_hosts(organisation: Organisation) -> None:
+    """Accounts of the provider that were reserved for it: staff decide what they are for next."""
+    HostingAccount.objects.filter(reserved_for=organisation).update(reserved_for=None, is_open=False)
 
 
 def _cells_files(organisation: Organisation) -> Iterator[File]:
@@ -57,6 +62,7 @@ def _history(revisions: QuerySet[InstanceRevision]) -> Iterator[list[Any]]:
 
 
 register_blockers(_instances, order=20)
+ENDINGS.append(_release_hosts)
 register_section(Section("deployment-cells/", 30, gettext_lazy("Deployment cells with their settings."), _cells_files))
 register_section(
     Section(

@@ -35,7 +35,11 @@ SECOND_FACTOR_MAX_AGE = timedelta(hours=12)
 LEFT_OUT = frozenset({"account.emailaddress", "account.emailconfirmation", "mfa.authenticator", "usersessions.usersession", "auth.group"})
 
 GROUPS = (
-    ("customers", pgettext_lazy("administration", "Customers"), ("organisation", "user", "membership", "invitation", "contact")),
+    (
+        "customers",
+        pgettext_lazy("administration", "Customers"),
+        ("organisation", "user", "membership", "invitation", "contact", "closing", "erasure"),
+    ),
     (
         "fleet",
         pgettext_lazy("administration", "Fleet"),

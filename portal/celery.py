@@ -29,6 +29,8 @@ app.conf.beat_schedule = {
     "support-expire-due-bundles": {"task": "accounts.support.tasks.expire_due_bundles", "schedule": 60.0},
     "support-review-ended-grants": {"task": "accounts.support.tasks.review_ended_grants", "schedule": 60.0},
     "support-end-due-grants": {"task": "accounts.support.tasks.end_due_grants", "schedule": 2.0},
+    "closing-close-due-organisations": {"task": "accounts.closing.tasks.close_due_organisations", "schedule": 30.0},
+    "closing-erase-what-is-over": {"task": "accounts.closing.tasks.erase_what_is_over", "schedule": 3600.0},
     "cells-sweep-agents": {"task": "cells.tasks.sweep_agents", "schedule": 15.0},
     "cells-tend-agent-orders": {"task": "cells.tasks.tend_agent_orders", "schedule": 5.0},
     "cells-keep-history": {"task": "cells.tasks.keep_history", "schedule": 3600.0},

@@ -61,3 +61,4 @@ def let_tests_empty_the_log() -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE audit_event DISABLE TRIGGER audit_event_no_truncate")
         cursor.execute("ALTER TABLE audit_chainhead DISABLE TRIGGER audit_chainhead_no_truncate")
+        cursor.execute("ALTER TABLE audit_chainend DISABLE TRIGGER audit_chainend_no_truncate")

@@ -36,7 +36,7 @@ class FoundingForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only f
 
 @admin.register(Organisation)
 class OrganisationAdmin(ClosedAdmin):
-    list_display = ["name", "slug", "member_count", "account_count", "created_at"]
+    list_display = ["name", "slug", "member_count", "account_count", "created_at", "closed_at"]
     list_filter = ["created_at", "cloud_accounts__state", "contacts__purpose"]
     search_fields = ["name", "slug", "=id", "memberships__user__email", "cloud_accounts__external_id"]
     search_help_text = _("Name, address, ID, a member's e-mail address or a cloud account's number")
@@ -54,7 +54,7 @@ class OrganisationAdmin(ClosedAdmin):
         return super().get_form(request, obj, change, **kwargs) if obj else FoundingForm
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        return ["id", "name", "slug", "created_at"] if obj else ["name", "owner_email", "reason"]
+        return ["id", "name", "slug", "created_at", "closed_at"] if obj else ["name", "owner_email", "reason"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
         counts = {"members": Count("memberships", distinct=True), "accounts": Count("cloud_accounts", distinct=True)}

@@ -52,7 +52,7 @@ def start_connection(request: HttpRequest, object_id: str) -> HttpResponse:
     user: Any = request.user
     if why_not_prepare(user):
         raise PermissionDenied
-    organisation = get_object_or_404(Organisation, pk=_uuid(object_id))
+    organisation = get_object_or_404(Organisation, pk=_uuid(object_id), closed_at=None)
     cloud = request.GET.get("cloud", "")
     context = admin.site.each_context(request) | {
         "organisation": organisation,

@@ -38,6 +38,10 @@ def blockers(organisation: Organisation) -> list[Blocker]:
     return [blocker for _order, block in _BLOCKS for blocker in block(organisation)]
 
 
+# What else ends when an organisation has closed, in the same transaction.
+ENDINGS: list[Callable[[Organisation], None]] = []
+
+
 # --- The export ------------------------------------------------------------------------------------------------------
 
 

@@ -81,7 +81,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name or self.email
 
     def landing_membership(self) -> "Membership | None":
-        """The membership `/` leads to: of the organisation last switched to, else the oldest; of a closed one only where there is no other."""
+        """The membership `/` leads to: of the organisation last switched to, else the oldest; of a closed one where there is no other."""
         memberships = list(self.memberships.select_related("organisation"))
         open_ones = [membership for membership in memberships if membership.organisation.closed_at is None]
         current = [membership for membership in open_ones if membership.organisation_id == self.current_organisation_id]

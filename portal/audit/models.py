@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +20,8 @@ from portal.audit.verify import VERSION, canonical
 PLATFORM = UUID(int=0)
 ACTOR_ICONS = {"user": "user-round", "staff": "headset", "guest": "link", "worker": "cog", "system": "clock"}
 HASH_PATTERN = r"^[0-9a-f]{64}$"
+# Nobody can end a chain in order to be rid of it soon.
+LEAST_KEPT_DAYS = 365
 
 
 class Change(NamedTuple):
@@ -193,3 +196,22 @@ class ChainHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.chain} {self.sequence}"
+
+
+class ChainEnd(models.Model):
+    """That a chain has ended, and for how many days its events are kept from then on. The database sets the time; rows never change."""
+
+    chain = models.UUIDField(_("organisation"), primary_key=True, editable=False)
+    ended_at = models.DateTimeField(_("ended at"), default=timezone.now, editable=False)
+    kept_days = models.PositiveIntegerField(_("days that it is kept"), editable=False)
+
+    class Meta:
+        verbose_name = _("end of a chain")
+        verbose_name_plural = _("ends of chains")
+        constraints = [
+            models.CheckConstraint(condition=Q(kept_days__gte=LEAST_KEPT_DAYS), name="chain_end_keeps_long_enough"),
+            models.CheckConstraint(condition=~Q(chain=PLATFORM), name="chain_end_never_of_the_platform"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.ended_at:%Y-%m-%d}"

@@ -30,6 +30,7 @@ from portal.operations.states import OperationState, Party, StepState
 from tests.browser import fleet, offboarding, support
 from tests.browser.conftest import is_fault
 from tests.browser.steps import SIDEWAYS, confirm_password, sign_in
+from tests.closing import guards as closing
 from tests.customer import Customer
 from tests.environments import make_assessment
 from tests.factories import (
@@ -124,7 +125,6 @@ OWNER = {
     "accounts:organisation_settings": here("accounts:organisation_settings"),
     "accounts:security_packages": here("accounts:security_packages"),
     "accounts:security_package": lambda _world: [f"/o/acme/security/{cloud}/" for cloud in ("aws", "gcp", "azure")],
-    "closing:closing_home": here("closing:closing_home"),
     "accounts:members": here("accounts:members"),
     "accounts:member_role": of("accounts:member_role", "member"),
     "accounts:member_remove": of("accounts:member_remove", "member"),
@@ -166,7 +166,7 @@ NO_PAGE = {
     "accounts:account_trust_check": "POST", "accounts:account_kit_stay": "POST", "accounts:account_kit_report": "POST",
     "accounts:account_kit_removed": "POST",
     "accounts:account_kit_stop": "POST", "accounts:operation_progress": "a fragment of the page",
-    "accounts:security_package_file": "a file", "closing:closing_export": "a file",
+    "accounts:security_package_file": "a file",
     "accounts:connect_report": "POST", "accounts:kit_report": "POST", "accounts:connect_run_again": "POST",
     "accounts:operation_retry": "POST",
     "accounts:operation_check": "POST", "accounts:activity_verify": "POST; its answer is on the page",
@@ -176,7 +176,7 @@ NO_PAGE = {
     "portal:theme": "POST", "mfa_login_webauthn": "JSON", "mfa_reauthenticate_webauthn": "JSON",
     "portal:brand": "a stylesheet", "portal:healthz": "JSON", "issuer_jwks": "JSON", "issuer_discovery": "JSON",
     "account_confirm_login_code": "switched off", "mfa_edit_webauthn": "test_look's passkey", "mfa_remove_webauthn": "test_look's passkey",
-    **fleet.NO_PAGE, **support.NO_PAGE, **offboarding.NO_PAGE,
+    **fleet.NO_PAGE, **support.NO_PAGE, **offboarding.NO_PAGE, **closing.NO_PAGE,
     "mfa_authenticate": "visited while staff signs in",
 }  # fmt: skip
 

@@ -176,7 +176,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
 }
 ONE_EVENT |= support.ONE_EVENT | offboarding.ONE_EVENT | closing.ONE_EVENT
 # Requests that need a scene of their own; the test named after the URL plays it.
-SCENES = support.SCENES | {"accounts:member_leave", "accounts:connect_terms", "cells:instance_new_check"}
+SCENES = support.SCENES | closing.SCENES | {"accounts:member_leave", "accounts:connect_terms", "cells:instance_new_check"}
 # Take a POST and change nothing that belongs on record, each with the reason.
 NO_EVENT = {
     "accounts:account_trust_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
@@ -247,6 +247,14 @@ def test_member_leave_writes_exactly_one_event(client, alice, bob, acme):
 
     with assert_one_event(acme, action="member.left"):
         client.post(reverse("accounts:member_leave", args=["acme"]))
+
+
+def test_closing_cancel_writes_exactly_one_event(client, alice, acme):
+    closing.make_closing(acme, alice)
+    client.force_login(alice)
+
+    with assert_one_event(acme, action="organisation.closing_cancelled"):
+        client.post(reverse("closing:closing_cancel", args=["acme"]))
 
 
 def test_connect_terms_writes_exactly_one_event(client, alice, acme):

@@ -5,6 +5,7 @@ import inspect
 import pytest
 
 from portal.celery import app
+from tests.closing import guards as closing
 from tests.support import guards as support
 
 TASKS = {
@@ -22,6 +23,7 @@ TASKS = {
     "portal.operations.tasks.advance": "an operation's id; lease and fence let one worker at a time write, and steps run twice safely",
     "portal.operations.tasks.advance_all": "operations' ids of all tenants; each is driven by itself, as by `advance`",
     **support.TASKS,
+    **closing.TASKS,
     "portal.operations.tasks.ring_due_operations": "rings what is due, reads no content; a second ring finds the lease taken",
 }
 

@@ -130,6 +130,31 @@ def test_product_role_reads_and_appends_but_cannot_change(role):
     assert Event.objects.count() == 1
 
 
+def test_product_role_deletes_events_of_a_chain_whose_time_is_over_and_of_no_other(role):
+    over, counts = uuid.uuid4(), uuid.uuid4()
+    make_event(over)
+    make_event(counts)
+    call_command("grant_app_role", role, verbosity=0)
+    with connect_as(role, autocommit=True) as session:
+        session.execute(
+            "INSERT INTO audit_chainend (chain, ended_at, kept_days) VALUES (%s, '2000-01-01', 365), (%s, '2000-01-01', 365)",
+            [over, counts],
+        )
+        # A table of one's own does not stand in for the real one.
+        session.execute("CREATE TEMP TABLE audit_chainend (chain uuid, ended_at timestamptz, kept_days int)")
+        session.execute("INSERT INTO audit_chainend VALUES (%s, '2000-01-01', 365)", [over])
+        assert session.execute("SELECT audit_delete_ended(%s, 10)", [over]).fetchone() == (0,)
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE audit_chainend DISABLE TRIGGER audit_chainend_no_change")
+            cursor.execute("UPDATE audit_chainend SET ended_at = now() - interval '365 days' WHERE chain = %s", [over])
+            cursor.execute("ALTER TABLE audit_chainend ENABLE ALWAYS TRIGGER audit_chainend_no_change")
+        assert session.execute("SELECT audit_delete_ended(%s, 10)", [over]).fetchone() == (1,)
+        assert session.execute("SELECT audit_delete_ended(%s, 10)", [counts]).fetchone() == (0,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            session.execute("DELETE FROM audit_event")
+    assert [event.organisation_id for event in Event.objects.all()] == [counts]
+
+
 @pytest.mark.usefixtures("_as_product")
 def test_product_role_records_events_and_uses_the_other_tables():
     organisation = uuid.uuid4()
@@ -146,11 +171,13 @@ def test_product_role_records_events_and_uses_the_other_tables():
 
 def test_grant_app_role_can_be_repeated_and_takes_away_what_was_too_much(role):
     with connection.cursor() as cursor:
-        cursor.execute(f"GRANT ALL ON audit_event, audit_chainhead TO {role}")
+        cursor.execute(f"GRANT ALL ON audit_event, audit_chainhead, audit_chainend TO {role}")
         call_command("grant_app_role", role, verbosity=0)
         call_command("grant_app_role", role, verbosity=0)
         cursor.execute(GRANTS, [role])
         assert cursor.fetchall() == [
+            ("audit_chainend", "INSERT"),
+            ("audit_chainend", "SELECT"),
             ("audit_chainhead", "INSERT"),
             ("audit_chainhead", "SELECT"),
             ("audit_chainhead", "UPDATE"),

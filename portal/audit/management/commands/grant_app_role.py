@@ -7,12 +7,13 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
-from portal.audit.models import ChainHead, Event
+from portal.audit.models import ChainEnd, ChainHead, Event
 
 ALL = "SELECT, INSERT, UPDATE, DELETE"
 RIGHTS = {
     Event._meta.db_table: "SELECT, INSERT",
     ChainHead._meta.db_table: "SELECT, INSERT, UPDATE",
+    ChainEnd._meta.db_table: "SELECT, INSERT",
     "django_migrations": "SELECT",
 }
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"

@@ -1,0 +1,26 @@
+"""Closings and what was deleted after them, in the administration: to read."""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from accounts.closing.models import Closing, Erasure
+from portal.audit.admin import ReadOnlyAdmin
+
+
+@admin.register(Closing)
+class ClosingAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "state", "requested_by", "requested_at", "scheduled_for", "cancelled_at", "closed_at")
+    list_filter = ("state", "requested_at")
+    list_select_related = ("organisation", "requested_by")
+    search_fields = ("organisation__name", "organisation__slug")
+    search_help_text = _("Organisation or its address")
+    date_hierarchy = "requested_at"
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnlyAdmin):
+    list_display = ("organisation_id", "term", "began_at", "done_at", "last_event", "last_hash")
+    list_filter = ("term", "done_at")
+    search_fields = ("=organisation_id", "last_hash")
+    search_help_text = _("ID of the organisation or last hash of its activity")
+    date_hierarchy = "began_at"

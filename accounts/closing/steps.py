@@ -1,0 +1,54 @@
+"""What a worker does at the time of a closing: close, or call it off where something is in the way. Safe to run twice."""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.closing.models import Closing
+from accounts.closing.notices import tell
+from accounts.closing.parts import ENDINGS, blockers
+from accounts.closing.states import ClosingState
+from accounts.closing.terms import RECORD
+from accounts.closing.transitions import move_closing
+from accounts.models import Contact, Organisation, StepLink
+from portal.audit import Actor
+from portal.audit.ending import end_chain
+
+WORKER = Actor.worker("accounts.closing")
+
+
+def close_due(closing_id: UUID) -> None:
+    """All of it in one transaction: whoever is killed in between has changed nothing, and the next round begins anew."""
+    with transaction.atomic():
+        # In the order of the actions: the organisation first. Whoever adds something to it meanwhile waits, or is seen below.
+        organisation_id = Closing.objects.values_list("organisation_id", flat=True).get(pk=closing_id)
+        organisation = Organisation.objects.select_for_update().get(pk=organisation_id)
+        closing = Closing.objects.due().select_for_update(of=("self",)).filter(pk=closing_id).first()
+        if closing is None:
+            return
+        closing.organisation = organisation
+        in_the_way = [one for one in blockers(organisation) if not one.ends_by_closing]
+        if in_the_way:
+            told = {"count": len(in_the_way)}
+            action, at = "organisation.closing_blocked", timezone.now()
+            move_closing(closing, ClosingState.CANCELLED, by=WORKER, action=action, details=told, cancelled_at=at)
+            tell(closing, "closing_blocked", blockers=in_the_way)
+        else:
+            _close(closing)
+
+
+def _close(closing: Closing) -> None:
+    now, organisation = timezone.now(), closing.organisation
+    withdrawn = organisation.invitations.unanswered().update(revoked_at=now)
+    # Links that were mailed open nothing any more.
+    Contact.objects.filter(organisation=organisation).exclude(token_hash="").update(token_hash="")
+    StepLink.objects.filter(kit__account__organisation=organisation, ended_at=None).update(ended_at=now)
+    for end in ENDINGS:
+        end(organisation)
+    organisation.closed_at = now
+    organisation.save(update_fields=["closed_at"])
+    details = {"invitations": withdrawn}
+    move_closing(closing, ClosingState.CLOSED, by=WORKER, action="organisation.closed", details=details, closed_at=now)
+    end_chain(organisation.pk, kept_for=RECORD.after)
+    tell(closing, "closing_done")
