@@ -11,6 +11,7 @@ NO_PAGE = {
     "offboarding:offboarding_file": "a file",
     "offboarding:certificate_file": "a file",
     "offboarding:certificate_verifier": "a file",
+    "offboarding:leftovers_script": "a file",
     "offboarding:offboarding_check": "POST",
     "offboarding:offboarding_hand_over": "POST",
 }

@@ -5,12 +5,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from accounts.offboarding.models import Offboarding
 from portal.operations import durations
 from portal.operations.models import Operation, Step
+from tests.factories import make_user
 from tests.offboarding.guards import make_leaving, make_offboarding, make_stuck
 from tests.portal.test_admin_site import make_staff, sign_in
 
 pytestmark = pytest.mark.django_db
+BEGUN = ({"state": "in_progress"}, {"state": "waiting_for_you"}, {"state": "stuck", "code": "offboarding_leftovers"})
 LATE = "This takes longer than 95 of 100 removals did."
 
 
@@ -79,3 +82,23 @@ def test_administration_counts_offboardings_that_are_stuck(acme, alice, client):
 
     assert '<dt>Stuck offboardings</dt><dd><a href="/admin/offboarding/offboarding/?state__exact=stuck">1</a></dd>' in page
     assert "Main" in client.get("/admin/offboarding/offboarding/?state__exact=stuck").text
+
+
+@pytest.mark.parametrize(
+    "state", [{"state": "in_progress"}, {"state": "waiting_for_you"}, {"state": "stuck", "code": "offboarding_leftovers"}]
+)
+def test_request_to_close_with_leftovers_is_shown_wherever_the_offboarding_is(state, acme, alice, client):
+    """The provider may ask in each of these states; the customer has to find the list from the page."""
+    account, sam = make_leaving(acme, alice), make_user(is_staff=True, name="Sam Fern")
+    asked = {"closing_asked_by": sam, "closing_asked_at": timezone.now(), "closing_reason": "The account is closed."}
+    row = make_offboarding(account=account, by=alice, **asked, **state)
+    client.force_login(alice)
+
+    page = page_of(client, account)
+    assert "The account is closed." in page
+    assert f"/accounts/{account.pk}/offboarding/consent/" in page
+
+    Offboarding.objects.filter(pk=row.pk).update(consent_by=alice, consent_at=timezone.now())
+    page = page_of(client, account)
+    assert f"/accounts/{account.pk}/offboarding/consent/" not in page
+    assert "has consented to the list." in page
