@@ -12,9 +12,13 @@ from accounts.models.cloud_accounts import Cloud
 from cells.fleet.health import cells_of_link
 from cells.fleet.rows import NOT_HEARD, QUIET, SILENT, with_number
 from cells.models import Cell, Instance, InstanceRevision
-from cells.states import AgentLink
+from cells.states import AgentLink, CellState
 from cells.telemetry.state import link_of
 from portal.audit.admin import ReadOnlyAdmin, ReadOnlyInline
+
+NOTHING = "–"  # there is nothing that could be so or otherwise
+# Customers read that they have done it themselves.
+SWITCHED_OFF = pgettext_lazy("administration", "Switched off by the customer")
 
 
 class LinkFilter(admin.SimpleListFilter):
@@ -24,7 +28,7 @@ class LinkFilter(admin.SimpleListFilter):
     parameter_name = "link"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(AgentLink.choices)
+        return [(link.value, SWITCHED_OFF if link == AgentLink.DISABLED else link.label) for link in AgentLink]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return cells_of_link(queryset, AgentLink(link)) if (link := self.value() or "") in AgentLink.values else queryset
@@ -46,7 +50,7 @@ class CloudFilter(admin.SimpleListFilter):
 @admin.register(Cell)
 class CellAdmin(ReadOnlyAdmin):
     # What fits beside the filters; a cell's name says its region, and the rest stands on its page and among the filters.
-    list_display = ("name", "organisation", "cloud", "state_words", "agent_link", "drift", "instance_number")
+    list_display = ("name", "organisation", "cloud", "state_words", "agent_link", "drift_words", "instance_number")
     list_filter = ("state", LinkFilter, "drift", "account__cloud", "region", "stack_version", "created_at")
     list_select_related = ("organisation", "account", "status")
     search_fields = ("id__istartswith", "name", "region", "stack_name", "account__external_id", "organisation__name", "organisation__slug")
@@ -67,7 +71,14 @@ class CellAdmin(ReadOnlyAdmin):
 
     @admin.display(description=pgettext_lazy("administration", "agent link"), ordering="status__seen_at")
     def agent_link(self, cell: Cell) -> str:
-        return str(link_of(cell).label)
+        if cell.state == CellState.DELETED:
+            return NOTHING
+        link = link_of(cell)
+        return str(SWITCHED_OFF if link == AgentLink.DISABLED else link.label)
+
+    @admin.display(description=_("drift"), ordering="drift")
+    def drift_words(self, cell: Cell) -> str:
+        return NOTHING if cell.state == CellState.DELETED else cell.get_drift_display()
 
     @admin.display(description=_("instances"), ordering="number")
     def instance_number(self, cell: Any) -> int:
@@ -105,7 +116,7 @@ class InstanceAdmin(ReadOnlyAdmin):
     def health_words(self, instance: Instance) -> str:
         """As pages show it: nothing of what does not run, and nothing from memory."""
         if instance.state in QUIET or instance.cell is None:
-            return "–"
+            return NOTHING
         return str(NOT_HEARD if link_of(instance.cell) in SILENT else instance.get_health_display())
 
 

@@ -103,6 +103,23 @@ def test_instances_are_listed_with_what_is_known_of_them_now(seconds, state, wor
     assert '<td class="field-place">AWS eu-west-1</td>' in text
 
 
+@pytest.mark.parametrize(
+    ("values", "link", "drift"),
+    [
+        ({"drift": "in_sync"}, "Connected", "In sync"),
+        ({"is_agent_disabled": True}, "Switched off by the customer", "Not compared yet"),
+        ({"state": "deleted", "drift": "in_sync"}, "–", "–"),
+    ],
+)
+def test_cells_are_listed_with_words_for_staff(values, link, drift, office):
+    make_status(make_cell(**values), seconds=5)
+
+    page = " ".join(office.get(place(Cell, "changelist")).text.split())
+
+    assert f'<td class="field-agent_link">{link}</td><td class="field-drift_words">{drift}</td>' in page
+    assert "Disabled by you" not in page
+
+
 def test_instances_filter_by_the_clouds_name(office):
     make_instance(name="in aws")
     make_instance(name="in gcp", account=make_cloud_account(cloud="gcp", state="connected", external_id="orders-live-1"))
