@@ -8,9 +8,12 @@ acknowledged).
 
 The same for a step that is called again and again until the cloud is done: after_done (it has answered that it is done, nothing of
 that is recorded), done_recorded (that is recorded, nothing that follows has been done).
+
+And within a step: call_1, call_2, ... (the cloud has answered the step's first, second, ... call, and the step has not heard it).
 """
 
 import importlib
+import itertools
 import os
 import re
 import signal
@@ -23,6 +26,7 @@ from uuid import UUID
 
 POINTS = ("before_effect", "after_effect", "at_commit", "after_commit")
 ENDS = ("after_done", "done_recorded")
+CALL = "call_"
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_SECONDS = 60
 MOST_TURNS = 20  # waits before the named step are over at once
@@ -101,6 +105,8 @@ def arm(point: str, at: str) -> None:
     def run_and_die(ctx: driver.StepContext) -> Any:
         if point == "before_effect" and ctx.step.name == at:
             die()
+        if ctx.step.name == at and point.startswith(CALL):
+            _die_at_call(int(point.removeprefix(CALL)))
         outcome = run(ctx)
         if ctx.step.name == at and (point == "after_effect" or (point == "after_done" and isinstance(outcome, Done))):
             die()
@@ -117,6 +123,21 @@ def arm(point: str, at: str) -> None:
         return goes_on
 
     driver._run, driver.record = run_and_die, record_and_die
+
+
+def _die_at_call(number: int) -> None:
+    """Of all calls that this process still makes: the SDKs of the three clouds make theirs through this one door."""
+    from urllib3.connectionpool import HTTPConnectionPool
+
+    ask, answers = HTTPConnectionPool.urlopen, itertools.count(1)
+
+    def ask_and_die(*args: Any, **given: Any) -> Any:
+        answer = ask(*args, **given)
+        if next(answers) == number:
+            die()
+        return answer
+
+    HTTPConnectionPool.urlopen = ask_and_die  # type: ignore[method-assign]
 
 
 def main(operation_id: str, point: str, step: str, *kinds: str) -> None:

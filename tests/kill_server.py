@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from tests.kill import ROOT, main
+from tests.kill import CALL, ROOT, main
 
 
 class KillServer:
@@ -38,6 +38,12 @@ class KillServer:
             assert may_go_on, f"It was not killed {point} of {step}, but ended with {code or 'the server'}."
             meanwhile()
             time.sleep(0.2)
+
+    def dies_at_call(self, operation_id: UUID, *, step: str, number: int) -> bool:
+        """Advance the operation in a fork that dies when the cloud has answered the step's call of this number. False: there were fewer."""
+        code = self._advance(operation_id, f"{CALL}{number}", step)
+        assert code in {"0", str(-signal.SIGKILL)}, f"A worker ended with {code or 'the server'}."
+        return code != "0"
 
     def _advance(self, operation_id: UUID, point: str, step: str) -> str:
         print(json.dumps([str(operation_id), point, step]), file=self.process.stdin, flush=True)

@@ -1,4 +1,4 @@
-"""Ending support access in the local AWS: refused by the cloud and kept as proof; what is not refused is loud; workers that die."""
+"""Ending support access in the local AWS: refused by the cloud and kept as proof; what is not refused is loud."""
 
 from datetime import timedelta
 
@@ -13,28 +13,18 @@ from accounts.models import CloudAccount
 from accounts.support.actions.endings import give_back, revoke
 from accounts.support.brokering.doors import cloud_for, opened
 from accounts.support.clouds import granted
-from accounts.support.models import Act, Door, EndProof
-from accounts.support.tasks import close_ending_grants, end_due_grants, open_due_grants
+from accounts.support.models import EndProof
+from accounts.support.tasks import close_ending_grants, end_due_grants
 from portal.audit.models import Event
 from portal.operations.actions import request_retry
 from portal.operations.driver import advance
-from portal.operations.models import Operation, Step
-from portal.operations.registry import KINDS
-from tests import kill_server
-from tests.kill import POINTS, lose_lease
+from portal.operations.models import Step
+from tests.kill import lose_lease
 from tests.support.factories import make_approver
-from tests.support.sessions import close_access, drive, make_standing, make_standing_grant, newest, open_access
-from tests.worker import flush_broker, process_environment
+from tests.support.sessions import close_access, make_standing, make_standing_grant, newest, open_access
+from tests.worker import flush_broker
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def killer(sandbox_process, django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock():
-        environment = process_environment(sandbox_process)
-    with kill_server.running(environment) as server:
-        yield server
 
 
 @pytest.fixture
@@ -120,39 +110,6 @@ def test_end_that_is_not_refused_is_loud_and_can_be_tried_again(request_, acme, 
     assert request_.state == "ending"
     close_access(request_)
     assert (request_.state, request_.failure_code) == ("revoked", "")
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_worker_killed_at_every_step_changes_nothing(request_, acme, killer, point):
-    """Opening, then ending: one worker dies at each step, and each is followed by a fresh one."""
-    open_due_grants()
-    die_at_each_step(killer, "open_support_access", point)
-    request_.refresh_from_db()
-    assert (request_.state, request_.doors.standing().count()) == ("active", 1)
-
-    revoke(request_, by=make_approver(acme))
-    die_at_each_step(killer, "close_support_access", point)
-    close_ending_grants()
-    request_.refresh_from_db()
-
-    assert request_.state == "revoked"
-    assert (Door.objects.count(), Door.objects.filter(sealed_secret="").count(), Act.objects.count()) == (1, 1, 0)
-    assert EndProof.objects.filter(is_refused=True).count() == 1
-    opened = ["support.activating", "support.active", "operation.succeeded"]
-    ended = ["support.ending", "support.revoked", "support.receipt_written", "operation.succeeded"]
-    assert actions_on(request_)[-7:] == opened + ended
-    assert Operation.objects.filter(kind__in=["open_support_access", "close_support_access"]).count() == 2
-
-
-def die_at_each_step(killer, kind: str, point: str) -> None:
-    operation = newest(kind)
-    for step in KINDS[kind].steps:
-        killer.run_until_killed(operation.pk, point=point, step=step.name)
-        lose_lease(operation.pk)
-    operation.refresh_from_db()
-    if operation.is_live:
-        operation = drive(kind)
-    assert operation.state == "succeeded", (operation.failure_code, operation.failure_evidence)
 
 
 def test_open_session_of_an_account_that_left_is_asked_with_until_the_cloud_refuses_it(request_, standing, alice):
