@@ -14,6 +14,8 @@ from portal.sandbox.gcp.access import compile_condition
 from portal.sandbox.gcp.expressions import Attributes
 from tests.accounts.gcp_kit import KIT, NUMBER, SHIPPED, TARGET
 
+_LOGS = "container.pods.getLogs"
+
 
 def test_gcp_every_permission_of_the_script_has_a_reason_and_every_reason_a_permission():
     asked: dict[str, list[str]] = {}
@@ -120,6 +122,7 @@ def test_gcp_says_plainly_what_cannot_be_held_to_names():
     assert "a project of its own" in str(account.help)
     assert "single networks" in str(account.help)
     assert "organisation" in str(KIT.words.promise_note)
+    assert "The operator alone can give roles, and only the three of support" in str(KIT.words.promise_note)
     assert "metadata" in next(str(found.reason) for found in KIT.permissions if found.action == "compute.projects.get")
 
 
@@ -134,6 +137,26 @@ def test_gcp_earlier_kit_is_asked_for_what_it_promised():
     gone = [probe.action for probe in earlier if probe not in KIT.forbidden_probes(TARGET)]
     assert gone == ["resourcemanager.projects.setIamPolicy"]
     assert len(earlier) < len(KIT.forbidden_probes(TARGET))
+
+
+def test_gcp_agent_reads_logs_since_the_version_that_says_so():
+    """Whoever agreed to an earlier one was promised that it reads none, and is asked for that still."""
+    promised = {
+        version: {probe.action for probe in KIT.forbidden_probes(replace(TARGET, kit_version=version)) if probe.role == "agent"}
+        for version in ("1.2.0", "1.3.0", KIT.version)
+    }
+    assert [_LOGS in actions for actions in promised.values()] == [True, True, False]
+    assert all("container.pods.exec" in actions for actions in promised.values())
+
+    changes = history.difference("gcp", "1.3.0", "1.4.0")
+    assert [(line.action, line.role) for line in changes.added] == [(_LOGS, "agent")]
+    assert changes.removed == []
+    ((before, after),) = changes.changed
+    assert (before.action, before.role, after.role) == ("logging.views.access", "support", "support")
+    assert "the three views of your log" in after.limit
+    (added,) = changes.added
+    assert "that you approved with logs, or for a diagnostic bundle" in added.reason
+    assert added.limit.startswith("Only clusters whose names start with byoc-")
 
 
 def test_gcp_support_only_looks():
@@ -160,7 +183,7 @@ def test_gcp_resources_are_those_that_the_script_makes():
     made = {resource.logical_id for resource in KIT.resources}
     names = {resource.logical_id: resource.name for resource in KIT.resources}
 
-    supporters, views = {"supporter", "supporter2", "supporter3"}, {"clusters_view", "trail_view"}
+    supporters, views = {"supporter", "supporter2", "supporter3"}, {"clusters_view", "nodes_view", "plane_view", "trail_view"}
     assert made == {"pool", "provider", "operator", "builder", *supporters, "node", "agent_account", *views, *script.LISTS}
     assert {name: names[name] for name in script.LISTS} == script.titles()
     assert [account.email.partition("@")[0] for account in SHIPPED.accounts.values()] == [
@@ -168,7 +191,7 @@ def test_gcp_resources_are_those_that_the_script_makes():
         for name in ("operator", "builder", "supporter", "supporter2", "supporter3", "node", "agent_account")
     ]
     assert [name.rpartition("/")[2] for name in SHIPPED.views] == [
-        names[name].format(suffix=TARGET.suffix) for name in ("clusters_view", "trail_view")
+        names[name].format(suffix=TARGET.suffix) for name in ("clusters_view", "nodes_view", "plane_view", "trail_view")
     ]
     assert SHIPPED.pool.endswith("/" + names["pool"].format(suffix=TARGET.suffix))
     assert KIT.made_name(TARGET.suffix) == "byoc-3f9a1c2e-g9999"

@@ -30,7 +30,8 @@ STAMP = r"timestamp\('(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)'\)"
 LIMITS = {
     "": r"",
     "cluster": r" && resource\.name\.extract\('/clusters/\{name\}'\)(?: == '[a-z0-9-]+'|\.startsWith\('byoc-[0-9a-f]{8}-'\))",
-    "view": r" && resource\.name\.endsWith\('/locations/global/buckets/_Default/views/byoc-[0-9a-f]{8}-g[0-9]+-clusters'\)",
+    "view": r" && resource\.name\.extract\('/locations/global/buckets/_Default/views/\{name\}'\)"
+    r"\.startsWith\('byoc-[0-9a-f]{8}-g[0-9]+-clusters'\)",
 }
 
 
@@ -51,13 +52,18 @@ def expressions(grant: SupportGrant, shipped: ShippedKit) -> dict[str, str]:
     """The condition of each role's binding. Google refuses from the very second of the end on."""
     times = f"request.time >= timestamp('{stamp(grant.starts_at)}') && request.time < timestamp('{stamp(grant.ends_at)}')"
     cluster = "resource.name.extract('/clusters/{name}')"
-    (view,) = (name for name in shipped.views if name.endswith("-clusters"))
     limits = {
         "": "",
         "cluster": f" && {cluster} == '{grant.stack}'" if grant.stack else f" && {cluster}.startsWith('{shipped.prefix}')",
-        "view": f" && resource.name.endsWith('/{view.split('/', 2)[2]}')",
+        "view": _of_views(shipped),
     }
     return {role: times + limits[limit] for role, limit in shipped.lent.items() if limit != "view" or grant.profile in WITH_LOGS}
+
+
+def _of_views(shipped: ShippedKit) -> str:
+    """The views of clusters share the beginning of their names, and nothing else has it."""
+    folder, _, first = min(shipped.cluster_views).partition("/locations/")[2].rpartition("/")
+    return f" && resource.name.extract('/locations/{folder}/{{name}}').startsWith('{first}')"
 
 
 def document(grant: SupportGrant, shipped: ShippedKit) -> str:

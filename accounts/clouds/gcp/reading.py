@@ -68,9 +68,8 @@ def list_events(opened: Opened, _arguments: Mapping[str, str]) -> ActResult:
 def read_cluster_log(opened: Opened, arguments: Mapping[str, str]) -> ActResult:
     """The newest lines, the oldest of them first."""
     most = min(int(arguments.get("lines") or LINES), MOST_LINES)
-    (view,) = (name for name in opened.shipped.views if name.endswith("-clusters"))
     asked = {
-        "resourceNames": [view],
+        "resourceNames": opened.shipped.cluster_views,
         "filter": f'resource.labels.cluster_name="{opened.grant.stack}"',
         "orderBy": "timestamp desc",
         "pageSize": most,

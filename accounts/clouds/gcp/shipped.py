@@ -42,3 +42,8 @@ class ShippedKit:
     lent: Mapping[str, str] = field(default_factory=dict)  # "" | "cluster" | "view"
     supporters: Sequence[str] = ()  # names in `accounts`, each for one grant at a time
     views: Mapping[str, str] = field(default_factory=dict)  # of the project's log: full name -> filter
+
+    @property
+    def cluster_views(self) -> list[str]:
+        """Those that support may read: three since 1.4.0, as Google takes no OR in a view."""
+        return [name for name in self.views if "-clusters" in name.rpartition("/")[2]]

@@ -2,6 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
+from accounts.clouds.gcp.shipped import ShippedKit
 from accounts.kits.gcp.manifest import AGENT_ACCOUNT, BUILDER, NODE, PROJECT
 from accounts.kits.manifest import Denial, Role
 
@@ -179,9 +180,9 @@ ADDED: tuple[Denial, ...] = (
     ),
     Denial(
         _(
-            "The agent itself gives nobody a role in a cluster, runs no command in your pods, reads none of their logs, and changes no "
-            "machine. It installs what was ordered, though, and what is installed may do more than the agent. What holds that are the "
-            "limits of each instance's namespace, which the agent sets: no privileged pods, traffic within the namespace, the size ordered."
+            "The agent itself gives nobody a role in a cluster, runs no command in your pods, and changes no machine. It installs what "
+            "was ordered, though, and what is installed may do more than the agent. What holds that are the limits of each instance's "
+            "namespace, which the agent sets: no privileged pods, traffic within the namespace, the size ordered."
         ),
         (
             "container.clusterRoleBindings.create",
@@ -191,7 +192,6 @@ ADDED: tuple[Denial, ...] = (
             "container.pods.exec",
             "container.pods.attach",
             "container.pods.portForward",
-            "container.pods.getLogs",
             "container.nodes.update",
             "container.serviceAccounts.createToken",
             "container.clusters.update",
@@ -287,6 +287,9 @@ UNTIL_AGENT: tuple[Denial, ...] = (
     ),
 )
 
+# Until 1.4.0, under which the agent reads log lines for an access or a bundle that the customer has allowed.
+UNTIL_LOGS: tuple[Denial, ...] = (Denial(_("The agent reads no logs of your pods."), ("container.pods.getLogs",), Role.AGENT, PROJECT),)
+
 # Since 1.3.0, instead.
 SINCE_SUPPORT: tuple[Denial, ...] = (
     Denial(
@@ -301,3 +304,15 @@ SINCE_SUPPORT: tuple[Denial, ...] = (
 )
 
 DENIALS: tuple[Denial, ...] = SINCE_SUPPORT + FIRST + ADDED
+EARLIEST: tuple[Denial, ...] = UNTIL_SUPPORT + FIRST
+_LOGS = "container.pods.getLogs"
+
+
+def promised(shipped: ShippedKit) -> tuple[Denial, ...]:
+    """By the version that this was shipped with: told by what it has, as its number says nothing of that."""
+    logs = () if any(_LOGS in permissions for permissions in shipped.roles.values()) else UNTIL_LOGS
+    if shipped.lent:
+        return (*DENIALS, *logs)
+    if "agent" in shipped.accounts:
+        return (*EARLIEST, *ADDED, *logs)
+    return (*EARLIEST, *ADDED, *UNTIL_AGENT) if "builder" in shipped.accounts else EARLIEST

@@ -23,14 +23,14 @@ from accounts.kits.base import (
     Report,
     Route,
     Words,
-    shut_by_switch,
 )
 from accounts.kits.gcp import installer, script, terraform, words
-from accounts.kits.gcp.denials import ADDED, DENIALS, FIRST, UNTIL_AGENT, UNTIL_SUPPORT
+from accounts.kits.gcp.denials import DENIALS, EARLIEST, promised
 from accounts.kits.gcp.environment import ENVIRONMENT_CHECKS
 from accounts.kits.gcp.manifest import GRANTS
 from accounts.kits.gcp.regions import REGIONS
 from accounts.kits.gcp.resources import RESOURCES, SWITCHES
+from accounts.kits.gcp.shutting import shut_support
 from accounts.kits.gcp.traffic import TRAFFIC
 from accounts.kits.gcp.words import IDENTITY_FIELDS, WORDS
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
@@ -194,7 +194,9 @@ class GcpKit:
         return f"{self.command(target, publication)} \\\n    --{SWITCH_OPTIONS[switch]} {value}"
 
     def shut_support(self, target: Target, publication: Publication) -> Sequence[Act]:
-        return shut_by_switch(self.switch_command(target, publication, ALLOW_SUPPORT, "no"))
+        if not self.keeps(target.kit_version):
+            return []
+        return shut_support(target, self.shipped(target), self.switch_command(target, publication, ALLOW_SUPPORT, "no"))
 
     def installer_rights(self, publication: Publication, issuer: str) -> str:
         """As a custom role that gcloud reads; `gcloud iam roles create` takes the file."""
@@ -277,13 +279,11 @@ class GcpKit:
         The builder came with promises about all accounts, and a version has none about an account that it does not make.
         """
         if not self.keeps(target.kit_version):
-            return tuple(_denied((*UNTIL_SUPPORT, *FIRST), target))
+            return tuple(_denied(EARLIEST, target))
         shipped = self.shipped(target)
         accounts = shipped.accounts
         made = {f"serviceAccounts/{account.email}" for account in accounts.values()}
-        early = (*UNTIL_SUPPORT, *FIRST)
-        with_builder = (*early, *ADDED) if "agent" in accounts else (*early, *ADDED, *UNTIL_AGENT) if "builder" in accounts else early
-        probes = _denied(DENIALS if shipped.lent else with_builder, target)
+        probes = _denied(promised(shipped), target)
         return tuple(
             probe for probe in probes if probe.role in accounts and (probe.resource in made or probe.resource.startswith("projects/"))
         )
@@ -369,7 +369,7 @@ def _lent_notes(limit: str) -> list[str]:
     more = {
         "": "",
         "cluster": " && resource.name.extract('/clusters/{name}') == '<cell>'",
-        "view": " && resource.name.endsWith('/locations/global/buckets/_Default/views/byoc-<suffix>-clusters')",
+        "view": " && resource.name.extract('/locations/global/buckets/_Default/views/{name}').startsWith('byoc-<suffix>-clusters')",
     }
     return ["# Bound to one support account, by the operator, for an access that you approved", f"# Only where: {time}{more[limit]}"]
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Onboarding kit for Google Cloud. Read it before you run it: it is short, and it does nothing else than what stands here.
 #
-# It makes one workload identity pool with one provider, seven service accounts, twelve custom roles and two views of your log in one
+# It makes one workload identity pool with one provider, seven service accounts, twelve custom roles and four views of your log in one
 # project, and binds the roles; those of support it only makes. It switches on your project's own log of who reads deployments and logs.
 # No network, no machine, no key, no secret. It changes nothing else that it did not make, and it may be run any number of times: a run
 # that was interrupted goes on where it stopped. Give it a project of its own: Google Cloud cannot hold what builds cells to single
@@ -15,7 +15,7 @@
 # To take everything away again:    --remove             (only when the portal says that it is safe)
 set -euo pipefail
 
-KIT_VERSION="1.3.0"
+KIT_VERSION="1.4.0"
 
 # --- What the portal may do: the reason for every line stands on the portal's permissions page ---------------------------------------
 
@@ -147,7 +147,7 @@ SUPPORT_CLUSTERS=(
   container.clusters.get
 )
 
-# Read what clusters write about themselves. Bound in the same way, and only for the one view below, which holds nothing of your workloads.
+# Read what clusters write about themselves. Bound in the same way, and only for three of the views below, which show no workload of yours.
 SUPPORT_LOGS=(
   logging.views.access
 )
@@ -162,8 +162,8 @@ TRAIL=(
   logging.views.access
 )
 
-# Look at what runs in the clusters of cells. Bound to the agent account always, and only for clusters whose names start with the account's
-# prefix. The agent runs inside of a cell and calls the portal; nothing from outside opens its account.
+# Look at what runs in the clusters of cells, its log lines among it. Bound to the agent account always, and only for clusters whose names
+# start with the account's prefix. The agent runs inside of a cell and calls the portal; nothing from outside opens its account.
 AGENT=(
   container.clusters.get
   container.cronJobs.get
@@ -186,6 +186,7 @@ AGENT=(
   container.persistentVolumeClaims.get
   container.persistentVolumeClaims.list
   container.pods.get
+  container.pods.getLogs
   container.pods.list
   container.replicaSets.get
   container.replicaSets.list
@@ -275,8 +276,10 @@ SERVICES=(
   logging.googleapis.com               # the log of what Infrastructure Manager did, and of who read what
 )
 
-# What the two views of the log show: what clusters write about themselves, and who read what.
-CLUSTERS_VIEW='resource.type="k8s_cluster" OR resource.type="k8s_node" OR resource.type="k8s_control_plane_component"'
+# What the four views of the log show: what clusters write about themselves, which is three since a view knows no OR, and who read what.
+CLUSTERS_VIEW='resource.type="k8s_cluster"'
+NODES_VIEW='resource.type="k8s_node"'
+PLANE_VIEW='resource.type="k8s_control_plane_component"'
 TRAIL_VIEW='LOG_ID("cloudaudit.googleapis.com/data_access")'
 
 # Reading of these is written down in your log from now on. Google Cloud charges for logs beyond what is free each month; these are few.
@@ -335,7 +338,7 @@ PREFIX="byoc-${SUFFIX%%-*}-" # of everything a cell is made of; it outlives this
 ROLE="byoc_${SUFFIX//-/_}"   # custom roles take no dashes
 DOMAIN="$PROJECT_ID.iam.gserviceaccount.com"
 POOL_PATH="iam.googleapis.com/projects/$PROJECT_NUMBER/locations/global/workloadIdentityPools/$POOL"
-CELLS_VIEW="byoc-$SUFFIX-clusters" # of the log: what support may read
+CELLS_VIEW="byoc-$SUFFIX-clusters" # begins the names of the three of the log that support may read
 READS_VIEW="byoc-$SUFFIX-trail"    # of the log: what the operator may read
 
 # The limits of the bindings that Google Cloud can hold to names: clusters and firewall rules of cells, the machine of the agent with its
@@ -551,7 +554,7 @@ remove_everything() {
       *) away "role ${ROLE}_$role" gcloud iam roles delete "${ROLE}_$role" --project="$PROJECT_ID" ;;
     esac
   done
-  for view in "$CELLS_VIEW" "$READS_VIEW"; do
+  for view in "$CELLS_VIEW" "$CELLS_VIEW-nodes" "$CELLS_VIEW-plane" "$READS_VIEW"; do
     [ -z "$(state_of gcloud logging views describe "$view" --project="$PROJECT_ID" --bucket=_Default --location=global --format='value(name)')" ] \
       || away "view $view of the log" gcloud logging views delete "$view" --project="$PROJECT_ID" --bucket=_Default --location=global
   done
@@ -623,6 +626,8 @@ ensure_account "$AGENTS" "BYOC $SUFFIX agent"
 
 say "Making views of the log, and switching on the log of who reads"
 ensure_view "$CELLS_VIEW" "$CLUSTERS_VIEW" "BYOC $SUFFIX: what clusters write about themselves"
+ensure_view "$CELLS_VIEW-nodes" "$NODES_VIEW" "BYOC $SUFFIX: what clusters write about themselves"
+ensure_view "$CELLS_VIEW-plane" "$PLANE_VIEW" "BYOC $SUFFIX: what clusters write about themselves"
 ensure_view "$READS_VIEW" "$TRAIL_VIEW" "BYOC $SUFFIX: who read what"
 # Somebody else may have changed the policy in between: once more, then.
 write_down "${AUDITED[@]}" || write_down "${AUDITED[@]}" || refused the audit configuration of "$PROJECT_ID"

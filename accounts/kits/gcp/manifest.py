@@ -33,7 +33,7 @@ _LENT_DEPLOYMENTS = _(
 )
 _LENT_CLUSTER = _("Only during an access that you approved, and only the cluster of the cell it is for.")
 _LENT_LOGS = _(
-    "Only during an access that you approved, and only the one view of your log that holds what clusters write about themselves. Google "
+    "Only during an access that you approved, and only the three views of your log that hold what clusters write about themselves. Google "
     "Cloud cannot narrow it to one cluster: the portal asks for the one of the access."
 )
 _MACHINES = _("Only the kit's own two accounts for machines: that of the cluster's, and that of the agent's.")
@@ -57,7 +57,7 @@ VERIFY: tuple[Grant, ...] = (
                 "Check that the identity provider is still as shipped, and that no other was added."
             ),
             "iam.workloadIdentityPools.get": _("Check that the identity pool is still as shipped."),
-            "logging.views.get": _("Check that the kit's two views of your log show what was shipped, and no more."),
+            "logging.views.get": _("Check that the kit's four views of your log show what was shipped, and no more."),
             "resourcemanager.projects.get": _("Check that the project is the one you named, by id and by number."),
             "resourcemanager.projects.getIamPolicy": _("Check that the kit's service accounts have the shipped roles, and no others."),
         },

@@ -23,7 +23,7 @@ LISTS = {
 }
 
 LIMITS = ("OWN_NAMES", "OWN_STORE", "OWN_SUPPORT", "OWN_TRAIL")
-VIEWS = {"clusters": "CLUSTERS_VIEW", "trail": "TRAIL_VIEW"}
+VIEWS = {"clusters": "CLUSTERS_VIEW", "clusters-nodes": "NODES_VIEW", "clusters-plane": "PLANE_VIEW", "trail": "TRAIL_VIEW"}
 
 
 @cache
@@ -80,7 +80,7 @@ def conditions() -> dict[str, str]:
 
 @cache
 def views() -> dict[str, str]:
-    """The filters of the two views of the log, by the ending of their names."""
+    """The filters of the views of the log, by the ending of their names."""
     return {ending: _found(rf"^{name}='(.+)'$") for ending, name in VIEWS.items()}
 
 

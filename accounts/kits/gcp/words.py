@@ -53,12 +53,14 @@ WORDS = Words(
     ),
     policy_title=gettext_lazy("%(name)s: the roles as gcloud reads them"),
     promise_note=gettext_lazy(
-        "How firm this is: on Google Cloud a rule that denies for ever takes rights in the whole organisation, so the kit makes none. None "
-        "of its roles holds these rights, and none of its accounts can give itself a role. A role that somebody gives one of them on the "
-        "project is found at the next check. One on a folder or the organisation above holds here too: the portal asks Google Cloud at "
-        "every check whether the operator may do any of this, and cannot ask so for the builder and support. A plan of a cell is built "
-        "with the builder's rights. Three things cannot be narrowed to a cell: networks, states of Infrastructure Manager, and the "
-        "identity pool that all clusters of one project share. In a project of its own, there is nothing else for them to reach."
+        "How firm this is: on Google Cloud a rule that denies for ever needs rights in the whole organisation, so the kit makes none. What "
+        "holds instead is that none of the kit's roles has these rights. The operator alone can give roles, and only the three of support, "
+        "which only let read. Google Cloud holds it to these three, but not to whom it gives them: the next check finds whoever else has "
+        "one, and an access without a near end. It also finds any other role that somebody gives one of the kit's accounts on the project. "
+        "A role on a folder or the organisation above counts here too. There the portal asks Google Cloud at every check whether the "
+        "operator may do any of this; it cannot ask that for the builder, the agent and support. A plan of a cell is built with the "
+        "builder's rights. Three things cannot be narrowed to a cell: networks, states of Infrastructure Manager, and the identity pool "
+        "that all clusters of one project share. In a project of its own, there is nothing else for them to reach."
     ),
 )
 

@@ -1,10 +1,9 @@
 """The part of Logging's filter language that is played here.
 
-`a.b="x"`, `a.b:"x"`, `timestamp>="..."`, `LOG_ID("x")`, `"words"` anywhere, AND, OR, brackets. What is beyond raises FilterError: a
-test must not pass on a guess.
+`a.b="x"`, `a.b:"x"`, `timestamp>="..."`, `LOG_ID("x")`, `"words"` anywhere, NOT, OR, AND, brackets. As Google has it, OR binds closer than
+AND, and comparing texts does not look at their case. What is beyond raises FilterError: a test must not pass on a guess.
 """
 
-import json
 import operator
 import re
 from collections.abc import Callable, Iterable
@@ -30,7 +29,7 @@ def compile_filter(text: str) -> Test:
     left = _tokens(text)
     if not left:
         return lambda _entry: True
-    test = _either(left)
+    test = _all_of(left)
     if left:
         raise FilterError(f"unexpected {left[0][1]!r}")
     return test
@@ -47,32 +46,37 @@ def _tokens(text: str) -> list[tuple[str, str]]:
     return found
 
 
-def _either(left: list[tuple[str, str]]) -> Test:
-    parts = [_all_of(left)]
-    while left and left[0] == ("word", "OR"):
-        left.pop(0)
-        parts.append(_all_of(left))
-    return lambda entry: any(part(entry) for part in parts)
-
-
 def _all_of(left: list[tuple[str, str]]) -> Test:
-    parts = [_term(left)]
+    parts = [_either(left)]
     while left and left[0] == ("word", "AND"):
         left.pop(0)
-        parts.append(_term(left))
+        parts.append(_either(left))
     return lambda entry: all(part(entry) for part in parts)
+
+
+def _either(left: list[tuple[str, str]]) -> Test:
+    parts = [_term(left)]
+    while left and left[0] == ("word", "OR"):
+        left.pop(0)
+        parts.append(_term(left))
+    return lambda entry: any(part(entry) for part in parts)
 
 
 def _term(left: list[tuple[str, str]]) -> Test:
     kind, text = _next(left)
     if (kind, text) == ("sign", "("):
-        inner = _either(left)
+        inner = _all_of(left)
         _expect(left, ")")
         return inner
     if kind == "text":
         wanted = _literal(text).lower()
-        return lambda entry: wanted in json.dumps(entry, ensure_ascii=False).lower()
+        return lambda entry: any(wanted in str(found).lower() for found in _leaves(entry))
     if kind != "word":
+        raise FilterError(f"unexpected {text!r}")
+    if text == "NOT":
+        denied = _term(left)
+        return lambda entry: not denied(entry)
+    if text in {"AND", "OR"}:
         raise FilterError(f"unexpected {text!r}")
     if text == "LOG_ID":
         _expect(left, "(")
@@ -87,15 +91,15 @@ def _compared(path: str, left: list[tuple[str, str]]) -> Test:
     kind, given = _next(left)
     if kind != "text":
         raise FilterError(f"{given!r} stands without quotation marks")
-    value = _literal(given)
+    value = _literal(given).lower()
     if sign in MOMENTS and path == "timestamp":
-        limit, is_so = _moment(value), MOMENTS[sign]
+        limit, is_so = _moment(value.upper()), MOMENTS[sign]
         return lambda entry: is_so(_moment(entry["timestamp"]), limit)
     if sign not in {"=", ":"}:
         raise FilterError(f"unexpected {sign!r}")
     if sign == "=":
-        return lambda entry: any(str(found) == value for found in _values(entry, path.split(".")))
-    return lambda entry: any(value.lower() in str(found).lower() for found in _values(entry, path.split(".")))
+        return lambda entry: any(str(found).lower() == value for found in _values(entry, path.split(".")))
+    return lambda entry: any(value in str(found).lower() for found in _values(entry, path.split(".")))
 
 
 def _moment(text: str) -> datetime:
@@ -112,6 +116,13 @@ def _values(value: Any, steps: list[str]) -> Iterable[Any]:
     if not steps:
         return [value]
     return _values(value[steps[0]], steps[1:]) if isinstance(value, dict) and steps[0] in value else []
+
+
+def _leaves(value: Any) -> Iterable[Any]:
+    """Every value of an entry, and no name of a field."""
+    if isinstance(value, (dict, list)):
+        return [found for inner in (value.values() if isinstance(value, dict) else value) for found in _leaves(inner)]
+    return [value]
 
 
 def _next(left: list[tuple[str, str]]) -> tuple[str, str]:

@@ -192,8 +192,12 @@ def test_watch_an_edit_behind_the_switch_is_still_found(stand, cloud):
     assert (seen.state, seen.switched_off, seen.failure_code) == ("needs_attention", "", "lost_policy_edited")
 
 
+# Google takes no OR in the filter of a view, so no run of this kit ever came to its end.
+NEVER_RUN = {("gcp", "1.3.0")}
+
+
 def earlier_versions() -> list[tuple[str, str]]:
-    return [(cloud, version) for cloud in ALL for version in history.versions(cloud)[:-1]]
+    return sorted({(cloud, version) for cloud in ALL for version in history.versions(cloud)[:-1]} - NEVER_RUN)
 
 
 @pytest.mark.parametrize(("cloud", "version"), earlier_versions())

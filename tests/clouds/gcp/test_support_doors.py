@@ -57,8 +57,7 @@ def reads(stand: GcpCellStand, token: str) -> int:
 
 
 def reads_log(stand: GcpCellStand, token: str) -> int:
-    (view,) = (name for name in stand.shipped.views if name.endswith("-clusters"))
-    return stand.google.call("POST", "/logging/v2/entries:list", {"resourceNames": [view]}, token=token)[0]
+    return stand.google.call("POST", "/logging/v2/entries:list", {"resourceNames": stand.shipped.cluster_views}, token=token)[0]
 
 
 def lent(stand: GcpCellStand) -> list[tuple[str, str, str]]:

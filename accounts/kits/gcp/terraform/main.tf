@@ -1,4 +1,4 @@
-# Onboarding kit. Creates one identity pool with one provider, seven service accounts, twelve custom roles and two views of the log in one
+# Onboarding kit. Creates one identity pool with one provider, seven service accounts, twelve custom roles and four views of the log in one
 # project, and binds the roles; those of support it only makes. It switches on the project's own log of who reads deployments and logs. No
 # network, no machine, no key, no secret. Give it a project of its own: Google Cloud cannot hold what builds cells to single networks, nor
 # to single deployments of Infrastructure Manager.
@@ -163,7 +163,7 @@ resource "google_service_account_iam_member" "use" {
   member             = each.value.member
 }
 
-# Two views of the log that every project has: what support may read during an access, and what the operator may read.
+# Four views of the log that every project has: three that support may read during an access, and what the operator may read.
 resource "google_logging_log_view" "kit" {
   for_each = local.views
 

@@ -19,8 +19,9 @@ ONE = VIEWS + "/{view}"
 VIEW = {"name": str, "description": str, "filter": str}
 NAME = re.compile(r"projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/buckets/(?P<bucket>[^/]+)/views/(?P<view>[^/]+)")
 LIST = {"resourceNames": [str], "filter": str, "orderBy": str, "pageSize": int, "pageToken": str}
-# A view's filter may compare these alone.
-IN_VIEWS = re.compile(r'(?:resource\.type\s*=\s*"[a-z0-9_]+"|LOG_ID\("[^"]+"\)|source\("[^"]+"\)|AND|OR|[()\s])*')
+# A view's filter is these alone, or their opposites, joined by AND: Google's description of `LogView.filter` says so.
+_ONE = r'(?:NOT\s+)?(?:resource\.type\s*=\s*"[a-z0-9_]+"|LOG_ID\("[^"]+"\))'
+IN_VIEWS = re.compile(rf"\s*(?:{_ONE}(?:\s+AND\s+{_ONE})*\s*)?")
 KINDS = (("k8s_cluster", "events", "Cluster {name} is ready"), ("k8s_node", "kubelet", "Started kubelet of a node of {name}"),
          ("k8s_node", "container-runtime", "containerd of a node of {name} started"),
          ("k8s_container", "stdout", "an instance in {name} says something that is nobody else's business"))  # fmt: skip
@@ -50,7 +51,8 @@ def _found(call: Call) -> Resource:
 
 def _checked(call: Call) -> None:
     if not IN_VIEWS.fullmatch(call.body.get("filter", "")):
-        raise invalid("The filter of a view may only restrict the source, the log id and the resource type.", "view.filter")
+        words = "Filters of views must be conjunctions with AND of SOURCE(), LOG_ID() and resource.type, or of their negations with NOT."
+        raise invalid(words, "view.filter")
 
 
 @method(f"{API}.create", f"POST {VIEWS}", permission="logging.views.create", query=("viewId",), body=VIEW)
