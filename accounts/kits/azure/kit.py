@@ -18,6 +18,7 @@ from accounts.kits.azure.environment import ENVIRONMENT_CHECKS
 from accounts.kits.azure.locations import REGIONS
 from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, DENIALS, GRANTS, KIT_GROUP, POOL, RESOURCES, SUBSCRIPTION, SWITCHES
 from accounts.kits.azure.report import why_not_report
+from accounts.kits.azure.shutting import shut_support, taking
 from accounts.kits.azure.traffic import TRAFFIC
 from accounts.kits.azure.words import IDENTITY_FIELDS, WORDS
 from accounts.kits.base import (
@@ -32,7 +33,6 @@ from accounts.kits.base import (
     Route,
     Words,
     mark_of_place,
-    shut_by_switch,
 )
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 
@@ -214,13 +214,18 @@ class AzureKit:
 
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
         """The kit's own command again, with the switch named; the other stays as it stands. Before it, what ends support access at once."""
+        command = self._switched(target, publication, switch, value)
+        return f"{taking(target, self.shipped(target))}\n{command}" if command and switch == ALLOW_SUPPORT and value == "no" else command
+
+    def _switched(self, target: Target, publication: Publication, switch: str, value: str) -> str:
         if target.kit_version != self.version:
             return ""
-        command = f"{self.shell_command(target, publication)} \\\n    --{SWITCH_OPTIONS[switch]} {value}"
-        return f"{_ending_commands(target)}\n{command}" if switch == ALLOW_SUPPORT and value == "no" else command
+        return f"{self.shell_command(target, publication)} \\\n    --{SWITCH_OPTIONS[switch]} {value}"
 
     def shut_support(self, target: Target, publication: Publication) -> Sequence[Act]:
-        return shut_by_switch(self.switch_command(target, publication, ALLOW_SUPPORT, "no"))
+        if not self.keeps(target.kit_version):
+            return []
+        return shut_support(target, self.shipped(target), self._switched(target, publication, ALLOW_SUPPORT, "no"))
 
     def installer_rights(self, publication: Publication, issuer: str) -> str:
         """Empty: who may write roles and give them can give itself every right, so there is nothing narrower than an owner."""
@@ -285,15 +290,6 @@ class AzureKit:
             for denial in DENIALS
             for action in denial.actions
         )
-
-
-def _ending_commands(target: Target) -> str:
-    """What takes every access away that stands now, without a template and within seconds."""
-    scope = CELL_GROUP.format(**_names(target))
-    return "\n".join(
-        f"az role assignment delete --subscription {target.external_id} --role byoc-{target.suffix}-{role} --scope {scope}"
-        for role in ("support", "support-logs")
-    )
 
 
 def _removal_of_shared(target: Target, here: str, cell_group: str, *, is_last: bool) -> list[str]:

@@ -131,7 +131,9 @@ def test_customers_commands_end_it_without_the_portal(stand):
     """What the page of the switch prints: each names a role and a place that stand there."""
     grant = grant_of(stand)
     door = support(stand).open(grant)
-    printed = stand.kit.switch_command(stand.target, Publication("", "", "", "", ""), "AllowSupport", "no").splitlines()[:2]
+    publication = Publication("", "", "", "", "")
+    printed = stand.kit.switch_command(stand.target, publication, "AllowSupport", "no").splitlines()[:2]
+    assert printed == stand.kit.shut_support(stand.target, publication)[1].command.splitlines()
     assert [line.split()[:4] for line in printed] == [["az", "role", "assignment", "delete"]] * 2
 
     for line in printed:
