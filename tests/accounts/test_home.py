@@ -96,7 +96,7 @@ def test_home_asks_the_database_the_same_at_any_size(client, acme, alice, rows, 
     client.force_login(alice)
     client.get("/o/acme/")
 
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         client.get("/o/acme/")
 
 
