@@ -71,13 +71,15 @@ def test_preview_is_what_the_customer_reads(client, acme):
     client.post(new_page(acme), filled(account))
     asked = AccessRequest.objects.get()
     client.force_login(make_engineer())
-    client.post(reverse("support:case_check", args=[asked.pk]))
+    check = reverse("support:case_check", args=[asked.pk])
+    checked = client.get(check).text
+    client.post(check)
     client.force_login(make_approver(acme).user)
     shown = client.get(reverse("support:access_request", args=["acme", asked.pk]))
 
     assert preview.context["preview"].sentence == shown.context["page"].sentence
     for said in ("If you decline", "Without a decision", "What is removed before anybody reads it", "Signed web token"):
-        assert (said in preview.text, said in shown.text) == (True, True), said
+        assert (said in preview.text, said in checked, said in shown.text) == (True, True, True), said
     # An engineer can open no page of the customer's.
     assert (cell_of(account).get_absolute_url() in shown.text, "/o/acme/" in preview.text) == (True, False)
     assert "Mia Köhler (support engineer, Fernhill, Berlin) asks to look at the state of" in preview.text

@@ -42,6 +42,8 @@ def test_decision_page_says_everything_at_once(client, acme):
     for said in ("for 4 hours", "CASE-77", "You asked for help", "Cannot", "Your data", "If you decline", "Without a decision", "Decline"):
         assert said in text
     assert "with everything inside it" in text
+    # The name comes first: a narrow list cuts off its end.
+    assert f"{request.scope_label} · Cloud account</option>" in text
 
 
 def test_request_that_is_still_checked_does_not_exist_for_the_customer(client, acme):
@@ -93,6 +95,18 @@ def test_page_of_what_is_under_way_brings_itself_up_to_date(client, acme):
     assert client.get(f"{page(request)}?state=ending", **asked).status_code == HTTPStatus.NO_CONTENT
     later = client.get(f"{page(request)}?state=active", **asked)
     assert (later.status_code, 'id="access-now"' in later.text) == (HTTPStatus.OK, True)
+
+
+def test_only_who_decides_is_led_to_deciding_and_one_request_stands_out(client, acme):
+    account = make_account(acme)
+    for _ in range(2):
+        make_requested(organisation=acme, account=account)
+    home = reverse("support:access_home", args=["acme"])
+    client.force_login(make_approver(acme).user)
+    text = client.get(home).text
+    assert (text.count("Review request"), text.count("button-primary")) == (2, 1)
+    client.force_login(make_membership(organisation=acme, role=Role.AUDITOR).user)
+    assert "Review request" not in client.get(home).text
 
 
 # --- Ending ----------------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ class NarrowForm(forms.Form):
         initial = {"profile": asked, "scope": scope.key, "minutes": lengths[-1][0]}
         super().__init__(data, initial=initial)
         self._choice("profile").choices = [(one, profile_words(one)) for one in PROFILE_ORDER[: PROFILE_ORDER.index(asked) + 1]]
-        self._choice("scope").choices = [(one.key, f"{scopes.kind_words(one.kind)}: {one.label}") for one in within]
+        self._choice("scope").choices = [(one.key, f"{one.label} · {scopes.kind_words(one.kind)}") for one in within]
         self._choice("minutes").choices = lengths
 
     def _choice(self, name: str) -> forms.ChoiceField:

@@ -107,11 +107,12 @@ def rules_in_words(policy: AccessPolicy) -> list[tuple[str, str]]:
         days = ", ".join(str(dict(DAYS)[str(day)]) for day in sorted(hours.days))
         names = {"days": days, "from": f"{hours.opens:%H:%M}", "until": f"{hours.closes:%H:%M}", "zone": hours.zone}
         open_at = _now("%(days)s, %(from)s to %(until)s (%(zone)s)") % names
+    outside = [(_now("A request for another time"), policy.get_outside_display())] if hours else []
     return [
         (_now("Who approves"), policy.get_mode_display()),
         (_now("Longest access"), length_words(policy.longest_minutes)),
         (_now("Time to decide"), length_words(policy.decide_hours * 60)),
         (_now("Access may be open"), open_at),
-        (_now("A request for another time"), policy.get_outside_display() if hours else _now("There is no other time")),
+        *outside,
         (_now("Credentials may be handed out"), _now("Yes, where an approver agrees") if policy.allows_direct else _now("No")),
     ]
