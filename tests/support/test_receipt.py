@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.clouds.gcp.leases import NEVER
 from accounts.clouds.support import Trace
+from accounts.support.actions.endings import revoke
 from accounts.support.brokering import correlation
 from accounts.support.brokering.doors import cloud_for, opened
 from accounts.support.clouds import granted
@@ -25,7 +26,7 @@ from tests.activity import assert_one_event
 from tests.factories import make_membership
 from tests.support.factories import code_of, give_totp, make_approver, make_engineer
 from tests.support.guards import make_ended
-from tests.support.sessions import build_stack, close_access, drive, make_standing, open_access
+from tests.support.sessions import build_stack, close_access, drive, make_standing, make_standing_grant, open_access
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -175,6 +176,26 @@ def test_line_that_no_act_explains_is_flagged_on_the_receipt(client, acme, alice
     shown = client.get(reverse("support:access_receipt", args=["acme", request.pk])).text
     assert "A line that no act explains" in shown
     assert "ListBuckets" in shown
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_session_used_beside_the_portal_is_flagged(acme, alice, sandbox, monkeypatch, mailoutbox, cloud):
+    """Whoever has the secret reads with it, and no act of ours says so: the cloud's own log does. On Azure readings leave no line."""
+    standing = make_standing(organisation=acme, alice=alice, sandbox=sandbox, monkeypatch=monkeypatch, cloud=cloud)
+    request = make_standing_grant(standing, scope=build_stack(standing, monkeypatch))
+    door = open_access(request)
+    used = cloud_for(request).act(opened(door), granted(request), "list_events", {})
+    revoke(request, by=make_approver(acme))
+    close_access(request)
+
+    with time_machine.travel(request.ended_at + timedelta(minutes=21)):
+        assert review_ended_grants() == 1
+    operation = drive("compare_support_log")
+
+    found = {one.call for one in correlation.strange(request)}
+    assert found
+    assert found <= set(used.traces)
+    assert (operation.data["strange"], operation.data["missing"]) == (len(correlation.strange(request)), 0)
 
 
 def test_act_that_the_log_does_not_show_is_flagged(acme, alice):
