@@ -81,7 +81,7 @@ FAILURES = {
         act=_("Delete these instances first, then delete the cell."),
     ),
     "stack_delete_failed": FailureText(
-        happened=_("%(cloud)s could not remove %(part)s: something else still uses it."),
+        happened=_("%(cloud)s could not remove %(part)s."),
         means=_("What was removed stays removed. The rest goes on costing what such resources cost."),
         act=_(
             "The list below says of each resource that remains why, and what holds it where %(cloud)s names it. Remove that, or keep the "

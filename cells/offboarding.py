@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.models import CloudAccount, Kit, User
+from accounts.models import CloudAccount, Kit, TrustChange, User
 from accounts.offboarding.parts import GONE, Blocker, Cost, Counted, Look, Obstruction, Part, Remnant, register
-from accounts.states import KitState
+from accounts.states import KitState, TrustVerdict
 from accounts.targets import target_of
 from cells import stacks
 from cells.actions.cells import request_cell_deletion
@@ -157,11 +157,16 @@ def _request_cells(account: CloudAccount, by: User) -> None:
 
 
 def _has_failed_here(cell: Cell) -> bool:
-    """Its deletion failed since the account began to leave. One that had failed or was ended before that is asked for once more."""
+    """Its deletion failed since the account began to leave. One that had failed or was ended before that is asked for once more,
+    and so is one that had begun before the trust came back: it may have failed for want of that alone."""
     newest = _deletion(cell)
     failed_deleting = cell.state == CellState.FAILED and cell.failed_while == CellState.DELETING
-    is_ours = newest is not None and newest.state == OperationState.FAILED and newest.ended_at is not None
-    return failed_deleting and is_ours and newest is not None and newest.ended_at is not None and newest.ended_at >= cell.account.state_at
+    if not failed_deleting or newest is None or newest.state != OperationState.FAILED or newest.ended_at is None:
+        return False
+    changes = cell.account.trust_changes.filter(kind=TrustChange.Kind.TRUST, now=TrustVerdict.HOLDS)
+    restored_at = changes.values_list("at", flat=True).first()
+    is_since = restored_at is None or newest.created_at >= restored_at
+    return is_since and newest.ended_at >= cell.account.state_at
 
 
 def _deletion(cell: Cell) -> Operation | None:

@@ -247,6 +247,10 @@ class CloudKit(Protocol):
         """Removes what this issued kit made. The last of an account's also removes what its kits share, when the account leaves."""
         ...
 
+    def revival_command(self, target: Target) -> str:
+        """What has to be run before a removed kit can be run again under its own names; empty where nothing has to."""
+        ...
+
     def removal_link(self, target: Target, publication: Publication) -> str:
         """The page of the cloud's console where that is done, or where the command is run."""
         ...

@@ -218,6 +218,12 @@ class Plan:
         kit = self.account.kits.filter(state=KitState.CURRENT).select_related("account").first()
         return kit_links(kit, has_support=False) if kit and self.is_kit_gone else None
 
+    @property
+    def revival(self) -> str:
+        """What the cloud keeps of a deleted kit stands in the way of running it again."""
+        kit = self.account.kits.filter(state=KitState.CURRENT).first()
+        return kits.load(self.account.cloud).revival_command(target_of(self.account, kit)) if kit and self.is_kit_gone else ""
+
     @cached_property
     def left(self) -> dict[str, list[dict[str, str]]]:
         """What still stands, as it was last seen, by region: the way by hand."""

@@ -1,13 +1,19 @@
 """What holds a cell under an offboarding, in each cloud: named, retried, kept on purpose, and certified as what became of it."""
 
+import html
+
 import pytest
 
 from cells.models import CellResource
 from portal.audit.verify_certificate import check
+from portal.embedded.process import wait_until
 from portal.operations.models import Operation
-from tests.cells.living import drive_to_failure, drive_to_wait, let_time_pass, newest
+from tests.accounts.test_connect_gcp import Shell
+from tests.cells.living import drive_to_failure, drive_to_wait, let_time_pass, newest, turn
 from tests.clouds.azure.account import SUBSCRIPTION
 from tests.offboarding.leaving import OFFBOARD, Leaver
+from tests.offboarding.test_orders_and_faults import see
+from tests.standing import SECOND
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CLOUDS = ("aws", "azure", "gcp")
@@ -134,3 +140,41 @@ def test_what_google_refuses_to_delete_is_told_in_its_words(leaver, sandbox):
 
     leaver.retry_deletion()
     leaver.until_ready()
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_deletion_that_failed_for_want_of_the_kit_goes_on_by_itself_once_it_is_back(cloud, leaver):
+    leaver = leaver(cloud)
+    leaver.hand.do("hold")
+    leaver.start()
+    leaver.until(account="offboarding")
+    drive_to_failure("delete_cell")
+    leaver.remove_kit()
+    see(leaver)
+    see(leaver, later=SECOND)
+    turn(OFFBOARD)
+    assert "The kit was removed before cleanup finished." in leaver.page()
+
+    leaver.hand.do("let_go")
+    run_lines_before_the_kit(leaver)
+    leaver.run_kit_again()
+    see(leaver)
+    see(leaver, later=SECOND)
+    assert leaver.row.state == "in_progress"
+
+    leaver.until_ready()
+    assert leaver.cell.state == "deleted"
+
+
+def run_lines_before_the_kit(leaver: Leaver) -> None:
+    """As the page has them, in the played shell of this cloud."""
+    page = leaver.client.get(leaver.url()).text
+    label = 'aria-label="Run before the kit"><code data-portal-copy-source>'
+    if leaver.account.cloud == "aws":
+        assert label not in page
+        return
+    command = html.unescape(page.partition(label)[2].partition("</code>")[0])
+    shell = Shell(leaver.sandbox.console_port)
+    status, location, _body = shell.open("gcp", {"command": command})
+    assert status == 303
+    wait_until(lambda: "Exit code" in shell.open(location.removeprefix("/console/shell/"))[2], 60)

@@ -173,6 +173,9 @@ class AwsKit:
     def removal_command(self, target: Target, *, is_last: bool = False) -> str:
         return f"aws cloudformation delete-stack --region {target.region} --stack-name {self.stack_name(target.suffix)}"
 
+    def revival_command(self, target: Target) -> str:
+        return ""
+
     def removal_link(self, target: Target, publication: Publication) -> str:
         """The stacks of the region, this one alone."""
         console = publication.console_url.rstrip("/") or f"https://{target.region}.console.aws.amazon.com"

@@ -206,6 +206,11 @@ class AzureKit:
         ]
         return "\n".join([*lines, *_removal_of_shared(target, here, cell_group, is_last=is_last)])
 
+    def revival_command(self, target: Target) -> str:
+        """Rights that name an identity of before keep the kit from giving them to the new one."""
+        lines = self.removal_command(target).splitlines()
+        return "\n".join(line for line in lines if line.startswith("az role assignment delete "))
+
     def removal_link(self, target: Target, publication: Publication) -> str:
         return shell_url(publication.console_url)
 

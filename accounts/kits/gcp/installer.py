@@ -59,8 +59,24 @@ def removal(
         for account, role in roles
     ]
     lines += [f"gcloud iam service-accounts delete {email} --project={project} --quiet" for email in accounts.values()]
-    made = [role.rpartition("/")[2] for role in (*(role for _, role in roles), *lent) if role.startswith("projects/")]
-    lines += [f"gcloud iam roles delete {role} --project={project} --quiet" for role in made]
+    lines += [f"gcloud iam roles delete {role} --project={project} --quiet" for role in _made(roles, lent)]
     place = f"--project={project} --bucket=_Default --location=global"
     lines += [f"gcloud logging views delete byoc-{target.suffix}-{view} {place} --quiet" for view in views]
     return "\n".join(lines)
+
+
+def revival(target: Target, *, roles: Sequence[tuple[str, str]], lent: Sequence[str]) -> str:
+    """Brings back what keeps its name for 30 days, so that the kit can be run again. Accounts are made anew by the kit itself."""
+    project = target.external_id
+    return "\n".join(
+        [
+            "# A line that says that something is not deleted, or not found, does no harm.",
+            f"gcloud iam workload-identity-pools undelete byoc-{target.suffix} --project={project} --location=global --quiet",
+            *(f"gcloud iam roles undelete {role} --project={project} --quiet" for role in _made(roles, lent)),
+        ]
+    )
+
+
+def _made(roles: Sequence[tuple[str, str]], lent: Sequence[str]) -> list[str]:
+    """Those that the kit has made, by their short names."""
+    return [role.rpartition("/")[2] for role in (*(role for _, role in roles), *lent) if role.startswith("projects/")]

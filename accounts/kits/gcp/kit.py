@@ -181,6 +181,10 @@ class GcpKit:
         lent = [_role_name(name, target) for name in _LENT]
         return installer.removal(target, accounts=_accounts(target), roles=_bound_roles(target), lent=lent, views=list(script.views()))
 
+    def revival_command(self, target: Target) -> str:
+        lent = [_role_name(name, target) for name in _LENT]
+        return installer.revival(target, roles=_bound_roles(target), lent=lent)
+
     def removal_link(self, target: Target, publication: Publication) -> str:
         return _shell_link(target, publication)
 

@@ -190,6 +190,8 @@ def be_stuck(
             return
         told: dict[str, Any] = {"params": dict(params), "obstructions": [dict(one) for one in obstructions]}
         if held.state == OffboardingState.STUCK:
+            if ctx is not None and held.code in TRUST_CODES:
+                return  # what fails for want of the trust is no reason of its own: the way back has to stay on the page
             if (held.code, held.params, held.obstructions) != (code, told["params"], told["obstructions"]):
                 Offboarding.objects.filter(pk=held.pk).update(code=code, **told)
             return
