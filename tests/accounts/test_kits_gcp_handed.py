@@ -72,7 +72,7 @@ def test_gcp_removal_is_lines_that_the_played_shell_takes_and_names_the_30_days(
     assert isinstance(lines, GcloudLines)
     assert "30 days" in text
     assert lines.lines[0][:4] == ("iam", "workload-identity-pools", "delete", "byoc-3f9a1c2e-g9999")
-    assert len(lines.lines) == 1 + 10 + 7 + 12 + 2
+    assert len(lines.lines) == 1 + 10 + 7 + 12 + 4
 
 
 def test_gcp_rights_of_the_one_who_runs_it_are_single_permissions():
