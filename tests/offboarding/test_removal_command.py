@@ -29,7 +29,8 @@ def leaver(stand, acme, alice, client, sandbox):
 def command_of_page(leaver: Leaver) -> str:
     """What the button copies."""
     page = leaver.client.get(leaver.url()).text
-    (command,) = re.findall(r"<code data-portal-copy-source>(.*?)</code>", page, re.DOTALL)
+    label = r'aria-label="Command to remove kit number \d+"'
+    (command,) = re.findall(label + r"><code data-portal-copy-source>(.*?)</code>", page, re.DOTALL)
     return html.unescape(command)
 
 
