@@ -80,6 +80,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.name or self.email
 
+    @property
+    def is_provider(self) -> bool:
+        """Provider's people never decide for a customer, even as members."""
+        return self.is_staff or self.is_support_engineer or self.is_superuser
+
     def landing_membership(self) -> "Membership | None":
         """The membership `/` leads to: of the organisation last switched to, else the oldest; of a closed one where there is no other."""
         memberships = list(self.memberships.select_related("organisation"))

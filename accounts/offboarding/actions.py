@@ -72,7 +72,7 @@ def consent_to_leftovers(account: CloudAccount, *, listed: str, by: User) -> Non
     """The customer's yes to the very list that both were shown: `listed` is `Offboarding.listing` as it was read. Raises NotAllowed."""
     with transaction.atomic():
         row = open_one(_locked(account), lock=True)
-        refuse_if(why_not_consent(row))
+        refuse_if(why_not_consent(row, by))
         assert row is not None
         refuse_if("" if row.closing_asked_by_id != by.pk else _("You have asked for it on behalf of the provider."))
         refuse_if("" if row.listing == listed else _("The list or its reason has changed since you opened the page. Read it as it is now."))
@@ -143,11 +143,20 @@ def why_not_close(row: Offboarding, by: User) -> str:
         return _("Somebody else of the provider has to ask for it first.")
     if row.closing_asked_by_id == by.pk:
         return _("Two people close it: somebody else than the one who asked.")
-    if row.consent_by_id is None:
+    if reason := _why_no_consent(row, by):
+        return reason
+    return "" if row.remainder == standing(row.account) else _changed()
+
+
+def _why_no_consent(row: Offboarding, by: User) -> str:
+    """Empty when the customer has consented: by one who is neither this person nor, by now, somebody of the provider."""
+    if row.consent_by is None:
         return _("The customer has not consented yet.")
     if row.consent_by_id == by.pk:
         return _("You have consented on behalf of the customer. Somebody else of the provider closes it.")
-    return "" if row.remainder == standing(row.account) else _changed()
+    if row.consent_by.is_provider:
+        return _("%(person)s has consented, and belongs to the provider. Ask the customer again.") % {"person": row.consent_by}
+    return ""
 
 
 def _changed() -> str:

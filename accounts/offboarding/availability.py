@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.availability import why_not_use
-from accounts.models import CloudAccount
+from accounts.models import CloudAccount, User
 from accounts.offboarding.models import Offboarding
 from accounts.offboarding.parts import Blocker, parts
 from accounts.states import PASSING_OBSTACLES, AccountState, Use
@@ -58,7 +59,12 @@ def why_not_cancel(offboarding: Offboarding | None) -> str:
     return _("There is no planned offboarding that could be called off: it has begun, or is over.")
 
 
-def why_not_consent(offboarding: Offboarding | None) -> str:
+def why_not_consent(offboarding: Offboarding | None, by: User) -> str:
     if offboarding is None or not offboarding.has_begun or offboarding.closing_asked_by_id is None:
         return _("Nobody has asked to close this offboarding with leftovers.")
-    return _("Your organisation has consented already.") if offboarding.consent_by_id else ""
+    if offboarding.consent_by_id:
+        return _("Your organisation has consented already.")
+    if by.is_provider:
+        names = {"provider": settings.PROVIDER_NAME}
+        return _("You belong to %(provider)s. Only people of the organisation itself consent to what is left.") % names
+    return ""

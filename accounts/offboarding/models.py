@@ -101,7 +101,12 @@ class Offboarding(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(closed_by=None)
-                | (Q(closing_asked_by__isnull=False, consent_by__isnull=False) & ~Q(closed_by=models.F("closing_asked_by"))),
+                | (
+                    Q(closing_asked_by__isnull=False, consent_by__isnull=False)
+                    & ~Q(closed_by=models.F("closing_asked_by"))
+                    & ~Q(closed_by=models.F("consent_by"))
+                    & ~Q(consent_by=models.F("closing_asked_by"))
+                ),
                 name="offboarding_closed_by_two_with_consent",
             ),
         ]

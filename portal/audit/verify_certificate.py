@@ -12,7 +12,8 @@ The certificate is one line of canonical JSON: UTF-8, keys sorted, no white spac
     the form     the bytes are those of the canonical JSON of the same object, and the format is byoc-offboarding/1
     the counts   of each region and in all: found = removed + kept + left, and as many resources are listed
     the end      each kit was refused twice, at least 30 seconds apart, because the cloud knows its identity no more, and after the last
-                 sign-in with it that was accepted. One that was closed with leftovers says so instead, with two people and a consent
+                 sign-in with it that was accepted. One that was closed with leftovers says so instead, with two people and the consent of
+                 a third one
     the log      with --activity: the event at which the certificate was written has the hash that it names, and a later event of the same
                  organisation names the SHA-256 of this very certificate
 
@@ -92,9 +93,9 @@ def _check_counts(document: dict[str, Any]) -> None:
 def _check_end(document: dict[str, Any]) -> None:
     closing = document["closed_with_leftovers"]
     if closing:
-        people = (closing["asked_by"], closing["closed_by"], closing["consent_by"], closing["consent_at"])
-        if not all(people) or closing["asked_by"] == closing["closed_by"]:
-            raise Wrong("It was closed with leftovers without two people and a consent.")
+        people = (closing["asked_by"], closing["closed_by"], closing["consent_by"])
+        if not all(people) or not closing["consent_at"] or len(set(people)) < len(people):
+            raise Wrong("It was closed with leftovers without two people and the consent of a third one.")
         return
     if document["totals"]["left"]:
         raise Wrong("Something is left, and nobody has consented to that.")

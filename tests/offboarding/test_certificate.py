@@ -91,7 +91,8 @@ def test_leftovers_need_two_people_and_a_consent():
         document["closed_with_leftovers"] = closing
 
     assert check(changed(lambda d: leave(d, **people)))
-    for closing in ({}, people | {"closed_by": "sam"}, people | {"consent_by": ""}):
+    same = ({"closed_by": "sam"}, {"consent_by": "sam"}, {"consent_by": "pat"})
+    for closing in ({}, people | {"consent_by": ""}, *(people | one for one in same)):
         with pytest.raises(Wrong):
             check(changed(lambda d, closing=closing: leave(d, **closing)))
 

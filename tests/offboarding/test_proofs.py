@@ -4,9 +4,11 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.offboarding.actions import ask_to_close, close_with_leftovers, consent_to_leftovers
 from accounts.offboarding.certificates import certificate_of
 from accounts.offboarding.models import Offboarding, SignIn
@@ -16,7 +18,7 @@ from cells.models import CellResource
 from portal.audit.verify_certificate import Wrong, check, check_in_log, main
 from portal.operations.availability import NotAllowed
 from tests.cells.living import newest, turn
-from tests.factories import make_kit, make_user
+from tests.factories import make_kit, make_membership, make_user
 from tests.offboarding.guards import make_asked_to_consent, make_leaving, make_offboarding, make_with_leftover
 from tests.offboarding.leaving import OFFBOARD, Leaver
 from tests.portal.test_admin_site import make_staff, sign_in
@@ -97,13 +99,41 @@ def test_consent_is_to_the_list_that_was_read_and_to_no_later_one(acme, alice, c
 def test_whoever_asks_or_closes_for_the_provider_does_not_consent_for_the_customer(acme, alice):
     """Somebody of the provider may be an owner of a customer, too."""
     account = make_asked_to_consent(acme, alice)
-    row, pat = Offboarding.objects.get(account=account), make_user(is_staff=True)
+    row = Offboarding.objects.get(account=account)
     with pytest.raises(NotAllowed):
         consent_to_leftovers(account, listed=row.listing, by=row.closing_asked_by)
-    consent_to_leftovers(account, listed=row.listing, by=pat)
+    consent_to_leftovers(account, listed=row.listing, by=alice)
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
 
-    with pytest.raises(NotAllowed):
-        close_with_leftovers(row, by=pat)
+    with pytest.raises(NotAllowed, match="You have consented"):
+        close_with_leftovers(row, by=User.objects.get(pk=alice.pk))
+    with pytest.raises(NotAllowed, match="Ask the customer again"):
+        close_with_leftovers(row, by=make_user(is_staff=True))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", ["is_staff", "is_support_engineer", "is_superuser"])
+def test_nobody_of_the_provider_consents_though_an_owner_of_the_customer(role, acme, alice, client):
+    account = make_asked_to_consent(acme, alice)
+    row, url = Offboarding.objects.get(account=account), f"/o/acme/accounts/{account.pk}/offboarding/consent/"
+    member = make_membership(organisation=acme, role="owner", user=make_user(**{role: True})).user
+    client.force_login(member)
+
+    assert "Only people of the organisation itself consent to what is left." in client.get(url).text
+    client.post(url, {"name": "Main", "listed": row.listing})
+
+    assert Offboarding.objects.get().consent_by is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("asked", "consented", "closed"), [(0, 1, 0), (0, 1, 1), (0, 0, 1)])
+def test_database_wants_three_people_for_a_closing_with_leftovers(asked, consented, closed, acme, alice):
+    row = Offboarding.objects.get(account=make_asked_to_consent(acme, alice))
+    people = [make_user(), make_user()]
+    named = {"closing_asked_by": people[asked], "consent_by": people[consented], "closed_by": people[closed]}
+
+    with pytest.raises(IntegrityError, match="offboarding_closed_by_two_with_consent"):
+        Offboarding.objects.filter(pk=row.pk).update(**named)
 
 
 @pytest.mark.django_db

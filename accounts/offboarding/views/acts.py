@@ -118,9 +118,9 @@ def offboarding_consent(request: OrganisationRequest, pk: uuid.UUID) -> HttpResp
     row = open_one(account)
     form = ConsentForm(sent_data(request), account=account, initial={"listed": row.listing if row else ""})
     if request.method == "POST":
-        return _consent(request, account, form) if form.is_valid() or why_not_consent(row) else reject(request, form)
+        return _consent(request, account, form) if form.is_valid() or why_not_consent(row, request.user) else reject(request, form)
     title = _("Close with leftovers: %(name)s") % {"name": account}
-    reason = why_not_consent(row)
+    reason = why_not_consent(row, request.user)
     context = {"account": account, "row": row, "reason": reason, "form": form, "title": title, "crumbs": account_crumbs(account, title)}
     return render(request, "offboarding/offboarding_consent.html", context)
 

@@ -138,7 +138,7 @@ def is_valid(row: AccessRequest, decision: Decision) -> bool:
 
 def is_provider(user: User) -> bool:
     """Provider's people never decide for a customer, even as members."""
-    return user.is_staff or user.is_support_engineer or user.is_superuser
+    return user.is_provider
 
 
 def is_proven(decision: Decision) -> bool:
