@@ -20,6 +20,7 @@ SUBSCRIPTIONS, IDENTITIES = "azure.mgmt.resource.subscriptions.models", "azure.m
 ROLES = "azure.mgmt.authorization.v2022_04_01.models"
 STACKS, NETWORKS, COMPUTE = "azure.mgmt.resource.deploymentstacks.models", "azure.mgmt.network.models", "azure.mgmt.compute.models"
 CLUSTERS, VAULTS = "azure.mgmt.containerservice.models", "azure.mgmt.keyvault.models"
+WORKFLOWS, MONITOR = "azure.mgmt.logic.models", "azure.mgmt.monitor.models"
 SUB, GROUP = r"/subscriptions/[^/]+", r"/subscriptions/[^/]+/resourcegroups/[^/]+"
 DEPLOYMENT = rf"(?:{SUB}|{GROUP})(?:/providers/microsoft\.resources)?/deployments"
 ROLE_ASSIGNMENTS, ROLE_DEFINITIONS = (
@@ -85,16 +86,18 @@ TABLE: tuple[tuple[str, str, str, str], ...] = (
     (rf"{GROUP}/providers/microsoft\.resources/deploymentstacks", STACKS, "*DeploymentStack", ""),
     (rf"{GROUP}/providers/microsoft\.resources/deploymentstacks/[^/]+", STACKS, "DeploymentStack", "DeploymentStack"),
     (rf"{DEPLOYMENT}/[^/]+/whatif", DEPLOYMENTS, "WhatIfOperationResult", "DeploymentWhatIf"),
+    (rf"{GROUP}/providers/microsoft\.logic/workflows/[^/]+", WORKFLOWS, "Workflow", "Workflow"),
+    (rf"{GROUP}/providers/microsoft\.logic/workflows/[^/]+/runs", WORKFLOWS, "*WorkflowRun", ""),
+    (rf"{SUB}/providers/microsoft\.insights/eventtypes/management/values", MONITOR, "*EventData", ""),
     *_cell_rows(),
 )
 # What no installed package of the SDK describes.
 UNDESCRIBED = (
     r".*/operationstatuses/.*", r".*/operationresults/.*", r".*/usages", r".*/locks(?:/.*)?", r".*/policy\w+(?:/.*)?",
-    r".*/deploymentstackoperationstatus/.*", r".*/exporttemplate", r".*/cancel",
-    r".*/microsoft\.logic/workflows/.*", r".*/microsoft\.insights/eventtypes/.*",
+    r".*/deploymentstackoperationstatus/.*", r".*/exporttemplate", r".*/cancel", r".*/workflows/[^/]+/(?:disable|enable)",
 )  # fmt: skip
-# Azure's own recordings have these, its models do not.
-BEYOND = {("DeploymentOperationProperties", "trackingId")}
+# Azure's own recordings, or the schema of its activity log, have these; its models do not.
+BEYOND = {("DeploymentOperationProperties", "trackingId"), ("EventData", "channels")}
 # Examples of names, and out of date: their own description says so.
 OPEN = {"VirtualMachineSizeTypes"}
 
@@ -206,6 +209,8 @@ def _older(value: Any, kind: Any, path: str) -> Iterator[str]:
 def _inside(value: dict[str, Any], fields: dict[tuple[str, ...], str], kind: Any, above: tuple[str, ...], path: str) -> Iterator[str]:
     for name, entry in value.items():
         here = (*above, name)
+        if (kind.__name__, name) in BEYOND:
+            continue
         if here in fields:
             yield from walk(entry, _named(fields[here], kind), f"{path}.{name}")
         elif any(key[: len(here)] == here for key in fields) and isinstance(entry, dict):
