@@ -11,6 +11,7 @@ from accounts.availability_people import (
     why_not_resend_invitation,
     why_not_revoke_invitation,
 )
+from accounts.holds import hold_active, hold_open
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import Invitation, Membership, Organisation, User
 from accounts.models.people import INVITATION_LIFETIME, new_token, token_hash
@@ -23,7 +24,7 @@ def create_invitation(*, organisation: Organisation, email: str, role: Role, by:
     token = new_token()
     with transaction.atomic():
         # Held, so that of two invitations to one address at once the second is told.
-        Organisation.objects.select_for_update().get(pk=organisation.pk)
+        hold_open(organisation.pk)
         refuse_if(why_not_invite(organisation, email=email))
         organisation.invitations.unanswered().filter(email__iexact=email).update(revoked_at=timezone.now())
         invitation = Invitation.objects.create(
@@ -43,7 +44,7 @@ def resend_invitation(*, invitation: Invitation, by: User) -> None:
     """Send a new link and start the seven days again; the old link dies. Raises NotAllowed."""
     token = new_token()
     with transaction.atomic():
-        organisation = Organisation.objects.select_for_update().get(pk=invitation.organisation_id)
+        organisation = hold_open(invitation.organisation_id)
         locked = _lock(invitation)
         refuse_if(why_not_resend_invitation(locked) or why_no_more_invitations(organisation))
         locked.token_hash = token_hash(token)
@@ -67,7 +68,9 @@ def revoke_invitation(*, invitation: Invitation, by: User) -> None:
 def accept_invitation(*, invitation: Invitation, by: User) -> Membership:
     """Make `by` a member and lead `/` there. Works once, in time, and only for the invited address; else NotAllowed."""
     with transaction.atomic():
-        locked = _lock(invitation)
+        # In the order of the closing: whoever is forgotten or whose organisation closes at this moment is told so.
+        hold_open(invitation.organisation_id)
+        locked, by = _lock(invitation), hold_active(by.pk)
         refuse_if(why_not_accept_invitation(locked, by))
         membership = Membership.objects.create(organisation=locked.organisation, user=by, role=locked.role)
         locked.accepted_at, locked.accepted_by = timezone.now(), by

@@ -6,6 +6,7 @@ from django.utils.text import slugify
 from accounts.access import Role
 from accounts.actions.invitations import create_invitation
 from accounts.availability_people import why_not_found
+from accounts.holds import hold_active
 from accounts.models import Membership, Organisation, User
 from portal.audit import Actor, Subject, record
 from portal.operations.availability import refuse_if
@@ -20,7 +21,7 @@ RESERVED_SLUGS = frozenset(
 def create_organisation(*, name: str, by: User) -> Organisation:
     """Create an organisation with `by` as its owner, and switch to it. Raises NotAllowed beyond a day's number of them."""
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=by.pk)
+        by = hold_active(by.pk)
         refuse_if(why_not_found(by))
         organisation = _insert_with_free_slug(name)
         Membership.objects.create(organisation=organisation, user=by, role=Role.OWNER)

@@ -96,9 +96,13 @@ def rows_of(holding: Holding, organisation_id: UUID) -> QuerySet[Model]:
 
 def _forget_people(memberships: list[UUID], row: Erasure) -> None:
     """A person who belongs nowhere else loses the sign-in. The row stays, empty: other records point at it by its key."""
-    elsewhere = Membership.objects.filter(user=OuterRef("pk")).exclude(pk__in=memberships)
-    leaving = User.objects.filter(memberships__in=memberships, is_staff=False, is_support_engineer=False).exclude(Exists(elsewhere))
-    users = list(leaving)
+    # Held first, asked after: whoever joins elsewhere meanwhile has done so before the second question, or waits and is refused.
+    # Of two organisations that let go of one person at once, the second one sees that the first one's membership is gone.
+    mine = Membership.objects.filter(pk__in=memberships)
+    held = User.objects.select_for_update().filter(pk__in=mine.values("user"), is_staff=False, is_support_engineer=False).order_by("pk")
+    people = list(held)
+    elsewhere = set(Membership.objects.filter(user__in=people).exclude(pk__in=memberships).values_list("user_id", flat=True))
+    users = [user for user in people if user.pk not in elsewhere]
     for table in (EmailAddress, Authenticator, UserSession):
         table.objects.filter(user__in=users).delete()
     for user in users:

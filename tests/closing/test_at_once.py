@@ -1,0 +1,70 @@
+"""The end of an organisation beside what people do at the same moment, on connections of their own."""
+
+import pytest
+from allauth.account.models import EmailAddress
+
+from accounts.access import Role
+from accounts.actions.invitations import accept_invitation
+from accounts.actions.organisations import create_organisation
+from accounts.closing.erasing import erase_for_a_while
+from accounts.models import Membership, User
+from portal.embedded.process import wait_until
+from portal.operations.availability import NotAllowed
+from tests.cells.test_races import Rival, held, waiting_for_locks
+from tests.closing.guards import make_closed
+from tests.factories import make_invitation, make_membership, make_organisation
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def erase_people(organisation):
+    return Rival(lambda: erase_for_a_while(organisation.pk, "people"))
+
+
+def in_the_middle_of_forgetting(acme, bob, act):
+    """What `bob` does while the worker has begun to forget him and has not ended."""
+    with held(EmailAddress.objects.filter(user=bob)):
+        worker = erase_people(acme)
+        wait_until(lambda: waiting_for_locks() == 1, seconds=10)
+        person = Rival(act)
+        wait_until(lambda: waiting_for_locks() == 2 or person.future.done(), seconds=10)
+    worker.end()
+    return person.end()
+
+
+def test_person_who_joins_elsewhere_while_being_forgotten_is_refused(acme, alice, bob):
+    other = make_organisation(name="Other")
+    host = make_membership(organisation=other, role=Role.OWNER).user
+    invitation = make_invitation(organisation=other, invited_by=host, email=bob.email)
+    make_closed(acme, alice, days_ago=30)
+
+    person = in_the_middle_of_forgetting(acme, bob, lambda: accept_invitation(invitation=invitation, by=bob))
+
+    assert isinstance(person.refused, NotAllowed)
+    assert not Membership.objects.filter(user=bob).exists()
+    assert not User.objects.get(pk=bob.pk).is_active
+
+
+def test_person_who_founds_one_while_being_forgotten_is_refused(acme, alice, bob):
+    make_closed(acme, alice, days_ago=30)
+
+    person = in_the_middle_of_forgetting(acme, bob, lambda: create_organisation(name="New", by=bob))
+
+    assert isinstance(person.refused, NotAllowed)
+    assert not Membership.objects.filter(user=bob).exists()
+
+
+def test_person_of_two_closed_organisations_is_forgotten_by_the_second(acme, alice, bob):
+    other = make_organisation(name="Other")
+    make_membership(organisation=other, user=bob)
+    for organisation in (acme, other):
+        make_closed(organisation, alice, days_ago=30)
+
+    with held(Membership.objects.filter(user=bob)):
+        workers = [erase_people(acme), erase_people(other)]
+        wait_until(lambda: waiting_for_locks() == 2, seconds=10)
+    for worker in workers:
+        worker.end()
+
+    assert not Membership.objects.filter(user=bob).exists()
+    assert User.objects.get(pk=bob.pk).name == ""
