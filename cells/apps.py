@@ -6,13 +6,13 @@ class CellsConfig(AppConfig):
 
     def ready(self) -> None:
         # The words of the catalogues.
-        from accounts.actions.leaving import WORK_IN  # noqa: PLC0415
+        from accounts.actions.leaving import ENDS_WITH, WORK_IN  # noqa: PLC0415
         from accounts.availability import NEEDS_KIT, NEEDS_TRUST  # noqa: PLC0415
         from accounts.environment.needs import STANDING  # noqa: PLC0415
         from accounts.security.inside import TELLERS  # noqa: PLC0415
         from accounts.views.home import MORE_NEEDS  # noqa: PLC0415
         from cells import activity_words, closing, failures, offboarding, support  # noqa: F401, PLC0415  they register what the fleet is to others
-        from cells.actions.leaving import work_in  # noqa: PLC0415
+        from cells.actions.leaving import revoke_agents, work_in  # noqa: PLC0415
         from cells.availability import why_keep_kit, why_not_disconnect  # noqa: PLC0415
         from cells.models.cells import standing_cells  # noqa: PLC0415
         from cells.security import of_cells  # noqa: PLC0415
@@ -24,4 +24,5 @@ class CellsConfig(AppConfig):
         NEEDS_TRUST.append(why_not_disconnect)
         NEEDS_KIT.append(why_keep_kit)
         WORK_IN.append(work_in)
+        ENDS_WITH.append(revoke_agents)
         STANDING.append(standing_cells)

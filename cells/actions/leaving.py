@@ -1,4 +1,4 @@
-"""What of cells and instances is under way in an account: what has to end when the account leaves."""
+"""What of cells and instances is under way in an account, and whose agents speak to us: what has to end when the account leaves."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,9 @@ from django.db.models import Q
 
 from accounts.actions.leaving import Work
 from accounts.models import CloudAccount
-from accounts.states import Use
+from accounts.states import AccountState, Use
 from cells.models import Cell, Instance
+from cells.protocol.enrolment import revoke_agent
 from portal.audit import Subject
 from portal.operations.models import Operation
 
@@ -20,6 +21,14 @@ def work_in(account: CloudAccount) -> Iterator[Work]:
     yield from _under_way("instance", [str(pk) for pk in instances.values_list("pk", flat=True)])
     cells = Cell.objects.filter(account=account).alive().order_by("pk")
     yield from _under_way("cell", [str(pk) for pk in cells.values_list("pk", flat=True)])
+
+
+def revoke_agents(account: CloudAccount, to: AccountState) -> None:
+    """An account that has left has no agent of ours, whatever became of its cells. In the transaction that moves the account."""
+    if to == AccountState.OFFBOARDED:
+        # Locked, as whoever registers a key has them: a key that is just being registered is waited for, and ends with the others.
+        for cell in Cell.objects.select_for_update(of=("self",)).filter(account=account).order_by("pk"):
+            revoke_agent(cell)
 
 
 def _under_way(kind: str, ids: list[str]) -> Iterator[Work]:

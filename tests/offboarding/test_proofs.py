@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from http import HTTPStatus
 
 import pytest
 from django.db import IntegrityError
@@ -14,10 +15,14 @@ from accounts.offboarding.certificates import certificate_of
 from accounts.offboarding.models import Offboarding, SignIn
 from accounts.offboarding.parts import parts
 from accounts.offboarding.proofs import kits_to_remove
-from cells.models import CellResource
+from cells.actions.cells import request_cell_deletion
+from cells.models import AgentKey, CellResource, Enrolment
 from portal.audit.verify_certificate import Wrong, check, check_in_log, main
 from portal.operations.availability import NotAllowed
+from tests.cells.factories import make_cell, make_enrolment
 from tests.cells.living import newest, turn
+from tests.cells.protocol.answers import refused
+from tests.cells.spoken import speaker
 from tests.factories import make_kit, make_membership, make_user
 from tests.offboarding.guards import make_asked_to_consent, make_leaving, make_offboarding, make_with_leftover
 from tests.offboarding.leaving import OFFBOARD, Leaver
@@ -134,6 +139,29 @@ def test_database_wants_three_people_for_a_closing_with_leftovers(asked, consent
 
     with pytest.raises(IntegrityError, match="offboarding_closed_by_two_with_consent"):
         Offboarding.objects.filter(pk=row.pk).update(**named)
+
+
+@pytest.mark.django_db
+def test_closing_with_leftovers_ends_the_access_of_every_agent(acme, alice, django_capture_on_commit_callbacks):
+    """The deletion of the cell is cut short before it has come to its agent; another cell's agent has not registered yet."""
+    account = make_asked_to_consent(acme, alice)
+    row = Offboarding.objects.get(account=account)
+    cell = make_cell(account=account, state="ready")
+    make_enrolment(make_cell(account=account, state="failed", region="eu-west-2"))
+    agent = speaker(cell)
+    request_cell_deletion(cell, by=alice)
+    assert agent.fetch_token().status_code == HTTPStatus.OK
+    consent_to_leftovers(account, listed=row.listing, by=alice)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        close_with_leftovers(row, by=make_user(is_staff=True))
+
+    cell.refresh_from_db()
+    assert cell.state == "failed"
+    refused(agent.desired(), HTTPStatus.FORBIDDEN, "agent_revoked")
+    refused(agent.fetch_token(), HTTPStatus.FORBIDDEN, "agent_revoked")
+    assert not AgentKey.objects.valid().exists()
+    assert not Enrolment.objects.filter(used_at=None, expires_at__gt=timezone.now()).exists()
 
 
 @pytest.mark.django_db
