@@ -8,9 +8,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.actions.leaving import end_work
+from accounts.availability import why_not_as_staff
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, User
-from accounts.offboarding.availability import why_not_cancel, why_not_consent, why_not_start
+from accounts.offboarding.availability import why_not_cancel, why_not_confirm_never_run, why_not_consent, why_not_start
 from accounts.offboarding.certificates import standing
 from accounts.offboarding.models import LONGEST_DELAY, Offboarding
 from accounts.offboarding.notices import tell
@@ -80,6 +81,19 @@ def consent_to_leftovers(account: CloudAccount, *, listed: str, by: User) -> Non
         row.consent_by, row.consent_at = by, timezone.now()
         row.save(update_fields=["consent_by", "consent_at"])
         record_on(row, "offboarding.consented", by=Actor.user(by), details={"count": len(row.remainder)})
+
+
+def confirm_never_run(account: CloudAccount, *, by: User) -> None:
+    """An owner's word that a kit which nobody told us of was never run, or is removed: kept and named as that. Raises NotAllowed."""
+    with transaction.atomic():
+        row = open_one(_locked(account), lock=True)
+        operation = operation_of(row) if row else None
+        refuse_if(why_not_confirm_never_run(row, operation.waiting_why if operation else "") or why_not_as_staff(by))
+        assert row is not None
+        row.never_told_by, row.never_told_at = by, timezone.now()
+        row.save(update_fields=["never_told_by", "never_told_at"])
+        record_on(row, "offboarding.never_run_confirmed", by=Actor.user(by))
+    look_again(account)
 
 
 def hand_over(account: CloudAccount, *, by: User) -> None:

@@ -15,6 +15,8 @@ register_actions(
         "offboarding.waiting_for_you": _("Nothing but the kit is left in %(subject)s: it can be removed"),
         "offboarding.stuck": _("The offboarding of %(subject)s is stuck: %(code)s"),
         "offboarding.complete": _("%(subject)s is offboarded: the cloud has refused our sign-in twice"),
+        "offboarding.complete_unasked": _("%(subject)s is offboarded: an owner's word stands where the cloud could not be asked"),
+        "offboarding.never_run_confirmed": _("Confirmed that the kit of %(subject)s was never run, or is removed"),
         "offboarding.closed": _("Closed the offboarding of %(subject)s with leftovers"),
         "offboarding.closing_asked": _("Asked to close the offboarding of %(subject)s with leftovers"),
         "offboarding.consented": _("Consented to closing the offboarding of %(subject)s with leftovers"),

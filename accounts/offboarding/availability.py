@@ -11,6 +11,7 @@ from accounts.availability import why_not_use
 from accounts.models import CloudAccount, User
 from accounts.offboarding.models import Offboarding
 from accounts.offboarding.parts import Blocker, parts
+from accounts.offboarding.states import KIT_UNTOLD, OffboardingState
 from accounts.states import PASSING_OBSTACLES, AccountState, Use
 
 STARTS_FROM = frozenset({
@@ -57,6 +58,13 @@ def why_not_cancel(offboarding: Offboarding | None) -> str:
     if offboarding is not None and offboarding.is_cancellable:
         return ""
     return _("There is no planned offboarding that could be called off: it has begun, or is over.")
+
+
+def why_not_confirm_never_run(offboarding: Offboarding | None, waiting_why: str) -> str:
+    """Empty while the end waits for an owner's word, because no identity of the kit was ever told."""
+    if offboarding is None or offboarding.state != OffboardingState.WAITING_FOR_YOU or waiting_why != KIT_UNTOLD:
+        return _("Nothing waits for this. Either your cloud can be asked about the kit, or it is not time to remove it.")
+    return _("This is confirmed already.") if offboarding.never_told_by_id else ""
 
 
 def why_not_consent(offboarding: Offboarding | None, by: User) -> str:

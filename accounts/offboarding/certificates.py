@@ -10,7 +10,7 @@ from django.conf import settings
 from accounts.models import CloudAccount
 from accounts.offboarding.models import Offboarding, SignIn
 from accounts.offboarding.parts import Remnant, parts
-from accounts.offboarding.proofs import SIGN_IN
+from accounts.offboarding.proofs import SIGN_IN, kits_to_remove
 from portal.audit.chain import head_of
 from portal.audit.details import moment
 from portal.audit.verify_certificate import FORMAT, canonical, fingerprint
@@ -78,7 +78,10 @@ def _resource(one: Remnant) -> dict[str, str]:
 
 
 def _kits(offboarding: Offboarding) -> list[Any]:
-    asked = SignIn.objects.filter(offboarding=offboarding).values("kit")
+    """Each that the cloud was asked about; and where an owner's word stands, those that it could not be asked about."""
+    asked = set(SignIn.objects.filter(offboarding=offboarding).values_list("kit", flat=True))
+    if offboarding.never_told_by_id and not offboarding.was_closed_with_leftovers:
+        asked |= {kit.pk for kit in kits_to_remove(offboarding.account)}
     return list(offboarding.account.kits.filter(pk__in=asked).order_by("generation"))
 
 
@@ -92,7 +95,14 @@ def _kit(offboarding: Offboarding, kit: Any) -> dict[str, Any]:
         # Its own: another kit may have been let in after this one was gone.
         "last_accepted": _last_accepted_of(offboarding, kit),
         "refusals": [_sign_in(one) for one in refused],
-    }
+    } | ({} if refused else _not_asked(offboarding))
+
+
+def _not_asked(offboarding: Offboarding) -> dict[str, Any]:
+    """No identity of the kit was ever told to us, so the cloud has said nothing: who has said that it is not there, and when."""
+    if offboarding.never_told_by is None or offboarding.never_told_at is None:
+        return {}
+    return {"not_asked": {"confirmed_by": offboarding.never_told_by.email, "at": moment(offboarding.never_told_at)}}
 
 
 def _last_accepted_of(offboarding: Offboarding, kit: Any) -> dict[str, str]:

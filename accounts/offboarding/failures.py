@@ -71,6 +71,10 @@ WAITS = {
         _("Copy the command on the page of this offboarding and run it in %(cloud)s."),
     ),
     "offboarding_kit_seen": WaitText(_("%(cloud)s has refused us once, as it must. A second refusal, half a minute later, proves it.")),
+    "offboarding_kit_untold": WaitText(
+        _("%(provider)s was never told which identity the kit has made, so it cannot ask %(cloud)s whether that is gone."),
+        _("If the kit was ever run, remove it with the command. Then an owner confirms on the page that it was never run, or is removed."),
+    ),
     "offboarding_kit_unclear": WaitText(
         _("The last try gave no clear answer (%(code)s), so it proves nothing. It is tried again."),
         _("If you have removed the kit, there is nothing to do. Else run the command on the page of this offboarding."),

@@ -71,6 +71,12 @@ class Offboarding(models.Model):
     consent_at = models.DateTimeField(_("consent given at"), null=True, blank=True)
     closed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
 
+    # Where no identity of a kit was ever told, the cloud cannot be asked: then an owner's word stands, and is named as that.
+    never_told_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    never_told_at = models.DateTimeField(_("said to be never run, or removed, at"), null=True, blank=True)
+    # Region -> when the cloud was last asked there for what bears the account's mark; and why it was not asked elsewhere.
+    swept = models.JSONField(_("regions that were looked at"), default=dict, blank=True)
+
     completed_at = models.DateTimeField(_("complete at"), null=True, blank=True)
     # Canonical JSON (`portal/audit/verify_certificate.py`) and its hash, which is in the activity log, too.
     certificate = models.TextField(_("certificate"), blank=True, default="")

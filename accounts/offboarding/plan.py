@@ -13,7 +13,7 @@ from accounts import kits
 from accounts.kit_links import KitLinks, kit_links, publication
 from accounts.models import CloudAccount, Kit
 from accounts.offboarding import proofs
-from accounts.offboarding.availability import blockers, why_not_start
+from accounts.offboarding.availability import blockers, why_not_confirm_never_run, why_not_start
 from accounts.offboarding.certificates import standing
 from accounts.offboarding.models import Offboarding, SignIn
 from accounts.offboarding.parts import Blocker, Cost, Counted, parts
@@ -197,6 +197,10 @@ class Plan:
             made, link = shipped.made_name(kit.suffix), shipped.removal_link(target, place)
             found.append(Removal(kit, made, command, link, refused, kit.pk in proven))
         return found
+
+    @property
+    def why_not_confirm_never_run(self) -> str:
+        return why_not_confirm_never_run(self.row, self.operation.waiting_why if self.operation else "")
 
     @property
     def words(self) -> Any:

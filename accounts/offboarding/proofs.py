@@ -39,7 +39,12 @@ class Answer:
     def is_gone(self) -> bool:
         # An identity that the cloud has let in stands, whatever role was taken from it. A whole account that has gone has none.
         is_there = self.is_signed_in and self.code != "account_deleted"
-        return (self.code in IDENTITY_GONE and not is_there) or self.code == NEVER_RUN
+        return self.code in IDENTITY_GONE and not is_there
+
+    @property
+    def is_unasked(self) -> bool:
+        """Nobody has told of an identity, so the cloud was not asked: that is no refusal, and proves nothing."""
+        return self.code == NEVER_RUN
 
 
 def kits_to_remove(account: CloudAccount) -> list[Kit]:

@@ -32,3 +32,5 @@ ENDED = frozenset({_S.COMPLETE, _S.CANCELLED})
 OPEN = frozenset(set(_S) - ENDED)
 # From the first removal on.
 BEGUN = frozenset({_S.IN_PROGRESS, _S.WAITING_FOR_YOU, _S.STUCK})
+# What is waited for where no identity of the kit was ever told, so that there is none to ask the cloud about.
+KIT_UNTOLD = "offboarding_kit_untold"

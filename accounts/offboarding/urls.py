@@ -16,6 +16,7 @@ urlpatterns = [
     path(f"{OFFBOARDING}check/", acts.offboarding_check, name="offboarding_check"),
     path(f"{OFFBOARDING}hand-over/", acts.offboarding_hand_over, name="offboarding_hand_over"),
     path(f"{OFFBOARDING}consent/", acts.offboarding_consent, name="offboarding_consent"),
+    path(f"{OFFBOARDING}never-run/", acts.offboarding_never_run, name="offboarding_never_run"),
     path(f"{OFFBOARDING}certificate/", certificates.certificate_detail, name="certificate_detail"),
     path(f"{OFFBOARDING}certificate/certificate.json", certificates.certificate_file, name="certificate_file"),
     path("offboarding/byoc-leftovers.sh", certificates.leftovers_script, name="leftovers_script"),

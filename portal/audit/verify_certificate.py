@@ -12,7 +12,8 @@ The certificate is one line of canonical JSON: UTF-8, keys sorted, no white spac
     the form     the bytes are those of the canonical JSON of the same object, and the format is byoc-offboarding/1
     the counts   of each region and in all: found = removed + kept + left, and as many resources are listed
     the end      each kit was refused twice, at least 30 seconds apart, because the cloud knows its identity no more, and after the last
-                 sign-in with it that was accepted. One that was closed with leftovers says so instead, with two people and the consent of
+                 sign-in with it that was accepted. One of which no identity was ever told was not asked about: it names who has said
+                 that it was never run, or is removed. One that was closed with leftovers says so, with two people and the consent of
                  a third one
     the log      with --activity: the event at which the certificate was written has the hash that it names, and a later event of the same
                  organisation names the SHA-256 of this very certificate
@@ -32,11 +33,11 @@ from pathlib import Path
 from typing import Any
 
 FORMAT = "byoc-offboarding/1"
-# The cloud knows the identity no more; or nobody had ever told of one, so that there was none to refuse.
-REASONS = ("provider_deleted", "role_deleted", "account_deleted", "never_run")
+# The cloud knows the identity, or the whole account, no more.
+REASONS = ("provider_deleted", "role_deleted", "account_deleted")
 APART = timedelta(seconds=30)
 REFUSALS = 2
-COMPLETED = ("offboarding.complete", "offboarding.closed")
+COMPLETED = ("offboarding.complete", "offboarding.complete_unasked", "offboarding.closed")
 
 
 class Wrong(Exception):
@@ -102,8 +103,17 @@ def _check_end(document: dict[str, Any]) -> None:
     if not document["kits"]:
         raise Wrong("No kit was ever refused.")
     for kit in document["kits"]:
+        if kit.get("not_asked"):
+            _check_word(kit)
+            continue
         accepted = kit.get("last_accepted", document["last_accepted"])
         _check_refusals(kit, _time(accepted["at"]) if accepted else None)
+
+
+def _check_word(kit: dict[str, Any]) -> None:
+    said = kit["not_asked"]
+    if kit["refusals"] or not said["confirmed_by"] or not said["at"]:
+        raise Wrong("Kit number " + str(kit["generation"]) + " was not asked about, and nobody has said that it is not there.")
 
 
 def _check_refusals(kit: dict[str, Any], accepted: datetime | None) -> None:
@@ -179,6 +189,10 @@ def _told(document: dict[str, Any], sha256: str) -> str:
         lines.append("Closed with leftovers, with consent.")
     elif document["first_refused"]:
         lines.append("First refused " + document["first_refused"]["at"] + ": " + document["first_refused"]["reason"])
+    for kit in document["kits"]:
+        if kit.get("not_asked"):
+            said = "not asked: no identity was ever told to us. " + kit["not_asked"]["confirmed_by"] + " has confirmed that it"
+            lines.append("Kit number " + str(kit["generation"]) + " " + said + " was never run, or is removed.")
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 LOOKED_AT = (
     *(f"offboarding:{name}" for name in ("offboarding_plan", "offboarding_start", "offboarding_cancel", "offboarding_consent")),
-    "offboarding:certificate_detail",
+    *("offboarding:offboarding_never_run", "offboarding:certificate_detail"),
     *("cells:account_instances_delete", "cells:account_leftovers_keep"),
 )
 NO_PAGE = {

@@ -31,6 +31,7 @@ PAGES = {
     guards.make_connected: ("offboarding:offboarding_plan", "offboarding:offboarding_start"),
     guards.make_planned: ("offboarding:offboarding_plan", "offboarding:offboarding_cancel"),
     guards.make_asked_to_consent: ("offboarding:offboarding_plan", "offboarding:offboarding_consent"),
+    guards.make_untold: ("offboarding:offboarding_plan", "offboarding:offboarding_never_run"),
     guards.make_stuck: ("offboarding:offboarding_plan",),
     guards.make_with_leftover: ("offboarding:offboarding_plan", "cells:account_leftovers_keep"),
     make_offboarded: ("offboarding:offboarding_plan", "offboarding:certificate_detail"),

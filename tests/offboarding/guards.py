@@ -1,6 +1,7 @@
 """What the guards must know of the URLs of offboarding: what their `pk` is, and which event their POST writes."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -8,11 +9,13 @@ from django.utils import timezone
 
 from accounts.models import CloudAccount, Organisation, User
 from accounts.offboarding.models import Offboarding, mark_of_listing
+from accounts.offboarding.states import KIT_UNTOLD
 from accounts.offboarding.steps.leaving import OFFBOARD
 from accounts.offboarding.transitions import subject_of
 from accounts.states import AccountState
 from cells.models import CellResource
 from portal.operations.engine import start
+from portal.operations.models import Operation
 from tests.cells.factories import make_cell, make_instance
 from tests.factories import make_cloud_account, make_kit, make_user, make_watched_account
 
@@ -55,6 +58,20 @@ def make_asked_to_consent(organisation: Organisation, by: User) -> CloudAccount:
     return account
 
 
+def make_untold(organisation: Organisation, by: User) -> CloudAccount:
+    """On Azure, with a kit of which nobody has told an identity."""
+    named = {"cloud": "azure", "name": "Main", "state": AccountState.READY_TO_OFFBOARD}
+    account = make_cloud_account(organisation=organisation, created_by=by, **named)
+    make_kit(account=account)
+    row = make_offboarding(account=account, by=by, state="waiting_for_you")
+    data = {"account": str(account.pk), "cloud": account.cloud}
+    with transaction.atomic():
+        operation = start(kind=OFFBOARD, subject=subject_of(row), organisation_id=organisation.pk, by=by, data=data, is_recorded=False)
+    waits = {"state": "waiting", "waiting_on": "you", "waiting_why": KIT_UNTOLD}
+    Operation.objects.filter(pk=operation.pk).update(**waits, next_run_at=timezone.now() + timedelta(minutes=5))
+    return account
+
+
 def make_stuck(organisation: Organisation, by: User) -> CloudAccount:
     account = make_leaving(organisation, by)
     make_offboarding(account=account, by=by, state="stuck", code="offboarding_took_too_long")
@@ -83,6 +100,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
         {"name": "Main", "listed": mark_of_listing([], ASKED)},
         "offboarding.consented",
     ),
+    "offboarding:offboarding_never_run": (make_untold, {"name": "Main"}, "offboarding.never_run_confirmed"),
     "offboarding:offboarding_hand_over": (make_stuck, {}, "offboarding.handed_over"),
     "cells:account_instances_delete": (make_with_instance, {"name": "Main"}, "instance.deletion_started"),
     "cells:account_leftovers_keep": (

@@ -27,7 +27,7 @@ from accounts.offboarding.certificates import certificate_of
 from accounts.offboarding.models import BETWEEN_REFUSALS, Offboarding
 from accounts.offboarding.notices import tell
 from accounts.offboarding.parts import Look, Part, parts
-from accounts.offboarding.states import CANCELLABLE, OffboardingState
+from accounts.offboarding.states import CANCELLABLE, KIT_UNTOLD, OffboardingState
 from accounts.offboarding.transitions import move_offboarding
 from accounts.states import ALLOWED_USES, AccountState, KitState, Use
 from accounts.targets import cloud_names
@@ -243,7 +243,8 @@ def see_kit_go(ctx: StepContext) -> Outcome:
         answer = proofs.ask(row.account, kit)
         if _is_ours(ctx):
             proofs.keep(row, kit, answer, at=timezone.now())
-        if not proofs.is_proven(row, kit):
+        is_said = answer.is_unasked and row.never_told_by_id is not None
+        if not is_said and not proofs.is_proven(row, kit):
             still.append(kit)
             answers.append(answer)
     if not still:
@@ -254,19 +255,22 @@ def see_kit_go(ctx: StepContext) -> Outcome:
 def _waits_for_kit(answers: Sequence[proofs.Answer]) -> Wait:
     if all(answer.is_gone for answer in answers):
         return Wait(BETWEEN_REFUSALS.total_seconds() + 1, on=Party.CLOUD, why="offboarding_kit_seen")
-    if unclear := next((answer for answer in answers if not answer.is_accepted and not answer.is_gone), None):
+    open_ones = [answer for answer in answers if not answer.is_gone]
+    if unclear := next((answer for answer in open_ones if not answer.is_accepted and not answer.is_unasked), None):
         return Wait(LOOK_AT_KIT_SECONDS, on=Party.YOU, why="offboarding_kit_unclear", params={"code": unclear.code})
+    if all(answer.is_unasked for answer in open_ones):
+        return Wait(LOOK_AT_KIT_SECONDS, on=Party.YOU, why=KIT_UNTOLD)
     return Wait(LOOK_AT_KIT_SECONDS, on=Party.YOU, why="offboarding_kit")
 
 
 def _offboarded(operation: Operation) -> None:
-    """The cloud has refused us twice: the account is offboarded, and the certificate says so. With the end of the operation."""
+    """The cloud has refused us twice, or an owner's word stands where it could not be asked. With the end of the operation."""
     pk = Offboarding.objects.values_list("account", flat=True).get(pk=operation.subject_id)
     account = CloudAccount.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=pk)
     row = Offboarding.objects.select_for_update(of=("self",)).select_related("organisation", "requested_by").get(pk=operation.subject_id)
     row.account = account
     if account.state == AccountState.READY_TO_OFFBOARD:
-        complete(row, by=WORKER)
+        complete(row, by=WORKER, action="offboarding.complete_unasked" if row.never_told_by_id else "offboarding.complete")
 
 
 def complete(row: Offboarding, *, by: Actor, action: str = "offboarding.complete") -> None:

@@ -10,8 +10,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
+from accounts.forms.trust import DisconnectForm
 from accounts.models import CloudAccount
-from accounts.offboarding.actions import cancel_offboarding, consent_to_leftovers, hand_over, look_again, open_one, start_offboarding
+from accounts.offboarding.actions import (
+    cancel_offboarding,
+    confirm_never_run,
+    consent_to_leftovers,
+    hand_over,
+    look_again,
+    open_one,
+    start_offboarding,
+)
 from accounts.offboarding.availability import why_not_consent
 from accounts.offboarding.forms import ConsentForm, StartForm
 from accounts.offboarding.plan import Plan, plan_of
@@ -132,6 +141,31 @@ def _consent(request: OrganisationRequest, account: CloudAccount, form: ConsentF
         messages.warning(request, refused.reason)
     else:
         messages.success(request, _("Your consent is kept. A second person of the provider closes the offboarding."))
+    return _back(request, account)
+
+
+@own
+@step_up
+@require_http_methods(["GET", "HEAD", "POST"])
+def offboarding_never_run(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    """An owner says what the cloud cannot be asked: the kit was never run, or is removed."""
+    account = find_account(request, pk)
+    plan = plan_of(account)
+    form = DisconnectForm(sent_data(request), account=account)
+    if request.method == "POST":
+        return _confirm(request, account) if form.is_valid() or plan.why_not_confirm_never_run else reject(request, form)
+    title = _("Confirm that the kit is not there: %(name)s") % {"name": account}
+    context = {"account": account, "plan": plan, "form": form, "title": title, "crumbs": account_crumbs(account, title)}
+    return render(request, "offboarding/offboarding_never_run.html", context)
+
+
+def _confirm(request: OrganisationRequest, account: CloudAccount) -> HttpResponse:
+    try:
+        confirm_never_run(account, by=request.user)
+    except NotAllowed as refused:
+        messages.warning(request, refused.reason)
+    else:
+        messages.success(request, _("Your word is kept. The certificate names it, and says that your cloud was not asked."))
     return _back(request, account)
 
 
