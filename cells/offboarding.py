@@ -1,6 +1,7 @@
 """What of the fleet an offboarding counts, is blocked by and takes away: instances, deployment cells, and what bears the account's mark."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from django.db.models import Q
@@ -9,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import CloudAccount, Kit, TrustChange, User
-from accounts.offboarding.parts import GONE, Blocker, Cost, Counted, Look, Obstruction, Part, Remnant, register
+from accounts.offboarding.parts import ACCESS_ENDED, GONE, NOTHING_BUILT, Blocker, Cost, Counted, Look, Obstruction, Part, Remnant, register
 from accounts.states import KitState, TrustVerdict
 from accounts.targets import target_of
 from cells import stacks
@@ -213,19 +214,21 @@ def regions_of(account: CloudAccount) -> list[str]:
 
 def _sweep(account: CloudAccount) -> Look:
     """Asks the cloud, region by region. Where no cell ever was, or our access has ended already, what is known to be left counts alone."""
-    kit = account.kits.filter(state=KitState.CURRENT).first()
-    if kit is None or not Cell.objects.filter(account=account).exclude(stack_name="").exists():
+    kit, regions = account.kits.filter(state=KitState.CURRENT).first(), regions_of(account)
+    is_built = Cell.objects.filter(account=account).exclude(stack_name="").exists()
+    if kit is None or not is_built:
         remaining = list(CellResource.objects.remaining().filter(account=account))
     else:
-        remaining = [row for region in regions_of(account) for row in _sweep_region(account, kit, region)]
+        remaining = [row for region in regions for row in _sweep_region(account, kit, region)]
+    swept = dict.fromkeys(regions, NOTHING_BUILT if not is_built else ACCESS_ENDED if kit is None else "")
     if not remaining:
-        return GONE
+        return replace(GONE, swept=swept)
     keep = reverse("cells:account_leftovers_keep", args=[account.organisation.slug, account.pk])
     listed = [
         Obstruction(f"{row.name} ({row.kind})", row.evidence or _("Found by its mark"), row.region, row.made, row.link, keep_url=keep)
         for row in remaining[:MOST_OBSTRUCTIONS]
     ]
-    return Look(False, Party.YOU, params={"count": str(len(remaining))}, obstructions=listed, code="offboarding_leftovers")
+    return Look(False, Party.YOU, params={"count": str(len(remaining))}, obstructions=listed, code="offboarding_leftovers", swept=swept)
 
 
 def _sweep_region(account: CloudAccount, kit: Kit, region: str) -> list[CellResource]:

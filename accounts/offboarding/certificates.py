@@ -7,10 +7,12 @@ from typing import Any
 
 from django.conf import settings
 
-from accounts.models import CloudAccount
+from accounts import kits
+from accounts.models import CloudAccount, Kit
 from accounts.offboarding.models import Offboarding, SignIn
-from accounts.offboarding.parts import Remnant, parts
+from accounts.offboarding.parts import ACCESS_ENDED, NOTHING_BUILT, Remnant, parts
 from accounts.offboarding.proofs import SIGN_IN, kits_to_remove
+from accounts.targets import target_of
 from portal.audit.chain import head_of
 from portal.audit.details import moment
 from portal.audit.verify_certificate import FORMAT, canonical, fingerprint
@@ -45,6 +47,7 @@ def _document(offboarding: Offboarding, now: datetime) -> dict[str, Any]:
         "requested": {"at": moment(offboarding.requested_at), "by": offboarding.requested_by.email},
         "begun_at": moment(offboarding.irreversible_at) if offboarding.irreversible_at else "",
         "completed_at": moment(now),
+        "coverage": _coverage(offboarding),
         "regions": _regions(found),
         "totals": _totals(found),
         "kits": [_kit(offboarding, kit) for kit in _kits(offboarding)],
@@ -63,6 +66,17 @@ def _regions(found: Sequence[Remnant]) -> list[dict[str, Any]]:
         {"region": region, **_totals(rows), "resources": [_resource(one) for one in sorted(rows, key=lambda one: (one.kind, one.made))]}
         for region, rows in sorted(by_region.items())
     ]
+
+
+def _coverage(offboarding: Offboarding) -> list[dict[str, str]]:
+    """Each region that was ever used: when the cloud was last asked there what bears the account's mark, or why it was not."""
+    regions = {region for part in parts() for region in part.regions(offboarding.account)} | set(offboarding.swept)
+    found = []
+    for region in sorted(regions):
+        told = offboarding.swept.get(region, "not_reached")
+        is_why = told in {ACCESS_ENDED, NOTHING_BUILT, "not_reached"}
+        found.append({"region": region, "looked_at": "" if is_why else told, "not_looked_because": told if is_why else ""})
+    return found
 
 
 def _totals(found: Sequence[Remnant]) -> dict[str, int]:
@@ -92,10 +106,19 @@ def _kit(offboarding: Offboarding, kit: Any) -> dict[str, Any]:
         "version": kit.version,
         "sha256": kit.content_hash,
         "region": kit.region,
+        # The only identity that the sign-ins speak of.
+        "asked_for": _asked_for(offboarding.account, kit),
         # Its own: another kit may have been let in after this one was gone.
         "last_accepted": _last_accepted_of(offboarding, kit),
         "refusals": [_sign_in(one) for one in refused],
     } | ({} if refused else _not_asked(offboarding))
+
+
+def _asked_for(account: CloudAccount, kit: Kit) -> str:
+    """The operator identity, as the cloud names it; on Azure with the id that it signs in with."""
+    shipped: Any = kits.load(account.cloud).shipped(target_of(account, kit))
+    client_id = kit.reported.get("client_id", "")
+    return f"{shipped.operator} ({client_id})" if client_id else str(shipped.operator)
 
 
 def _not_asked(offboarding: Offboarding) -> dict[str, Any]:

@@ -56,6 +56,10 @@ class Obstruction:
     keep_url: str = ""
 
 
+# Why a region was not looked at.
+ACCESS_ENDED, NOTHING_BUILT = "access_ended", "nothing_built"
+
+
 @dataclass(frozen=True)
 class Look:
     """How far the removal of a part is. With obstructions somebody has to act; `why` is a code of the wait catalogue."""
@@ -66,6 +70,8 @@ class Look:
     params: Mapping[str, str] = field(default_factory=dict)
     obstructions: Sequence[Obstruction] = ()
     code: str = ""  # of the failure catalogue, for what is stuck
+    # Region -> empty where the cloud was asked there, else why it was not.
+    swept: Mapping[str, str] = field(default_factory=dict)
 
 
 GONE = Look(is_gone=True)

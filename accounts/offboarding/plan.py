@@ -16,7 +16,7 @@ from accounts.offboarding import proofs
 from accounts.offboarding.availability import blockers, why_not_confirm_never_run, why_not_start
 from accounts.offboarding.certificates import standing
 from accounts.offboarding.models import Offboarding, SignIn
-from accounts.offboarding.parts import Blocker, Cost, Counted, parts
+from accounts.offboarding.parts import ACCESS_ENDED, NOTHING_BUILT, Blocker, Cost, Counted, parts
 from accounts.offboarding.states import OffboardingState
 from accounts.offboarding.steps.leaving import KIT_GONE, OFFBOARD, TRUST_CODES
 from accounts.offboarding.transitions import subject_of
@@ -128,8 +128,19 @@ class Plan:
         for name, title in CHECKLIST:
             step = steps.get(name)
             is_current = bool(step and step.state in {"running", "waiting", "failed"})
+            if name == "sweep" and step and step.state == "done" and (why := self._why_unswept):
+                lines.append(Line(str(title), "neutral", why))
+                continue
             lines.append(Line(str(title), *self._word(step.state if step else "pending", is_current=is_current), is_current=is_current))
         return lines
+
+    @property
+    def _why_unswept(self) -> str:
+        """Nobody has asked the cloud what bears the account's mark, in some region at least."""
+        told = set(self.row.swept.values()) if self.row else set()
+        if ACCESS_ENDED in told:
+            return _("Not looked at: our access had ended")
+        return _("Not looked at: nothing was ever built here") if NOTHING_BUILT in told else ""
 
     def _word(self, state: str, *, is_current: bool) -> tuple[str, str]:
         if self.row and self.row.state == OffboardingState.COMPLETE:
@@ -182,13 +193,21 @@ class Plan:
     @cached_property
     def removals(self) -> list[Removal]:
         """The commands. Empty until nothing else is left: nobody is told earlier how to remove the kit."""
-        if not self.is_time_for_kit or self.row is None:
+        return self._removals(is_again=False) if self.is_time_for_kit else []
+
+    @cached_property
+    def removals_again(self) -> list[Removal]:
+        """The same once it is over: that the cloud refuses us does not prove that the command ran to its end."""
+        return self._removals(is_again=True) if self.row and self.row.state == OffboardingState.COMPLETE else []
+
+    def _removals(self, *, is_again: bool) -> list[Removal]:
+        if self.row is None:
             return []
         shipped, place = kits.load(self.account.cloud), publication(self.account.cloud)
         issued = proofs.kits_to_remove(self.account)
         proven = {kit.pk for kit in issued if proofs.is_proven(self.row, kit)}
         # What the kits share may hold what somebody decided to keep: then no command of ours takes it away.
-        last = next((kit.pk for kit in reversed(issued) if kit.pk not in proven and not self.left), None)
+        last = next((kit.pk for kit in reversed(issued) if (is_again or kit.pk not in proven) and not self.left), None)
         found = []
         for kit in issued:
             target = target_of(self.account, kit)

@@ -35,6 +35,12 @@ from typing import Any
 FORMAT = "byoc-offboarding/1"
 # The cloud knows the identity, or the whole account, no more.
 REASONS = ("provider_deleted", "role_deleted", "account_deleted")
+# Why nobody has asked the cloud in a region what bears the account's mark.
+NOT_LOOKED = {
+    "access_ended": "our access had ended",
+    "nothing_built": "nothing was ever built in this account",
+    "not_reached": "it ended before",
+}
 APART = timedelta(seconds=30)
 REFUSALS = 2
 COMPLETED = ("offboarding.complete", "offboarding.complete_unasked", "offboarding.closed")
@@ -189,11 +195,21 @@ def _told(document: dict[str, Any], sha256: str) -> str:
         lines.append("Closed with leftovers, with consent.")
     elif document["first_refused"]:
         lines.append("First refused " + document["first_refused"]["at"] + ": " + document["first_refused"]["reason"])
+    if any(one["reason"] == "account_deleted" for kit in document["kits"] for one in kit["refusals"]):
+        lines.append("The cloud said that the whole account is gone, or is not where it was: it can come back, and the identity with it.")
+    lines.extend(region["region"] + ": " + _looked(region) for region in document.get("coverage", []))
     for kit in document["kits"]:
+        if kit.get("asked_for") and kit["refusals"]:
+            lines.append("Kit number " + str(kit["generation"]) + ": only this identity was asked for: " + kit["asked_for"])
         if kit.get("not_asked"):
             said = "not asked: no identity was ever told to us. " + kit["not_asked"]["confirmed_by"] + " has confirmed that it"
             lines.append("Kit number " + str(kit["generation"]) + " " + said + " was never run, or is removed.")
     return "\n".join(lines) + "\n"
+
+
+def _looked(region: dict[str, Any]) -> str:
+    reason = str(region["not_looked_because"])
+    return "not looked at: " + NOT_LOOKED.get(reason, reason) if reason else "last looked at " + str(region["looked_at"])
 
 
 if __name__ == "__main__":

@@ -32,3 +32,8 @@ class ShippedKit:
     roles: Mapping[str, ShippedRole]  # operator, support, and those that the cloud's own services take
     limits: Mapping[str, Mapping[str, Any]]  # boundary ARN -> document
     probes: Sequence[PermissionProbe] = ()  # what the operator role must be able to do
+
+    @property
+    def operator(self) -> str:
+        """As the cloud names it."""
+        return f"{self.provider.partition(':oidc-provider/')[0]}:role/{self.roles['operator'].name}"

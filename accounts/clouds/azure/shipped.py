@@ -43,6 +43,11 @@ class ShippedKit:
     condition: str = ""  # of `only-support`; `%roles%` and `%principals%` stand for ids
 
     @property
+    def operator(self) -> str:
+        """As the cloud names it."""
+        return self.identities["operator"].name
+
+    @property
     def pool(self) -> Sequence[str]:
         """Keys of the identities that support access takes turns with; empty in a kit where support's role stood for ever."""
         return [key for key in self.identities if key.partition("-")[0] == "support"] if self.janitor else []

@@ -44,6 +44,11 @@ class ShippedKit:
     views: Mapping[str, str] = field(default_factory=dict)  # of the project's log: full name -> filter
 
     @property
+    def operator(self) -> str:
+        """As the cloud names it."""
+        return self.accounts["operator"].email
+
+    @property
     def cluster_views(self) -> list[str]:
         """Those that support may read: three since 1.4.0, as Google takes no OR in a view."""
         return [name for name in self.views if "-clusters" in name.rpartition("/")[2]]

@@ -26,7 +26,7 @@ from accounts.offboarding.availability import blockers
 from accounts.offboarding.certificates import certificate_of
 from accounts.offboarding.models import BETWEEN_REFUSALS, Offboarding
 from accounts.offboarding.notices import tell
-from accounts.offboarding.parts import Look, Part, parts
+from accounts.offboarding.parts import ACCESS_ENDED, NOTHING_BUILT, Look, Part, parts
 from accounts.offboarding.states import CANCELLABLE, KIT_UNTOLD, OffboardingState
 from accounts.offboarding.transitions import move_offboarding
 from accounts.states import ALLOWED_USES, AccountState, KitState, Use
@@ -140,10 +140,22 @@ def sweep(ctx: StepContext) -> Outcome:
             return _refused(ctx, row, error)
         except KitReplaced:
             return Retry("access_ended_offboarding")
+        _keep_coverage(row, look)
         if not look.is_gone:
             return _left(ctx, row, part, look)
     _go_on(ctx)
     return Done()
+
+
+def _keep_coverage(row: Offboarding, look: Look) -> None:
+    """Where the cloud was asked last, and when. A later look that could not ask takes nothing back."""
+    if not look.swept:
+        return
+    now = moment(timezone.now())
+    told = {region: why for region, why in look.swept.items() if why}
+    seen = {region: at for region, at in row.swept.items() if at not in {ACCESS_ENDED, NOTHING_BUILT}}
+    row.swept = told | seen | {region: now for region, why in look.swept.items() if not why}
+    row.save(update_fields=["swept"])
 
 
 def _left(ctx: StepContext, row: Offboarding, part: Part, look: Look) -> Wait:

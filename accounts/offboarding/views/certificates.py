@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.offboarding import leftovers
 from accounts.offboarding.models import Offboarding
+from accounts.offboarding.plan import plan_of
 from accounts.offboarding.states import OffboardingState
 from accounts.targets import cloud_names
 from accounts.views.cloud_accounts import account_crumbs, find_account
@@ -35,6 +36,7 @@ def certificate_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
         return redirect("offboarding:offboarding_plan", request.organisation.slug, pk)
     context = {
         "row": row,
+        "plan": plan_of(row.account),
         "account": row.account,
         "document": json.loads(row.certificate),
         "look": leftovers.look_of(row.account),
