@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import Exists, OuterRef, TextField
 from django.db.models.functions import Cast
@@ -20,6 +21,7 @@ from accounts.support.brokering.correlation import COMPARE
 from accounts.support.brokering.doors import open_door, standing_door
 from accounts.support.brokering.endings import end
 from accounts.support.models import AccessRequest, Bundle
+from accounts.support.models.requests import AccessRequestQuerySet
 from accounts.support.states import AccessState
 from accounts.support.steps.closing import begin_closing
 from accounts.support.steps.opening import begin_opening
@@ -41,7 +43,7 @@ RING_AFTER = timedelta(seconds=5)
 def lapse_due_requests() -> int:
     """Silence is refusal: what nobody decided in time lapses. Tenancy: each row by itself. Returns how many."""
     due = AccessRequest.objects.lapsing().order_by("decide_by").values_list("pk", flat=True)[:BATCH]
-    return sum(_one(pk, _lapse) for pk in list(due))
+    return sum(_one(pk, _lapse, still=AccessRequest.objects.lapsing) for pk in list(due))
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=60, time_limit=90)
@@ -63,7 +65,7 @@ def close_ending_grants() -> int:
 def end_due_grants() -> int:
     """Time is over: nothing more is done under these, and their doors are shut. Tenancy: each row by itself. Returns how many."""
     due = AccessRequest.objects.out_of_time().order_by("granted_until").values_list("pk", flat=True)[:BATCH]
-    return sum(_one(pk, _expire) for pk in list(due))
+    return sum(_one(pk, _expire, still=AccessRequest.objects.out_of_time) for pk in list(due))
 
 
 @shared_task(acks_late=True, ignore_result=True, soft_time_limit=120, time_limit=150)
@@ -128,16 +130,24 @@ def write_due_receipts() -> int:
     return sum(_one(pk, _write) for pk in list(due))
 
 
-def _one(pk: UUID, act: Callable[[AccessRequest], None]) -> bool:
-    """Act on one row, unless somebody else holds it or was quicker."""
+def _one(pk: UUID, act: Callable[[AccessRequest], None], *, still: Callable[[], AccessRequestQuerySet] = AccessRequest.objects.all) -> bool:
+    """Act on one row, unless somebody else holds it or was quicker: under its lock it is asked `still` once more. Whether it was done.
+
+    One row that cannot be acted on never stops the others: it is in the log, and the next run finds it again.
+    """
     try:
         with transaction.atomic():
-            rows = AccessRequest.objects.select_related("organisation", "account", "engineer", "checked_by")
+            rows = still().select_related("organisation", "account", "engineer", "checked_by")
             row = rows.select_for_update(of=("self",), skip_locked=True).filter(pk=pk).first()
             if row is not None:
                 act(row)
     except LostRace:
         log.info("support_row_taken", request=str(pk))
+        return False
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        log.exception("support_row_failed", request=str(pk), act=getattr(act, "__name__", ""))
         return False
     return row is not None
 

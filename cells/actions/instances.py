@@ -3,7 +3,8 @@
 Each writes the wish, the state, the operation and one event in one transaction; the agent and the workers follow.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from accounts.models import CloudAccount, Organisation, User
 from cells import hosting
 from cells.availability import Act, why_no_place, why_not
 from cells.models import Cell, Instance, InstanceRevision, Plan, PlanSize, Release
+from cells.models.instances import InstanceQuerySet
 from cells.placement import Bootstrap, NoPlace, Placement
 from cells.states import BEFORE_THEIR_CELL, InstanceState
 from cells.support.changes import next_number
@@ -210,16 +212,35 @@ def delete_instance(instance: Instance, *, by: User) -> Operation:
         return operation
 
 
-def delete_all_instances(account: CloudAccount, *, by: User) -> int:
-    """Every instance of the organisation in this account, each by its own operation. How many. Raises NotAllowed before the first."""
-    rows = account.instances.filter(organisation=account.organisation).holding_their_cell().exclude(state=InstanceState.DELETING)
-    doomed = list(rows.select_related("cell", "organisation").order_by("pk"))
+def deletable_instances(account: CloudAccount) -> InstanceQuerySet:
+    """Of the organisation, in this account, and not on their way out: what "Delete all instances" lists and deletes."""
+    return account.instances.filter(organisation=account.organisation).holding_their_cell().exclude(state=InstanceState.DELETING)
+
+
+def mark_of_instances(instances: Iterable[Instance]) -> str:
+    """What tells one list of instances from another: goes with the page that lists them."""
+    return hashlib.sha256(",".join(sorted(str(instance.pk) for instance in instances)).encode()).hexdigest()
+
+
+def delete_all_instances(account: CloudAccount, *, listed: str, by: User) -> int:
+    """The very instances that were listed, each by its own operation. How many. Raises NotAllowed before the first.
+
+    `listed` is `mark_of_instances` as it was read: what a colleague has made since is shown before it is deleted.
+    """
     with transaction.atomic():
+        # As whoever places an instance there: none is added while these are counted.
+        account = CloudAccount.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=account.pk)
+        doomed = list(deletable_instances(account).select_related("cell", "organisation").order_by("pk"))
+        refuse_if("" if mark_of_instances(doomed) == listed else _list_has_changed())
         for instance in doomed:
             refuse_if(f"{instance.name}: {reason}" if (reason := why_not(Act.DELETE, instance)) else "")
         for instance in doomed:
             delete_instance(instance, by=by)
     return len(doomed)
+
+
+def _list_has_changed() -> str:
+    return _("The instances in this account have changed since you opened the page. Nothing was deleted. Read the list as it is now.")
 
 
 def protect_instance(instance: Instance, *, is_protected: bool, by: User) -> None:

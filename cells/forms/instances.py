@@ -245,3 +245,9 @@ class TypedNameForm(forms.Form):
         if typed != self.expected:
             raise forms.ValidationError(_("This is not the name. Nothing was changed."), code="name")
         return typed
+
+
+class DeleteAllForm(TypedNameForm):
+    """Below the very list that is deleted: `listed` says which one that was."""
+
+    listed = forms.CharField(max_length=64, widget=forms.HiddenInput)

@@ -14,12 +14,11 @@ from accounts.access import OrganisationRequest
 from accounts.models import CloudAccount
 from accounts.sign_in import step_up
 from accounts.views.cloud_accounts import account_crumbs, find_account
-from cells.actions.instances import delete_all_instances
+from cells.actions.instances import deletable_instances, delete_all_instances, mark_of_instances
 from cells.actions.resources import keep_leftovers
-from cells.forms.instances import TypedNameForm
+from cells.forms.instances import DeleteAllForm
 from cells.forms.resources import KeepForm
-from cells.models import CellResource, Instance
-from cells.states import InstanceState
+from cells.models import CellResource
 from cells.views.cells import manage
 from portal.operations.availability import NotAllowed
 from portal.operations.transitions import LostRace
@@ -32,8 +31,8 @@ from portal.rejected_forms import reject, sent_data
 def account_instances_delete(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """Counted by plan, with what cannot be brought back; the account's name typed."""
     account = find_account(request, pk)
-    form = TypedNameForm(sent_data(request), expected=str(account))
-    instances = _instances(account)
+    instances = list(deletable_instances(account).select_related("plan", "organisation").order_by("name"))
+    form = DeleteAllForm(sent_data(request), expected=str(account), initial={"listed": mark_of_instances(instances)})
     if request.method == "POST":
         return _delete(request, account, form) if form.is_valid() else reject(request, form)
     title = _("Delete all instances in %(name)s") % {"name": account}
@@ -51,14 +50,9 @@ def account_instances_delete(request: OrganisationRequest, pk: uuid.UUID) -> Htt
     return render(request, "cells/leaving/account_instances_delete.html", context)
 
 
-def _instances(account: CloudAccount) -> list[Instance]:
-    rows = account.instances.filter(organisation=account.organisation).holding_their_cell().exclude(state=InstanceState.DELETING)
-    return list(rows.select_related("plan", "organisation").order_by("name"))
-
-
-def _delete(request: OrganisationRequest, account: CloudAccount, form: TypedNameForm) -> HttpResponse:
+def _delete(request: OrganisationRequest, account: CloudAccount, form: DeleteAllForm) -> HttpResponse:
     try:
-        count = delete_all_instances(account, by=request.user)
+        count = delete_all_instances(account, listed=form.cleaned_data["listed"], by=request.user)
     except NotAllowed as refused:
         messages.warning(request, refused.reason)
         return redirect("cells:account_instances_delete", request.organisation.slug, account.pk)
@@ -71,6 +65,7 @@ def _delete(request: OrganisationRequest, account: CloudAccount, form: TypedName
 
 
 @manage
+@step_up
 @require_http_methods(["GET", "HEAD", "POST"])
 def account_leftovers_keep(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """What the sweep has found and no cell knows of: kept on purpose, with who and why on record."""

@@ -1,6 +1,7 @@
 """How the tests sign in, and what they look for in the log."""
 
 import re
+import time
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
@@ -31,6 +32,13 @@ def code(secret):
 
 def events():
     return list(Event.objects.order_by("sequence").values_list("action", "organisation_id", "details"))
+
+
+def let_proof_grow_old(client):
+    """As if the person had shown who they are an hour ago."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "mfa", "at": time.time() - 3600}]
+    session.save()
 
 
 def prove(client):

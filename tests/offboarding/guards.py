@@ -13,7 +13,8 @@ from accounts.offboarding.states import KIT_UNTOLD
 from accounts.offboarding.steps.leaving import OFFBOARD
 from accounts.offboarding.transitions import subject_of
 from accounts.states import AccountState
-from cells.models import CellResource
+from cells.actions.instances import mark_of_instances
+from cells.models import CellResource, Instance
 from portal.operations.engine import start
 from portal.operations.models import Operation
 from tests.cells.factories import make_cell, make_instance
@@ -22,6 +23,8 @@ from tests.factories import make_cloud_account, make_kit, make_user, make_watche
 Make = Callable[[Organisation, User], Any]
 ASKED = "The account is closed."
 LEFTOVER = "0a1b2c3d-0000-4000-8000-000000000088"
+INSTANCE = "0a1b2c3d-0000-4000-8000-000000000089"
+INSTANCES = mark_of_instances([Instance(pk=INSTANCE)])
 
 
 def make_connected(organisation: Organisation, by: User, **fields: Any) -> CloudAccount:
@@ -87,7 +90,7 @@ def make_with_leftover(organisation: Organisation, by: User) -> CloudAccount:
 
 def make_with_instance(organisation: Organisation, by: User) -> CloudAccount:
     account = make_connected(organisation, by)
-    make_instance(cell=make_cell(account=account), created_by=by)
+    make_instance(pk=INSTANCE, cell=make_cell(account=account), created_by=by)
     return account
 
 
@@ -102,7 +105,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     ),
     "offboarding:offboarding_never_run": (make_untold, {"name": "Main"}, "offboarding.never_run_confirmed"),
     "offboarding:offboarding_hand_over": (make_stuck, {}, "offboarding.handed_over"),
-    "cells:account_instances_delete": (make_with_instance, {"name": "Main"}, "instance.deletion_started"),
+    "cells:account_instances_delete": (make_with_instance, {"name": "Main", "listed": INSTANCES}, "instance.deletion_started"),
     "cells:account_leftovers_keep": (
         make_with_leftover,
         {"resource": LEFTOVER, "why": "Another team's", "name": "Main"},

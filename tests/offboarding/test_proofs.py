@@ -1,6 +1,5 @@
 """What proves the end, and who may close without a proof: seen from the side of somebody who would like it to be easier."""
 
-import time
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -16,15 +15,23 @@ from accounts.offboarding.models import Offboarding, SignIn
 from accounts.offboarding.parts import parts
 from accounts.offboarding.proofs import kits_to_remove
 from cells.actions.cells import request_cell_deletion
-from cells.models import AgentKey, CellResource, Enrolment
+from cells.models import AgentKey, CellResource, Enrolment, Instance
 from portal.audit.verify_certificate import Wrong, check, check_in_log, main
 from portal.operations.availability import NotAllowed
-from tests.cells.factories import make_cell, make_enrolment
+from tests.accounts.signing_in import let_proof_grow_old
+from tests.cells.factories import make_cell, make_enrolment, make_instance
 from tests.cells.living import newest, turn
 from tests.cells.protocol.answers import refused
 from tests.cells.spoken import speaker
 from tests.factories import make_kit, make_membership, make_user
-from tests.offboarding.guards import make_asked_to_consent, make_leaving, make_offboarding, make_with_leftover
+from tests.offboarding.guards import (
+    LEFTOVER,
+    make_asked_to_consent,
+    make_leaving,
+    make_offboarding,
+    make_with_instance,
+    make_with_leftover,
+)
 from tests.offboarding.leaving import OFFBOARD, Leaver
 from tests.portal.test_admin_site import make_staff, sign_in
 
@@ -169,9 +176,7 @@ def test_closing_asks_for_a_fresh_proof_of_identity(acme, alice, client):
     account = make_asked_to_consent(acme, alice)
     row, staff = Offboarding.objects.get(account=account), make_staff()
     sign_in(client, staff)
-    session = client.session
-    session["account_authentication_methods"] = [{"method": "mfa", "at": time.time() - 3600}]
-    session.save()
+    let_proof_grow_old(client)
     url = reverse("admin:offboarding_offboarding_close", args=[row.pk])
     assert client.get(url).status_code == 200
 
@@ -179,6 +184,37 @@ def test_closing_asks_for_a_fresh_proof_of_identity(acme, alice, client):
 
     assert (answer.status_code, "reauthenticate" in answer.headers["Location"]) == (302, True)
     assert Offboarding.objects.get().closing_asked_by == row.closing_asked_by
+
+
+@pytest.mark.django_db
+def test_keeping_leftovers_asks_for_a_fresh_proof_of_identity(acme, alice, client):
+    """It changes what the certificate says."""
+    account = make_with_leftover(acme, alice)
+    client.force_login(alice)
+    let_proof_grow_old(client)
+
+    url = reverse("cells:account_leftovers_keep", args=["acme", account.pk])
+    answer = client.post(url, {"resource": LEFTOVER, "why": "Another team's", "name": "Main"})
+
+    assert answer["Location"].startswith(reverse("account_reauthenticate"))
+    assert CellResource.objects.get().outcome == "found"
+
+
+@pytest.mark.django_db
+def test_instance_made_after_the_list_was_read_is_shown_before_it_is_deleted(acme, alice, client):
+    account = make_with_instance(acme, alice)
+    url = reverse("cells:account_instances_delete", args=["acme", account.pk])
+    client.force_login(alice)
+    read = client.get(url).context["form"]["listed"].value()
+    make_instance(cell=account.cells.get(), name="made-since", created_by=alice)
+
+    shown = client.post(url, {"name": "Main", "listed": read}, follow=True)
+    assert "The instances in this account have changed since you opened the page. Nothing was deleted." in shown.text
+    assert "made-since" in shown.text
+    assert not Instance.objects.filter(state="deleting").exists()
+
+    client.post(url, {"name": "Main", "listed": shown.context["form"]["listed"].value()})
+    assert Instance.objects.filter(state="deleting").count() == 2
 
 
 @pytest.mark.parametrize("text", ['{"format":"byoc-offboarding/1","x":NaN}', "[" * 100_000])

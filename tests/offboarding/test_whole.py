@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import TrustWatch
 from accounts.steps.watch import watch_once
-from cells.actions.instances import create_instance
+from cells.actions.instances import create_instance, mark_of_instances
 from cells.models import Cell, Instance
 from portal.audit.verify_certificate import check
 from portal.operations.models import Operation
@@ -30,10 +30,11 @@ def test_two_cells_and_three_instances_leave_one_account(stand, acme, alice, cli
     page = client.get(url).text
     assert "3 instances are deleted for good" in page
     assert "This portal takes no last backup for you." in page
-    client.post(url, {"name": "another"})
+    listed = mark_of_instances(Instance.objects.all())
+    client.post(url, {"name": "another", "listed": listed})
     assert Instance.objects.alive().count() == 3
 
-    client.post(url, {"name": str(leaver.account)})
+    client.post(url, {"name": str(leaver.account), "listed": listed})
     drive_to_end()
     assert not Instance.objects.alive().exists()
     leaver.start()

@@ -15,6 +15,7 @@ from accounts.support.rules.scopes import find
 from accounts.support.states import BundleState
 from accounts.support.tasks import expire_due_bundles
 from cells.models import AgentOrder, Cell
+from tests.accounts.signing_in import let_proof_grow_old
 from tests.activity import assert_no_event, assert_one_event
 from tests.cells.factories import make_cell, make_instance
 from tests.factories import make_membership
@@ -166,6 +167,20 @@ def test_released_parts_reach_the_engineer_and_the_others_are_erased(client, acm
     assert "Left out by the customer:" in shown
     client.force_login(make_engineer())
     assert client.get(desk(bundle)).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_release_asks_for_a_fresh_proof_of_identity(client, acme, approver):
+    """What is released leaves for the provider."""
+    bundle = collected(acme)
+    client.force_login(approver.user)
+    let_proof_grow_old(client)
+
+    with assert_no_event():
+        answer = client.post(page(bundle, "bundle_release"), {"part": ["versions"]})
+
+    assert answer["Location"].startswith(reverse("account_reauthenticate"))
+    bundle.refresh_from_db()
+    assert bundle.state == BundleState.COLLECTED
 
 
 def test_release_of_nothing_is_refused(client, acme, approver):

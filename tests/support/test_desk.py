@@ -7,13 +7,17 @@ import pytest
 import time_machine
 from django.urls import reverse
 from django.utils import timezone
+from structlog.testing import capture_logs
 
-from accounts.support import clouds
+from accounts.support import clouds, hooks
 from accounts.support.actions.decisions import ask_for_more
+from accounts.support.brokering.endings import end
 from accounts.support.models import AccessRequest, Bundle
 from accounts.support.states import AccessState
 from accounts.support.tasks import end_due_grants, lapse_due_requests
 from cells.models import Cell
+from portal.audit import Actor
+from portal.operations.transitions import IllegalMove
 from tests.activity import assert_no_event, assert_one_event
 from tests.cells.factories import make_cell
 from tests.support.factories import (
@@ -222,6 +226,38 @@ def test_silence_lapses_and_time_ends_once_each(acme):
     states = dict(AccessRequest.objects.values_list("pk", "state"))
     assert (states[waiting.pk], states[unchecked.pk]) == (AccessState.LAPSED, AccessState.LAPSED)
     assert (states[scheduled.pk], states[active.pk]) == (AccessState.EXPIRED, AccessState.ENDING)
+
+
+def test_grant_that_was_ended_meanwhile_is_left_alone_and_the_next_one_ends(acme, monkeypatch):
+    """Between the list of what is over and the turn of a row, somebody has ended it: its end stays the one it has."""
+    first, second, third = (make_active(organisation=acme, minutes=minutes) for minutes in (60, 90, 120))
+
+    def end_the_second(row):
+        if row.pk == first.pk:
+            end(AccessRequest.objects.get(pk=second.pk), AccessState.REVOKED, actor=Actor.system("customer"))
+
+    monkeypatch.setattr(hooks, "ON_ENDING", [end_the_second])
+    with time_machine.travel(timezone.now() + timedelta(hours=3), tick=False):
+        assert end_due_grants() == 2
+
+    ends = dict(AccessRequest.objects.values_list("pk", "ends_as"))
+    assert ends == {first.pk: "expired", second.pk: "revoked", third.pk: "expired"}
+
+
+def test_row_that_cannot_be_ended_is_logged_and_stops_no_other(acme, monkeypatch):
+    first, second = (make_active(organisation=acme, minutes=minutes) for minutes in (60, 90))
+
+    def fail(row):
+        if row.pk == first.pk:
+            raise IllegalMove(row.pk, AccessState.ACTIVE, AccessState.EXPIRED)
+
+    monkeypatch.setattr(hooks, "ON_ENDING", [fail])
+    with time_machine.travel(timezone.now() + timedelta(hours=3), tick=False), capture_logs() as logged:
+        assert end_due_grants() == 1
+
+    states = dict(AccessRequest.objects.values_list("pk", "state"))
+    assert states == {first.pk: AccessState.ACTIVE, second.pk: AccessState.ENDING}
+    assert [(line["event"], line["request"]) for line in logged if line["log_level"] == "error"] == [("support_row_failed", str(first.pk))]
 
 
 def test_access_in_a_cloud_without_support_is_not_asked_for(client, acme, monkeypatch):

@@ -12,6 +12,7 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
+from accounts.sign_in import step_up
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.bundles import collect_bundle, discard_bundle, release_bundle, start_bundle
 from accounts.support.brokering import bundles
@@ -111,6 +112,7 @@ def bundle_collect(request: OrganisationRequest, pk: UUID) -> HttpResponse:
 
 
 @requires(Permission.DECIDE_SUPPORT_ACCESS)
+@step_up
 @require_POST
 def bundle_release(request: OrganisationRequest, pk: UUID) -> HttpResponse:
     """The parts that are ticked, and no other."""
