@@ -139,6 +139,8 @@ class Words:
     # What the cloud keeps of a kit that was removed, and what that means for connecting again; empty where it keeps nothing.
     after_removal: Text = ""
     removal_link_label: Text = ""
+    # Why a kit that was removed while its account leaves does not help by being run again, with %(provider)s; empty where it does.
+    why_not_again: Text = ""
     is_report_needed: bool = False  # nothing can be noticed before the kit's own output is known
     policy_title: Text = ""  # of a role's policy as code, with %(name)s
     promise_note: Text = ""  # how firm the promises are, where the cloud has no rule that denies for ever

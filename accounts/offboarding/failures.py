@@ -80,5 +80,14 @@ WAITS = {
         _("If you have removed the kit, there is nothing to do. Else run the command on the page of this offboarding."),
     ),
 }
+# Where running the kit again brings no way in back (`Words.why_not_again`).
+BY_HAND = {
+    "offboarding_kit_gone": FailureText(
+        happened=FAILURES["offboarding_kit_gone"].happened,
+        means=FAILURES["offboarding_kit_gone"].means,
+        act=_("Remove by hand what is listed here. Then ask %(provider)s to close the offboarding."),
+    ),
+}
 register_failures(FAILURES)
+register_failures(BY_HAND, variant="azure")
 register_waits(WAITS)

@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -235,9 +236,15 @@ class Plan:
     def needs_trust_back(self) -> bool:
         return self.row is not None and self.row.state == OffboardingState.STUCK and self.row.code in TRUST_CODES
 
+    @property
+    def why_not_again(self) -> str:
+        return str(self.words.why_not_again) % {"provider": settings.PROVIDER_NAME}
+
     @cached_property
     def recovery(self) -> KitLinks | None:
-        """The same kit again with support switched off: who removes the rest needs nothing of it."""
+        """The same kit again with support switched off: who removes the rest needs nothing of it. Not where that brings no way in back."""
+        if self.words.why_not_again:
+            return None
         kit = self.account.kits.filter(state=KitState.CURRENT).select_related("account").first()
         return kit_links(kit, has_support=False) if kit and self.is_kit_gone else None
 
@@ -245,6 +252,8 @@ class Plan:
     def revival(self) -> str:
         """What the cloud keeps of a deleted kit stands in the way of running it again."""
         kit = self.account.kits.filter(state=KitState.CURRENT).first()
+        if self.words.why_not_again:
+            return ""
         return kits.load(self.account.cloud).revival_command(target_of(self.account, kit)) if kit and self.is_kit_gone else ""
 
     @cached_property
