@@ -17,6 +17,7 @@ from accounts.availability import (
     why_not_name,
     why_not_stop,
 )
+from accounts.holds import hold_open
 from accounts.kits.base import Report
 from accounts.models import CloudAccount, Kit, Organisation, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
@@ -46,7 +47,9 @@ class DraftChanged(Exception):
 
 
 def start_draft(*, organisation: Organisation, cloud: Cloud, by: User) -> CloudAccount:
+    """Raises NotAllowed in an organisation that has closed."""
     with transaction.atomic():
+        hold_open(organisation.pk)
         account = CloudAccount.objects.create(organisation=organisation, cloud=cloud, created_by=by)
         _record(account, "draft_started", by=by, cloud=cloud.value)
     return account

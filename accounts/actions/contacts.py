@@ -9,6 +9,7 @@ from accounts.availability_people import (
     why_not_remove_contact,
     why_not_resend_confirmation,
 )
+from accounts.holds import hold_open
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import Contact, Organisation, User
 from accounts.models.people import new_token, token_hash
@@ -20,7 +21,7 @@ def add_contact(*, organisation: Organisation, name: str, email: str, purpose: s
     """Add a contact and ask the address to confirm. Raises NotAllowed for a double."""
     token = new_token()
     with transaction.atomic():
-        Organisation.objects.select_for_update().get(pk=organisation.pk)
+        hold_open(organisation.pk)
         refuse_if(why_not_add_contact(organisation, email=email, purpose=purpose))
         contact = Contact.objects.create(organisation=organisation, name=name, email=email, purpose=purpose, token_hash=token_hash(token))
         _record(contact, "contact.added", Actor.user(by))
@@ -32,7 +33,7 @@ def resend_confirmation(*, contact: Contact, by: User) -> None:
     """Send a new confirmation link; the old one dies. Raises NotAllowed."""
     token = new_token()
     with transaction.atomic():
-        organisation = Organisation.objects.select_for_update().get(pk=contact.organisation_id)
+        organisation = hold_open(contact.organisation_id)
         locked = _lock(contact)
         refuse_if(why_not_resend_confirmation(locked) or why_no_more_contact_mails(organisation))
         locked.token_hash, locked.sent_at = token_hash(token), timezone.now()

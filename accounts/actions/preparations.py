@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actions.connect import DuplicateAccount
 from accounts.availability import why_not_as_staff, why_not_decide, why_not_name, why_not_prepare
+from accounts.holds import hold_open
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Organisation, Preparation, User
 from accounts.models.cloud_accounts import Cloud
@@ -25,6 +26,7 @@ def prepare_connection(
     filled = {"name": name, "external_id": external_id, "identity": dict(identity), "home_region": region}
     try:
         with transaction.atomic():
+            hold_open(organisation.pk)
             account = CloudAccount.objects.create(organisation=organisation, cloud=cloud, created_by=by, wizard_step="terms", **filled)
             values = {"name": name, "external_id": external_id, "region": region, **identity}
             preparation = Preparation.objects.create(

@@ -16,6 +16,7 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.closing.models import Closing, Erasure
+from accounts.closing.parts import in_the_way
 from accounts.closing.terms import RECORD, TERMS, Holding, Term, holdings, term_of
 from accounts.models import Membership, Organisation, User
 from portal.audit import Actor, Subject, record
@@ -29,6 +30,10 @@ WORKER = Actor.worker("accounts.closing")
 # Deleted last, together with the note that it is done.
 LAST = frozenset({"closing.Closing", "accounts.Organisation"})
 EVENTS = "audit.Event"
+
+
+class StillInUse(Exception):
+    """Something lives in a closed organisation: nothing is deleted until somebody has ended it."""
 
 
 def due_erasures() -> list[tuple[UUID, str]]:
@@ -55,11 +60,13 @@ def erase_for_a_while(organisation_id: UUID, code: str) -> None:
 
 
 def erase_batch(organisation_id: UUID, code: str) -> bool:
-    """One batch. False when there is nothing more to do now: done, not yet due, or not closed at all."""
+    """One batch. False when there is nothing more to do now: done, not yet due, or not closed at all. Raises StillInUse."""
     with transaction.atomic():
         closing = _due(term_of(code)).select_for_update(of=("self",)).filter(organisation_id=organisation_id).first()
         if closing is None:
             return False
+        if found := in_the_way(closing.organisation):
+            raise StillInUse(organisation_id, [one.sentence for one in found])
         row, _made = Erasure.objects.get_or_create(organisation_id=organisation_id, term=code)
         for holding in holdings(code):
             if count := _erase_some(holding, organisation_id, row):

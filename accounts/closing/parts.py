@@ -38,6 +38,11 @@ def blockers(organisation: Organisation) -> list[Blocker]:
     return [blocker for _order, block in _BLOCKS for blocker in block(organisation)]
 
 
+def in_the_way(organisation: Organisation) -> Sequence[Blocker]:
+    """What a closing does not end by itself."""
+    return [one for one in blockers(organisation) if not one.ends_by_closing]
+
+
 # What else ends when an organisation has closed, in the same transaction.
 ENDINGS: list[Callable[[Organisation], None]] = []
 

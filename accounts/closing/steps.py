@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.closing.models import Closing
 from accounts.closing.notices import tell
-from accounts.closing.parts import ENDINGS, blockers
+from accounts.closing.parts import ENDINGS, in_the_way
 from accounts.closing.states import ClosingState
 from accounts.closing.terms import RECORD
 from accounts.closing.transitions import move_closing
@@ -28,12 +28,11 @@ def close_due(closing_id: UUID) -> None:
         if closing is None:
             return
         closing.organisation = organisation
-        in_the_way = [one for one in blockers(organisation) if not one.ends_by_closing]
-        if in_the_way:
-            told = {"count": len(in_the_way)}
+        if found := in_the_way(organisation):
+            told = {"count": len(found)}
             action, at = "organisation.closing_blocked", timezone.now()
             move_closing(closing, ClosingState.CANCELLED, by=WORKER, action=action, details=told, cancelled_at=at)
-            tell(closing, "closing_blocked", blockers=in_the_way)
+            tell(closing, "closing_blocked", blockers=found)
         else:
             _close(closing)
 

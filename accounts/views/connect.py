@@ -78,7 +78,11 @@ def connect_start(request: OrganisationRequest) -> HttpResponse:
             return reject(request, form)
         cloud = Cloud(form.cleaned_data["cloud"])
         if draft is None:
-            draft = start_draft(organisation=request.organisation, cloud=cloud, by=request.user)
+            try:
+                draft = start_draft(organisation=request.organisation, cloud=cloud, by=request.user)
+            except NotAllowed as reason:
+                messages.warning(request, reason.reason)
+                return redirect("accounts:account_list", request.organisation.slug)
         try:
             choose_cloud(draft, cloud=cloud, by=request.user)
         except NotAllowed as reason:

@@ -11,10 +11,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from accounts.holds import hold_open
 from accounts.models import CloudAccount, Organisation, User
 from cells import hosting
 from cells.availability import Act, why_no_place, why_not
-from cells.models import Cell, Instance, InstanceRevision, Plan, PlanSize, Release
+from cells.models import Cell, Instance, InstanceDraft, InstanceRevision, Plan, PlanSize, Release
 from cells.models.instances import InstanceQuerySet
 from cells.placement import Bootstrap, NoPlace, Placement
 from cells.states import BEFORE_THEIR_CELL, InstanceState
@@ -38,6 +39,13 @@ class Wish:
     cloud: str
     region: str
     account: CloudAccount | None = None
+
+
+def start_draft(organisation: Organisation, *, plan: Plan, account: CloudAccount | None, by: User) -> InstanceDraft:
+    """What is asked for on the pages of a new instance. Raises NotAllowed in an organisation that has closed."""
+    with transaction.atomic():
+        hold_open(organisation.pk)
+        return InstanceDraft.objects.create(organisation=organisation, plan=plan, account=account, created_by=by)
 
 
 def find_place(wish: Wish, organisation: Organisation) -> Placement:
@@ -68,6 +76,7 @@ class MadeMeanwhile(Exception):
 
 def _create(organisation: Organisation, *, name: str, wish: Wish, by: User, is_protected: bool, idempotency_key: str) -> Instance:
     with transaction.atomic():
+        hold_open(organisation.pk)
         hosting.lock_places(wish.plan, wish.account, cloud=wish.cloud)
         # Only under the lock: of two such requests the second one waits there for the first.
         if idempotency_key and (again := _made_before(organisation, idempotency_key)):

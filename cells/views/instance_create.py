@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.models import CloudAccount
-from cells.actions.instances import Wish, create_instance, find_place
+from cells.actions.instances import Wish, create_instance, find_place, start_draft
 from cells.availability import why_no_place
 from cells.forms.instances import PlaceForm, PlanForm, SettingsForm, size_words
 from cells.forms.parameters import label_of, said
@@ -66,12 +66,12 @@ def instance_new(request: OrganisationRequest) -> HttpResponse:
         if not form.is_valid():
             return reject(request, form)
         plan = form.cleaned_data["plan"]
-        draft = InstanceDraft.objects.create(
-            organisation=request.organisation,
-            plan=plan,
-            account=_asked_account(request) if plan.needs_account else None,
-            created_by=request.user,
-        )
+        asked = _asked_account(request) if plan.needs_account else None
+        try:
+            draft = start_draft(request.organisation, plan=plan, account=asked, by=request.user)
+        except NotAllowed as refused:
+            messages.warning(request, refused.reason)
+            return redirect("cells:instance_list", request.organisation.slug)
         return redirect(_url(request.organisation.slug, "place", draft))
     return _plan_page(request, form, None)
 

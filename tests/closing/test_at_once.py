@@ -4,15 +4,26 @@ import pytest
 from allauth.account.models import EmailAddress
 
 from accounts.access import Role
-from accounts.actions.invitations import accept_invitation
+from accounts.actions.connect import start_draft as start_account
+from accounts.actions.contacts import add_contact
+from accounts.actions.invitations import accept_invitation, create_invitation
 from accounts.actions.organisations import create_organisation
 from accounts.closing.erasing import erase_for_a_while
-from accounts.models import Membership, User
+from accounts.closing.models import Closing
+from accounts.closing.steps import close_due
+from accounts.models import Contact, Membership, Organisation, User
+from accounts.models.cloud_accounts import Cloud
+from cells.actions.instances import create_instance
+from cells.actions.instances import start_draft as start_instance
+from cells.models import HostingAccount
 from portal.embedded.process import wait_until
 from portal.operations.availability import NotAllowed
+from tests.cells.factories import make_plan
+from tests.cells.living import wish
 from tests.cells.test_races import Rival, held, waiting_for_locks
 from tests.closing.guards import make_closed
-from tests.factories import make_invitation, make_membership, make_organisation
+from tests.closing.test_closing import make_due
+from tests.factories import make_cloud_account, make_invitation, make_membership, make_organisation
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,3 +79,39 @@ def test_person_of_two_closed_organisations_is_forgotten_by_the_second(acme, ali
 
     assert not Membership.objects.filter(user=bob).exists()
     assert User.objects.get(pk=bob.pk).name == ""
+
+
+def make_hosted_wish():
+    """An instance that the provider hosts: no account of the customer stands in the way of the closing."""
+    account = make_cloud_account(state="connected", home_region="eu-west-1")
+    HostingAccount.objects.create(account=account, hosting="provider")
+    return wish(account, make_plan(hosting="provider", tenancy="multi_tenant"))
+
+
+ACTS = {
+    "instance": lambda acme, by, made: create_instance(acme, name="orders", wish=made, by=by),
+    "instance_draft": lambda acme, by, made: start_instance(acme, plan=made.plan, account=None, by=by),
+    "account_draft": lambda acme, by, made: start_account(organisation=acme, cloud=Cloud.AWS, by=by),
+    "contact": lambda acme, by, made: add_contact(
+        organisation=acme, name="Ops", email="ops@acme.example", purpose=Contact.Purpose.OPERATIONAL, by=by
+    ),
+    "invitation": lambda acme, by, made: create_invitation(organisation=acme, email="dora@acme.example", role=Role.OWNER, by=by),
+}
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_request_that_was_let_in_before_the_closing_adds_nothing_after_it(name, acme, alice):
+    closing, made = make_due(acme, alice), make_hosted_wish()
+
+    with held(Closing.objects.filter(pk=closing.pk)):
+        worker = Rival(lambda: close_due(closing.pk))
+        wait_until(lambda: waiting_for_locks() == 1, seconds=10)
+        person = Rival(lambda: ACTS[name](acme, alice, made))
+        wait_until(lambda: waiting_for_locks() == 2 or person.future.done(), seconds=10)
+    worker.end()
+    person.end()
+
+    assert Organisation.objects.get(pk=acme.pk).closed_at is not None
+    assert str(person.refused.reason) == "Acme is closed. Nothing was saved."
+    for rows in (acme.instances, acme.instance_drafts, acme.cloud_accounts, acme.contacts, acme.invitations):
+        assert not rows.exists()

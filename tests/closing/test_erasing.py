@@ -9,11 +9,12 @@ from django.utils import timezone
 
 from accounts.access import Role
 from accounts.closing import erasing
-from accounts.closing.erasing import due_erasures, erase_batch, erase_for_a_while, rows_of
+from accounts.closing.erasing import StillInUse, due_erasures, erase_batch, erase_for_a_while, rows_of
 from accounts.closing.models import Closing, Erasure
 from accounts.closing.tasks import erase_term, erase_what_is_over
 from accounts.closing.terms import RECORD, TERMS, holdings
 from accounts.models import CloudAccount, Membership, Organisation, User
+from accounts.support.models import AccessRequest
 from portal.audit.ending import delete_ended, end_chain
 from portal.audit.models import ChainEnd, ChainHead, Event
 from tests.activity import assert_no_event
@@ -39,7 +40,14 @@ def full(acme, alice, bob):
     make_invitation(organisation=acme, invited_by=alice)
     guards.make_stuck(acme, alice)
     tell(acme, alice)
+    let_all_of_it_leave(acme)
     return acme
+
+
+def let_all_of_it_leave(organisation):
+    """By the rows alone: nothing is in the way of a closing any more."""
+    CloudAccount.objects.filter(organisation=organisation).update(state="offboarded")
+    AccessRequest.objects.filter(organisation=organisation).update(state="lapsed", ended_at=timezone.now())
 
 
 def tell(organisation, by):
@@ -186,6 +194,20 @@ def test_an_organisation_that_is_open_is_never_touched(full, alice):
         assert not erase_batch(full.pk, term.code)
 
     assert (counts(full.pk), Erasure.objects.count()) == (before, 0)
+
+
+def test_nothing_is_deleted_while_something_lives_in_it(acme, alice):
+    make_contact(organisation=acme)
+    make_instance(cell=make_cell(account=make_cloud_account(organisation=acme, created_by=alice, state="offboarded")), created_by=alice)
+    close(acme, alice, DAYS["record"])
+
+    for term in ("people", "fleet", "record"):
+        Erasure.objects.update(done_at=timezone.now())
+        before = counts(acme.pk)
+        with pytest.raises(StillInUse, match="1 instance is not deleted"):
+            erase_batch(acme.pk, term)
+        assert counts(acme.pk) == before
+        Erasure.objects.create(organisation_id=acme.pk, term=term)
 
 
 def test_person_who_belongs_nowhere_else_is_forgotten(acme, alice, bob):

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.holds import hold_open
 from accounts.models import CloudAccount, Membership
 from accounts.support.brokering.bundles import (
     COLLECTORS,
@@ -34,6 +35,7 @@ def start_bundle(*, scope: Scope, reason: str, by: Membership) -> Bundle:
     """By the customer: nobody has to agree any more. Raises NotAllowed."""
     refuse_if(why_no_decider(by) or why_not_of(scope) or why_not_another(by.organisation, scope))
     with transaction.atomic():
+        hold_open(by.organisation_id)
         bundle = Bundle.objects.create(
             organisation=by.organisation,
             account=CloudAccount.objects.get(pk=scope.account, organisation=by.organisation),

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.holds import hold_open
 from accounts.models import Membership, Organisation, User
 from accounts.support.brokering.endings import end
 from accounts.support.models import AccessPolicy, AccessRequest, PolicyChange
@@ -63,7 +64,7 @@ def drop_change(change: PolicyChange, *, by: Membership) -> None:
 
 def _lock(organisation: Organisation) -> AccessPolicy:
     """The rules in force, held by their organisation's row: there may be no row of rules yet."""
-    return policy_of(Organisation.objects.select_for_update().get(pk=organisation.pk))
+    return policy_of(hold_open(organisation.pk))
 
 
 def _waiting(change: PolicyChange) -> PolicyChange:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from accounts.holds import hold_open
 from accounts.models import CloudAccount, Organisation, User
 from accounts.support.brokering.bundles import ASKED_FOR, why_not_another, why_not_of
 from accounts.support.models import AccessRequest, Bundle, Decision, RequestNote
@@ -75,6 +76,7 @@ def ask_for_access(*, organisation: Organisation, wish: Wish, by: User) -> Acces
     refuse_if("" if is_engineer(by) else why_not_check(AccessRequest(engineer=by), by))
     refuse_if(_why_not(wish, policy))
     with transaction.atomic():
+        hold_open(organisation.pk)
         request = AccessRequest.objects.create(organisation=organisation, engineer=by, decide_by=decide_by(policy), **wish.fields())
         record_on(request, "support.asked", by=Actor.user(by), details={**wish.said(), "organisation": str(organisation)})
     return request
@@ -119,6 +121,7 @@ def _changed(row: AccessRequest, fields: Mapping[str, Any]) -> list[str]:
 def send_to_customer(request: AccessRequest, *, by: User) -> None:
     """The second pair of eyes agrees: from now on the customer knows of it. Raises NotAllowed, LostRace."""
     with transaction.atomic():
+        hold_open(request.organisation_id)
         row = lock(request)
         refuse_if(why_not_check(row, by))
         now = timezone.now()
@@ -165,6 +168,7 @@ def ask_for_bundle(*, organisation: Organisation, scope: Scope, case: str, reaso
         raise NotAllowed(why_not_check(AccessRequest(engineer=by), by))
     refuse_if(why_not_of(scope) or why_not_another(organisation, scope))
     with transaction.atomic():
+        hold_open(organisation.pk)
         bundle = Bundle.objects.create(
             organisation=organisation,
             account=CloudAccount.objects.get(pk=scope.account, organisation=organisation),
