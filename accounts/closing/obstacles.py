@@ -1,4 +1,7 @@
-"""What of tenancy stands in the way of a closing: accounts that have not left, support access, operations, invitations."""
+"""What of tenancy stands in the way of a closing: accounts that have not left, support access, operations, invitations.
+
+And what ends with it: diagnostic bundles, which afterwards nobody of the customer could take back.
+"""
 
 from collections.abc import Iterator
 
@@ -6,11 +9,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.closing.parts import Blocker, register_blockers
+from accounts.closing.parts import ENDINGS, Blocker, register_blockers
 from accounts.models import CloudAccount, Organisation
 from accounts.states import AccountState
-from accounts.support.models import AccessRequest
+from accounts.support.brokering.bundles import ENDED, discard
+from accounts.support.models import AccessRequest, Bundle
 from accounts.support.states import OVER, SHOWN_TO_CUSTOMER
+from portal.audit import Actor
 from portal.operations.models import Operation
 
 # Of each kind; the rest is counted.
@@ -64,7 +69,15 @@ def _more(count: int, fix: str, url: str) -> Iterator[Blocker]:
         yield Blocker(_("And %(count)s more like these.") % {"count": left}, fix, url)
 
 
+def _discard_bundles(organisation: Organisation) -> None:
+    """Also what was released: from now on no engineer reads it. All are held before the first is recorded."""
+    rows = Bundle.objects.filter(organisation=organisation).exclude(state__in=sorted(ENDED)).order_by("pk")
+    for bundle in list(rows.select_related("organisation", "asked_by").select_for_update(of=("self",))):
+        discard(bundle, by=Actor.worker("accounts.closing"))
+
+
 register_blockers(_accounts, order=10)
 register_blockers(_support, order=30)
 register_blockers(_operations, order=40)
 register_blockers(_invitations, order=50)
+ENDINGS.append(_discard_bundles)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.apps import apps
+from django.conf import settings
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -50,7 +51,8 @@ PEOPLE = Term(
     gettext_lazy("Members, contacts and invitations"),
     gettext_lazy(
         "Who was a member with which role, whom we told about what, who was invited, and drafts that somebody had begun. "
-        "A person who is then in no other organisation here also loses the sign-in: name, e-mail address, password and second factors."
+        "A person who is then in no other organisation here also loses the sign-in: name, e-mail address, password and second factors. "
+        "The provider's security record keeps the name and e-mail address of earlier sign-ins: see “What stays”."
     ),
     gettext_lazy("Owners can download the export until then, and everybody can read what happened."),
 )
@@ -107,8 +109,11 @@ def term_of(code: str) -> Term:
 def after_all() -> str:
     """What stays for good, in words."""
     return _(
-        "That it was deleted, when and how much: the organisation's ID, numbers, and the last hash of its activity. No name, no address."
-    )
+        "That it was deleted, when and how much: the organisation's ID, numbers, and the last hash of its activity. "
+        "Beside that, the security record of %(provider)s stays. It belongs to no organisation and has no end yet. It keeps name, "
+        "e-mail address and network address of each person with every sign-in, and the name of the organisation with every support access "
+        "that was asked for."
+    ) % {"provider": settings.PROVIDER_NAME}
 
 
 ACCOUNT = "account__organisation"

@@ -12,14 +12,18 @@ from accounts.closing.models import Closing
 from accounts.closing.steps import close_due
 from accounts.closing.tasks import close_due_organisations
 from accounts.issuer.seal import unseal
-from accounts.models import Invitation, Organisation, OutgoingMail
+from accounts.models import CloudAccount, Invitation, Organisation, OutgoingMail
 from accounts.models.people import token_hash
+from accounts.support.actions.bundles import release_bundle
+from accounts.support.models import Bundle
 from portal.audit.chain import check_chain
 from portal.audit.models import ChainEnd, Event
 from tests.activity import assert_no_event
 from tests.cells.factories import make_instance
 from tests.closing.guards import make_closed, make_closing
 from tests.factories import make_cloud_account, make_contact, make_invitation, make_membership, make_organisation
+from tests.support.factories import make_approver
+from tests.support.guards import make_bundle, make_collected
 
 HOME, START, CANCEL, DONE = (f"closing:closing_{name}" for name in ("home", "start", "cancel", "done"))
 GIVEN = {"when": "days", "name": "Acme"}
@@ -295,3 +299,19 @@ def test_invitation_to_a_closed_organisation_is_dead(client, acme, alice, charli
 
     assert Invitation.objects.get(token_hash=token_hash("t1")).accepted_at is None
     assert not acme.memberships.filter(user=charlie).exists()
+
+
+def test_closing_takes_back_every_diagnostic_bundle(acme, alice):
+    waiting, released = make_bundle(acme, alice), make_collected(acme, alice)
+    release_bundle(released, parts=["log"], by=make_approver(acme))
+    CloudAccount.objects.filter(organisation=acme).update(state="offboarded")
+    make_due(acme, alice)
+
+    close_due_organisations()
+
+    assert Organisation.objects.get(pk=acme.pk).closed_at is not None
+    states = {waiting.pk: "declined", released.pk: "deleted"}
+    assert dict(Bundle.objects.values_list("pk", "state")) == states
+    assert set(released.files.values_list("sealed_text", flat=True)) == {""}
+    told = Event.objects.for_chain(acme.pk).filter(action__in=["support.bundle_declined", "support.bundle_deleted"])
+    assert {event.subject_id for event in told} == {str(pk) for pk in states}

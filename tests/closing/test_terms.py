@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 from django.utils.html import escape
 
@@ -41,3 +42,14 @@ def test_closing_home_shows_every_term_with_its_period_and_every_kind_of_record(
     for term in TERMS:
         for words in (term.title, term.period, term.what, term.why, *term.records):
             assert escape(str(words)) in page
+
+
+def test_closing_home_says_what_the_security_record_keeps_of_persons_and_of_the_name(client, bob, acme):
+    client.force_login(bob)
+
+    page = client.get(reverse("closing:closing_home", args=["acme"])).text
+
+    assert "No name, no address" not in page
+    assert f"the security record of {settings.PROVIDER_NAME} stays. It belongs to no organisation and has no end yet." in page
+    assert "name, e-mail address and network address of each person with every sign-in, and the name of the organisation" in page
+    assert "keeps the name and e-mail address of earlier sign-ins" in page
