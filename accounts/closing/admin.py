@@ -1,16 +1,19 @@
 """Closings and what was deleted after them, in the administration: to read."""
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.closing.models import Closing, Erasure
+from portal.admin import Waiting, register_counter
 from portal.audit.admin import ReadOnlyAdmin
 
 
 @admin.register(Closing)
 class ClosingAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "state", "requested_by", "requested_at", "scheduled_for", "cancelled_at", "closed_at")
-    list_filter = ("state", "requested_at")
+    list_display = ("__str__", "state", "requested_by", "requested_at", "scheduled_for", "cancelled_at", "closed_at", "failed_at")
+    list_filter = ("state", ("failed_at", admin.EmptyFieldListFilter), "requested_at")
     list_select_related = ("organisation", "requested_by")
     search_fields = ("organisation__name", "organisation__slug")
     search_help_text = _("Organisation or its address")
@@ -24,3 +27,13 @@ class ErasureAdmin(ReadOnlyAdmin):
     search_fields = ("=organisation_id", "last_hash")
     search_help_text = _("ID of the organisation or last hash of its activity")
     date_hierarchy = "began_at"
+
+
+def _failing(request: HttpRequest) -> Waiting | None:
+    if not admin.site.get_model_admin(Closing).has_view_permission(request):
+        return None
+    url = f"{reverse('admin:closing_closing_changelist')}?failed_at__isempty=0"
+    return Waiting(_("Failing closings"), Closing.objects.failing().count(), url)
+
+
+register_counter(_failing)

@@ -37,8 +37,14 @@ class StillInUse(Exception):
 
 
 def due_erasures() -> list[tuple[UUID, str]]:
-    """Each organisation and term that is over and not done, in the order of the terms: what refers to something goes before it."""
-    return [(pk, term.code) for term in TERMS for pk in _due(term).order_by("closed_at").values_list("organisation_id", flat=True)]
+    """Each organisation and term that is over and not done, in the order of the terms: what refers to something goes before it.
+
+    Those that failed come last, the longest untried first: however many fail, the others have their turn.
+    """
+    columns = ("failed_at", "organisation_id")
+    found = [(*row, term.code) for term in TERMS for row in _due(term).order_by("closed_at").values_list(*columns)]
+    found.sort(key=lambda row: row[0].timestamp() if row[0] else 0.0)
+    return [(pk, code) for _failed_at, pk, code in found]
 
 
 def _due(term: Term) -> QuerySet[Closing]:

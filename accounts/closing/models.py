@@ -26,6 +26,10 @@ class ClosingQuerySet(models.QuerySet["Closing"]):
     def due(self) -> "ClosingQuerySet":
         return self.planned().filter(scheduled_for__lte=timezone.now())
 
+    def failing(self) -> "ClosingQuerySet":
+        """Those whose last try, to close or to delete, has raised."""
+        return self.filter(failed_at__isnull=False)
+
     def closed(self) -> "ClosingQuerySet":
         return self.filter(state=ClosingState.CLOSED)
 
@@ -43,6 +47,9 @@ class Closing(models.Model):
     cancelled_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
     cancelled_at = models.DateTimeField(_("called off at"), null=True, blank=True)
     closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
+
+    # Its last try has raised, to close or to delete after it: it is tried after the others then, and staff see it.
+    failed_at = models.DateTimeField(_("last failed at"), null=True, blank=True, editable=False)
 
     objects: ClassVar[ClosingQuerySet] = ClosingQuerySet.as_manager()  # type: ignore[assignment]
 
