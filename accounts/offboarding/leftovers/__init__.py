@@ -1,6 +1,7 @@
 """The read-only look for what is left, which the customer runs: one script for every cloud, and the command with an account's own words."""
 
 import hashlib
+import re
 import shlex
 from dataclasses import dataclass
 from functools import cache
@@ -65,5 +66,11 @@ def regions_of(account: CloudAccount) -> list[str]:
 
 
 def _kept(account: CloudAccount) -> list[str]:
-    kept = [one.made for part in parts() for one in part.remainder(account) if one.outcome == "kept"]
-    return [made for made in kept if made and "," not in made][:MOST_KEPT]
+    kept = [_whole(one.kind, one.made) for part in parts() for one in part.remainder(account) if one.outcome == "kept" and one.made]
+    return [made for made in kept if "," not in made][:MOST_KEPT]
+
+
+def _whole(kind: str, made: str) -> str:
+    """A short id of AWS with its kind, as the script reads it in an ARN: two kinds may have things of one name."""
+    known = re.fullmatch(r"AWS::(\w+?)(?:V2)?::(\w+)", kind)
+    return made if known is None or made.startswith("arn:") else f"{known[1]}:{known[2]}/".lower() + made

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# What is left of the portal in your cloud: AWS, Google Cloud or Azure. Version 1.0.0.
+# What is left of the portal in your cloud: AWS, Google Cloud or Azure. Version 1.1.0.
 #
 # It only lists. Nothing is created, changed or deleted, and nothing is sent to anybody: the report is printed here, and stays with you.
 # It uses your own sign-in and the tool of your cloud: aws, gcloud or az. Each cloud's shell has everything. To read is right enough.
 #
 # It looks for what bears the account's mark (a tag, a label, a description) and for what is named as the kit names it.
 # Exit code: 0 nothing is left · 1 something is left · 2 it could not look at everything, so it does not say that nothing is left.
-set -uo pipefail
+set -ufo pipefail
 
 cloud='' account='' place='' regions='' kept='' is_json=''
+# gcloud asks whether it may switch on a service that is off. This script switches nothing on, and waits for no answer.
+export CLOUDSDK_CORE_DISABLE_PROMPTS=1
 
 stop() {
   printf 'Stopped: %s\n' "$1" >&2
@@ -41,10 +43,11 @@ demand account "$account" '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 demand place "$place" '[a-z0-9][a-z0-9:.-]{4,40}'
 demand regions "$regions" '[a-z0-9-]+(,[a-z0-9-]+)*'
 prefix="byoc-${account%%-*}-"
+IFS=, read -r -a keep <<<"$kept"
 
 # --- What was found: one entry in each list -----------------------------------------------------------------------------
 
-kinds=() wheres=() names=() sorts=() troubles=()
+kinds=() wheres=() names=() sorts=() troubles=() empties=()
 
 note() { # kind, region, id
   local index sort=left one
@@ -53,10 +56,21 @@ note() { # kind, region, id
   done
   # The names of the kit bear its number: byoc-3f9a1c2e-g1. Its trust is in the address that it trusts.
   [[ $3 =~ ${prefix//-/[-_]}g[0-9] || $3 == *"/trust/$account/g"* ]] && sort=kit
-  for one in ${kept//,/ }; do
-    [[ $one == "$3" || $one == */"$3" || $3 == */"$one" || $3 == *:"$one" ]] && sort=kept
+  for one in ${keep[@]+"${keep[@]}"}; do
+    is_same "$one" "$3" && sort=kept
   done
   kinds+=("$1") wheres+=("$2") names+=("$3") sorts+=("$sort")
+}
+
+# Whole ids of one kind only: a role may be called as a bucket is.
+is_same() { # what is kept, id
+  local kind rest=${2#arn:*:*:*:*:}
+  # Google Cloud tells the same path with and without the address of its API.
+  [[ ${1#https://*/v1/} == "${2#https://*/v1/}" ]] && return
+  # AWS: what its service and its kind tell of an ARN, as in ec2:vpc/vpc-1.
+  [[ $2 == arn:* ]] || return 1
+  kind=$(cut -d: -f3 <<<"$2"):${rest%%[/:]*}
+  [[ $1 == "${kind//-/}/${rest#*[/:]}" ]]
 }
 
 # Runs one list command. Prints its lines; a command that fails is told in the report, as what it would have listed is not known.
@@ -65,11 +79,25 @@ ask() {
   # gcloud ends well where a part of a list was refused; only its warning tells.
   if told=$("$@" 2>"$errors") && ! grep -qi 'did not succeed' "$errors"; then
     printf '%s\n' "$told"
-  elif grep -qE 'SERVICE_DISABLED|has not been used in project' "$errors"; then
-    : # Google Cloud: this service was never switched on, so nothing of it can be there.
+  elif [[ $1 == gcloud ]] && is_switched_off; then
+    printf '%s\n' "$service" >>"$off"
   else
-    printf '%s %s %s: %s\n' "$1" "${2-}" "${3-}" "$(grep -v '^[[:space:]]*$' "$errors" | tail -n 1 | tr -d '\r' | cut -c1-200)" >>"$failed"
+    told=$(grep -v '^[[:space:]]*$' "$errors" | tail -n 1 | tr -d '\r')
+    printf '%s %s %s: %s\n' "$1" "${2-}" "${3-}" "${told:0:200}" >>"$failed"
   fi
+}
+
+# Google Cloud: a service that is off in this project shows nothing. The same words tell of another project, whose quota gcloud was told
+# to use: there they say nothing about this one. So the words must name this project alone, and its own list of services must agree.
+is_switched_off() {
+  local project projects
+  projects=$(grep -oE '(has not been used in project |consumer: "?projects/|\?project=)[a-z0-9:.-]+[a-z0-9]' "$errors" | sed -E 's#^.*[ /=]##' | sort -u)
+  service=$(grep -oE '[a-z0-9-]+\.googleapis\.com' "$errors" | grep -vE '^(console|type|developers)\.' | sort -u)
+  grep -qE 'SERVICE_DISABLED|has not been used in project' "$errors" && [[ -n $projects && $service =~ ^[a-z0-9-]+\.googleapis\.com$ ]] || return 1
+  for project in $projects; do
+    [[ $project == "$place" || $project == "$number" ]] || return 1
+  done
+  [[ -n $switched_on ]] && ! grep -qxF "$service" <<<"$switched_on"
 }
 
 ours() { # Only the lines that bear the mark or the kit's names; of each line the first column.
@@ -133,9 +161,12 @@ aws_lists() { # region, what, filter, id, query
 # --- Google Cloud -------------------------------------------------------------------------------------------------------
 
 look_gcp() {
-  local region what here
-  here=$(gcloud projects describe "$place" --format='value(projectId)' 2>"$errors") || stop "Google Cloud does not show you project $place."
-  [[ $here == "$place" ]] || stop "This is about project $place."
+  local region what here number switched_on tab=$'\t'
+  here=$(gcloud projects describe "$place" --format='value(projectId,projectNumber)' 2>"$errors") || stop "Google Cloud does not show you project $place."
+  number=${here#*"$tab"}
+  [[ ${here%%"$tab"*} == "$place" ]] || stop "This is about project $place."
+  # Where this cannot be read, no service counts as off.
+  switched_on=$(gcloud services list --enabled --project="$place" --format='value(config.name)' 2>"$errors") || switched_on=''
   for what in networks 'networks subnets' firewall-rules instances disks addresses; do
     # shellcheck disable=SC2086 # two words are two words
     each "compute $what" "$place" < <(ask gcloud compute $what list --project="$place" --format='value(selfLink,description,labels)' | ours)
@@ -147,7 +178,8 @@ look_gcp() {
     done
     each deployment "$region" < <(ask gcloud infra-manager deployments list --project="$place" --location="$region" --format='value(name)' | ours)
   done
-  each cluster "$place" < <(ask gcloud container clusters list --project="$place" --format='value(name,location,resourceLabels)' | ours)
+  each cluster "$place" < <(ask gcloud container clusters list --project="$place" --format='value(name,location,resourceLabels)' |
+    sed -E "s|^([^$tab]*)$tab([^$tab]*)|projects/$place/locations/\\2/clusters/\\1|" | ours)
   each identity-pool global < <(ask gcloud iam workload-identity-pools list --project="$place" --location=global --format='value(name)' | ours)
   each service-account global < <(ask gcloud iam service-accounts list --project="$place" --format='value(email)' | ours)
   each role global < <(ask gcloud iam roles list --project="$place" --format='value(name)' | ours)
@@ -173,7 +205,8 @@ look_azure() {
 # --- The report ---------------------------------------------------------------------------------------------------------
 
 quoted() {
-  local text=${1//\\/\\\\}
+  local text=${1//[[:cntrl:]]/ }
+  text=${text//\\/\\\\}
   printf '"%s"' "${text//\"/\\\"}"
 }
 
@@ -193,14 +226,20 @@ as_json() {
     "$cloud" "$account" "$place" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
   printf '"regions":["%s"],"is_clean":%s,"is_whole":%s,"found":[' "${regions//,/\",\"}" "$is_clean" "$is_whole"
   for index in "${!names[@]}"; do
-    printf '%s{"sort":"%s","kind":"%s","where":"%s","id":%s}' \
-      "$separator" "${sorts[index]}" "${kinds[index]}" "${wheres[index]}" "$(quoted "${names[index]}")"
+    printf '%s{"sort":"%s","kind":%s,"where":%s,"id":%s}' \
+      "$separator" "${sorts[index]}" "$(quoted "${kinds[index]}")" "$(quoted "${wheres[index]}")" "$(quoted "${names[index]}")"
     separator=','
   done
   separator=''
   printf '],"not_looked_at":['
   for index in "${!troubles[@]}"; do
     printf '%s%s' "$separator" "$(quoted "${troubles[index]}")"
+    separator=','
+  done
+  separator=''
+  printf '],"switched_off":['
+  for index in "${!empties[@]}"; do
+    printf '%s%s' "$separator" "$(quoted "${empties[index]}")"
     separator=','
   done
   printf ']}\n'
@@ -216,10 +255,11 @@ count() {
 
 folder=$(mktemp -d) || stop "There is no room for a note of what fails."
 trap 'rm -rf "$folder"' EXIT
-errors=$folder/errors failed=$folder/failed
-: >"$failed"
+errors=$folder/errors failed=$folder/failed off=$folder/off
+: >"$failed" >"$off"
 "look_$cloud"
 while IFS= read -r line; do troubles+=("$line"); done <"$failed"
+while IFS= read -r line; do empties+=("$line"); done < <(sort -u "$off")
 left=$(count left) of_kit=$(count kit) on_purpose=$(count kept)
 is_clean=false is_whole=true code=1
 ((${#troubles[@]})) && is_whole=false
@@ -237,6 +277,10 @@ listed kept 'Kept on purpose, as you have decided:'
 if [[ $is_whole == false ]]; then
   printf '\nNot looked at, so it is not known whether something is left there:\n'
   printf '  %s\n' "${troubles[@]}"
+fi
+if ((${#empties[@]})); then
+  printf '\nSwitched off in this project, so it counts as empty. If you switched it off while it was in use, switch it on and look again:\n'
+  printf '  %s\n' "${empties[@]}"
 fi
 printf '\n%s left over, %s of the kit, %s kept on purpose. ' "$left" "$of_kit" "$on_purpose"
 case $code in
