@@ -6,8 +6,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.closing.models import Closing, Erasure
+from accounts.closing.states import ClosingState
+from accounts.closing.terms import RECORD
 from portal.admin import Waiting, register_counter
 from portal.audit.admin import ReadOnlyAdmin
+from portal.audit.models import ChainEnd
 
 
 @admin.register(Closing)
@@ -37,3 +40,17 @@ def _failing(request: HttpRequest) -> Waiting | None:
 
 
 register_counter(_failing)
+
+
+def _ended_without_closing(request: HttpRequest) -> Waiting | None:
+    """Nobody but a closing ends a chain: any other end was written past the product."""
+    if not admin.site.get_model_admin(Closing).has_view_permission(request):
+        return None
+    closed = Closing.objects.closed().values("organisation_id")
+    erased = Erasure.objects.filter(term=RECORD.code, done_at__isnull=False).values("organisation_id")
+    ends = ChainEnd.objects.exclude(chain__in=closed).exclude(chain__in=erased)
+    url = f"{reverse('admin:closing_closing_changelist')}?state__exact={ClosingState.CLOSED}"
+    return Waiting(_("Activity logs that ended without a closing"), ends.count(), url)
+
+
+register_counter(_ended_without_closing)

@@ -1,7 +1,8 @@
 """The end of a chain: what it says is kept for a stated time, then its events are deleted and its head alone stays.
 
 The database holds both: it writes down itself when a chain has ended, never takes that back, and deletes an event only of a chain whose
-time is over (migration 0003). So no bug and no stolen role of the product shortens a chain that still counts.
+time is over (migration 0003) and whose organisation is not open (migration 0003 of `accounts.closing`). So no bug, and no end written with
+a stolen role, shortens the chain of a customer who is still there.
 """
 
 from datetime import timedelta

@@ -23,6 +23,7 @@ from tests.closing.guards import make_closed
 from tests.factories import make_cloud_account, make_contact, make_invitation, make_membership, make_organisation
 from tests.guards.url_tree import make_failed_operation
 from tests.offboarding import guards
+from tests.portal.test_admin_site import make_staff, sign_in
 from tests.support.factories import make_waiting
 
 DAYS = {term.code: term.after.days for term in TERMS}
@@ -69,6 +70,15 @@ def close(organisation, by, days_ago):
     make_closed(organisation, by, days_ago=days_ago)
     end_chain(organisation.pk, kept_for=RECORD.after)
     let_the_database_see_that_time_has_passed(days_ago)
+
+
+def shut(organisation):
+    Organisation.objects.filter(pk=organisation.pk).update(closed_at=timezone.now())
+
+
+def end(organisation):
+    shut(organisation)
+    end_chain(organisation.pk, kept_for=RECORD.after)
 
 
 def counts(organisation_id, term=""):
@@ -251,7 +261,7 @@ def test_database_deletes_no_event_of_a_chain_that_has_not_ended(acme, alice):
 
 def test_database_deletes_no_event_before_the_stated_days_are_over(acme, alice):
     tell(acme, alice)
-    end_chain(acme.pk, kept_for=RECORD.after)
+    end(acme)
     let_the_database_see_that_time_has_passed(RECORD.after.days - 1)
 
     assert delete_ended(acme.pk, most=10) == 0
@@ -264,7 +274,7 @@ def test_database_deletes_of_the_ended_chain_alone(acme, alice):
     other = make_organisation()
     tell(acme, alice)
     tell(other, alice)
-    end_chain(acme.pk, kept_for=RECORD.after)
+    end(acme)
     let_the_database_see_that_time_has_passed(RECORD.after.days)
 
     assert delete_ended(other.pk, most=10) == 0
@@ -274,13 +284,14 @@ def test_database_deletes_of_the_ended_chain_alone(acme, alice):
 
 @pytest.mark.parametrize("change", ["UPDATE audit_chainend SET kept_days = 400", "DELETE FROM audit_chainend"])
 def test_database_takes_no_end_back_and_changes_none(change, acme):
-    end_chain(acme.pk, kept_for=RECORD.after)
+    end(acme)
 
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(change)
 
 
 def test_database_sets_the_time_of_an_end_itself(acme):
+    shut(acme)
     ChainEnd.objects.create(chain=acme.pk, kept_days=400, ended_at=timezone.now() - timedelta(days=4000))
 
     assert timezone.now() - ChainEnd.objects.get().ended_at < timedelta(minutes=5)
@@ -288,6 +299,7 @@ def test_database_sets_the_time_of_an_end_itself(acme):
 
 @pytest.mark.parametrize("days", [0, 364])
 def test_database_refuses_an_end_that_keeps_too_short(days, acme):
+    shut(acme)
     with pytest.raises(DatabaseError, match="chain_end_keeps_long_enough"), transaction.atomic():
         ChainEnd.objects.create(chain=acme.pk, kept_days=days)
 
@@ -295,3 +307,35 @@ def test_database_refuses_an_end_that_keeps_too_short(days, acme):
 def test_platform_chain_has_no_end(db):
     with pytest.raises(DatabaseError, match="chain_end_never_of_the_platform"), transaction.atomic():
         ChainEnd.objects.create(chain="00000000-0000-0000-0000-000000000000", kept_days=4000)
+
+
+def test_database_ends_no_chain_of_an_open_organisation(acme):
+    with pytest.raises(DatabaseError, match="open organisation"), transaction.atomic():
+        end_chain(acme.pk, kept_for=RECORD.after)
+
+    assert not ChainEnd.objects.exists()
+
+
+def test_database_deletes_nothing_of_an_organisation_that_is_open_though_its_chain_has_ended(acme, alice):
+    """As of an end that was written before the database refused it."""
+    tell(acme, alice)
+    end(acme)
+    let_the_database_see_that_time_has_passed(RECORD.after.days)
+    Organisation.objects.filter(pk=acme.pk).update(closed_at=None)
+
+    assert delete_ended(acme.pk, most=10) == 0
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        Event.objects.for_chain(acme.pk)._raw_delete("default")
+
+    assert Event.objects.for_chain(acme.pk).count() == 1
+
+
+def test_administration_counts_ends_without_a_closing(acme, alice, client):
+    close(make_organisation(), alice, 1)
+    end(acme)
+    sign_in(client, make_staff(email="sam@fernhill.example"))
+
+    page = client.get("/admin/").text
+
+    counted = '<dt>Activity logs that ended without a closing</dt><dd><a href="/admin/closing/closing/?state__exact=closed">1</a></dd>'
+    assert counted in page

@@ -13,8 +13,9 @@ from django.db import DatabaseError, connection, transaction
 
 from portal.audit import Actor, record
 from portal.audit.chain import check_chain
-from portal.audit.models import ChainHead, Event
+from portal.audit.models import ChainEnd, ChainHead, Event
 from portal.embedded.postgres import OWNER
+from tests.factories import make_organisation
 
 CHANGES = [
     "UPDATE audit_event SET action = 'other.thing'",
@@ -153,6 +154,31 @@ def test_product_role_deletes_events_of_a_chain_whose_time_is_over_and_of_no_oth
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             session.execute("DELETE FROM audit_event")
     assert [event.organisation_id for event in Event.objects.all()] == [counts]
+
+
+def test_product_role_cannot_end_the_chain_of_an_open_organisation(role):
+    acme = make_organisation()
+    call_command("grant_app_role", role, verbosity=0)
+    with connect_as(role, autocommit=True) as session:
+        # A table of one's own does not stand in for the real one.
+        session.execute("CREATE TEMP TABLE accounts_organisation (id uuid, closed_at timestamptz)")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="open organisation"):
+            session.execute(
+                "INSERT INTO audit_chainend (chain, ended_at, kept_days) SELECT id, now(), 365 FROM public.accounts_organisation"
+            )
+    assert not ChainEnd.objects.filter(chain=acme.pk).exists()
+
+
+def test_only_the_product_role_may_ask_for_a_deletion(role):
+    with connect_as(role, autocommit=True) as session:
+        session.execute("SELECT 1")
+        with connection.cursor() as cursor:
+            cursor.execute(f"GRANT USAGE ON SCHEMA public TO {role}")
+        for call in ("audit_delete_ended(gen_random_uuid(), 10)", "audit_chain_is_over(gen_random_uuid())"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied for function"):
+                session.execute(f"SELECT {call}")
+        call_command("grant_app_role", role, verbosity=0)
+        assert session.execute("SELECT audit_delete_ended(gen_random_uuid(), 10)").fetchone() == (0,)
 
 
 @pytest.mark.usefixtures("_as_product")
