@@ -155,7 +155,7 @@ def test_gcp_agent_reads_logs_since_the_version_that_says_so():
     assert (before.action, before.role, after.role) == ("logging.views.access", "support", "support")
     assert "the three views of your log" in after.limit
     (added,) = changes.added
-    assert "that you approved with logs, or for a diagnostic bundle" in added.reason
+    assert "stands always, but is used only for a support access that you approved with logs, or for a diagnostic bundle" in added.reason
     assert added.limit.startswith("Only clusters whose names start with byoc-")
 
 

@@ -26,12 +26,15 @@ SLACK = timedelta(seconds=30)
 NEVER = "request.time < timestamp('1970-01-01T00:00:00Z')"
 HELD = re.compile(r"held until (\S+)$")
 STAMP = r"timestamp\('(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)'\)"
+_VIEWS = r"resource\.name\.extract\('/locations/global/buckets/_Default/views/\{name\}'\)"
+_VIEW = rf"{_VIEWS} == 'byoc-[0-9a-f]{{8}}-g[0-9]+-clusters(?:-nodes|-plane)?'"
 # What may stand behind the two times, for each kind of limit.
 LIMITS = {
     "": r"",
     "cluster": r" && resource\.name\.extract\('/clusters/\{name\}'\)(?: == '[a-z0-9-]+'|\.startsWith\('byoc-[0-9a-f]{8}-'\))",
-    "view": r" && resource\.name\.extract\('/locations/global/buckets/_Default/views/\{name\}'\)"
-    r"\.startsWith\('byoc-[0-9a-f]{8}-g[0-9]+-clusters'\)",
+    "view": rf" && (?:{_VIEWS}"
+    r"\.startsWith\('byoc-[0-9a-f]{8}-g[0-9]+-clusters'\)"  # as it was written until the views were named
+    rf"|\({_VIEW}(?: \|\| {_VIEW})*\))",
 }
 
 
@@ -61,9 +64,10 @@ def expressions(grant: SupportGrant, shipped: ShippedKit) -> dict[str, str]:
 
 
 def _of_views(shipped: ShippedKit) -> str:
-    """The views of clusters share the beginning of their names, and nothing else has it."""
-    folder, _, first = min(shipped.cluster_views).partition("/locations/")[2].rpartition("/")
-    return f" && resource.name.extract('/locations/{folder}/{{name}}').startsWith('{first}')"
+    """Each by its whole name: a view that somebody makes later may begin alike."""
+    places = [name.partition("/locations/")[2].rpartition("/") for name in sorted(shipped.cluster_views)]
+    named = [f"resource.name.extract('/locations/{folder}/{{name}}') == '{name}'" for folder, _, name in places]
+    return f" && ({' || '.join(named)})"
 
 
 def document(grant: SupportGrant, shipped: ShippedKit) -> str:

@@ -370,10 +370,12 @@ def _notes(account: str, limit: str, switch: str) -> list[str]:
 
 def _lent_notes(limit: str) -> list[str]:
     time = "request.time >= timestamp('<start>') && request.time < timestamp('<end>')"
+    view = "resource.name.extract('/locations/global/buckets/_Default/views/{name}')"
+    views = [f"{view} == 'byoc-<suffix>-{name}'" for name in script.VIEWS if name.startswith("clusters")]
     more = {
         "": "",
         "cluster": " && resource.name.extract('/clusters/{name}') == '<cell>'",
-        "view": " && resource.name.extract('/locations/global/buckets/_Default/views/{name}').startsWith('byoc-<suffix>-clusters')",
+        "view": f" && ({' || '.join(views)})",
     }
     return ["# Bound to one support account, by the operator, for an access that you approved", f"# Only where: {time}{more[limit]}"]
 

@@ -41,8 +41,8 @@ AGENT: tuple[Grant, ...] = (
             "container.persistentVolumeClaims.list": _("Find the storage of an instance."),
             "container.pods.get": _("Compare the processes of an instance with what was ordered."),
             "container.pods.getLogs": _(
-                "Read the newest log lines of an instance, for a support access that you approved with logs, or for a diagnostic bundle. "
-                "The agent removes known kinds of secrets before a line leaves the cell."
+                "Read the newest log lines of an instance. This right stands always, but is used only for a support access that you "
+                "approved with logs, or for a diagnostic bundle. The agent removes known kinds of secrets before a line leaves the cell."
             ),
             "container.pods.list": _("Find the processes of an instance."),
             "container.replicaSets.get": _("Compare versions of an instance with what was ordered."),

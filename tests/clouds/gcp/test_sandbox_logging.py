@@ -271,7 +271,7 @@ def test_gcp_role_for_logs_opens_the_views_of_clusters_and_no_other(stand: GcpCe
     token = support(stand).open(grant_of(stand)).secret["token"]
     own = [name.rpartition("/")[2] for name in stand.shipped.cluster_views]
     other = f"byoc-{stand.suffix}"
-    for name in (f"{other}-trail-clusters", "byoc-00000000-g1-clusters", "_Default", "clusters"):
+    for name in (f"{other}-clusters-mine", f"{other}-trail-clusters", "byoc-00000000-g1-clusters", "_Default", "clusters"):
         stand.google.done("POST", f"{VIEWS}?viewId={name}", {"filter": ""})
 
     def status(name: str) -> int:
@@ -280,7 +280,15 @@ def test_gcp_role_for_logs_opens_the_views_of_clusters_and_no_other(stand: GcpCe
     assert len(own) == 3
     assert {status(name) for name in own} == {200}
     assert {
-        status(name) for name in (f"{other}-trail", f"{other}-trail-clusters", "byoc-00000000-g1-clusters", "_Default", "clusters")
+        status(name)
+        for name in (
+            f"{other}-clusters-mine",
+            f"{other}-trail",
+            f"{other}-trail-clusters",
+            "byoc-00000000-g1-clusters",
+            "_Default",
+            "clusters",
+        )
     } == {403}
     assert (
         stand.google.call(
@@ -288,4 +296,4 @@ def test_gcp_role_for_logs_opens_the_views_of_clusters_and_no_other(stand: GcpCe
         )[0]
         == 403
     )
-    assert any("startsWith('byoc-" in text for text in expressions(grant_of(stand), stand.shipped).values())
+    assert any(f" == '{other}-clusters-plane')" in text for text in expressions(grant_of(stand), stand.shipped).values())
