@@ -40,7 +40,7 @@ def why_not_use(account: CloudAccount, use: Use) -> str:
 
 def why_not_as_staff(by: User) -> str:
     """Empty unless the provider's own people would decide what is the customer's to decide."""
-    if by.is_staff or by.is_support_engineer:
+    if by.is_provider:
         return _("Provider staff cannot do this for a customer. Somebody of the organisation does.")
     return ""
 

@@ -105,11 +105,18 @@ def expire_due_bundles() -> int:
 
 
 def _expire_bundle(pk: UUID) -> bool:
-    with transaction.atomic():
-        rows = bundles.overdue().select_related("organisation", "asked_by")
-        row: Bundle | None = rows.select_for_update(of=("self",), skip_locked=True).filter(pk=pk).first()
-        if row is not None:
-            bundles.expire(row, by=Actor.system(SCHEDULE))
+    """One that cannot be erased never stops the others: it is in the log, and the next run finds it again."""
+    try:
+        with transaction.atomic():
+            rows = bundles.overdue().select_related("organisation", "asked_by")
+            row: Bundle | None = rows.select_for_update(of=("self",), skip_locked=True).filter(pk=pk).first()
+            if row is not None:
+                bundles.expire(row, by=Actor.system(SCHEDULE))
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:
+        log.exception("support_bundle_not_erased", bundle=str(pk))
+        return False
     return row is not None
 
 

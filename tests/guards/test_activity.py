@@ -324,6 +324,7 @@ OTHER_NO_EVENT = {
     "portal:brand": "only reads",
     "portal:gallery": "only reads",
     "portal:healthz": "only reads",
+    "offboarding:leftovers_script": "only reads",
     "cells:agent_openapi": "only reads",
     "cells:agent_package": "only reads",
     "cells:agent_token": "the enrolled key is on record; a token of ten minutes follows from it",

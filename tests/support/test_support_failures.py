@@ -11,7 +11,7 @@ from accounts.clouds.support import SUPPORT_CODES
 from accounts.support.wording.failures import AT_SUPPORT, FAILURES, WAITS
 
 ROOT = Path(__file__).parent.parent.parent / "accounts/support"
-SOURCES = [ROOT / "doors.py", *(ROOT / "steps").glob("*.py")]
+SOURCES = [ROOT / "brokering/doors.py", *(ROOT / "steps").glob("*.py")]
 CODES = re.compile(r'(?:CloudError|Fail|Retry)\(\s*"([a-z_]+)"|late_code="([a-z_]+)"')
 
 

@@ -87,10 +87,10 @@ def test_gcp_support_ends_within_a_second_with_nothing_of_the_portal_running(sta
         last_allowed, refused = (asked, 0.0) if status == 200 else (last_allowed, answered)
         time.sleep(0.1)
 
-    end = int(grant.ends_at.timestamp())  # the condition knows no fractions
-    # Google decides between the asking and the answering: nothing asked after the end is allowed, nothing answered before it is refused.
+    # Condition and token both know whole seconds only: either may end up to a second early, neither late.
+    end = int(grant.ends_at.timestamp())
     assert end - 6 < last_allowed < end + 1
-    assert end <= refused
+    assert end - 1 <= refused
 
 
 def test_gcp_support_token_lives_ten_minutes_at_most_and_never_beyond_the_grant(stand):
