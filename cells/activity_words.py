@@ -20,6 +20,7 @@ register_actions(
         "instance.created": _("Created the instance %(subject)s"),
         "instance.modified": _("Changed the instance %(subject)s"),
         "instance.upgraded": _("Upgraded the instance %(subject)s"),
+        "instance.downgraded": _("Took the instance %(subject)s back to an earlier version"),
         "instance.stopped": _("Stopped the instance %(subject)s"),
         "instance.started": _("Started the instance %(subject)s"),
         "instance.restarted": _("Restarted the instance %(subject)s"),

@@ -60,25 +60,10 @@ def create_instance(
 
     The same `idempotency_key` gives the instance that is already there.
     """
-    try:
-        return _create(organisation, name=name, wish=wish, by=by, is_protected=is_protected, idempotency_key=idempotency_key)
-    except MadeMeanwhile as made:
-        return made.instance
-
-
-class MadeMeanwhile(Exception):
-    """The same request, sent twice at once, has made this instance first: what the second one has written is rolled back."""
-
-    def __init__(self, instance: Instance) -> None:
-        super().__init__(instance.pk)
-        self.instance = instance
-
-
-def _create(organisation: Organisation, *, name: str, wish: Wish, by: User, is_protected: bool, idempotency_key: str) -> Instance:
     with transaction.atomic():
         hold_open(organisation.pk)
         hosting.lock_places(wish.plan, wish.account, cloud=wish.cloud)
-        # Only under the lock: of two such requests the second one waits there for the first.
+        # Only while the organisation is held: of two such requests, for one place or for two, the second one waits there for the first.
         if idempotency_key and (again := _made_before(organisation, idempotency_key)):
             return again
         placement = find_place(wish, organisation)
@@ -86,9 +71,7 @@ def _create(organisation: Organisation, *, name: str, wish: Wish, by: User, is_p
             raise NotAllowed(why_no_place(placement.why, wish.account))
         cell = _bootstrap(placement, wish, by=by) if isinstance(placement, Bootstrap) else Cell.objects.get(pk=placement.cell)
         instance = _write(organisation, name=name, wish=wish, cell=cell, by=by, is_protected=is_protected)
-        operation = _start(instance, "create_instance", by=by, idempotency_key=idempotency_key)
-        if operation.subject_id != str(instance.pk):  # it was for another place, under other locks
-            raise MadeMeanwhile(organisation.instances.get(pk=operation.subject_id))
+        _start(instance, "create_instance", by=by, idempotency_key=idempotency_key)
         details = {"plan": wish.plan.name, "region": wish.region, "size": wish.size.name, "version": wish.release.version}
         if isinstance(placement, Bootstrap) and wish.account:
             details["new_cell"] = cell.name
@@ -155,7 +138,7 @@ def modify_instance(instance: Instance, *, size: PlanSize, parameters: Mapping[s
 
 
 def upgrade_instance(instance: Instance, *, release: Release, by: User) -> Operation:
-    """Another release of the same plan. Raises NotAllowed."""
+    """Another release of the same plan; an earlier one is said to be one. Raises NotAllowed."""
     return _change(instance, Act.UPGRADE, "upgraded", by=by, release=release)
 
 
@@ -186,14 +169,17 @@ def _change(instance: Instance, act: Act, reason: str, *, by: User, **wishes: An
     with transaction.atomic():
         instance = _locked(instance)
         refuse_if(why_not(act, instance))
-        before = instance.revisions.get(number=instance.revision)
+        before = instance.revisions.select_related("release").get(number=instance.revision)
+        kind = f"{act.value}_instance"
+        if act == Act.UPGRADE and wishes["release"].is_earlier_than(before.release):
+            reason, kind = "downgraded", "downgrade_instance"
         after = _next_revision(before, reason, by, wishes)
         Instance.objects.filter(pk=instance.pk).update(revision=after.number)
         instance.revision = after.number
         move_instance(instance, _DOING[act], by=Actor.user(by), is_recorded=False)
         if instance.cell_id:
             touch_desired(instance.cell_id)
-        operation = _start(instance, f"{act.value}_instance", by=by)
+        operation = _start(instance, kind, by=by)
         _record(instance, f"instance.{reason}", by, {"revision": after.number, **after.changes_since(before)})
         return operation
 

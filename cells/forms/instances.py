@@ -152,7 +152,7 @@ class ReleaseField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
     def label_from_instance(self, obj: Release) -> str:
         about = f"{date_words(timezone.localdate(obj.published_at))}. {Truncator(obj.notes).chars(MOST_NOTES)}".rstrip()
-        is_earlier = self.current is not None and obj.published_at < self.current.published_at
+        is_earlier = self.current is not None and obj.is_earlier_than(self.current)
         words = _("%(version)s, an earlier version · %(about)s") if is_earlier else _("%(version)s · %(about)s")
         return str(words % {"version": obj.version, "about": about})
 
@@ -225,8 +225,9 @@ class UpgradeForm(forms.Form):
     def offers(self) -> str:
         """`newer` where one is among them, else `earlier`, or empty."""
         release = cast(ReleaseField, self.fields["release"])
-        dates = [one.published_at for one in release.queryset or ()]
-        return "newer" if any(release.current and at > release.current.published_at for at in dates) else "earlier" if dates else ""
+        offered = list(release.queryset or ())
+        is_newer = any(release.current and release.current.is_earlier_than(one) for one in offered)
+        return "newer" if is_newer else "earlier" if offered else ""
 
 
 class TypedNameForm(forms.Form):

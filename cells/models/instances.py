@@ -131,6 +131,7 @@ class InstanceRevision(models.Model):
         CREATED = "created", pgettext_lazy("what a revision is for", "Created")
         MODIFIED = "modified", pgettext_lazy("what a revision is for", "Changed")
         UPGRADED = "upgraded", pgettext_lazy("what a revision is for", "Upgraded")
+        DOWNGRADED = "downgraded", pgettext_lazy("what a revision is for", "Taken back to an earlier version")
         STOPPED = "stopped", pgettext_lazy("what a revision is for", "Stopped")
         STARTED = "started", pgettext_lazy("what a revision is for", "Started")
         RESTARTED = "restarted", pgettext_lazy("what a revision is for", "Restarted")

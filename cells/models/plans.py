@@ -103,6 +103,9 @@ class Release(models.Model):
     def __str__(self) -> str:
         return self.version
 
+    def is_earlier_than(self, other: "Release") -> bool:
+        return self.published_at < other.published_at
+
 
 class HostingAccount(models.Model):
     """A cloud account of the provider or the platform in which cells for customers stand. Connected like any other."""

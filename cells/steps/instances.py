@@ -211,6 +211,7 @@ def _kind(name: str, title: Text, *steps: StepSpec) -> None:
 
 
 _RUNNING = StepSpec("running", _("The instance runs and is healthy"), await_running, budget=timedelta(minutes=20), late_code="not_healthy")
+_SETTLED = StepSpec("settled", _("The instance is as asked for"), await_wished, budget=timedelta(minutes=20), late_code="not_healthy")
 _STOPPED = StepSpec("stopped", _("The instance has stopped"), await_stopped, budget=timedelta(minutes=15), late_code="not_stopped")
 
 _kind(
@@ -227,18 +228,9 @@ _kind(
     _APPLIED,
     _RUNNING,
 )
-_kind(
-    "modify_instance",
-    _("Change instance"),
-    _APPLIED,
-    StepSpec("settled", _("The instance is as asked for"), await_wished, budget=timedelta(minutes=20), late_code="not_healthy"),
-)
-_kind(
-    "upgrade_instance",
-    _("Upgrade instance"),
-    _APPLIED,
-    StepSpec("settled", _("The instance is as asked for"), await_wished, budget=timedelta(minutes=20), late_code="not_healthy"),
-)
+_kind("modify_instance", _("Change instance"), _APPLIED, _SETTLED)
+_kind("upgrade_instance", _("Upgrade instance"), _APPLIED, _SETTLED)
+_kind("downgrade_instance", _("Take instance back to an earlier version"), _APPLIED, _SETTLED)
 _kind("start_instance", _("Start instance"), _APPLIED, _RUNNING)
 _kind("restart_instance", _("Restart instance"), _APPLIED, _RUNNING)
 _kind("stop_instance", _("Stop instance"), _APPLIED, _STOPPED)

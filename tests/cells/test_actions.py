@@ -193,6 +193,31 @@ def test_page_of_an_upgrade_says_which_versions_are_newer(others, title, said, s
     assert ("Splits orders." in shown) == bool(others)
 
 
+@pytest.mark.parametrize(
+    ("days", "reason", "done", "asked"),
+    [
+        (1, "Upgraded", "Upgraded the instance shop", "Upgrade instance"),
+        (
+            -1,
+            "Taken back to an earlier version",
+            "Took the instance shop back to an earlier version",
+            "Take instance back to an earlier version",
+        ),
+    ],
+)
+def test_another_version_is_called_what_it_is(days, reason, done, asked, signed_in, cell):
+    instance = make_instance(cell=cell, name="shop", state=InstanceState.RUNNING)
+    current = instance.revisions.get().release
+    make_release(plan=instance.plan, version="other", published_at=current.published_at + timedelta(days=days))
+
+    signed_in.post(page(Act.UPGRADE, instance), {"release": "other"})
+
+    operation = Operation.objects.get()
+    assert f"<title>Queued – {asked}" in signed_in.get(operation.get_absolute_url()).text
+    assert done in signed_in.get(reverse("accounts:activity", args=["acme"])).text
+    assert f">{reason}<br>" in signed_in.get(reverse("cells:instance_configuration", args=["acme", instance.pk])).text
+
+
 # --- Cells -----------------------------------------------------------------------------------------------------------
 
 
