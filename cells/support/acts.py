@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.support.models import AccessRequest
 from accounts.support.models.sessions import Via
-from accounts.support.rules.acts import ActKind, Argument, register, register_act_failures
+from accounts.support.rules.acts import ActKind, Argument, register, register_act_failures, register_arguments
 from accounts.support.states import Profile
 from cells.models import Instance, PlanSize
 
@@ -29,19 +29,19 @@ def _which(request: AccessRequest) -> tuple[Argument, ...] | None:
     names = tuple(instances_of(request).order_by("name").values_list("name", flat=True)[:MOST_CHOICES])
     if not names:
         return None
-    return () if request.scope_kind == "instance" else (Argument("instance", _("Instance"), choices=names),)
+    return () if request.scope_kind == "instance" else (Argument("instance", choices=names),)
 
 
 def _size(request: AccessRequest) -> tuple[Argument, ...] | None:
     which = _which(request)
     sizes = PlanSize.objects.filter(plan__in=instances_of(request).values("plan")).order_by("position", "cpu")
     names = tuple(dict.fromkeys(sizes.values_list("name", flat=True)))
-    return None if which is None or not names else (*which, Argument("size", _("Size of its plan"), choices=names))
+    return None if which is None or not names else (*which, Argument("size", choices=names))
 
 
 def _lines(request: AccessRequest) -> tuple[Argument, ...] | None:
     which = _which(request)
-    return None if which is None else (*which, Argument("lines", _("Lines"), least=1, most=500, default="200"))
+    return None if which is None else (*which, Argument("lines", least=1, most=500, default="200"))
 
 
 def _register() -> None:
@@ -107,6 +107,7 @@ def _register() -> None:
 
 
 _register()
+register_arguments({"instance": _("Instance"), "size": _("Size of its plan")})
 register_act_failures(
     {
         "agent_offline": _("The agent of the cell did not fetch the order in time. Nothing was done."),

@@ -196,10 +196,11 @@ def test_engineer_asks_on_the_page_and_reads_what_came(client, active):
 
     shown = client.get(page).text
     assert "Read the log of a cell&#x27;s cluster" in shown
+    assert ">Number of lines</label>" in shown
     assert "data-portal-until" in shown
 
     refused = client.post(reverse("support:session_act", args=[active.pk]), {"act": "read_cluster_log", "arg-lines": "9999"}, follow=True)
-    assert "cannot be “9999”" in refused.text
+    assert "“Number of lines” cannot be “9999”" in refused.text
     assert client.post(reverse("support:session_act", args=[active.pk]), {"act": "list_events"}).status_code == HTTPStatus.FOUND
     broker.finish(Act.objects.get(), ActResult("byoc-cell CREATE_COMPLETE"))
 
@@ -217,11 +218,12 @@ def test_session_page_is_for_its_engineer_alone(client, active, alice):
 
 
 def test_customer_reads_along_and_ends_it(client, active, acme):
-    broker.finish(ask(active), ActResult("byoc-cell CREATE_COMPLETE"))
+    broker.finish(ask(active, "read_cluster_log", lines="50"), ActResult("byoc-cell CREATE_COMPLETE"))
     client.force_login(make_approver(acme).user)
     page = reverse("support:access_transcript", args=["acme", active.pk])
 
     shown = client.get(page).text
+    assert "Read the log of a cell&#x27;s cluster · Number of lines: 50<" in shown
     assert "byoc-cell CREATE_COMPLETE" in shown
     assert "End access now" in shown
 

@@ -130,6 +130,20 @@ def test_receipt_json_has_the_hash_that_the_page_shows(client, acme, alice):
     assert answer["Content-Disposition"].startswith("attachment")
 
 
+def test_receipt_calls_arguments_as_the_form_does_and_its_file_by_their_names(client, acme, alice):
+    request = make_ended(acme, alice)
+    act = make_act(request, name="read_cluster_log", arguments={"lines": "50"})
+    request.receipts.all().delete()
+    assert write_due_receipts() == 1
+    client.force_login(alice)
+
+    shown = client.get(reverse("support:access_receipt", args=["acme", request.pk])).text
+
+    assert "Read the log of a cell&#x27;s cluster · Number of lines: 50<" in shown
+    told = json.loads(client.get(reverse("support:access_receipt_json", args=["acme", request.pk])).content)
+    assert [one["arguments"] for one in told["acts"]] == [act.arguments]
+
+
 def test_receipt_is_there_only_after_the_end(client, acme, alice):
     request = make_ended(acme, alice)
     AccessRequest.objects.filter(pk=request.pk).update(state="ending")
@@ -158,8 +172,8 @@ def line(call: str, at, number: int = 1, **more) -> Trace:
 
 def make_act(request, **fields) -> Act:
     now = timezone.now()
-    done = {"state": "done", "started_at": now, "finished_at": now, "traces": ["DescribeStacks"], **fields}
-    return Act.objects.create(request=request, name="list_events", via="cloud", by=request.engineer, **done)
+    done = {"state": "done", "started_at": now, "finished_at": now, "name": "list_events", "traces": ["DescribeStacks"], **fields}
+    return Act.objects.create(request=request, via="cloud", by=request.engineer, **done)
 
 
 def test_line_that_no_act_explains_is_flagged_on_the_receipt(client, acme, alice):

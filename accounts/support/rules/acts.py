@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.support.models import AccessRequest
-from accounts.support.models.sessions import Via
+from accounts.support.models.sessions import Act, Via
 from accounts.support.states import PROFILE_ORDER, Profile
 
 Words = str | Promise
@@ -35,13 +35,16 @@ class Argument:
     """One value of an act: one of `choices`, or a whole number between `least` and `most`, or text that matches `pattern` whole."""
 
     name: str
-    words: Words
     choices: tuple[str, ...] = ()
     least: int | None = None
     most: int | None = None
     pattern: str = ""
     default: str = ""
     is_required: bool = True
+
+    @property
+    def words(self) -> str:
+        return argument_words(self.name)
 
     def clean(self, raw: str) -> str:
         """The value as it is stored and ordered. Raises BadArgument."""
@@ -89,7 +92,7 @@ class ActKind:
         """All arguments, checked; what is not one of them is refused. Raises BadArgument."""
         if unknown := set(raw) - {argument.name for argument in self.arguments}:
             name = min(unknown)
-            raise BadArgument(name, _now("This act takes no “%(field)s”.") % {"field": name})
+            raise BadArgument(name, _now("This act takes no “%(field)s”.") % {"field": argument_words(name)})
         cleaned = {argument.name: argument.clean(raw.get(argument.name, "")) for argument in self.arguments}
         return {name: value for name, value in cleaned.items() if value}
 
@@ -112,6 +115,24 @@ def act_words(name: str) -> str:
     if name == HANDED_OUT:
         return str(HANDED_OUT_WORDS)
     return str(ACTS[name].words) if name in ACTS else name
+
+
+# What people read for the arguments of acts, on every form and in every record. Files for machines keep the names.
+ARGUMENTS: dict[str, Words] = {"lines": _("Number of lines"), "computer": _("Computer")}
+
+
+def register_arguments(words: Mapping[str, Words]) -> None:
+    ARGUMENTS.update(words)
+
+
+def argument_words(name: str) -> str:
+    return str(ARGUMENTS.get(name, name))
+
+
+def act_title(act: Act) -> str:
+    """What was done, and with what: "Read log lines of an instance · Instance: orders · Number of lines: 50"."""
+    given = [f"{argument_words(name)}: {value}" for name, value in act.arguments.items()]
+    return " · ".join([act_words(act.name), *given])
 
 
 # Why an act came to nothing, by its code: a sentence for both sides.
@@ -151,6 +172,6 @@ register(
         _("The newest lines that the cluster itself has written, redacted. Not the logs of your instances."),
         Profile.LOGS,
         Via.CLOUD,
-        (Argument("lines", _("Lines"), least=1, most=500, default="200"),),
+        (Argument("lines", least=1, most=500, default="200"),),
     )
 )

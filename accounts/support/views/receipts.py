@@ -16,7 +16,7 @@ from accounts.support.actions.receipts import compare_again
 from accounts.support.models import AccessRequest, Receipt
 from accounts.support.proof.evidence import VERIFIER, archive_of, verifier
 from accounts.support.proof.receipts import receipt_of
-from accounts.support.rules.acts import act_words
+from accounts.support.rules.acts import act_title
 from accounts.support.rules.policy import policy_of
 from accounts.support.views.answers import do_and_return
 from accounts.support.views.cases import case_or_404, desk_tabs
@@ -32,9 +32,9 @@ def _page(asked: AccessRequest) -> dict[str, Any]:
         "asked": asked,
         "page": page_of(asked, policy_of(asked.organisation)),
         "receipt": receipt,
-        "acts": [(act, act_words(act.name)) for act in receipt.acts],
-        "changes": [(act, act_words(act.name)) for act in receipt.changes],
-        "missing": [(one, act_words(one.act.name)) for one in receipt.missing],
+        "acts": [(act, act_title(act)) for act in receipt.acts],
+        "changes": [(act, act_title(act)) for act in receipt.changes],
+        "missing": [(one, act_title(one.act)) for one in receipt.missing],
         "cloud": cloud_names(asked.account.cloud)["cloud"],
     }
 

@@ -19,7 +19,7 @@ from accounts.support.actions.acts import ask_for_act
 from accounts.support.brokering import broker, handouts
 from accounts.support.models import AccessRequest, Device
 from accounts.support.models.sessions import ActState
-from accounts.support.rules.acts import ActKind, BadArgument, act_words, failure_words
+from accounts.support.rules.acts import ActKind, BadArgument, act_title, failure_words
 from accounts.support.rules.availability import why_not_complete, why_not_end
 from accounts.support.states import AccessState
 from accounts.support.views.answers import refused
@@ -43,7 +43,7 @@ ENGINEER_EVERY, CUSTOMER_EVERY = "2s", "5s"
 def transcript_of(asked: AccessRequest) -> dict[str, Any]:
     """What both sides see, and a mark that changes with anything of it."""
     done = list(asked.acts.select_related("by").order_by("-asked_at")[:SHOWN])
-    lines = [(act, act_words(act.name), BADGES[ActState(act.state)], sum(act.redactions.values()), failure_words(act.code)) for act in done]
+    lines = [(act, act_title(act), BADGES[ActState(act.state)], sum(act.redactions.values()), failure_words(act.code)) for act in done]
     facts = [asked.state, *(f"{act.pk}{act.state}" for act in done)]
     return {
         "asked": asked,

@@ -28,6 +28,12 @@ def test_what_can_be_asked_grows_with_the_profile(instance):
     assert by_profile["repair"] == diagnose | {"tail_log", "restart", "scale", "rollback", "resync"}
 
 
+def test_every_argument_of_every_act_has_words_of_its_own(cell, instance):
+    asked = {argument.name: argument.words for kind in broker.offered(make_grant(cell)) for argument in kind.arguments}
+
+    assert asked == {"instance": "Instance", "lines": "Number of lines", "size": "Size of its plan"}
+
+
 def test_grant_on_a_cell_names_the_instance_and_no_stranger(cell, instance):
     other = make_instance(cell=make_ready_cell(cell.organisation, region="eu-north-1"), name="elsewhere")
     grant = make_grant(cell, profile="operate")
