@@ -7,13 +7,11 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.operations.catalogue import FailureText, WaitText, register_failures, register_waits
 
-INSTANCES_GO_ON = _("Instances that run in this cell go on running.")
 KEPT = _("What was built so far stays in your account, and costs what such resources cost. Nothing else of yours was changed.")
 STANDING = _(
     "%(ready)s resources of the cell stand. They stay in your account and cost what such resources cost; the cell's page lists them. "
     "Nothing else of yours was changed."
 )
-NO_HARM = _("Your data and your other instances are not affected.")
 RETRY = _("Retry this step. If it fails again, contact %(provider)s with the reference.")
 
 FAILURES = {

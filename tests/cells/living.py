@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db.models import F
 
 from cells.actions.instances import Wish
-from cells.models import Cell, Instance
+from cells.models import Instance
 from portal.operations.driver import advance
 from portal.operations.models import Operation, Step
 from portal.operations.states import OperationState
@@ -78,10 +78,6 @@ def let_time_pass(operation: Operation, minutes: float) -> None:
     past = timedelta(minutes=minutes)
     waiting = Step.objects.filter(operation=operation, state="waiting")
     assert waiting.update(deadline=F("deadline") - past, waiting_since=F("waiting_since") - past, started_at=F("started_at") - past)
-
-
-def the_cell() -> Cell:
-    return Cell.objects.get()
 
 
 def states() -> list[tuple[str, str]]:

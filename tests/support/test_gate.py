@@ -16,9 +16,10 @@ from accounts.states import AccountState
 from accounts.support.models import AccessPolicy, AccessRequest, Decision
 from accounts.support.models.decisions import Method, Verb
 from accounts.support.models.policies import Mode
-from accounts.support.proof.documents import Terms, build, granted_span, parse, sha256_of, text_of, what_is_wider
+from accounts.support.proof.documents import Terms, build, granted_span, parse, sha256_of, text_of
 from accounts.support.proof.seals import seal_decision
 from accounts.support.rules.gate import ALLOWING, reason_for
+from accounts.support.rules.offers import is_no_wider
 from accounts.support.rules.scopes import Scope
 from accounts.support.states import AccessState, Profile
 
@@ -206,9 +207,10 @@ def test_engineer_who_left_and_account_that_left_close_it():
 @example(profile=Profile.LOGS, less=Profile.REPAIR, minutes=60, shorter=60)
 @settings(max_examples=200, deadline=None)
 def test_narrower_is_what_the_order_of_profiles_and_the_clock_say(profile, less, minutes, shorter):
-    asked, other = (parse(World(mode=Mode.ONE, profile=p, minutes=m).row.document) for p, m in ((profile, minutes), (less, shorter)))
-    for name in ("request", "engineer", "checked_by", "organisation", "account", "scope"):
-        other[name] = asked[name]
+    account = CloudAccount(id=uuid4())
+    scope = Scope("account", str(account.pk), "Main", account.pk)
     order = list(Profile)
     is_wider = order.index(less) > order.index(profile) or shorter > minutes
-    assert bool(what_is_wider(other, asked)) == is_wider
+
+    assert is_no_wider(Terms(scope, less, shorter), Terms(scope, profile, minutes)) != is_wider
+    assert not is_no_wider(Terms(scope, profile, minutes, is_direct=True), Terms(scope, profile, minutes))

@@ -13,8 +13,6 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Organisation, User
 from accounts.support.states import WRITING_PROFILES
 
-ALL_DAYS = 7
-
 
 class Mode(models.TextChoices):
     """From the strictest."""

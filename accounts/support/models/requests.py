@@ -50,9 +50,6 @@ class AccessRequestQuerySet(models.QuerySet["AccessRequest"]):
         """What the customer may know of: what has passed the provider's own check at least once."""
         return self.exclude(shown_at=None)
 
-    def waiting_for_customer(self) -> "AccessRequestQuerySet":
-        return self.filter(state__in=sorted(WAITS_FOR_CUSTOMER))
-
     def granted(self) -> "AccessRequestQuerySet":
         return self.filter(state__in=sorted(GRANTED))
 

@@ -5,7 +5,7 @@ at most. Where a second approver is still to come, `until` leaves time for that;
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,6 @@ from accounts.support.proof.verify_grant import FORMAT, canonical, fingerprint
 from accounts.support.rules import acts
 from accounts.support.rules.policy import opening_for
 from accounts.support.rules.scopes import Scope
-from accounts.support.states import PROFILE_ORDER, Profile
 
 Document = dict[str, Any]
 BROKERED, DIRECT = "brokered", "direct"
@@ -39,11 +38,6 @@ class Terms:
 class Span:
     begins: datetime
     ends: datetime
-
-
-def terms_of(request: AccessRequest, scope: Scope) -> Terms:
-    """As asked."""
-    return Terms(scope, request.profile, request.minutes, request.is_direct)
 
 
 PolicyText = Callable[[AccessRequest, Terms, Span], str]
@@ -139,41 +133,3 @@ def moment(value: datetime) -> str:
 
 def parse_moment(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-
-
-# --- Narrower or wider -----------------------------------------------------------------------------------------------
-
-# May differ between two documents of one request; each has a rule below, or follows from those that have.
-MAY_DIFFER = frozenset({"acts", "approvals", "cloud_policy_sha256", "delivery", "from", "minutes", "profile", "scope", "until"})
-
-
-def what_is_wider(document: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
-    """The first part of a document that allows more than `asked`, or speaks of something else. Empty: it is the same or narrower."""
-    if set(document) != set(asked):
-        return "format"
-    for name in sorted(set(asked) - MAY_DIFFER):
-        if document[name] != asked[name]:
-            return name
-    return next((name for name, is_wider in _wider(document, asked).items() if is_wider), "")
-
-
-def _wider(document: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, bool]:
-    scope, outer = document["scope"], asked["scope"]
-    outer_key = f"{outer['kind']}:{outer['id']}"
-    return {
-        "profile": _rank(document["profile"]) > _rank(asked["profile"]),
-        "scope": scope != outer and outer_key not in scope["inside"],
-        "acts": not _is_subset(document["acts"], asked["acts"]) and scope["kind"] == outer["kind"],
-        "minutes": document["minutes"] > asked["minutes"],
-        "delivery": document["delivery"] == DIRECT and asked["delivery"] != DIRECT,
-        "from": document["from"] < asked["from"],
-        "until": document["until"] > asked["until"],
-    }
-
-
-def _rank(profile: str) -> int:
-    return PROFILE_ORDER.index(Profile(profile))
-
-
-def _is_subset(some: Sequence[str], all_of: Sequence[str]) -> bool:
-    return set(some) <= set(all_of)

@@ -14,7 +14,6 @@ from accounts.support.clouds import policy_text
 from accounts.support.models import AccessPolicy, AccessRequest
 from accounts.support.proof.documents import Document, Terms, build, parse, parse_moment, sha256_of, text_of
 from accounts.support.rules import scopes
-from accounts.support.rules.policy import policy_of
 from accounts.support.rules.scopes import Scope
 from accounts.support.states import PROFILE_ORDER, AccessState, Profile
 
@@ -130,7 +129,3 @@ def is_no_wider(terms: Terms, asked: Terms) -> bool:
         and 0 < terms.minutes <= asked.minutes
         and (asked.is_direct or not terms.is_direct)
     )
-
-
-def current_policy(request: AccessRequest) -> AccessPolicy:
-    return policy_of(request.organisation)

@@ -15,10 +15,6 @@ def approvers_of(organisation: Organisation) -> MembershipQuerySet:
     return deciding.filter(user__is_staff=False, user__is_support_engineer=False, user__is_superuser=False).with_user()
 
 
-def able_approvers(organisation: Organisation) -> list[Membership]:
-    return [one for one in approvers_of(organisation) if one.has_second_factor]  # type: ignore[attr-defined]  # annotated
-
-
 def told_of_access(organisation: Organisation) -> Iterable[str]:
     """Addresses that hear of every move: approvers, and confirmed security and operational contacts. Each once."""
     purposes = (Contact.Purpose.OPERATIONAL, Contact.Purpose.SECURITY)

@@ -14,7 +14,6 @@ from accounts.support.rules.windows import Hours
 STRICTNESS = {mode: rank for rank, mode in enumerate(Mode)}
 FIELDS = ("mode", "longest_minutes", "decide_hours", "days", "opens", "closes", "zone", "outside", "allows_direct")
 WEEK = timedelta(days=7)
-A_MINUTE = timedelta(minutes=1)
 
 
 def policy_of(organisation: Organisation) -> AccessPolicy:

@@ -20,7 +20,6 @@ LINES = st.one_of(
     st.builds(ValueError, st.just("broken")),
 )
 SCRIPTS = st.lists(st.lists(LINES, min_size=1, max_size=4), min_size=1, max_size=4)
-STEP_ORDER = [StepState.PENDING, StepState.RUNNING, StepState.WAITING, StepState.DONE, StepState.FAILED, StepState.CANCELLED]
 
 
 @pytest.mark.django_db
