@@ -13,12 +13,12 @@ from django.utils.translation import gettext_lazy
 
 from accounts import kits
 from accounts.availability import why_not_look
-from accounts.clouds.base import ALLOW_CHANGES, ALLOW_SUPPORT, Subject, is_off
+from accounts.clouds.base import ALLOW_CHANGES, ALLOW_CREATION, ALLOW_SUPPORT, Subject, is_off
 from accounts.issuer.addresses import issuer_url
 from accounts.kit_links import named_resources, publication
 from accounts.models import CloudAccount, Kit, TrustChange, TrustWatch
 from accounts.models.cloud_accounts import SwitchedOff
-from accounts.states import KitState, TrustVerdict
+from accounts.states import LEAVING_STATES, KitState, TrustVerdict
 from accounts.targets import cloud_names, target_of
 from portal.operations.catalogue import FailureText, failure_text
 
@@ -145,7 +145,7 @@ class TrustPanel:
         if verdict == TrustVerdict.HOLDS and self.watch.unclear_since:
             return _("The last looks had no answer. Nothing is known to be wrong.")
         return {
-            TrustVerdict.HOLDS: _("The trust holds."),
+            TrustVerdict.HOLDS: _("The trust holds, for deleting only.") if self.only_deletes else _("The trust holds."),
             TrustVerdict.DOUBTED: _("One look found something wrong. A second look confirms or clears it; until then nothing changes."),
             TrustVerdict.RECOVERING: _("It looks right again. A second look confirms it."),
         }[verdict]
@@ -163,6 +163,12 @@ class TrustPanel:
         if self.watch is None or self.watch.unclear_since is None:
             return None
         return failure_text(f"unclear_{self.watch.unclear_code}", cloud_names(self.account.cloud))
+
+    @property
+    def only_deletes(self) -> bool:
+        """The recovery kit stands in the place of the kit."""
+        is_leaving = self.account.state in LEAVING_STATES
+        return is_leaving and self.watch is not None and is_off(self.watch.switches, ALLOW_CREATION)
 
     @property
     def is_support_off(self) -> bool:

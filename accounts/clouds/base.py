@@ -66,6 +66,7 @@ class CloudError(Exception):
 
 # The customer's own switches, by the names that every kit's report gives them.
 ALLOW_CHANGES, ALLOW_SUPPORT = "AllowChanges", "AllowSupport"
+ALLOW_CREATION = "AllowCreation"  # no switch of the customer's: "no" is what a recovery kit says of itself
 
 
 def is_off(switches: Mapping[str, str] | None, name: str) -> bool:

@@ -1,7 +1,7 @@
 """What a kit says of itself, in words: every permission with its reason, every resource with its purpose. Read by pages and tests."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import TextChoices
 from django.utils.translation import pgettext_lazy
@@ -27,6 +27,9 @@ class Role(TextChoices):
     AGENT = "agent", pgettext_lazy("role of the kit", "Agent")
 
 
+ALL = ("*",)  # every action of a grant is kept by the recovery kit
+
+
 @dataclass(frozen=True)
 class Grant:
     """One Allow statement of the template: its actions with their reasons, its limit in words, and how to ask the cloud about it.
@@ -41,6 +44,14 @@ class Grant:
     actions: Mapping[str, Text]
     resource: str = "*"
     context: Mapping[str, str] = field(default_factory=dict)
+    # Which of its actions the recovery kit keeps: what looking and deleting needs, and nothing that creates or changes.
+    recovers: tuple[str, ...] = ()
+
+    @property
+    def recovered(self) -> "Grant":
+        """What of it stands in the recovery kit; without actions where nothing does."""
+        kept = {action: reason for action, reason in self.actions.items() if self.recovers == ALL or action in self.recovers}
+        return replace(self, actions=kept)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ FAILURES = {
     "offboarding_kit_gone": FailureText(
         happened=_("The kit was removed before cleanup finished."),
         means=_("%(provider)s cannot sign in any more, so it cannot remove the rest. What is left stays as it is, and may cost."),
-        act=_("Run the same kit again, so that %(provider)s can finish. Or remove what is listed here by hand."),
+        act=_("Run the kit that is shown here, so that %(provider)s can finish. Or remove what is listed here by hand."),
     ),
     "offboarding_trust_lost": FailureText(
         happened=_("%(cloud)s no longer lets us do what the kit allows: %(reason)s"),

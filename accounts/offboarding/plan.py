@@ -1,5 +1,6 @@
 """What the pages of an offboarding show: the plan, readable from day one, how far it is, the last step. Reads rows, starts nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,8 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import kits
-from accounts.kit_links import KitLinks, kit_links, publication
-from accounts.models import CloudAccount, Kit
+from accounts.clouds.base import ALLOW_CREATION, is_off
+from accounts.kit_links import publication, report_url
+from accounts.kits.base import Document, Route
+from accounts.kits.manifest import Permission
+from accounts.kits.recovery import recovery_of
+from accounts.models import CloudAccount, Kit, TrustWatch
 from accounts.offboarding import proofs
 from accounts.offboarding.availability import blockers, why_not_confirm_never_run, why_not_start
 from accounts.offboarding.certificates import standing
@@ -60,6 +65,16 @@ class Removal:
     link: str
     refused: list[SignIn]
     is_proven: bool
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What brings the access back that a kit had which was removed too early: to look and to delete, and no more."""
+
+    routes: Sequence[Route]
+    documents: Sequence[Document]
+    kept: Sequence[Permission]
+    withheld: Sequence[Permission]
 
 
 @dataclass
@@ -241,16 +256,28 @@ class Plan:
         return str(self.words.why_not_again) % {"provider": settings.PROVIDER_NAME}
 
     @cached_property
-    def recovery(self) -> KitLinks | None:
-        """The same kit again with support switched off: who removes the rest needs nothing of it. Not where that brings no way in back."""
-        if self.words.why_not_again:
-            return None
+    def recovery(self) -> Recovery | None:
+        """The recovery kit, while the kit is gone. Not where nothing brings a way in back."""
         kit = self.account.kits.filter(state=KitState.CURRENT).select_related("account").first()
-        return kit_links(kit, has_support=False) if kit and self.is_kit_gone else None
+        small = recovery_of(self.account.cloud)
+        if kit is None or self.words.why_not_again or not self.is_kit_gone:
+            return None
+        place = publication(self.account.cloud, report_url=report_url(kit))
+        if small is None:
+            whole = kits.load(self.account.cloud)
+            return Recovery(whole.routes(target_of(self.account, kit), place, has_support=False), whole.documents, (), ())
+        routes = small.routes(target_of(self.account, kit), place)
+        return Recovery(routes, small.documents, small.diff.kept, small.diff.withheld)
+
+    @property
+    def is_recovery_in_place(self) -> bool:
+        """What stands in the customer's cloud can look and delete, and no more."""
+        watch = TrustWatch.objects.filter(account=self.account).first()
+        return bool(self.is_live and not self.is_kit_gone and watch and is_off(watch.switches, ALLOW_CREATION))
 
     @property
     def revival(self) -> str:
-        """What the cloud keeps of a deleted kit stands in the way of running it again."""
+        """What the cloud keeps of a deleted kit stands in the way of running another under its names."""
         kit = self.account.kits.filter(state=KitState.CURRENT).first()
         if self.words.why_not_again:
             return ""

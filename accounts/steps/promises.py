@@ -11,11 +11,15 @@ from accounts.targets import target_of
 
 
 def require_promises(account: CloudAccount, kit: Kit, adapter: CloudAdapter) -> int:
+    """What the issued kit promises; see `require_refused`."""
+    return require_refused(adapter, questions(account.cloud, target_of(account, kit)))
+
+
+def require_refused(adapter: CloudAdapter, asked: Sequence[PermissionProbe]) -> int:
     """How many questions were answered with no. Raises CloudError `too_much_granted` naming those that were answered with yes.
 
     A role given to our identity from outside the kit, by a folder or by hand, is seen here and nowhere else.
     """
-    asked = questions(account.cloud, target_of(account, kit))
     # A key of its own for each question: results of one key are put together, and here a single yes is too many.
     distinct = {(probe.role, probe.action, probe.resource, tuple(sorted(probe.context.items()))): probe for probe in asked}
     probes = [replace(probe, key=f"{number} {probe.role}/{probe.action}") for number, probe in enumerate(distinct.values())]

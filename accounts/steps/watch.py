@@ -21,16 +21,27 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts import kits
-from accounts.clouds.base import CloudAdapter, CloudError, KitStatus, PermissionResult, RefusalResult, require_current_kit
+from accounts.clouds.base import (
+    ALLOW_CREATION,
+    CloudAdapter,
+    CloudError,
+    KitReport,
+    KitStatus,
+    PermissionResult,
+    RefusalResult,
+    is_off,
+    require_current_kit,
+)
 from accounts.issuer.tokens import KitReplaced
+from accounts.kits.recovery import RecoveryKit, is_recovery, recovery_of
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Kit, TrustChange, TrustWatch
 from accounts.models.cloud_accounts import SwitchedOff
 from accounts.models.trust import REFUSALS_EVERY, spread
 from accounts.states import LOOKED_AT_STATES, TRUST_VERDICTS, UNCONFIRMED, AccountState, KitState, Sight, TrustVerdict
-from accounts.steps.adapters import adapter_for
+from accounts.steps.adapters import adapter_for, recovering_adapter
 from accounts.steps.endings import told_of_trust
-from accounts.steps.promises import require_promises
+from accounts.steps.promises import require_promises, require_refused
 from accounts.steps.trust_checks import keep_permissions, keep_refusals, what_is_missing
 from accounts.targets import cloud_names, probes_of, target_of
 from accounts.transitions import move_account, subject_of
@@ -138,27 +149,40 @@ def _ask(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> Look:
     report = adapter.describe_kit()
     if report.status == KitStatus.DELETING:
         return Look(Sight.OFF, SwitchedOff.KIT, evidence=report.detail, switches=report.switches)
+    small = _recovery_kit(watch.account, report)
+    if small is not None:
+        target, adapter = recovering_adapter(watch.account, kit, small)
     try:
         require_current_kit(report, target)
     except CloudError as error:
         if error.code != "changes_switched_off":
             raise
-        _compare(watch, kit, adapter)
+        _compare(watch, kit, adapter, small)
         return Look(Sight.OFF, SwitchedOff.CHANGES, switches=report.switches)
-    permissions = adapter.check_permissions(probes_of(watch.account, kit, report.switches))
+    asked = small.probes(target) if small else probes_of(watch.account, kit, report.switches)
+    permissions = adapter.check_permissions(asked)
     seen = Look(Sight.GOOD, switches=report.switches, permissions=permissions)
     if missing := what_is_missing(permissions):
         return replace(seen, sight=Sight.BAD, code=missing.code, params=missing.params, evidence=missing.raw)
-    _compare(watch, kit, adapter)
-    if watch.refusals_at is None or watch.refusals_at <= timezone.now() - REFUSALS_EVERY or watch.code in TOO_WIDE:
-        require_promises(watch.account, kit, adapter)
+    _compare(watch, kit, adapter, small)
+    is_new = small is not None and not is_off(watch.switches, ALLOW_CREATION)
+    if is_new or watch.refusals_at is None or watch.refusals_at <= timezone.now() - REFUSALS_EVERY or watch.code in TOO_WIDE:
+        if small is not None:
+            require_refused(adapter, small.forbidden_probes(target))
+        else:
+            require_promises(watch.account, kit, adapter)
         seen = replace(seen, refusals=adapter.check_refusals())
     return replace(seen, **_accepted(seen.refusals or ()))
 
 
-def _compare(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> None:
+def _recovery_kit(account: CloudAccount, report: KitReport) -> RecoveryKit | None:
+    """In the place of the issued kit it is good for one thing, the removal: under an account that stays it is a wrong version."""
+    return recovery_of(account.cloud) if account.state == AccountState.OFFBOARDING and is_recovery(report) else None
+
+
+def _compare(watch: TrustWatch, kit: Kit, adapter: CloudAdapter, small: RecoveryKit | None) -> None:
     """The trust is as its own version shipped it. Of a version that nobody kept only the permissions are compared."""
-    if kits.load(watch.account.cloud).keeps(kit.version):
+    if small is not None or kits.load(watch.account.cloud).keeps(kit.version):
         adapter.check_trust_unedited()
 
 

@@ -18,6 +18,7 @@ from accounts.kit_links import identity_answers, kit_links, named_resources, sta
 from accounts.kit_offer import kit_offer
 from accounts.kits.base import search_permissions
 from accounts.kits.manifest import PermissionGroup, grouped
+from accounts.kits.recovery import recovery_of
 from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
 from accounts.models.cloud_accounts import SHOWN_STATES, CloudAccountQuerySet
 from accounts.states import KitState, TrustVerdict
@@ -118,9 +119,11 @@ def account_kit(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 @gate
 @require_GET
 def account_kit_file(request: OrganisationRequest, pk: uuid.UUID, file: str) -> HttpResponse:
-    """A file of the kit to read or run: the exact bytes whose hash the pages show."""
-    kit = kits.load(find_account(request, pk).cloud)
-    document = next((document for document in kit.documents if document.file == file), None)
+    """A file of the kit, or of its recovery kit, to read or run: the exact bytes whose hash the pages show."""
+    cloud = find_account(request, pk).cloud
+    small = recovery_of(cloud)
+    documents = (*kits.load(cloud).documents, *(small.documents if small else ()))
+    document = next((document for document in documents if document.file == file), None)
     if document is None:
         raise Http404
     headers = {"Content-Disposition": f'inline; filename="{document.file}"', "X-Content-Type-Options": "nosniff"}

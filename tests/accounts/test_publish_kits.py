@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts import kits
+from accounts.kits.recovery import recovery_of
 from tests.accounts.aws_kit import KIT
 
 
@@ -21,6 +22,11 @@ def provider(sandbox, settings, monkeypatch):
     return boto3.Session().client("s3", region_name="eu-central-1")
 
 
+def recovery_files(cloud):
+    small = recovery_of(cloud)
+    return small.files() if small else {}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_publish_kits_uploads_once_and_changes_nothing_again(provider, capsys):
     call_command("publish_kits")
@@ -29,7 +35,7 @@ def test_publish_kits_uploads_once_and_changes_nothing_again(provider, capsys):
     again = capsys.readouterr().out.splitlines()
 
     keys = [KIT.object_key("template.yaml"), KIT.object_key("terraform.zip"), f"kits/aws/{KIT.version}/template.sha256"]
-    every = sorted(key for cloud in kits.KITS for key in kits.load(cloud).files())
+    every = sorted(key for cloud in kits.KITS for key in (*kits.load(cloud).files(), *recovery_files(cloud)))
     assert set(keys) <= set(every)
     assert first == [f"uploaded  fernhill-kits/{key}" for key in every]
     assert again == [f"there already  fernhill-kits/{key}" for key in every]

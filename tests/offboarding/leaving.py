@@ -17,7 +17,7 @@ from tests.accounts.test_twenty_failures import read
 from tests.cells.byhand import Hand
 from tests.cells.factories import make_plan
 from tests.cells.living import drive, drive_to_end, drive_to_failure, drive_to_wait, newest, wish
-from tests.offboarding import removing
+from tests.offboarding import recovering, removing
 
 OFFBOARD = "offboard_account"
 
@@ -82,11 +82,10 @@ class Leaver:
         self.standing.run(self.standing.told_of.generation)
 
     def run_recovery_kit(self) -> None:
-        """As the page of one that is stuck says: with support switched off."""
-        assert "AllowSupport=no" in self.client.get(self.url("plan")).text
-        self.standing.told_of = self.standing.account.kits.get(generation=self.standing.told_of.generation)
+        """As the page of one that is stuck says, with the file that it hands out."""
+        self.standing.told_of = self.account.kits.get(generation=self.standing.told_of.generation)
         self.standing.hand.take(self.standing.told_of)
-        self.standing.hand.run_kit(AllowSupport="no")
+        recovering.run(self)
 
     def let_half_a_minute_pass(self) -> None:
         """Between the sign-ins that were tried: as if the first had been asked so much earlier."""

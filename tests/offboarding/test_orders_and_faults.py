@@ -109,7 +109,7 @@ def test_begun_offboarding_cannot_be_called_off_and_nothing_new_is_created(leave
 # --- The kit too early, or the proof not good enough -------------------------------------------------------------------
 
 
-def test_kit_removed_before_cleanup_is_seen_told_and_mended_by_the_same_kit(leaver):
+def test_kit_removed_before_cleanup_is_seen_told_and_mended_by_the_recovery_kit(leaver):
     leaver = leaver()
     leaver.start()
     leaver.until(account="offboarding")
@@ -120,7 +120,7 @@ def test_kit_removed_before_cleanup_is_seen_told_and_mended_by_the_same_kit(leav
     assert leaver.states == ("offboarding", "stuck")
     page = leaver.page()
     assert "The kit was removed before cleanup finished." in page
-    assert "Run the same kit again" in page
+    assert "Run the recovery kit" in page
     for _turn in range(3):
         turn()
     assert leaver.states == ("offboarding", "stuck")

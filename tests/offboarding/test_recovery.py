@@ -1,12 +1,21 @@
 """A kit removed too early: it is offered again only where that brings a way back in, and the page says which rights come with it."""
 
+import html
+from dataclasses import replace
+
 import pytest
 from django.utils import timezone
 
 from accounts import kits
+from accounts.clouds.base import CloudError
+from accounts.kits.recovery import RECOVERY_KITS, recovery_of
 from accounts.targets import target_of
+from cells.orders import order_of, stacks_of
+from portal.audit.verify_certificate import check
 from tests.accounts.test_connect_gcp import Shell
+from tests.accounts.test_twenty_failures import read
 from tests.factories import make_cloud_account, make_kit
+from tests.offboarding import recovering
 from tests.offboarding.guards import make_offboarding
 from tests.offboarding.leaving import Leaver
 from tests.offboarding.test_orders_and_faults import see
@@ -16,24 +25,98 @@ from tests.standing import SECOND
 IDENTITY = {"aws": {}, "gcp": {"project_number": "123456789012"}, "azure": {"tenant_id": "11111111-2222-3333-4444-555555555555"}}
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize(("cloud", "is_offered"), [("aws", True), ("gcp", True), ("azure", False)])
-def test_kit_is_offered_again_only_where_it_helps(cloud, is_offered, acme, alice, client):
+def make_gone(cloud, acme, alice):
     named = {"cloud": cloud, "name": "Main", "identity": IDENTITY[cloud], "state": "offboarding", "connected_at": timezone.now()}
     account = make_cloud_account(organisation=acme, created_by=alice, **named)
     make_kit(account=account, ran_at=timezone.now())
     make_offboarding(account=account, by=alice, state="stuck", code="offboarding_kit_gone")
+    return account
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("cloud", "is_offered"), [("aws", True), ("gcp", True), ("azure", False)])
+def test_kit_is_offered_again_only_where_it_helps(cloud, is_offered, acme, alice, client):
+    account = make_gone(cloud, acme, alice)
     client.force_login(alice)
 
     page = client.get(f"/o/acme/accounts/{account.pk}/offboarding/").text
 
-    assert ("Run the same kit again" in page) == is_offered
-    assert ("those to create and change, too." in page) == is_offered
-    assert ("The removal goes on by itself" in page) == is_offered
+    assert ("Run the recovery kit" in page) == (cloud in RECOVERY_KITS)
+    assert ("Run the same kit again" in page) == (is_offered and cloud not in RECOVERY_KITS)
+    assert ("The removal goes on by itself" in page or "the removal goes on by itself" in page) == is_offered
     assert ("Remove the rest by hand" in page) != is_offered
     assert ("Azure gives deleted identities new client IDs" in page) != is_offered
-    assert ("Run the same kit again, so that" in page) == is_offered
+    assert ("Run the kit that is shown here, so that" in page) == is_offered
     assert ("Run before the kit" in page) == (cloud == "gcp")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("cloud", RECOVERY_KITS)
+def test_page_says_line_by_line_what_the_recovery_kit_can_do_and_what_not(cloud, acme, alice, client):
+    account, small = make_gone(cloud, acme, alice), recovery_of(cloud)
+    client.force_login(alice)
+
+    page = html.unescape(client.get(f"/o/acme/accounts/{account.pk}/offboarding/").text)
+
+    can, cannot = page.partition("It cannot create, change or support")[::2]
+    assert f"It can look and delete: {len(small.diff.kept)} permissions of the kit" in can
+    assert [one.action for one in small.diff.kept if f">{one.action}</th>" not in can or str(one.reason) not in can] == []
+    assert [one.action for one in small.diff.withheld if f">{one.action}</th>" not in cannot] == []
+    for document in small.documents:
+        assert document.sha256 in page
+        assert client.get(f"/o/acme/accounts/{account.pk}/kit/files/{document.file}").text == document.text
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("cloud", RECOVERY_KITS)
+def test_removal_goes_on_with_the_recovery_kit_to_its_certificate(cloud, stand, acme, alice, client, sandbox):
+    """By the file and the command of the page. Nothing can be created meanwhile, and nobody is alarmed at that."""
+    leaver = Leaver(stand(cloud), acme, alice, client, sandbox)
+    leaver.start()
+    leaver.until(account="offboarding")
+    leaver.remove_kit()
+    see(leaver)
+    see(leaver, later=SECOND)
+    assert (leaver.row.state, leaver.row.code) == ("stuck", "offboarding_kit_gone")
+
+    run_lines_before_the_kit(leaver)
+    leaver.run_recovery_kit()
+    see(leaver)
+    see(leaver, later=SECOND)
+
+    assert leaver.row.state == "in_progress"
+    assert leaver.standing.watch.verdict == "holds"
+    assert not leaver.account.trust_checks.filter(is_ok=False).exists()
+    assert "The recovery kit is in place: deleting only." in leaver.page()
+    trust = read(client.get(f"/o/acme/accounts/{leaver.account.pk}/trust/"))
+    assert "The trust holds, for deleting only." in trust
+    order = order_of(leaver.cell)
+    with pytest.raises(CloudError) as refused:
+        stacks_of(leaver.account).apply(replace(order, name=f"{order.name}-new"))
+    assert refused.value.code == "access_denied"
+
+    leaver.until_ready()
+    assert leaver.account.state == "ready_to_offboard"
+    assert leaver.cell.state == "deleted"
+    leaver.remove_kit()
+    leaver.until_offboarded()
+    document = check(leaver.row.certificate)
+    assert document["totals"]["removed"] == document["totals"]["found"] > 0
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("cloud", RECOVERY_KITS)
+def test_recovery_kit_under_an_account_that_stays_is_a_wrong_kit(cloud, stand, acme, alice, client, sandbox):
+    """It would hide that the rights to create are missing: it counts only where an account leaves."""
+    leaver = Leaver(stand(cloud), acme, alice, client, sandbox, has_cell=False)
+    small = recovery_of(cloud)
+    leaver.remove_kit()
+    recovering.put_in_place(leaver, small)
+
+    leaver.standing.lose()
+
+    assert (leaver.account.state, leaver.standing.watch.code) == ("needs_attention", "kit_version_wrong")
+    assert "for deleting only" not in read(client.get(f"/o/acme/accounts/{leaver.account.pk}/trust/"))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,29 +11,21 @@ from urllib.parse import quote, urlencode
 
 from django.utils.translation import gettext
 
-from accounts.clouds.aws.shipped import ShippedKit, ShippedRole
+from accounts.clouds.aws.shipped import ShippedKit
 from accounts.clouds.base import ALLOW_SUPPORT, PermissionProbe, Target, is_off
 from accounts.kits.aws import template, terraform, words
 from accounts.kits.aws.environment import ENVIRONMENT_CHECKS
 from accounts.kits.aws.installer import installer_policy
 from accounts.kits.aws.manifest import DENIALS, GRANTS, RESOURCES, SWITCHES
 from accounts.kits.aws.regions import REGIONS
+from accounts.kits.aws.shipping import ROLES, shipped_kit
 from accounts.kits.aws.shutting import shut_support
 from accounts.kits.aws.traffic import TRAFFIC
 from accounts.kits.aws.words import IDENTITY_FIELDS, WORDS
 from accounts.kits.base import Act, Document, EnvironmentCheck, IdentityField, Publication, Report, Route, Words
-from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
+from accounts.kits.manifest import Denial, Grant, KitResource, Permission, Region, Role, Switch
 
 AUDIENCE = "sts.amazonaws.com"
-# Every role of the kit, by the name it goes by in a ShippedKit. Only the first two are opened by the portal.
-_ROLES = {
-    "operator": "OperatorRole",
-    "support": "SupportRole",
-    "cell-cluster": "CellClusterRole",
-    "cell-node": "CellNodeRole",
-    "cell-storage": "CellStorageRole",
-    "cell-agent": "CellAgentRole",
-}
 # Of any partition: a stack in China or GovCloud is told apart by its region.
 _ARN = re.compile(
     r"arn:aws[a-z-]{0,10}:(?P<service>[a-z]{1,30}):(?P<region>[a-z0-9-]{0,30}):(?P<account>[0-9]{12}):(?P<resource>[!-~]{1,200})"
@@ -231,9 +223,9 @@ class AwsKit:
         query = {"templateURL": template_url, "stackName": stack_name} | {f"param_{name}": value for name, value in parameters.items()}
         return f"{console}/cloudformation/home?region={region}#/stacks/create/review?{urlencode(query, quote_via=quote, safe='')}"
 
-    def cli_command(self, *, template_url: str, stack_name: str, parameters: Mapping[str, str], region: str) -> str:
+    def cli_command(self, *, template_url: str, stack_name: str, parameters: Mapping[str, str], region: str, file: str = "") -> str:
         """The same stack from a shell. Without a published template it expects the file in the current folder."""
-        source = f"--template-url '{template_url}'" if template_url else f"--template-body file://{self.template_file}"
+        source = f"--template-url '{template_url}'" if template_url else f"--template-body file://{file or self.template_file}"
         lines = [
             "aws cloudformation create-stack",
             f"--region {region}",
@@ -308,22 +300,9 @@ class AwsKit:
             )
             for switch in ("yes", "no")
         }
-        on, off = rendered["yes"], rendered["no"]
-        limits = [on.properties(name) for name in on.logical_ids("AWS::IAM::ManagedPolicy")]
-        iam = f"arn:aws:iam::{target.external_id}"
-        return ShippedKit(
-            stack=self.stack_name(target.suffix),
-            provider=f"{iam}:oidc-provider/{target.issuer.removeprefix('https://')}",
-            provider_url=target.issuer,
-            audiences=(AUDIENCE,),
-            roles={
-                name: _shipped_role(on.properties(logical_id), off.properties(logical_id))
-                for name, logical_id in _ROLES.items()
-                if on.has(logical_id)
-            },
-            limits={f"{iam}:policy/{policy['ManagedPolicyName']}": policy["PolicyDocument"] for policy in limits},
-            probes=[probe for probe in self.probes(target) if probe.role == Role.OPERATOR],
-        )
+        operators = [probe for probe in self.probes(target) if probe.role == Role.OPERATOR]
+        stack = self.stack_name(target.suffix)
+        return shipped_kit(target, rendered["yes"], rendered["no"], stack=stack, audience=AUDIENCE, probes=operators)
 
     def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
         """Every permission of the manifest as a question that the cloud must answer with yes.
@@ -332,13 +311,11 @@ class AwsKit:
         """
         is_support_off = is_off(switches, ALLOW_SUPPORT)
         grants = [grant for grant in GRANTS if not (is_support_off and grant.role == Role.SUPPORT)]
-        return tuple(_probe(grant.role, action, grant.resource, grant.context, target) for grant in grants for action in grant.actions)
+        return tuple(probe_of(grant.role, action, grant, target) for grant in grants for action in grant.actions)
 
     def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
         """Every promise of the manifest as questions that the cloud must answer with no."""
-        return tuple(
-            _probe(denial.role, action, denial.resource, denial.context, target) for denial in DENIALS for action in denial.actions
-        )
+        return tuple(probe_of(denial.role, action, denial, target) for denial in DENIALS for action in denial.actions)
 
 
 def permission_key(role: str, action: str) -> str:
@@ -365,21 +342,8 @@ def _statements() -> dict[str, dict[str, Any]]:
     return {statement["Sid"]: statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]}
 
 
-def _shipped_role(on: Mapping[str, Any], off: Mapping[str, Any]) -> ShippedRole:
-    documents = {policy["PolicyName"]: policy["PolicyDocument"] for policy in on.get("Policies", [])}
-    switched = {policy["PolicyName"]: policy["PolicyDocument"] for policy in off.get("Policies", [])}
-    return ShippedRole(
-        name=on["RoleName"],
-        trust=on["AssumeRolePolicyDocument"],
-        boundary=on["PermissionsBoundary"],
-        attached=tuple(on.get("ManagedPolicyArns", ())),
-        policies={name: document for name, document in documents.items() if document == switched[name]},
-        switches={name: (document, switched[name]) for name, document in documents.items() if document != switched[name]},
-        max_session_seconds=on["MaxSessionDuration"],
-    )
-
-
-def _probe(role: Role, action: str, resource: str, context: Mapping[str, str], target: Target) -> PermissionProbe:
+def probe_of(role: Role, action: str, asked: Grant | Denial, target: Target) -> PermissionProbe:
+    """One action of a grant or a promise, in this account."""
     names = {
         "account": target.account,
         "account_id": target.external_id,
@@ -388,10 +352,10 @@ def _probe(role: Role, action: str, resource: str, context: Mapping[str, str], t
         "short": target.suffix.partition("-")[0],
         "issuer_path": target.issuer.removeprefix("https://"),
     }
-    filled = {key: value.format(**names) for key, value in context.items()}
-    return PermissionProbe(permission_key(role, action), role.value, action, resource.format(**names), filled)
+    filled = {key: value.format(**names) for key, value in asked.context.items()}
+    return PermissionProbe(permission_key(role, action), role.value, action, asked.resource.format(**names), filled)
 
 
 def _attached_policies() -> list[str]:
     """AWS's own policies that the template attaches to roles."""
-    return sorted({policy for logical_id in _ROLES.values() for policy in _readable().properties(logical_id).get("ManagedPolicyArns", [])})
+    return sorted({policy for logical_id in ROLES.values() for policy in _readable().properties(logical_id).get("ManagedPolicyArns", [])})

@@ -58,12 +58,20 @@ def version() -> str:
 
 
 class Rendered:
-    """The template with one account's parameters put in: what CloudFormation hands to IAM."""
+    """The template, or a `document` cut out of it, with one account's parameters put in: what CloudFormation hands to IAM."""
 
     def __init__(
-        self, parameters: Mapping[str, str], *, account_id: str, region: str, stack: str, partition: str = "aws", version: str = ""
+        self,
+        parameters: Mapping[str, str],
+        *,
+        account_id: str,
+        region: str,
+        stack: str,
+        partition: str = "aws",
+        version: str = "",
+        document: Mapping[str, Any] | None = None,
     ) -> None:
-        template = parsed(version)
+        template = document or parsed(version)
         defaults = {name: str(spec["Default"]) for name, spec in template["Parameters"].items() if "Default" in spec}
         self._values: dict[str, str] = {
             **defaults,

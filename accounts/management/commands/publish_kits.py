@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts import kits
 from accounts.clouds.aws.publish import PublishError, publish
+from accounts.kits.recovery import recovery_of
 
 
 class Command(BaseCommand):
@@ -18,6 +19,8 @@ class Command(BaseCommand):
             raise CommandError("Set PORTAL_KITS_BUCKET to the bucket that the kits go to.")
         try:
             files = {key: content for cloud in kits.KITS for key, content in kits.load(cloud).files().items()}
+            for recovery in filter(None, map(recovery_of, kits.KITS)):
+                files |= recovery.files()
             published = publish(files, bucket=settings.KITS_BUCKET, region=settings.KITS_REGION)
         except PublishError as error:
             raise CommandError(str(error)) from error

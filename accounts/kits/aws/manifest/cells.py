@@ -15,7 +15,7 @@ from accounts.kits.aws.manifest.scopes import (
     STACK,
     TAGGED_OURS,
 )
-from accounts.kits.manifest import Grant, Phase, Role
+from accounts.kits.manifest import ALL, Grant, Phase, Role
 
 _AGENT_ROLE = "arn:aws:iam::{account_id}:role/byoc-{suffix}-cell-agent"
 
@@ -45,6 +45,12 @@ CELLS: tuple[Grant, ...] = (
             "cloudformation:UpdateStack": _("Bring a cell to a newer version."),
         },
         resource=STACK,
+        recovers=(
+            "cloudformation:DeleteStack",
+            "cloudformation:DescribeStackEvents",
+            "cloudformation:DescribeStackResources",
+            "cloudformation:DescribeStacks",
+        ),
     ),
     Grant(
         "CreateClusters",
@@ -173,6 +179,20 @@ CELLS: tuple[Grant, ...] = (
             "eks:UpdateNodegroupVersion": _("Keep the machines up to date."),
         },
         resource=CLUSTER,
+        recovers=(
+            "eks:DeleteAccessEntry",
+            "eks:DeleteAddon",
+            "eks:DeleteCluster",
+            "eks:DeleteNodegroup",
+            "eks:DeletePodIdentityAssociation",
+            "eks:DescribeAccessEntry",
+            "eks:DescribeAddon",
+            "eks:DescribeCluster",
+            "eks:DescribeNodegroup",
+            "eks:DescribePodIdentityAssociation",
+            "eks:DisassociateAccessPolicy",
+            "eks:ListAssociatedAccessPolicies",
+        ),
     ),
     Grant(
         "GiveCellRolesToAws",
@@ -219,6 +239,7 @@ CELLS: tuple[Grant, ...] = (
             "kms:ScheduleKeyDeletion": _("Remove the key when its cell is deleted."),
         },
         context=OUR_TAG,
+        recovers=("kms:DeleteAlias", "kms:DescribeKey", "kms:ListResourceTags", "kms:ScheduleKeyDeletion"),
     ),
     Grant(
         "LetClustersUseOwnKeys",
@@ -238,6 +259,7 @@ CELLS: tuple[Grant, ...] = (
             "kms:DeleteAlias": _("Remove the readable name of the cell's key."),
         },
         resource="arn:aws:kms:{region}:{account_id}:alias/byoc-{short}-cell-check",
+        recovers=("kms:DeleteAlias",),
     ),
     Grant(
         "ChangesSwitchedOn",
@@ -245,5 +267,6 @@ CELLS: tuple[Grant, ...] = (
         Phase.SETUP,
         _("Tells nothing but the caller's own name."),
         {"sts:GetCallerIdentity": _("Check that the account is the one you named. Stands where your switch for changes is.")},
+        recovers=ALL,
     ),
 )

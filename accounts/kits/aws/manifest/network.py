@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kits.aws.manifest.scopes import OUR_TAG, REQUEST_TAG, TAGGED_OURS
-from accounts.kits.manifest import Grant, Phase, Role
+from accounts.kits.manifest import ALL, Grant, Phase, Role
 
 _TAGGED_NEW = _("Only if the new resource carries this account's byoc:account tag.")
 
@@ -109,5 +109,6 @@ NETWORK: tuple[Grant, ...] = (
             "elasticloadbalancing:DeleteLoadBalancer": _("Remove left-over load balancers, so that they stop costing."),
         },
         context=OUR_TAG,
+        recovers=ALL,
     ),
 )

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kits.aws.manifest.scopes import ANY_READ, IN_A_STACK, OPERATOR_ROLE, SUPPORT_ROLE
-from accounts.kits.manifest import Grant, Phase, Role
+from accounts.kits.manifest import ALL, Grant, Phase, Role
 
 READ: tuple[Grant, ...] = (
     Grant(
@@ -23,6 +23,7 @@ READ: tuple[Grant, ...] = (
             "servicequotas:GetAWSDefaultServiceQuota": _("Know the limit that holds when none was set for this account."),
             "servicequotas:GetServiceQuota": _("Tell you about a limit that is too low before a cell fails on it."),
         },
+        recovers=("ec2:DescribeInstances", "ec2:DescribeRegions"),
     ),
     Grant(
         "ReadNetwork",
@@ -45,6 +46,21 @@ READ: tuple[Grant, ...] = (
             "ec2:DescribeVpcAttribute": _("Check the name resolution settings of a cell's network."),
             "ec2:DescribeVpcs": _("Watch the network of a cell, and avoid address ranges in use."),
         },
+        recovers=(
+            "ec2:DescribeAddresses",
+            "ec2:DescribeInternetGateways",
+            "ec2:DescribeLaunchTemplates",
+            "ec2:DescribeNatGateways",
+            "ec2:DescribeNetworkAcls",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeSecurityGroupRules",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVolumes",
+            "ec2:DescribeVpcAttribute",
+            "ec2:DescribeVpcs",
+        ),
     ),
     Grant(
         "ReadInsideStacks",
@@ -66,6 +82,7 @@ READ: tuple[Grant, ...] = (
             "kms:ListAliases": _("Find key names left over when a cell is deleted."),
             "tag:GetResources": _("Search a region for everything with our tag, so that nothing is forgotten."),
         },
+        recovers=ALL,
     ),
     Grant(
         "ReadOwnKit",
@@ -74,6 +91,7 @@ READ: tuple[Grant, ...] = (
         _("Only the stack of this kit."),
         {"cloudformation:DescribeStacks": _("See that the kit's stack has finished, and which version it is.")},
         resource="arn:aws:cloudformation:{region}:{account_id}:stack/byoc-{suffix}-kit/1",
+        recovers=ALL,
     ),
     Grant(
         "ReadOwnTrust",
@@ -88,6 +106,7 @@ READ: tuple[Grant, ...] = (
             "iam:SimulatePrincipalPolicy": _("Ask AWS whether each permission on this page is really held."),
         },
         resource=OPERATOR_ROLE,
+        recovers=ALL,
     ),
     Grant(
         "EndSupport",
@@ -124,6 +143,7 @@ READ: tuple[Grant, ...] = (
             "iam:GetPolicyVersion": _("Check that the boundaries are still as shipped."),
         },
         resource="arn:aws:iam::{account_id}:policy/byoc-{suffix}-operator-boundary",
+        recovers=ALL,
     ),
     Grant(
         "ReadOwnProvider",
@@ -132,5 +152,6 @@ READ: tuple[Grant, ...] = (
         _("Only the identity provider of this kit."),
         {"iam:GetOpenIDConnectProvider": _("Check that the identity provider is still as shipped.")},
         resource="arn:aws:iam::{account_id}:oidc-provider/{issuer_path}",
+        recovers=ALL,
     ),
 )
