@@ -1,4 +1,8 @@
-"""Rows that are held until the transaction ends by whoever adds something to them. Taken first, the organisation before the person."""
+"""Rows that are held until the transaction ends by whoever adds something to them. Taken first, the organisation before the person.
+
+The closing (accounts.closing.steps) takes them in this order too. It holds the organisation by its key, so that nothing is added to it that
+it does not see; whoever holds a row of it already and then adds another would wait for the closing, so there the closing gives way.
+"""
 
 from uuid import UUID
 

@@ -9,6 +9,8 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 
 from portal.brand import TEXT_RATIO, measure
 
+MOST_BACKUP_DAYS = 366
+
 
 @register(Tags.security, deploy=True)
 def check_portal_url(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -56,6 +58,15 @@ def check_brand_accent(app_configs: Sequence[Any] | None, **kwargs: Any) -> list
         # The dark theme nearly always needs a lighter shade: only the light one is the provider's to choose.
         if theme == "light" and not accent.passes
     ]
+
+
+@register
+def check_backup_days(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """A promise to customers who leave: none of less than a day, and none that outlives the records themselves."""
+    if 1 <= settings.BACKUP_DAYS <= MOST_BACKUP_DAYS:
+        return []
+    hint = "Customers read it on the page of the closing: how long the oldest backup of the database is kept."
+    return [Error(f"PORTAL_BACKUP_DAYS is {settings.BACKUP_DAYS}: give 1 to {MOST_BACKUP_DAYS} days.", hint=hint, id="portal.E005")]
 
 
 @register(deploy=True)

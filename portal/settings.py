@@ -241,6 +241,11 @@ TRUST_CONFIRM_AFTER = timedelta(minutes=env.float("PORTAL_TRUST_CONFIRM_MINUTES"
 # A kit that a newer one has followed is supported for this long.
 KIT_SUPPORT = timedelta(days=env.int("PORTAL_KIT_SUPPORT_DAYS", default=180))
 
+# --- The end of an organisation ---------------------------------------------------------------------------------------
+
+# Days after which the oldest backup of the database is gone: customers read it with what is deleted after a closing.
+BACKUP_DAYS = env.int("PORTAL_BACKUP_DAYS", default=35)
+
 # --- Cells and their agents ------------------------------------------------------------------------------------------
 
 # Of each web process: agents that wait in line for news, and reports that are being stored. More are told to come again.

@@ -4,7 +4,7 @@ from django.conf import settings
 
 from accounts.access import Role
 from accounts.closing.models import Closing
-from accounts.closing.terms import TERMS
+from accounts.closing.terms import TERMS, backups
 from accounts.mail import absolute_url, queue_mail
 
 
@@ -12,7 +12,7 @@ def tell(closing: Closing, template: str, **context: object) -> None:
     """Once to each, written in the transaction of what it tells."""
     organisation = closing.organisation
     url = absolute_url("closing:closing_home", organisation.slug)
-    known = {"closing": closing, "organisation": organisation, "url": url, "terms": TERMS, **context}
+    known = {"closing": closing, "organisation": organisation, "url": url, "terms": TERMS, "backups": backups(), **context}
     members = organisation.memberships.filter(user__is_active=True).order_by("user__email")
     told = {user_email.lower(): role == Role.OWNER for user_email, role in members.values_list("user__email", "role")}
     for address, is_owner in told.items():

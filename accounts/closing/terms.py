@@ -32,17 +32,25 @@ class Term:
     @property
     def period(self) -> str:
         """The very timedelta in words: "30 days", "3 years (1,096 days)"."""
-        days = self.after.days
-        in_days = ngettext("%(count)s day", "%(count)s days", days) % {"count": days}
-        if days < YEAR:
-            return in_days
-        years = days // YEAR
-        return ngettext("%(count)s year (%(days)s)", "%(count)s years (%(days)s)", years) % {"count": years, "days": in_days}
+        return _in_words(self.after.days)
+
+    @property
+    def period_in_backups(self) -> str:
+        """Until the last backup that still held it is gone too: deleting takes up to a day itself."""
+        return _in_words(self.after.days + 1 + settings.BACKUP_DAYS)
 
     @property
     def records(self) -> list[str]:
         """What is deleted, by the names of its tables."""
         return sorted({capfirst(str(apps.get_model(one.model)._meta.verbose_name_plural)) for one in holdings(self.code)})
+
+
+def _in_words(days: int) -> str:
+    in_days = ngettext("%(count)s day", "%(count)s days", days) % {"count": days}
+    if days < YEAR:
+        return in_days
+    years = days // YEAR
+    return ngettext("%(count)s year (%(days)s)", "%(count)s years (%(days)s)", years) % {"count": years, "days": in_days}
 
 
 PEOPLE = Term(
@@ -114,6 +122,15 @@ def after_all() -> str:
         "e-mail address and network address of each person with every sign-in, and the name of the organisation with every support access "
         "that was asked for."
     ) % {"provider": settings.PROVIDER_NAME}
+
+
+def backups() -> str:
+    """That a deletion does not reach into backups, in words."""
+    return ngettext(
+        "%(provider)s keeps backups of the whole database for %(count)s day. What is deleted here stays in them until they are gone.",
+        "%(provider)s keeps backups of the whole database for %(count)s days. What is deleted here stays in them until they are gone.",
+        settings.BACKUP_DAYS,
+    ) % {"provider": settings.PROVIDER_NAME, "count": settings.BACKUP_DAYS}
 
 
 ACCOUNT = "account__organisation"

@@ -18,7 +18,7 @@ from accounts.closing.availability import why_not_cancel, why_not_start
 from accounts.closing.export import archive
 from accounts.closing.forms import StartForm
 from accounts.closing.parts import blockers, sections
-from accounts.closing.terms import TERMS, after_all
+from accounts.closing.terms import PEOPLE, TERMS, after_all, backups
 from accounts.models import Organisation
 from accounts.sign_in import step_up, step_up_for_file
 from accounts.views.people import settings_tabs
@@ -47,7 +47,7 @@ def closing_home(request: OrganisationRequest) -> HttpResponse:
 def _kept(request: OrganisationRequest) -> dict[str, Any]:
     """What is kept and what can be taken along: the same before and after."""
     is_owner = request.membership.can(Permission.MANAGE_ORGANISATION)
-    return {"terms": TERMS, "after_all": after_all(), "sections": sections(), "is_owner": is_owner}
+    return {"terms": TERMS, "backups": backups(), "after_all": after_all(), "sections": sections(), "is_owner": is_owner}
 
 
 @requires(Permission.MANAGE_ORGANISATION, even_closed=True)
@@ -76,6 +76,7 @@ def closing_start(request: OrganisationRequest) -> HttpResponse:
             return _back(request)
         return _start(request, form) if form.is_valid() else reject(request, form)
     context = {"form": form, "why_not": why_not, "blockers": found, "owners": _other_owners(organisation, request), "terms": TERMS}
+    context |= {"export_for": PEOPLE.period, "backups": backups()}
     context |= {"title": _("Close %(name)s") % {"name": organisation}, "tabs": settings_tabs(request)}
     return render(request, "closing/closing_start.html", context)
 

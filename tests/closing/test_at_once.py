@@ -13,6 +13,8 @@ from accounts.closing.models import Closing
 from accounts.closing.steps import close_due
 from accounts.models import Contact, Membership, Organisation, User
 from accounts.models.cloud_accounts import Cloud
+from accounts.support.brokering import viewing
+from accounts.support.models import Viewing
 from cells.actions.instances import create_instance
 from cells.actions.instances import start_draft as start_instance
 from cells.models import HostingAccount
@@ -23,7 +25,7 @@ from tests.cells.living import wish
 from tests.cells.test_races import Rival, held, waiting_for_locks
 from tests.closing.guards import make_closed
 from tests.closing.test_closing import make_due
-from tests.factories import make_cloud_account, make_invitation, make_membership, make_organisation
+from tests.factories import make_cloud_account, make_contact, make_invitation, make_membership, make_organisation, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -115,3 +117,36 @@ def test_request_that_was_let_in_before_the_closing_adds_nothing_after_it(name, 
     assert str(person.refused.reason) == "Acme is closed. Nothing was saved."
     for rows in (acme.instances, acme.instance_drafts, acme.cloud_accounts, acme.contacts, acme.invitations):
         assert not rows.exists()
+
+
+def test_closing_gives_way_to_who_holds_a_row_and_then_adds_one(acme, alice):
+    """Each would wait for the other, and PostgreSQL would end one of them: the person's request, as likely as the worker's round."""
+    closing, contact = make_due(acme, alice), make_contact(organisation=acme)
+
+    with held(Contact.objects.filter(pk=contact.pk)):
+        worker = Rival(lambda: close_due(closing.pk))
+        wait_until(lambda: waiting_for_locks() == 1, seconds=10)
+        make_invitation(organisation=acme, invited_by=alice)
+    worker.end()
+
+    assert acme.invitations.open().count() == 1
+    closing.refresh_from_db()
+    assert (closing.state, closing.failed_at) == ("planned", None)
+    close_due(closing.pk)
+    closing.refresh_from_db()
+    assert closing.state == "closed"
+
+
+def test_view_as_customer_that_was_let_in_before_the_closing_is_refused(acme, alice):
+    closing, staff = make_due(acme, alice), make_user(is_staff=True)
+
+    with held(Closing.objects.filter(pk=closing.pk)):
+        worker = Rival(lambda: close_due(closing.pk))
+        wait_until(lambda: waiting_for_locks() == 1, seconds=10)
+        person = Rival(lambda: viewing.begin(acme, case="CASE-1", reason="To look", by=staff))
+        wait_until(lambda: waiting_for_locks() == 2 or person.future.done(), seconds=10)
+    worker.end()
+    person.end()
+
+    assert str(person.refused.reason) == "Acme is closed. Nothing was saved."
+    assert not Viewing.objects.exists()

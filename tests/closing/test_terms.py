@@ -7,7 +7,12 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.html import escape
 
+from accounts.closing.models import Closing
+from accounts.closing.notices import tell
 from accounts.closing.terms import TERMS, Term, holdings
+from accounts.issuer.seal import unseal
+from accounts.models import OutgoingMail
+from tests.closing.guards import make_closed
 from tests.guards.test_models import TENANCY_PATHS
 
 
@@ -42,6 +47,24 @@ def test_closing_home_shows_every_term_with_its_period_and_every_kind_of_record(
     for term in TERMS:
         for words in (term.title, term.period, term.what, term.why, *term.records):
             assert escape(str(words)) in page
+
+
+def test_every_page_and_mail_of_a_closing_tells_of_the_backups_for_as_long_as_the_provider_keeps_them(client, alice, bob, acme, settings):
+    settings.BACKUP_DAYS = 20
+    words = f"{settings.PROVIDER_NAME} keeps backups of the whole database for 20 days."
+    client.force_login(alice)
+
+    pages = [client.get(reverse(f"closing:closing_{name}", args=["acme"])).text for name in ("home", "start")]
+    tell(make_closed(acme, alice), "closing_planned", by=alice)
+    tell(Closing.objects.get(), "closing_done")
+    pages.append(client.get(reverse("closing:closing_done", args=["acme"])).text)
+
+    assert [words in page for page in pages] == [True] * 3
+    for told in ("after 51 days at the latest", "after 3 years (1117 days) at the latest"):
+        assert [told in page for page in pages] == [True, False, True]
+    bodies = [unseal(mail.sealed_body).decode() for mail in OutgoingMail.objects.filter(to=bob.email)]
+    assert [words in body for body in bodies] == [True] * 2
+    assert "Owners can still download the export for 30 days." in pages[1]
 
 
 def test_closing_home_says_what_the_security_record_keeps_of_persons_and_of_the_name(client, bob, acme):

@@ -12,6 +12,8 @@ from portal import checks
         (checks.check_portal_url, "PORTAL_URL", "http://portal.example", "https://portal.example", "portal.E001"),
         (checks.check_issuer_url, "ISSUER_URL", "http://portal.example", "https://portal.example", "portal.E002"),
         (checks.check_seal_keys, "SEAL_KEYS", ["too-short"], [Fernet.generate_key().decode()], "portal.E003"),
+        (checks.check_backup_days, "BACKUP_DAYS", 0, 1, "portal.E005"),
+        (checks.check_backup_days, "BACKUP_DAYS", 367, 366, "portal.E005"),
         (checks.check_kits_bucket, "KITS_BUCKET", "", "kits", "portal.W001"),
     ],
 )

@@ -12,6 +12,7 @@ from accounts.models import User
 from accounts.support.models import Viewing
 from portal.audit.models import Event
 from tests.activity import assert_no_event, assert_one_event
+from tests.closing.guards import make_closed
 from tests.factories import make_membership, make_organisation, make_user
 from tests.guards.url_tree import Url, address, organisation_urls, other_urls
 from tests.support.factories import make_active
@@ -47,6 +48,20 @@ def test_start_asks_for_a_reason_and_stands_in_the_customers_own_log(client, acm
     assert written.event.actor_name == "Sam Staff"
     found = Viewing.objects.get()
     assert found.until - found.started_at == timedelta(minutes=30)
+
+
+def test_nobody_looks_on_in_an_organisation_that_is_closed(client, acme, alice, staff):
+    make_closed(acme, alice)
+    start = reverse("support:viewing_start", args=[acme.pk])
+
+    page = client.get(start).text
+    assert "Acme is closed. Nobody works there, and nobody looks on." in page
+    assert "Start viewing" not in page
+    with assert_no_event():
+        answer = client.post(start, {"case": "CASE-1", "reason": "The page is said to be empty."})
+    assert "Acme is closed. Nobody works there, and nobody looks on." in answer.text
+    assert not Viewing.objects.exists()
+    assert start not in client.get(reverse("admin:accounts_organisation_change", args=[acme.pk])).text
 
 
 @pytest.mark.parametrize("fields", [{}, {"is_support_engineer": True}, {"is_superuser": True}])

@@ -14,11 +14,14 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.access import Role
+from accounts.holds import hold_open
 from accounts.models import Membership, Organisation, User
 from accounts.support.models import Viewing
 from portal.audit import Actor, Subject, record
+from portal.operations.availability import refuse_if
 
 LONGEST = timedelta(minutes=30)
 KEY = "viewing"
@@ -29,9 +32,17 @@ STILL_ALLOWED = frozenset({"support:viewing_end", "account_logout", "portal:them
 CLOSED = ("support:access_transcript", "support:access_evidence", "support:bundle", "support:viewing_start")
 
 
+def why_not_begin(organisation: Organisation) -> str:
+    """What is left of a closed one is for its own people."""
+    return _("%(name)s is closed. Nobody works there, and nobody looks on.") % {"name": organisation} if organisation.closed_at else ""
+
+
 def begin(organisation: Organisation, *, case: str, reason: str, by: User) -> Viewing:
+    """Raises NotAllowed for an organisation that is closed, or closes at this moment."""
+    refuse_if(why_not_begin(organisation))
     now = timezone.now()
     with transaction.atomic():
+        hold_open(organisation.pk)
         viewing = Viewing.objects.create(organisation=organisation, staff=by, case=case, reason=reason, started_at=now, until=now + LONGEST)
         details = {"case": case, "reason": reason, "until": viewing.until}
         record(

@@ -10,6 +10,7 @@ from accounts.models import Organisation
 from accounts.sign_in import step_up
 from accounts.support.brokering import viewing
 from accounts.support.forms.requests import ViewingForm
+from portal.operations.availability import NotAllowed
 
 MINUTES = int(viewing.LONGEST.total_seconds() // 60)
 
@@ -30,13 +31,18 @@ def viewing_start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
 @step_up
 def _start(request: HttpRequest, pk: UUID) -> HttpResponse:
     organisation = get_object_or_404(Organisation, pk=pk)
-    form = ViewingForm(request.POST or None)
+    form, why_not = ViewingForm(request.POST or None), viewing.why_not_begin(organisation)
     if request.method == "POST" and form.is_valid():
         assert request.user.is_authenticated
-        begun = viewing.begin(organisation, case=form.cleaned_data["case"], reason=form.cleaned_data["reason"], by=request.user)
-        request.session[viewing.KEY] = str(begun.pk)
-        return redirect("accounts:home", slug=organisation.slug)
-    return render(request, "support/viewing_start.html", {"form": form, "customer": organisation, "minutes": MINUTES})
+        try:
+            begun = viewing.begin(organisation, case=form.cleaned_data["case"], reason=form.cleaned_data["reason"], by=request.user)
+        except NotAllowed as refused:
+            why_not = refused.reason
+        else:
+            request.session[viewing.KEY] = str(begun.pk)
+            return redirect("accounts:home", slug=organisation.slug)
+    told = {"form": form, "customer": organisation, "minutes": MINUTES, "why_not": why_not}
+    return render(request, "support/viewing_start.html", told)
 
 
 @require_POST

@@ -60,6 +60,7 @@ SCHEMA_STATEMENTS = (
     "REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {role}",
     "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
     "GRANT EXECUTE ON FUNCTION {schema}.audit_delete_ended(uuid, integer) TO {role}",
+    "GRANT EXECUTE ON FUNCTION {schema}.closing_close(uuid) TO {role}",
 )
 
 
