@@ -2,14 +2,15 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from django.http import StreamingHttpResponse
 
-# What a spreadsheet takes for a formula when a cell begins with it.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What a spreadsheet takes for a formula where a cell begins: for one that is set to semicolons or tabs, within our text, too.
+FORMULA = re.compile(r"""^(?=[\t\r])|(^|[;\t\r\n])("*)(?=[=+@-])""")
 
 
 def stream_rows(rows: Iterable[Sequence[Any]], fields: Sequence[str], *, kind: str, name: str) -> StreamingHttpResponse:
@@ -51,5 +52,5 @@ def _harmless(value: Any) -> Any:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | dict):
-        return json.dumps(value, ensure_ascii=False)
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+        value = json.dumps(value, ensure_ascii=False)
+    return FORMULA.sub(r"\1\2'", value) if isinstance(value, str) else value

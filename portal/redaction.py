@@ -32,10 +32,11 @@ SECRET_WORDS = frozenset(
 SECRET_PHRASES = ("private_key", "api_key", "access_key", "signing_key", "session_key", "recovery_code", "client_assertion")
 
 # In running text a name is one only with a value after it, and "credentials: ExpiredToken" should still say what happened.
+# What may follow a name has a limit: a text that was made of names must not keep a process busy.
 _NAMES = (
     r"(?:aws[_-]?)?secret[_-]?access[_-]?key|session[_-]?token|security[_-]?token|client[_-]?secret|web[_-]?identity[_-]?token|"
     r"access[_-]?token|refresh[_-]?token|id[_-]?token|x-amz-security-token|x-amz-signature|x-amz-credential|signature|"
-    r"private[_-]?key|passwd|passphrase|credential|cookie|(?:password|secret|token|authorization|session[_-]?key|api[_-]?key)\w*"
+    r"private[_-]?key|passwd|passphrase|credential|cookie|(?:password|secret|token|authorization|session[_-]?key|api[_-]?key)\w{0,60}"
 )
 # Not inside a longer word: "InvalidIdentityToken: Couldn't ..." is an AWS message, not a secret.
 # A quote may be escaped, or missing where the text was cut off.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.html import escape
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from jsonschema import Draft202012Validator
@@ -143,7 +144,7 @@ def _shown(value: Any) -> Any:
 
 
 def _field(label: str, part: Mapping[str, Any], *, is_required: bool) -> forms.Field:
-    about: dict[str, Any] = {"label": label, "help_text": part.get("description", ""), "initial": _shown(part.get("default"))}
+    about: dict[str, Any] = {"label": label, "help_text": escape(part.get("description", "")), "initial": _shown(part.get("default"))}
     about["error_messages"] = {"required": _("Enter a value for “%(label)s”.") % {"label": label}}
     if "enum" in part:
         choices = [(value, value) for value in part["enum"]]

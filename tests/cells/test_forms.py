@@ -53,6 +53,13 @@ def test_every_kind_of_field_comes_back_as_the_schema_types_it():
     }
 
 
+def test_what_a_plan_says_of_a_parameter_is_text():
+    schema = {"type": "object", "properties": {"host": {"type": "string", "description": "<a href='https://x.example'>here</a>"}}}
+
+    assert "&lt;a href=" in ParametersForm({}, schema=schema).as_div()
+    assert "<a " not in ParametersForm({}, schema=schema).as_div()
+
+
 def test_what_is_not_answered_is_no_parameter():
     form = answered()
 

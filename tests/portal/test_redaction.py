@@ -1,5 +1,8 @@
 """What a secret looks like, wherever it stands: in what a cloud or a step says, in a log line, in a value somebody pasted."""
 
+import subprocess
+import sys
+
 import pytest
 
 from portal.redaction import looks_secret, names_secret, without_secrets
@@ -74,3 +77,24 @@ def test_key_names_a_secret(key: str) -> None:
 @pytest.mark.parametrize("key", ["key", "state", "kid", "account", "secretary", "tokenised_at", "idempotency_key"])
 def test_key_names_no_secret(key: str) -> None:
     assert not names_secret(key)
+
+
+KEEP_BUSY = """
+import resource
+from portal.redaction import looks_secret, without_secrets
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+names = ("password0", "password_", "token ", "token:", "token=\\\\", "<secret_")
+shapes = ("eyJ-", "://a:", "-----BEGIN ", "-----END PRIVATE ", "bearer ", "aB0")
+for part in names + shapes:
+    for text in (part * (400_000 // len(part)), "token" + part[-1] * 400_000):
+        without_secrets(text)
+        looks_secret(text)
+print("done")
+"""
+
+
+def test_no_text_keeps_a_process_busy():
+    """Tried in a process that may use a minute of CPU for all of them: what grows with the square of the length would take hours."""
+    done = subprocess.run([sys.executable, "-c", KEEP_BUSY], capture_output=True, text=True, check=False)
+
+    assert done.stdout == "done\n", done.stderr

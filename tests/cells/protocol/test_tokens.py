@@ -12,6 +12,7 @@ from cells.agent.keys import Key
 from cells.models import Cell, CellStatus, SeenAssertion
 from cells.protocol import access
 from cells.protocol.enrolment import enrolment_token, revoke_agent
+from cells.protocol.problems import Problem
 from cells.states import CellState
 from tests.cells.factories import make_cell
 from tests.cells.protocol.answers import refused
@@ -168,3 +169,17 @@ def test_agent_of_a_deleted_cell_is_refused(cell):
     access.denied.forget()
 
     refused(agent.report(a_report()), 403, "agent_revoked")
+
+
+def test_one_text_only_is_a_token(cell):
+    """Base64 reads over what is none of its letters: each variant would be kept as another token, before any limit counts it."""
+    agent = speaker(cell)
+    variants = [f"{agent.token[:9]}{filler}{agent.token[9:]}" for filler in ("!", "!!!", "\n", "=" * 6000)] + [
+        f"{agent.token}=",
+        f"{agent.token}!",
+    ]
+
+    for variant in variants:
+        with pytest.raises(Problem) as refused:
+            access.verify(variant, time.time())
+        assert refused.value.code == "token_invalid"
