@@ -16,7 +16,7 @@ def tell(closing: Closing, template: str, **context: object) -> None:
     members = organisation.memberships.filter(user__is_active=True).order_by("user__email")
     told = {user_email.lower(): role == Role.OWNER for user_email, role in members.values_list("user__email", "role")}
     for address, is_owner in told.items():
-        queue_mail(to=address, template=template, context=known | {"is_owner": is_owner})
+        queue_mail(to=address, template=template, context=known | {"is_owner": is_owner, "is_member": True})
     if (provider := settings.PROVIDER_SUPPORT_EMAIL.lower()) not in told:
         page = absolute_url("admin:closing_closing_change", closing.pk)
-        queue_mail(to=provider, template=template, context=known | {"is_owner": False, "url": page})
+        queue_mail(to=provider, template=template, context=known | {"is_owner": False, "is_member": False, "url": page})

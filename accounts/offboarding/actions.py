@@ -13,6 +13,7 @@ from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, User
 from accounts.offboarding.availability import why_not_cancel, why_not_confirm_never_run, why_not_consent, why_not_start
 from accounts.offboarding.certificates import standing
+from accounts.offboarding.handing_over import HANDED_OVER, handed_over
 from accounts.offboarding.models import LONGEST_DELAY, Offboarding
 from accounts.offboarding.notices import tell
 from accounts.offboarding.states import OffboardingState
@@ -20,14 +21,11 @@ from accounts.offboarding.steps.leaving import OFFBOARD, complete, empty_from_no
 from accounts.offboarding.transitions import move_offboarding, record_on, subject_of
 from accounts.states import AccountState
 from portal.audit import Actor
-from portal.audit.models import Event
 from portal.operations.actions import cancel_live, request_check
 from portal.operations.availability import refuse_if
 from portal.operations.engine import start
 from portal.operations.models import Operation
 from portal.operations.states import OperationState
-
-HANDED_OVER = "offboarding.handed_over"
 
 
 def start_offboarding(account: CloudAccount, *, scheduled_for: datetime, by: User) -> Offboarding:
@@ -112,10 +110,7 @@ def hand_over(account: CloudAccount, *, by: User) -> None:
 def why_not_hand_over(row: Offboarding | None) -> str:
     if row is None or row.state != OffboardingState.STUCK:
         return _("Only an offboarding that is stuck is handed over.")
-    about = Event.objects.for_chain(row.organisation_id).for_subject(subject_of(row).kind, row.pk)
-    if about.filter(action=HANDED_OVER, at__gte=row.state_at).exists():
-        return _("It is handed over already. The provider has the reference.")
-    return ""
+    return _("It is handed over already. The provider has the reference.") if handed_over(row) else ""
 
 
 def ask_to_close(row: Offboarding, *, reason: str, by: User) -> None:

@@ -21,6 +21,7 @@ from accounts.models import CloudAccount, Kit, TrustWatch
 from accounts.offboarding import proofs
 from accounts.offboarding.availability import blockers, why_not_confirm_never_run, why_not_start
 from accounts.offboarding.certificates import standing
+from accounts.offboarding.handing_over import handed_over
 from accounts.offboarding.models import Offboarding, SignIn
 from accounts.offboarding.parts import ACCESS_ENDED, NOTHING_BUILT, Blocker, Cost, Counted, parts
 from accounts.offboarding.states import OffboardingState
@@ -28,6 +29,7 @@ from accounts.offboarding.steps.leaving import KIT_GONE, OFFBOARD, TRUST_CODES
 from accounts.offboarding.transitions import subject_of
 from accounts.states import AccountState, KitState
 from accounts.targets import cloud_names, target_of
+from portal.audit.models import Event
 from portal.operations.catalogue import FailureText, failure_text, wait_text
 from portal.operations.durations import range_in_words, usual_durations
 from portal.operations.models import Operation
@@ -187,6 +189,10 @@ class Plan:
         if self.row is None or self.row.state != OffboardingState.STUCK:
             return None
         return failure_text(self.row.code, {**cloud_names(self.account.cloud), **self.row.params})
+
+    @cached_property
+    def handed_over(self) -> Event | None:
+        return handed_over(self.row) if self.row and self.row.state == OffboardingState.STUCK else None
 
     @property
     def is_late(self) -> bool:

@@ -50,16 +50,19 @@ def test_pages_of_closing_are_accessible(theme, width, portal, page, violations)
     look_at(page, portal, {"closing:closing_done": reverse("closing:closing_done", args=["acme"])}, violations)
 
 
-def test_owner_plans_a_closing_and_calls_it_off(portal, page):
-    acme = Organisation.objects.get(slug="acme")
+def plan(page):
+    page.get_by_role("link", name="Plan the closing").click()
+    page.get_by_label("Type Acme to confirm").fill("Acme")
+    page.get_by_role("button", name="Plan the closing").click()
+    page.get_by_text("The closing is planned. All members are told by mail.").wait_for()
+
+
+def test_owner_plans_a_closing_calls_it_off_and_plans_it_again(portal, page):
     sign_in(page, portal, "owner@acme.example")
     confirm_password(page, portal)
     page.goto(f"{portal}/o/acme/settings/")
     page.get_by_role("link", name="Closing").click()
-    page.get_by_role("link", name="Plan the closing").click()
-    page.get_by_label(f"Type {acme.name} to confirm").fill(acme.name)
-    page.get_by_role("button", name="Plan the closing").click()
-    page.get_by_text("The closing is planned. All members are told by mail.").wait_for()
+    plan(page)
     assert Closing.objects.get().state == "planned"
 
     page.get_by_role("link", name="Call off the closing").click()
@@ -67,3 +70,6 @@ def test_owner_plans_a_closing_and_calls_it_off(portal, page):
 
     page.get_by_text("The closing is called off.").first.wait_for()
     assert Closing.objects.get().state == "cancelled"
+
+    plan(page)
+    assert sorted(Closing.objects.values_list("state", flat=True)) == ["cancelled", "planned"]

@@ -50,7 +50,7 @@ def test_owner_connects_an_account_and_a_stranger_sees_nothing_of_it(portal, wor
     expect(page.get_by_role("heading", level=1)).to_have_text("Connecting Production")
     # The worker has just been started with the test, beside a browser.
     expect(page.get_by_role("button", name="Check again")).to_be_visible(timeout=30_000)
-    _create_stack(opened.value)
+    create_stack(opened.value)
 
     finished_at = time.monotonic()
     page.wait_for_url("**/connect/done/", timeout=NOTICED_WITHIN_MS)
@@ -73,7 +73,7 @@ def test_owner_connects_an_account_and_a_stranger_sees_nothing_of_it(portal, wor
     _finds_nothing(visit("owner@globex.example"), portal, account)
 
 
-def _create_stack(console: Page) -> None:
+def create_stack(console: Page) -> None:
     expect(console.get_by_text("Played AWS console")).to_be_visible()
     console.get_by_label("Which AWS account are you signed in to?").fill(NUMBER)
     console.get_by_role("button", name="Sign in").click()

@@ -67,6 +67,17 @@ def test_every_page_and_mail_of_a_closing_tells_of_the_backups_for_as_long_as_th
     assert "Owners can still download the export for 30 days." in pages[1]
 
 
+def test_provider_is_told_as_the_provider_and_not_as_a_member(alice, acme, settings):
+    closing = make_closed(acme, alice)
+    for template in ("closing_planned", "closing_done"):
+        tell(closing, template, by=alice)
+    bodies = [unseal(mail.sealed_body).decode() for mail in OutgoingMail.objects.filter(to=settings.PROVIDER_SUPPORT_EMAIL)]
+
+    assert [reverse("admin:closing_closing_change", args=[closing.pk]) in body for body in bodies] == [True, True]
+    assert ["The closing in the administration:" in body for body in bodies] == [True, True]
+    assert [words for words in ("your sign-in", "on this page", "You are") for body in bodies if words in body] == []
+
+
 def test_closing_home_says_what_the_security_record_keeps_of_persons_and_of_the_name(client, bob, acme):
     client.force_login(bob)
 

@@ -74,6 +74,23 @@ def test_stuck_offboarding_shows_reason_id_console_link_keeping_and_hand_over(ac
         assert words in page
 
 
+def test_stuck_offboarding_remembers_who_handed_it_over_for_as_long_as_it_is_stuck(acme, alice, bob, client, settings):
+    account = make_stuck(acme, alice)
+    client.force_login(alice)
+    client.post(f"/o/acme/accounts/{account.pk}/offboarding/hand-over/")
+    handed = f"{alice} has handed it to {settings.PROVIDER_NAME}."
+
+    client.force_login(bob)
+    page = page_of(client, account)
+    assert handed in page
+    assert "No way on?" not in page
+
+    Offboarding.objects.update(state_at=timezone.now())
+    page = page_of(client, account)
+    assert handed not in page
+    assert "No way on?" in page
+
+
 def test_administration_counts_offboardings_that_are_stuck(acme, alice, client):
     make_stuck(acme, alice)
     sign_in(client, make_staff(email="sam@fernhill.example"))

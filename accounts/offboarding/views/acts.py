@@ -3,6 +3,7 @@
 import uuid
 from http import HTTPStatus
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -114,7 +115,8 @@ def offboarding_hand_over(request: OrganisationRequest, pk: uuid.UUID) -> HttpRe
     except NotAllowed as refused:
         messages.warning(request, refused.reason)
     else:
-        messages.success(request, _("It is handed over. The provider has been told, with the reference."))
+        told = _("It is handed over. %(provider)s has been told, with the reference.")
+        messages.success(request, told % {"provider": settings.PROVIDER_NAME})
     return _back(request, account)
 
 
