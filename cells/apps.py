@@ -16,7 +16,7 @@ class CellsConfig(AppConfig):
         from cells.availability import why_keep_kit, why_not_disconnect  # noqa: PLC0415
         from cells.models.cells import standing_cells  # noqa: PLC0415
         from cells.security import of_cells  # noqa: PLC0415
-        from cells.steps import bootstrap, instances, teardown  # noqa: F401, PLC0415  registers the kinds of operation
+        from cells.steps import bootstrap, final_backups, instances, teardown  # noqa: F401, PLC0415  registers the kinds of operation
         from cells.views.needs import fleet_needs  # noqa: PLC0415
 
         MORE_NEEDS.append(fleet_needs)

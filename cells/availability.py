@@ -15,8 +15,9 @@ from accounts.models import CloudAccount, Kit
 from accounts.states import PASSING_OBSTACLES, KitState, Use
 from cells import stacks
 from cells.models import Cell, CellOrder, Instance
+from cells.models.telemetry import agent_numbers
 from cells.placement import Refusal
-from cells.states import SERVED_CELLS, CellState, InstanceState
+from cells.states import BEFORE_THEIR_CELL, SERVED_CELLS, CellState, InstanceState
 
 
 class Act(StrEnum):
@@ -41,7 +42,9 @@ ALLOWED: dict[Act, frozenset[InstanceState]] = {
     Act.DELETE: frozenset({_I.RUNNING, _I.STOPPED, _I.FAILED, _I.CREATING, _I.WAITING_FOR_CELL, _I.DEPLOYING}),
 }
 # What failed has to have got this far for a new wish to reach it.
-_REACHABLE_FAILURES = frozenset({_I.DEPLOYING, _I.UPDATING, _I.STARTING, _I.STOPPING})
+_REACHABLE_FAILURES = frozenset({_I.DEPLOYING, _I.UPDATING, _I.STARTING, _I.STOPPING, _I.BACKING_UP})
+# Agents of before know no last backup.
+FIRST_WITH_BACKUPS = (1, 2)
 
 
 def why_not(act: Act, instance: Instance) -> str:
@@ -70,11 +73,16 @@ def _why_not_change_in(account: CloudAccount | None) -> str:
     return why_not_use(account, Use.BUILD) if account and obstacle not in {None, *PASSING_OBSTACLES} else ""
 
 
+_LEAVING = {
+    _I.BACKING_UP: gettext_lazy("A final backup of the instance is being taken. Then it is deleted."),
+    _I.DELETING: gettext_lazy("The instance is being deleted."),
+    _I.DELETED: gettext_lazy("The instance is deleted."),
+}
+
+
 def _of_state(act: Act, state: InstanceState) -> str:
-    if state == _I.DELETED:
-        return _("The instance is deleted.")
-    if state == _I.DELETING:
-        return _("The instance is being deleted.")
+    if state in _LEAVING:
+        return str(_LEAVING[state])
     if state == _I.STOPPED and act in {Act.STOP, Act.RESTART}:
         return _("The instance is stopped.")
     if state == _I.RUNNING and act == Act.START:
@@ -82,6 +90,31 @@ def _of_state(act: Act, state: InstanceState) -> str:
     if state == _I.FAILED:
         return _("The last operation failed. Retry it, change the instance, stop it, or delete it.")
     return _("Another operation on this instance is under way. Wait until it has ended.")
+
+
+def why_no_backup(instance: Instance) -> str:
+    """Empty when a final backup of this instance can be taken before it is deleted. Said beforehand, so that no deletion waits for one."""
+    if not instance.plan.has_backups:
+        return _("The plan %(plan)s has no backups.") % {"plan": instance.plan}
+    if {instance.state, instance.failed_while} & BEFORE_THEIR_CELL or not instance.applied_revision:
+        return _("It has never run, so there is nothing to back up.")
+    if instance.failed_while == _I.DELETING:
+        return _("Its removal has begun already.")
+    return _why_no_backup_in(instance.cell, is_hosted=instance.account_id is None)
+
+
+def _why_no_backup_in(cell: Cell | None, *, is_hosted: bool) -> str:
+    if cell is None or cell.state not in SERVED_CELLS or cell.state == CellState.DELETING:
+        return _("Nothing of it is in a deployment cell any more.")
+    version = cell.status.agent_version if hasattr(cell, "status") else ""
+    is_old = bool(version) and agent_numbers(version) < FIRST_WITH_BACKUPS
+    if is_hosted and (cell.is_agent_disabled or is_old):
+        return _("Your provider cannot take one now. Ask your provider.")
+    if cell.is_agent_disabled:
+        return _("The agent of its deployment cell is switched off. Switch it on first if you want a backup.")
+    if is_old:
+        return _("The agent of its deployment cell is too old to take one. Replace the agent on the page of the cell first.")
+    return ""
 
 
 def why_not_create_in(account: CloudAccount) -> str:

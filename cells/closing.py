@@ -12,7 +12,7 @@ from accounts.closing.export.contents import BATCH, plain_table
 from accounts.closing.parts import ENDINGS, Blocker, File, Section, harmless, register_blockers, register_section, table
 from accounts.closing.terms import FLEET, PEOPLE, hold
 from accounts.models import Organisation
-from cells.models import Cell, HostingAccount, Instance, InstanceRevision
+from cells.models import Cell, FinalBackup, HostingAccount, Instance, InstanceRevision
 
 CELL = "cell__organisation"
 EITHER = (CELL, "instance__organisation")
@@ -46,10 +46,13 @@ def _instance_files(organisation: Organisation) -> Iterator[File]:
         *("is_protected", "created_by__email", "created_at", "deleted_at"),
     )
     yield from plain_table("instances/instances", instances, columns)
+    backups = FinalBackup.objects.filter(instance__organisation=organisation).order_by("asked_at", "id")
+    yield from plain_table("instances/final-backups", backups, BACKUPS)
     revisions = InstanceRevision.objects.filter(instance__organisation=organisation).order_by("instance_id", "number")
     yield from table("instances/history", lambda: _history(revisions), HISTORY)
 
 
+BACKUPS = ("instance_id", "instance__name", "asked_at", "outcome", "code", "location", "bytes", "sha256", "taken_at")
 HISTORY = ("instance_id", "number", "at", "by", "reason", "version", "size", "shall_run", "parameters")
 
 
@@ -77,6 +80,7 @@ hold(
     ("cells.Enrolment", CELL),
     ("cells.AgentKey", CELL),
     ("cells.AgentOrder", EITHER),
+    ("cells.FinalBackup", "instance__organisation"),
     ("cells.CellOrder", CELL),
     ("cells.CellResource", "account__organisation"),
     ("cells.InstanceSample", "instance__organisation"),

@@ -135,6 +135,22 @@ FAILURES = {
         means=_("It may still serve. Your data is not affected."),
         act=RETRY,
     ),
+    "final_backup_failed": FailureText(
+        happened=_("The final backup of the instance could not be taken."),
+        means=_("The instance was not deleted: it is as it was, with its data. Other instances are not affected."),
+        act=_(
+            "Mend what the line below names, then press Retry this step. Or delete the instance without a final backup: that is a decision "
+            "of its own. If it fails again, contact %(provider)s with the reference."
+        ),
+    ),
+    "final_backup_late": FailureText(
+        happened=_("The cell's agent has not said within six hours that the final backup of the instance stands."),
+        means=_("The instance was not deleted: it is as it was, with its data. A backup that still comes is kept, and counts."),
+        act=_(
+            "Look at the agent link of the cell. When the agent is heard again, press Retry this step. Or delete the instance without a "
+            "final backup: that is a decision of its own."
+        ),
+    ),
     "not_removed": FailureText(
         happened=_("The cell's agent has not said that the instance is gone."),
         means=_("It may still run and cost. Your other instances are not affected."),
@@ -293,6 +309,9 @@ WAITS = {
     ),
     "instance_settling": WaitText(sentence=_("The instance starts and settles. It counts as running when it reports that it is healthy.")),
     "instance_stopping": WaitText(sentence=_("The instance is stopping.")),
+    "final_backup_under_way": WaitText(
+        sentence=_("The cell's agent takes the final backup. Nothing is removed before it stands."),
+    ),
     "instance_removing": WaitText(sentence=_("The cell's agent removes the instance.")),
 }
 

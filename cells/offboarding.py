@@ -10,15 +10,28 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import CloudAccount, Kit, TrustChange, User
-from accounts.offboarding.parts import ACCESS_ENDED, GONE, NOTHING_BUILT, Blocker, Cost, Counted, Look, Obstruction, Part, Remnant, register
+from accounts.offboarding.parts import (
+    ACCESS_ENDED,
+    GONE,
+    NOTHING_BUILT,
+    Blocker,
+    Cost,
+    Counted,
+    KeptBackup,
+    Look,
+    Obstruction,
+    Part,
+    Remnant,
+    register,
+)
 from accounts.states import KitState, TrustVerdict
 from accounts.targets import target_of
 from cells import stacks
 from cells.actions.cells import request_cell_deletion
-from cells.models import AgentKey, Cell, CellResource, Instance, InstanceRevision
+from cells.models import AgentKey, Cell, CellResource, FinalBackup, Instance, InstanceRevision
 from cells.models.instances import InstanceQuerySet
 from cells.orders import stacks_of
-from cells.states import CellState, InstanceState
+from cells.states import LEAVING_INSTANCES, CellState
 from cells.steps.inventory import take_stock_of_region
 from portal.operations.availability import NotAllowed
 from portal.operations.catalogue import failure_text
@@ -43,10 +56,26 @@ def instances_of(account: CloudAccount) -> InstanceQuerySet:
 def _count_instances(account: CloudAccount) -> list[Counted]:
     rows = list(instances_of(account).values_list("state", "endpoints", "plan__has_backups"))
     url = _instances_url(account)
+    with_backups = sum(backups for _state, _endpoints, backups in rows)
     return [
         Counted(_("Instances"), len(rows), url),
         Counted(_("Endpoints of instances"), sum(len(endpoints) for _state, endpoints, _backups in rows), url),
-        Counted(_("Instances of plans with backups"), sum(backups for _state, _endpoints, backups in rows), url),
+        Counted(
+            _("Instances of plans with backups"),
+            with_backups,
+            url,
+            note=_("you choose whether a final backup is taken before they are deleted") if with_backups else "",
+        ),
+    ]
+
+
+def _final_backups(account: CloudAccount) -> list[KeptBackup]:
+    """Of the customer's own instances. They lie in the customer's cloud, and stay there."""
+    own = FinalBackup.objects.taken().filter(instance__account=account, instance__organisation=account.organisation)
+    return [
+        KeptBackup(one.instance.region, one.instance.name, one.location, one.bytes, one.sha256, one.taken_at)
+        for one in own.select_related("instance")
+        if one.bytes is not None and one.taken_at is not None
     ]
 
 
@@ -56,9 +85,9 @@ def _instances_url(account: CloudAccount) -> str:
 
 def _block_instances(account: CloudAccount) -> list[Blocker]:
     rows = instances_of(account)
-    leaving = rows.filter(state=InstanceState.DELETING).count()
+    leaving = rows.filter(state__in=sorted(LEAVING_INSTANCES)).count()
     protected = list(rows.filter(is_protected=True).select_related("organisation").order_by("name"))
-    live = rows.exclude(state=InstanceState.DELETING).count()
+    live = rows.exclude(state__in=sorted(LEAVING_INSTANCES)).count()
     url = reverse("cells:account_instances_delete", args=[account.organisation.slug, account.pk])
     found = []
     if live:
@@ -263,6 +292,7 @@ register(
         count=_count_instances,
         blockers=_block_instances,
         costs=_instance_costs,
+        backups=_final_backups,
         configuration=_instance_configuration,
     )
 )

@@ -44,6 +44,8 @@ class InstanceState(TextChoices):
     STOPPED = "stopped", pgettext_lazy("instance state", "Stopped")
     STARTING = "starting", pgettext_lazy("instance state", "Starting")
     FAILED = "failed", pgettext_lazy("instance state", "Failed")
+    # Asked to be deleted after a last backup: until that stands, it stays as it is.
+    BACKING_UP = "backing_up", pgettext_lazy("instance state", "Backing up")
     DELETING = "deleting", pgettext_lazy("instance state", "Deleting")
     DELETED = "deleted", pgettext_lazy("instance state", "Deleted")
 
@@ -52,14 +54,17 @@ _I = InstanceState
 INSTANCE_MOVES: dict[InstanceState, frozenset[InstanceState]] = {
     _I.CREATING: frozenset({_I.WAITING_FOR_CELL, _I.DEPLOYING, _I.FAILED, _I.DELETING}),
     _I.WAITING_FOR_CELL: frozenset({_I.DEPLOYING, _I.FAILED, _I.DELETING}),
-    _I.DEPLOYING: frozenset({_I.RUNNING, _I.FAILED, _I.DELETING}),
-    _I.RUNNING: frozenset({_I.UPDATING, _I.STOPPING, _I.STARTING, _I.DELETING}),
+    _I.DEPLOYING: frozenset({_I.RUNNING, _I.FAILED, _I.BACKING_UP, _I.DELETING}),
+    _I.RUNNING: frozenset({_I.UPDATING, _I.STOPPING, _I.STARTING, _I.BACKING_UP, _I.DELETING}),
     _I.UPDATING: frozenset({_I.RUNNING, _I.STOPPED, _I.FAILED}),
     _I.STOPPING: frozenset({_I.STOPPED, _I.FAILED}),
-    _I.STOPPED: frozenset({_I.STARTING, _I.UPDATING, _I.DELETING}),
+    _I.STOPPED: frozenset({_I.STARTING, _I.UPDATING, _I.BACKING_UP, _I.DELETING}),
     _I.STARTING: frozenset({_I.RUNNING, _I.FAILED}),
     # A retry goes on with what failed: `Instance.failed_while` says which it was.
-    _I.FAILED: frozenset({_I.CREATING, _I.WAITING_FOR_CELL, _I.DEPLOYING, _I.UPDATING, _I.STOPPING, _I.STARTING, _I.DELETING}),
+    _I.FAILED: frozenset(
+        {_I.CREATING, _I.WAITING_FOR_CELL, _I.DEPLOYING, _I.UPDATING, _I.STOPPING, _I.STARTING, _I.BACKING_UP, _I.DELETING}
+    ),
+    _I.BACKING_UP: frozenset({_I.DELETING, _I.FAILED}),
     _I.DELETING: frozenset({_I.DELETED, _I.FAILED}),
     _I.DELETED: frozenset(),
 }
@@ -67,7 +72,11 @@ ALIVE_INSTANCES = frozenset(set(InstanceState) - {_I.DELETED})
 # Nothing of these is anywhere yet.
 BEFORE_THEIR_CELL = frozenset({_I.CREATING, _I.WAITING_FOR_CELL})
 # The agent of their cell is told about these.
-DEPLOYED_INSTANCES = frozenset({_I.DEPLOYING, _I.RUNNING, _I.UPDATING, _I.STOPPING, _I.STOPPED, _I.STARTING, _I.FAILED, _I.DELETING})
+DEPLOYED_INSTANCES = frozenset(
+    {_I.DEPLOYING, _I.RUNNING, _I.UPDATING, _I.STOPPING, _I.STOPPED, _I.STARTING, _I.FAILED, _I.BACKING_UP, _I.DELETING}
+)
+# On their way out.
+LEAVING_INSTANCES = frozenset({_I.BACKING_UP, _I.DELETING})
 
 
 class Health(TextChoices):

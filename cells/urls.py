@@ -16,6 +16,7 @@ urlpatterns = [
     path("agent/v1/desired", agent.desired_detail, name="agent_desired"),
     path("agent/v1/orders", agent.order_list, name="agent_orders"),
     path("agent/v1/orders/results", agent.order_result, name="agent_order_results"),
+    path("agent/v1/backups", agent.backup_result, name="agent_backups"),
     path("agent/v1/reports", agent.report_create, name="agent_reports"),
 ]
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from accounts import kits
 from accounts.models import CloudAccount, Kit
 from accounts.offboarding.models import Offboarding, SignIn
-from accounts.offboarding.parts import ACCESS_ENDED, NOTHING_BUILT, Remnant, parts
+from accounts.offboarding.parts import ACCESS_ENDED, NOTHING_BUILT, KeptBackup, Remnant, parts
 from accounts.offboarding.proofs import SIGN_IN, kits_to_remove
 from accounts.targets import target_of
 from portal.audit.chain import head_of
@@ -48,7 +48,7 @@ def _document(offboarding: Offboarding, now: datetime) -> dict[str, Any]:
         "begun_at": moment(offboarding.irreversible_at) if offboarding.irreversible_at else "",
         "completed_at": moment(now),
         "coverage": _coverage(offboarding),
-        "regions": _regions(found),
+        "regions": _regions(found, [backup for part in parts() for backup in part.backups(account)]),
         "totals": _totals(found),
         "kits": [_kit(offboarding, kit) for kit in _kits(offboarding)],
         "last_accepted": _last_accepted(offboarding),
@@ -58,14 +58,27 @@ def _document(offboarding: Offboarding, now: datetime) -> dict[str, Any]:
     }
 
 
-def _regions(found: Sequence[Remnant]) -> list[dict[str, Any]]:
+def _regions(found: Sequence[Remnant], backups: Sequence[KeptBackup]) -> list[dict[str, Any]]:
+    """Each with its resources, and with the backups that the customer has kept there: those are no resources of ours."""
     by_region: dict[str, list[Remnant]] = defaultdict(list)
+    kept: dict[str, list[KeptBackup]] = defaultdict(list)
     for one in found:
         by_region[one.region].append(one)
+    for backup in backups:
+        kept[backup.region].append(backup)
     return [
-        {"region": region, **_totals(rows), "resources": [_resource(one) for one in sorted(rows, key=lambda one: (one.kind, one.made))]}
-        for region, rows in sorted(by_region.items())
+        {
+            "region": region,
+            **_totals(by_region[region]),
+            "resources": [_resource(one) for one in sorted(by_region[region], key=lambda one: (one.kind, one.made))],
+            "backups": [_backup(one) for one in sorted(kept[region], key=lambda one: (one.of, one.taken_at))],
+        }
+        for region in sorted({*by_region, *kept})
     ]
+
+
+def _backup(one: KeptBackup) -> dict[str, Any]:
+    return {"instance": one.of, "location": one.location, "bytes": one.bytes, "sha256": one.sha256, "taken_at": moment(one.taken_at)}
 
 
 def _coverage(offboarding: Offboarding) -> list[dict[str, str]]:

@@ -22,7 +22,8 @@ class Counted:
     label: str
     number: int
     url: str = ""
-    detail: str = ""
+    detail: str = ""  # codes
+    note: str = ""  # words
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,18 @@ class Remnant:
     kept_why: str = ""
 
 
+@dataclass(frozen=True)
+class KeptBackup:
+    """A backup that stays in the customer's cloud when everything of ours has gone."""
+
+    region: str
+    of: str
+    location: str
+    bytes: int
+    sha256: str
+    taken_at: datetime
+
+
 def _none(account: CloudAccount) -> Sequence[Any]:
     return ()
 
@@ -115,6 +128,7 @@ class Part:
     request_removal: Callable[[CloudAccount, User], None] = lambda _account, _by: None
     look: Callable[[CloudAccount], Look] = lambda _account: GONE
     remainder: Callable[[CloudAccount], Sequence[Remnant]] = _none
+    backups: Callable[[CloudAccount], Sequence[KeptBackup]] = _none
     # Every region in which something of it ever was.
     regions: Callable[[CloudAccount], Sequence[str]] = _none
     # Looked for in the cloud itself once everything else is gone; its `look` raises CloudError.

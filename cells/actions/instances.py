@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.holds import hold_open
 from accounts.models import CloudAccount, Organisation, User
 from cells import hosting
-from cells.availability import Act, why_no_place, why_not
-from cells.models import Cell, Instance, InstanceDraft, InstanceRevision, Plan, PlanSize, Release
+from cells.availability import Act, why_no_backup, why_no_place, why_not
+from cells.models import Cell, FinalBackup, Instance, InstanceDraft, InstanceRevision, Plan, PlanSize, Release
 from cells.models.instances import InstanceQuerySet
 from cells.placement import Bootstrap, NoPlace, Placement
-from cells.states import BEFORE_THEIR_CELL, InstanceState
+from cells.states import BEFORE_THEIR_CELL, LEAVING_INSTANCES, InstanceState
 from cells.support.changes import next_number
 from cells.transitions import move_instance, subject_of_cell, subject_of_instance, touch_desired
 from portal.audit import Actor, record
@@ -191,46 +192,67 @@ def _next_revision(before: InstanceRevision, reason: str, by: User, wishes: Mapp
     return InstanceRevision.objects.create(instance_id=before.instance_id, number=number, reason=reason, by=by, **values)
 
 
-def delete_instance(instance: Instance, *, by: User) -> Operation:
-    """Take it away for good. One that still waits for its cell is given up at once. Raises NotAllowed."""
+def delete_instance(instance: Instance, *, by: User, final_backup: bool = False) -> Operation:
+    """Take it away for good. One that still waits for its cell is given up at once. Raises NotAllowed.
+
+    With a final backup, nothing of it is removed before the agent of its cell says that the backup stands.
+    """
     with transaction.atomic():
         instance = _locked(instance)
         refuse_if(why_not(Act.DELETE, instance))
+        why_none = why_no_backup(instance)
+        refuse_if(why_none if final_backup else "")
         was_deployed = not {instance.state, instance.failed_while} & BEFORE_THEIR_CELL
         cancel_live(subject_of_instance(instance), by=by, is_recorded=False)
         instance.refresh_from_db()
-        move_instance(instance, InstanceState.DELETING, by=Actor.user(by), is_recorded=False)
+        # An earlier deletion may still wait for one: whoever decides anew waits for that no more.
+        FinalBackup.objects.standing().filter(instance=instance).update(ended_at=timezone.now(), outcome=FinalBackup.Outcome.GIVEN_UP)
+        to, kind = DELETIONS[final_backup]
+        move_instance(instance, to, by=Actor.user(by), is_recorded=False)
         if instance.cell_id:
             touch_desired(instance.cell_id)
-        operation = _start(instance, "delete_instance", by=by, was_deployed=was_deployed)
-        _record(instance, "instance.deletion_started", by, {})
+        operation = _start(instance, kind, by=by, was_deployed=was_deployed)
+        _record(instance, DELETION_EVENTS[final_backup if not why_none else None], by, {})
         return operation
+
+
+DELETIONS = {True: (InstanceState.BACKING_UP, "back_up_and_delete_instance"), False: (InstanceState.DELETING, "delete_instance")}
+# What somebody has decided; None where there was nothing to decide.
+DELETION_EVENTS = {
+    True: "instance.deletion_after_backup_started",
+    False: "instance.deletion_without_backup_started",
+    None: "instance.deletion_started",
+}
 
 
 def deletable_instances(account: CloudAccount) -> InstanceQuerySet:
     """Of the organisation, in this account, and not on their way out: what "Delete all instances" lists and deletes."""
-    return account.instances.filter(organisation=account.organisation).holding_their_cell().exclude(state=InstanceState.DELETING)
+    rows = account.instances.filter(organisation=account.organisation).holding_their_cell()
+    return rows.exclude(state__in=sorted(LEAVING_INSTANCES)).select_related("plan", "organisation", "cell__status")
 
 
 def mark_of_instances(instances: Iterable[Instance]) -> str:
-    """What tells one list of instances from another: goes with the page that lists them."""
-    return hashlib.sha256(",".join(sorted(str(instance.pk) for instance in instances)).encode()).hexdigest()
+    """What tells one list of instances from another, also by those that can be backed up: goes with the page that lists them."""
+    listed = sorted(f"{instance.pk} {not why_no_backup(instance)}" for instance in instances)
+    return hashlib.sha256(",".join(listed).encode()).hexdigest()
 
 
-def delete_all_instances(account: CloudAccount, *, listed: str, by: User) -> int:
+def delete_all_instances(account: CloudAccount, *, listed: str, by: User, final_backup: bool = False) -> int:
     """The very instances that were listed, each by its own operation. How many. Raises NotAllowed before the first.
+
+    With final backups, of each that can have one; where one fails, the others go on.
 
     `listed` is `mark_of_instances` as it was read: what a colleague has made since is shown before it is deleted.
     """
     with transaction.atomic():
         # As whoever places an instance there: none is added while these are counted.
         account = CloudAccount.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=account.pk)
-        doomed = list(deletable_instances(account).select_related("cell", "organisation").order_by("pk"))
+        doomed = list(deletable_instances(account).order_by("pk"))
         refuse_if("" if mark_of_instances(doomed) == listed else _list_has_changed())
         for instance in doomed:
             refuse_if(f"{instance.name}: {reason}" if (reason := why_not(Act.DELETE, instance)) else "")
         for instance in doomed:
-            delete_instance(instance, by=by)
+            delete_instance(instance, by=by, final_backup=final_backup and not why_no_backup(instance))
     return len(doomed)
 
 
@@ -250,7 +272,7 @@ def protect_instance(instance: Instance, *, is_protected: bool, by: User) -> Non
 
 
 def _locked(instance: Instance) -> Instance:
-    return Instance.objects.select_for_update(of=("self",)).select_related("cell", "organisation").get(pk=instance.pk)
+    return Instance.objects.select_for_update(of=("self",)).select_related("cell__status", "organisation", "plan").get(pk=instance.pk)
 
 
 def _start(instance: Instance, kind: str, *, by: User, idempotency_key: str = "", **data: Any) -> Operation:

@@ -12,7 +12,7 @@ from cells.protocol.enrolment import revoke_agent
 from portal.audit import Subject
 from portal.operations.models import Operation
 
-REMOVING = frozenset({"delete_cell", "delete_instance"})
+REMOVING = frozenset({"delete_cell", "delete_instance", "back_up_and_delete_instance"})
 
 
 def work_in(account: CloudAccount) -> Iterator[Work]:

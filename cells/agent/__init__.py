@@ -3,4 +3,4 @@
 Python 3.9 or newer and `cryptography`, as distributions package them: it runs on the customer's machine, not on ours.
 """
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"

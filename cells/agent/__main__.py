@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _runtime(given: argparse.Namespace, config: Config) -> Runtime:
     if given.runtime == "local":
-        return LocalRuntime(given.cluster or given.state / "cluster")
+        return LocalRuntime(given.cluster or given.state / "cluster", given.backups or given.state / "kept-backups")
     return HelmRuntime(given.state, allowed_charts=config.allowed_charts)
 
 
@@ -53,6 +53,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--state", type=Path, required=True, help="a directory of its own: key, reports that wait, what is wanted")
     parser.add_argument("--runtime", choices=["helm", "local"], required=True)
     parser.add_argument("--cluster", type=Path, help="with --runtime local: the directory of `cells.agent.local.cluster`")
+    parser.add_argument("--backups", type=Path, help="with --runtime local: where last backups are kept, outside of the cell")
     parser.add_argument("--report-every", type=float, default=Pace.report_every, metavar="SECONDS")
     parser.add_argument("--longest-wait", type=float, default=Pace.longest_wait, metavar="SECONDS", help="between two tries")
     parser.add_argument("--rotate-every", type=float, default=Pace.rotate_every, metavar="SECONDS", help="a new key")

@@ -1,4 +1,4 @@
-"""The agent's loops: fetch what is wanted, make it so, look, send what was seen, do orders. Each goes on when another cannot."""
+"""The agent's loops: fetch what is wanted, make it so, look, send what was seen, do orders, back up. Each goes on when another cannot."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from cells.agent import VERSION, changes, files
+from cells.agent.backups.loop import Backups
 from cells.agent.buffer import BATCH, Buffer
 from cells.agent.identity import Config, Identity
 from cells.agent.orders.loop import Orders
@@ -55,6 +56,7 @@ class Agent:
         self.stopping = threading.Event()
         self.is_wanted = threading.Event()  # something new is wanted
         self.orders = Orders(config, state, runtime, self.identity, self.is_wanted.set)
+        self.backups = Backups(config, state, runtime, self.identity, pace.look_every)
         self.is_done = threading.Event()  # and was made so: worth a look
         self.is_enrolled = threading.Event()  # and knows from which number to count
         self.has_report = threading.Event()
@@ -64,7 +66,7 @@ class Agent:
 
     def run(self) -> None:
         """Until `stop`."""
-        for loop in (self.fetch, self.work, self.send, self.serve):
+        for loop in (self.fetch, self.work, self.send, self.serve, self.back_up):
             threading.Thread(target=self.keep, args=(loop,), name=loop.__name__, daemon=True).start()
         self.keep(self.look)
 
@@ -87,6 +89,7 @@ class Agent:
         self.is_done.set()
         self.has_report.set()
         self.orders.has_some.set()
+        self.backups.has_some.set()
 
     # --- What is wanted ---
 
@@ -121,6 +124,7 @@ class Agent:
             self.is_wanted.set()
             # An order that waits is told as a change of what is wanted.
             self.orders.has_some.set()
+            self.backups.has_some.set()
         # A portal that has no line free to hold answers at once, and says when to come again.
         return seconds_of(answer.headers.get("retry-after", ""))
 
@@ -144,6 +148,11 @@ class Agent:
 
     def serve(self) -> None:
         self.orders.serve(self.stopping, self._patience)
+
+    # --- Last backups ---
+
+    def back_up(self) -> None:
+        self.backups.serve(self.stopping, self._patience)
 
     # --- Looking ---
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cells.agent import files, kubernetes, reading, sources, walls
+from cells.agent.backups import job
 from cells.agent.commands import TIMEOUT_SECONDS, CommandError, run, run_json
 from cells.agent.runtime import Document, RuntimeAwayError
 from cells.agent.walls import PLATFORM
@@ -33,6 +34,7 @@ class HelmRuntime:
     def __init__(self, folder: Path, *, helm: str = "helm", kubectl: str = "kubectl", allowed_charts: tuple[str, ...] = ()) -> None:
         self.charts = folder / "charts"
         self.done_file = folder / "helm.json"
+        self.jobs = folder / "jobs"
         self.helm = helm
         self.kubectl = kubectl
         self.allowed_charts = allowed_charts
@@ -179,6 +181,9 @@ class HelmRuntime:
 
     def log(self, instance: str, lines: int, seconds: float) -> list[str]:
         return reading.log(self.kubectl, _space(instance), lines, seconds)
+
+    def final_backup(self, instance: str, backup: str) -> Document | None:
+        return job.take(self.kubectl, _space(instance), backup, self.jobs)
 
     # --- Looking ---
 

@@ -42,6 +42,13 @@ class Runtime(Protocol):
         """The newest lines that its processes have written, oldest first. Not redacted yet."""
         ...
 
+    def final_backup(self, instance: str, backup: str) -> Document | None:
+        """What it keeps, put away outside of the cell: None while it is under way; then its place, size and hash, and when it was taken.
+
+        `backup` is its number: the same once more is the same backup. Raises CommandError for one that will not come, RuntimeAwayError.
+        """
+        ...
+
     def observe(self) -> Document:
         """Within a minute: `cluster`, `components` and `instances` of a report, as they are now. Raises RuntimeAwayError."""
         ...

@@ -12,7 +12,7 @@ from cells.telemetry.state import OFFLINE_AFTER
 
 WORKING = (
     *(InstanceState.CREATING, InstanceState.WAITING_FOR_CELL, InstanceState.DEPLOYING, InstanceState.UPDATING),
-    *(InstanceState.STOPPING, InstanceState.STARTING, InstanceState.DELETING),
+    *(InstanceState.STOPPING, InstanceState.STARTING, InstanceState.BACKING_UP, InstanceState.DELETING),
 )
 
 

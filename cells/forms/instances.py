@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts import kits
 from accounts.models import CloudAccount, Organisation
@@ -248,7 +249,58 @@ class TypedNameForm(forms.Form):
         return typed
 
 
-class DeleteAllForm(TypedNameForm):
+WITH_BACKUP, WITHOUT_BACKUP = "yes", "no"
+
+
+class DeletionForm(TypedNameForm):
+    """With the choice of a final backup, where one can be taken of `backups` instances; preset unless one has just failed."""
+
+    final_backup = forms.ChoiceField(
+        label=_("Final backup"),
+        widget=forms.RadioSelect,
+        initial=WITH_BACKUP,
+        error_messages={"required": _("Choose whether a final backup is taken first.")},
+    )
+    field_order = ("final_backup", "name")
+
+    def __init__(self, *args: Any, backups: int, is_preset: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.has_choice = bool(backups)
+        if not self.has_choice:
+            # Asked for by nobody who reads this page, only by whoever read it while there was a choice.
+            self.fields["final_backup"] = forms.CharField(required=False, max_length=10, widget=forms.HiddenInput)
+            return
+        field = cast("forms.ChoiceField", self.fields["final_backup"])
+        field.choices = self.backup_choices(backups)
+        if not is_preset:
+            field.initial = None
+
+    def backup_choices(self, backups: int) -> list[tuple[str, object]]:
+        return [
+            (WITH_BACKUP, _("Take a final backup first. Nothing is removed before it stands.")),
+            (WITHOUT_BACKUP, _("Delete without a final backup")),
+        ]
+
+    def clean(self) -> None:
+        """Nobody who asks for a backup loses the instance without one, though the page was read while there could be one."""
+        if not self.has_choice and self.cleaned_data.get("final_backup") == WITH_BACKUP:
+            words = _("A final backup cannot be taken any more. Nothing was deleted. Open the page again: it says why.")
+            self.add_error("name", forms.ValidationError(words, code="no_backup"))
+
+    @property
+    def is_backed_up(self) -> bool:
+        return bool(self.cleaned_data.get("final_backup") == WITH_BACKUP)
+
+
+class DeleteAllForm(DeletionForm):
     """Below the very list that is deleted: `listed` says which one that was."""
+
+    def backup_choices(self, backups: int) -> list[tuple[str, object]]:
+        words = ngettext(
+            "Take a final backup of %(count)s instance first. It is not removed before that stands.",
+            "Take a final backup of %(count)s instances first. None of them is removed before its own stands.",
+            backups,
+        )
+        return [(WITH_BACKUP, words % {"count": backups}), (WITHOUT_BACKUP, _("Delete all of them without a final backup"))]
 
     listed = forms.CharField(max_length=64, widget=forms.HiddenInput)

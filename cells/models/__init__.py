@@ -1,5 +1,6 @@
 from cells.models.agent_orders import AgentOrder
 from cells.models.agents import AgentKey, AgentPackage, Enrolment, SeenAssertion
+from cells.models.backups import FinalBackup
 from cells.models.cells import Cell
 from cells.models.drafts import InstanceDraft
 from cells.models.history import Alarm, CellLink, CellSample, InstanceSample, StatusChange, SweepRound
@@ -21,6 +22,7 @@ __all__ = [
     "CellSample",
     "CellStatus",
     "Enrolment",
+    "FinalBackup",
     "HostingAccount",
     "Instance",
     "InstanceDraft",

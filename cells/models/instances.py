@@ -27,6 +27,7 @@ INSTANCE_BADGES = {
     InstanceState.STOPPED: "neutral",
     InstanceState.STARTING: "progress",
     InstanceState.FAILED: "critical",
+    InstanceState.BACKING_UP: "progress",
     InstanceState.DELETING: "progress",
     InstanceState.DELETED: "neutral",
 }

@@ -12,6 +12,11 @@ from cells.models.instances import Instance
 from cells.states import Health
 
 
+def agent_numbers(version: str) -> tuple[int, ...]:
+    """The first two numbers of an agent's version: what it can be asked for."""
+    return tuple(int(part) for part in version.split(".")[:2] if part.isascii() and part.isdecimal())
+
+
 class CellStatus(models.Model):
     cell = models.OneToOneField(Cell, on_delete=models.CASCADE, primary_key=True, related_name="status")
     seq = models.BigIntegerField(_("number of the report"))

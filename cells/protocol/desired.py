@@ -7,8 +7,8 @@ import msgspec
 from django.conf import settings
 from django.db.models import F
 
-from cells.models import Cell, InstanceRevision
-from cells.protocol.documents import ChartRelease, Desired, DesiredComponent, DesiredInstance, Resources, Values
+from cells.models import Cell, FinalBackup, InstanceRevision
+from cells.protocol.documents import ChartRelease, Desired, DesiredBackup, DesiredComponent, DesiredInstance, Resources, Values
 from cells.states import DEPLOYED_INSTANCES, CellState, InstanceState
 
 
@@ -40,14 +40,22 @@ def desired_state(cell_id: UUID) -> Desired:
         version=cell.desired_version,
         components=[DesiredComponent(is_present=is_staying, **component) for component in settings.PLATFORM_COMPONENTS],
         instances=[desired_instance(row) for row in rows],
+        final_backups=_final_backups(cell_id),
     )
+
+
+def _final_backups(cell_id: UUID) -> list[DesiredBackup]:
+    """Not those of a deletion that has failed, or was given up, while nobody has answered."""
+    wanted = FinalBackup.objects.standing().filter(cell=cell_id, instance__state=InstanceState.BACKING_UP).order_by("asked_at")
+    return [DesiredBackup(id=row.pk, instance=row.instance_id) for row in wanted]
 
 
 def desired_instance(row: InstanceRevision) -> DesiredInstance:
     """Of a revision that is written, or that an order would make."""
     return DesiredInstance(
         id=row.instance_id,
-        is_present=row.instance.state != InstanceState.DELETING,
+        # Also where that has failed: what was to be removed is not brought back.
+        is_present=InstanceState.DELETING not in {row.instance.state, row.instance.failed_while},
         revision=row.number,
         release=ChartRelease(chart=row.release.chart, chart_version=row.release.chart_version, digest=row.release.digest),
         values=Values(parameters=row.parameters, resources=Resources(cpu=row.size.cpu, memory=row.size.memory, storage=row.size.storage)),

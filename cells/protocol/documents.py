@@ -114,11 +114,19 @@ class DesiredComponent(Strict, frozen=True):
     digest: str
 
 
+class DesiredBackup(Strict, frozen=True):
+    """The last one of an instance, before it is removed. The same id is the same backup, however often it is told."""
+
+    id: UUID
+    instance: UUID
+
+
 class Desired(Strict, frozen=True):
     cell: UUID
     version: int
     components: list[DesiredComponent]
     instances: list[DesiredInstance]
+    final_backups: list[DesiredBackup]  # since 1.2.0; its answers go to /agent/v1/backups
 
 
 # --- Reports ---------------------------------------------------------------------------------------------------------

@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from cells.protocol import documents, order_documents
+from cells.protocol import backup_documents, documents, order_documents
 from cells.protocol.parsing import MOST_BYTES
 from cells.protocol.problems import KINDS, MEDIA_TYPE
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 DOCUMENTS = (
@@ -25,6 +25,8 @@ DOCUMENTS = (
     order_documents.Orders,
     order_documents.OrderResult,
     order_documents.OrderAnswer,
+    backup_documents.BackupResult,
+    backup_documents.BackupAnswer,
     documents.ProblemDocument,
 )
 SUMMARY = (
@@ -120,6 +122,15 @@ def _paths() -> dict[str, Any]:
                 "responses": {"200": _answer("Kept or dropped.", "OrderAnswer"), **_problems("results")},
             }
         },
+        "/agent/v1/backups": {
+            "post": {
+                "operationId": "sendBackup",
+                "summary": "What came of a last backup that the desired state asks for: where it lies, or why there is none.",
+                "security": asks_token,
+                "requestBody": _body("BackupResult"),
+                "responses": {"200": _answer("Kept, or dropped where nobody waits for it.", "BackupAnswer"), **_problems("backups")},
+            }
+        },
         "/agent/v1/agent.pyz": {
             "get": {
                 "operationId": "fetchAgent",
@@ -151,6 +162,7 @@ REFUSALS = {
     "key": (400, 401, 403, 409, 413, 415, 429),
     "desired": (400, 401, 403, 429),
     "orders": (400, 401, 403, 413, 415, 429),
+    "backups": (400, 401, 403, 404, 413, 415, 429),
     "results": (400, 401, 403, 404, 413, 415, 429),
     "reports": (400, 401, 403, 413, 415, 429, 503),
 }

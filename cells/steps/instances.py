@@ -5,6 +5,7 @@ The wish itself is a row (`InstanceRevision`), written by the act; the agent fet
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.urls import reverse
@@ -26,6 +27,7 @@ from portal.operations.transitions import LostRace
 
 WORKER = Actor.worker("instances")
 LOOK_EVERY_SECONDS = 10
+DELETIONS = frozenset({"delete_instance", "back_up_and_delete_instance"})
 AGENT_PATIENCE = timedelta(minutes=3)
 # An agent tries again every minute and reports twice a minute: until then a retry may be looking at the refusal of before.
 TRIED_AGAIN_WITHIN = timedelta(seconds=100)
@@ -86,7 +88,7 @@ def await_applied(ctx: StepContext) -> Outcome:
             return Done()
         if ctx.attempt == 1 or ctx.now() - (ctx.step.started_at or ctx.now()) > TRIED_AGAIN_WITHIN:
             return Fail("apply_refused", evidence=report.problem)
-    return _waiting(ctx, instance, "agent_applying")
+    return still_waiting(ctx, instance, "agent_applying")
 
 
 def await_running(ctx: StepContext) -> Outcome:
@@ -107,7 +109,7 @@ def _await(ctx: StepContext, is_so: Callable[[InstanceReport], bool], why: str) 
     report = instance_report(instance.pk)
     if report and report.revision >= ctx.data["revision"] and is_so(report):
         return Done()
-    return _waiting(ctx, instance, why)
+    return still_waiting(ctx, instance, why)
 
 
 def await_gone(ctx: StepContext) -> Outcome:
@@ -119,10 +121,10 @@ def await_gone(ctx: StepContext) -> Outcome:
     report = instance_report(instance.pk)
     if report and report.is_removed:
         return Done()
-    return _waiting(ctx, instance, "instance_removing")
+    return still_waiting(ctx, instance, "instance_removing")
 
 
-def _waiting(ctx: StepContext, instance: Instance, why: str) -> Wait:
+def still_waiting(ctx: StepContext, instance: Instance, why: str) -> Wait:
     """Waits name the agent where it has not been heard for a while: then nothing goes on until it is back."""
     if instance.cell_id and not cell_is_heard(instance.cell_id, within=AGENT_PATIENCE):
         return Wait(LOOK_EVERY_SECONDS, on=Party.CLOUD, why="agent_silent")
@@ -191,13 +193,14 @@ _APPLIED = StepSpec(
 )
 
 
-def _kind(name: str, title: Text, *steps: StepSpec) -> None:
+def register_kind(name: str, title: Text, *steps: StepSpec, **more: Any) -> None:
+    """A kind of operation on an instance, with the endings that all of them share."""
     register(
         Kind(
             name=name,
             title=title,
             steps=steps,
-            on_succeeded=_deleted if name == "delete_instance" else _settled,
+            on_succeeded=_deleted if name in DELETIONS else _settled,
             on_failed=_failed,
             on_cancelled=_failed,
             on_retried=_retried,
@@ -206,15 +209,17 @@ def _kind(name: str, title: Text, *steps: StepSpec) -> None:
             names=names,
             is_cancellable=False,
             retry_note=_("What was done is kept. The rest is tried again."),
+            **more,
         )
     )
 
 
+GONE = StepSpec("gone", _("The agent removes the instance"), await_gone, budget=timedelta(minutes=30), late_code="not_removed")
 _RUNNING = StepSpec("running", _("The instance runs and is healthy"), await_running, budget=timedelta(minutes=20), late_code="not_healthy")
 _SETTLED = StepSpec("settled", _("The instance is as asked for"), await_wished, budget=timedelta(minutes=20), late_code="not_healthy")
 _STOPPED = StepSpec("stopped", _("The instance has stopped"), await_stopped, budget=timedelta(minutes=15), late_code="not_stopped")
 
-_kind(
+register_kind(
     "create_instance",
     _("Create instance"),
     StepSpec(
@@ -228,14 +233,14 @@ _kind(
     _APPLIED,
     _RUNNING,
 )
-_kind("modify_instance", _("Change instance"), _APPLIED, _SETTLED)
-_kind("upgrade_instance", _("Upgrade instance"), _APPLIED, _SETTLED)
-_kind("downgrade_instance", _("Take instance back to an earlier version"), _APPLIED, _SETTLED)
-_kind("start_instance", _("Start instance"), _APPLIED, _RUNNING)
-_kind("restart_instance", _("Restart instance"), _APPLIED, _RUNNING)
-_kind("stop_instance", _("Stop instance"), _APPLIED, _STOPPED)
-_kind(
+register_kind("modify_instance", _("Change instance"), _APPLIED, _SETTLED)
+register_kind("upgrade_instance", _("Upgrade instance"), _APPLIED, _SETTLED)
+register_kind("downgrade_instance", _("Take instance back to an earlier version"), _APPLIED, _SETTLED)
+register_kind("start_instance", _("Start instance"), _APPLIED, _RUNNING)
+register_kind("restart_instance", _("Restart instance"), _APPLIED, _RUNNING)
+register_kind("stop_instance", _("Stop instance"), _APPLIED, _STOPPED)
+register_kind(
     "delete_instance",
     _("Delete instance"),
-    StepSpec("gone", _("The agent removes the instance"), await_gone, budget=timedelta(minutes=30), late_code="not_removed"),
+    GONE,
 )

@@ -15,6 +15,7 @@ from accounts.support.models.sessions import ACTS_UNDER_WAY, ActState
 from accounts.support.rules.gate import why_closed
 from accounts.support.states import BundleState
 from cells.models import AgentKey, AgentOrder, Cell, CellStatus, Instance, PlanSize
+from cells.models.telemetry import agent_numbers
 from cells.protocol.order_documents import Order
 from cells.states import SERVED_CELLS
 from cells.support.acts import instances_of
@@ -80,13 +81,9 @@ def why_no_orders(cell: Cell) -> str:
     if cell.is_agent_disabled:
         return _("The agent of the cell is switched off.")
     version = CellStatus.objects.filter(pk=cell.pk).values_list("agent_version", flat=True).first() or ""
-    if version and _numbers(version) < FIRST_WITH_ORDERS:
+    if version and agent_numbers(version) < FIRST_WITH_ORDERS:
         return _("The agent of the cell is too old to take orders. Replace the agent on the page of the cell.")
     return ""
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isascii() and part.isdecimal())
 
 
 broker.TO_AGENT.append(hand_over)

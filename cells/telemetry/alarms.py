@@ -30,7 +30,7 @@ QUIET_FOR = timedelta(minutes=30)
 MOST_A_ROUND = 200
 # The cell is meant to stand and to be heard.
 WATCHED = (CellState.READY, CellState.UPDATING)
-ENDED_ON_PURPOSE = (InstanceState.STOPPING, InstanceState.STOPPED, InstanceState.DELETING, InstanceState.DELETED)
+ENDED_ON_PURPOSE = (InstanceState.STOPPING, InstanceState.STOPPED, InstanceState.BACKING_UP, InstanceState.DELETING, InstanceState.DELETED)
 
 
 def raise_and_end(listening_since: datetime) -> None:

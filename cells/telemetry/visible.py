@@ -11,7 +11,8 @@ import msgspec.inspect
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from cells.models import CellStatus, InstanceStatus
+from cells.models import CellStatus, FinalBackup, InstanceStatus
+from cells.protocol.backup_documents import BackupResult
 from cells.protocol.documents import EnrolmentRequest, InstanceReport, KeyRequest, Reports, TokenRequest
 from cells.protocol.order_documents import OrderResult
 
@@ -59,6 +60,11 @@ def of_orders() -> list[Shown]:
     return [Shown(path, ORDERS[path]) for path in fields_of(OrderResult)]
 
 
+def of_backups(last: FinalBackup | None = None) -> list[Shown]:
+    """What an agent says of a final backup, which somebody of the customer has asked for; with the values of one that was answered."""
+    return [Shown(path, BACKUPS[path], _value_of_backup(last, path) if last else "") for path in fields_of(BackupResult)]
+
+
 def of_sign_in() -> list[Shown]:
     """What an agent sends to prove who it is. No value is kept but the public key."""
     return [Shown(path, SIGN_IN[path]) for path in sign_in_fields()]
@@ -66,6 +72,12 @@ def of_sign_in() -> list[Shown]:
 
 def sign_in_fields() -> list[str]:
     return list(dict.fromkeys(path for document in (EnrolmentRequest, KeyRequest, TokenRequest) for path in fields_of(document)))
+
+
+def _value_of_backup(backup: FinalBackup, path: str) -> str:
+    named: dict[str, Any] = {"cell": backup.cell_id, "backup": backup.pk}
+    value = named.get(path) or getattr(backup, path.removeprefix("taken."), None)
+    return "" if value is None else f"{value:%Y-%m-%d %H:%M:%S} UTC" if hasattr(value, "strftime") else str(value)
 
 
 # Fields whose column has another name.
@@ -139,6 +151,16 @@ SIGN_IN: dict[str, str | Promise] = {
     "grant_type": _("A fixed word of OAuth2."),
     "client_assertion_type": _("A fixed word of OAuth2."),
     "client_assertion": _("A signature with the agent's key, valid for a minute, for a short access token. It is not kept."),
+}
+BACKUPS: dict[str, str | Promise] = {
+    "cell": _("Which deployment cell the agent is of."),
+    "backup": _("The number of the final backup that it answers for."),
+    "outcome": _("Whether it was taken or has failed."),
+    "code": _("Why it has failed, as one word of a fixed form."),
+    "taken.location": _("Where the backup lies, without credentials. Nobody of the provider reads what is there."),
+    "taken.bytes": _("How large the backup is."),
+    "taken.sha256": _("Its hash: tells whether a file is this backup. It says nothing of the content."),
+    "taken.taken_at": _("When the backup was taken."),
 }
 ORDERS: dict[str, str | Promise] = {
     "cell": _("Which deployment cell the agent is of."),

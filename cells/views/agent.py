@@ -17,6 +17,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from cells.models import AgentKey, AgentPackage
 from cells.protocol.access import Grant, bearer, denied, verify
+from cells.protocol.backup_documents import BackupResult
+from cells.protocol.backups import take_backup
 from cells.protocol.desired import desired_state, etag, version_of
 from cells.protocol.documents import EnrolmentRequest, KeyRequest, ReportsAnswer
 from cells.protocol.enrolment import add_key, check_served, enrol
@@ -134,6 +136,16 @@ def order_result(request: HttpRequest) -> HttpResponse:
     result = parse(_body(request, JSON), OrderResult)
     _check_cell(result.cell, grant)
     return _document(take_result(result, _key(grant)))
+
+
+@_answers_agents
+@require_POST
+def backup_result(request: HttpRequest) -> HttpResponse:
+    """What came of a last backup: its place, size and hash, or why there is none."""
+    grant = _grant(request)
+    result = parse(_body(request, JSON), BackupResult)
+    _check_cell(result.cell, grant)
+    return _document(take_backup(result, _key(grant)))
 
 
 @_answers_agents

@@ -22,9 +22,10 @@ from cells.actions.instances import (
     stop_instance,
     upgrade_instance,
 )
-from cells.availability import Act, why_not
-from cells.forms.instances import ModifyForm, TypedNameForm, UpgradeForm
+from cells.availability import Act, why_no_backup, why_not
+from cells.forms.instances import DeletionForm, ModifyForm, UpgradeForm
 from cells.models import Instance
+from cells.states import InstanceState
 from cells.views.instances import find_instance, instance_crumbs
 from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation
@@ -81,8 +82,18 @@ def instance_upgrade(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
 @require_http_methods(READS_AND_POSTS)
 def instance_delete(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instance = find_instance(request, pk)
-    form = TypedNameForm(sent_data(request), expected=instance.name)
-    return _ask(request, instance, Act.DELETE, form, lambda: delete_instance(instance, by=request.user))
+    why_none = why_no_backup(instance)
+    has_failed = instance.failed_while == InstanceState.BACKING_UP
+    form = DeletionForm(sent_data(request), expected=instance.name, backups=0 if why_none else 1, is_preset=not has_failed)
+    return _ask(
+        request,
+        instance,
+        Act.DELETE,
+        form,
+        lambda: delete_instance(instance, by=request.user, final_backup=form.is_backed_up),
+        why_no_backup=why_none,
+        failed_backup=has_failed and instance.final_backups.first(),
+    )
 
 
 @gate

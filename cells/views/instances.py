@@ -19,7 +19,7 @@ from cells.forms.parameters import label_of
 from cells.forms.parameters import said as said_value
 from cells.models import Cell, Instance, InstanceRevision, InstanceStatus
 from cells.place_words import region_name
-from cells.states import AgentLink, Health, InstanceState
+from cells.states import LEAVING_INSTANCES, AgentLink, Health, InstanceState
 from cells.telemetry.state import link_of
 from cells.views.live import (
     CALM_INSTANCES,
@@ -56,6 +56,7 @@ MILESTONES = {
     InstanceState.STOPPED.value: gettext_lazy("%(name)s is stopped now."),
     InstanceState.STARTING.value: gettext_lazy("%(name)s is being started now."),
     InstanceState.FAILED.value: gettext_lazy("The last operation on %(name)s failed."),
+    InstanceState.BACKING_UP.value: gettext_lazy("A final backup of %(name)s is being taken now. Then it is deleted."),
     InstanceState.DELETING.value: gettext_lazy("%(name)s is being deleted now."),
     InstanceState.DELETED.value: gettext_lazy("%(name)s is deleted now."),
 }
@@ -68,6 +69,8 @@ ACTS = {
     Act.START: (gettext_lazy("Start"), gettext_lazy("Start its processes again.")),
     Act.DELETE: (gettext_lazy("Delete instance"), gettext_lazy("Take it away for good, with the data it keeps in the cell.")),
 }
+# Before these, none was ever asked for.
+MAY_HAVE_BACKUPS = LEAVING_INSTANCES | {InstanceState.FAILED, InstanceState.DELETED}
 
 
 def find_instance(request: OrganisationRequest, pk: uuid.UUID) -> Instance:
@@ -105,12 +108,14 @@ def _live(request: OrganisationRequest, instance: Instance) -> dict[str, Any]:
     acts, milestone = _acts(request, instance), _milestone(state, health, link)
     trouble = _trouble(status, health)
     endpoints = instance.endpoints if state != InstanceState.DELETED else []
+    backups = list(instance.final_backups.all()) if state in MAY_HAVE_BACKUPS else []
     pulse = pulse_of(
         *(seen_words(status), trouble),
         milestone=milestone,
         parts={
             "acts": (acts, instance.is_protected),
             "endpoints": endpoints,
+            "backups": [(backup.pk, backup.outcome) for backup in backups],
             "facts": (instance.cell_id, instance.revision, instance.applied_revision),
             "operations": seen_operations(operations),
         },
@@ -119,6 +124,7 @@ def _live(request: OrganisationRequest, instance: Instance) -> dict[str, Any]:
     )
     return {
         "status": status,
+        "backups": backups,
         "live": live,
         "failed": failed,
         "health": {"kind": HEALTH_BADGES[health], "sentence": HEALTH_SENTENCES[health]},

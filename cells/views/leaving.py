@@ -16,6 +16,7 @@ from accounts.sign_in import step_up
 from accounts.views.cloud_accounts import account_crumbs, find_account
 from cells.actions.instances import deletable_instances, delete_all_instances, mark_of_instances
 from cells.actions.resources import keep_leftovers
+from cells.availability import why_no_backup
 from cells.forms.instances import DeleteAllForm
 from cells.forms.resources import KeepForm
 from cells.models import CellResource
@@ -31,8 +32,10 @@ from portal.rejected_forms import reject, sent_data
 def account_instances_delete(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     """Counted by plan, with what cannot be brought back; the account's name typed."""
     account = find_account(request, pk)
-    instances = list(deletable_instances(account).select_related("plan", "organisation").order_by("name"))
-    form = DeleteAllForm(sent_data(request), expected=str(account), initial={"listed": mark_of_instances(instances)})
+    instances = list(deletable_instances(account).order_by("name"))
+    rows = [(instance, why_no_backup(instance)) for instance in instances]
+    backups = sum(not why_none for _instance, why_none in rows)
+    form = DeleteAllForm(sent_data(request), expected=str(account), backups=backups, initial={"listed": mark_of_instances(instances)})
     if request.method == "POST":
         return _delete(request, account, form) if form.is_valid() else reject(request, form)
     title = _("Delete all instances in %(name)s") % {"name": account}
@@ -41,7 +44,9 @@ def account_instances_delete(request: OrganisationRequest, pk: uuid.UUID) -> Htt
         "instances": instances,
         "by_plan": sorted(Counter(str(instance.plan) for instance in instances).items()),
         "endpoints": sum(len(instance.endpoints) for instance in instances),
-        "with_backups": [instance for instance in instances if instance.plan.has_backups],
+        "rows": rows,
+        "backups": backups,
+        "without": len(rows) - backups,
         "protected": [instance for instance in instances if instance.is_protected],
         "form": form,
         "title": title,
@@ -52,7 +57,8 @@ def account_instances_delete(request: OrganisationRequest, pk: uuid.UUID) -> Htt
 
 def _delete(request: OrganisationRequest, account: CloudAccount, form: DeleteAllForm) -> HttpResponse:
     try:
-        count = delete_all_instances(account, listed=form.cleaned_data["listed"], by=request.user)
+        listed, is_backed_up = form.cleaned_data["listed"], form.is_backed_up
+        count = delete_all_instances(account, listed=listed, by=request.user, final_backup=is_backed_up)
     except NotAllowed as refused:
         messages.warning(request, refused.reason)
         return redirect("cells:account_instances_delete", request.organisation.slug, account.pk)
@@ -60,6 +66,8 @@ def _delete(request: OrganisationRequest, account: CloudAccount, form: DeleteAll
         messages.warning(request, _("Another operation was quicker. Look at the list as it is now, then try again."))
         return redirect("cells:account_instances_delete", request.organisation.slug, account.pk)
     said = ngettext("%(count)s instance is being deleted.", "%(count)s instances are being deleted.", count) % {"count": count}
+    if is_backed_up:
+        said += " " + _("Those with a final backup are removed once it stands. If one fails, that instance stays and says so.")
     messages.success(request, said)
     return redirect("offboarding:offboarding_plan", request.organisation.slug, account.pk)
 

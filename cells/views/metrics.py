@@ -14,13 +14,13 @@ from django.views.decorators.http import require_GET
 
 from accounts.access import OrganisationRequest, Permission, requires
 from cells.fleet.rows import HEALTH_BADGES, LINK_BADGES
-from cells.models import Cell, Instance, InstanceStatus, StatusChange
+from cells.models import Cell, FinalBackup, Instance, InstanceStatus, StatusChange
 from cells.states import AgentLink, Health
 from cells.telemetry.changes import DAYS, Day, begin_of, days_of, share_of, spans_of
 from cells.telemetry.series import error_rate, of_cell, of_instance
+from cells.telemetry.visible import of_backups, of_orders, of_sign_in
 from cells.telemetry.visible import of_cell as visible_of_cell
 from cells.telemetry.visible import of_instance as visible_of_instance
-from cells.telemetry.visible import of_orders, of_sign_in
 from cells.views.cells import cell_crumbs, cell_tab, find_cell
 from cells.views.instances import find_instance, instance_tab
 
@@ -60,6 +60,7 @@ def cell_visible(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
         "status": status,
         "fields": visible_of_cell(status),
         "instances": [(row, visible_of_instance(row)) for row in statuses[:MOST_INSTANCES]],
+        "backups": of_backups(_last_backup(request, cell)),
         "orders": of_orders(),
         "sign_in": of_sign_in(),
         "title": title,
@@ -73,8 +74,14 @@ def cell_visible(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
 def visible(request: OrganisationRequest) -> HttpResponse:
     """The same fields without values, before there is any cell; and the way to each cell's own page."""
     cells = Cell.objects.for_organisation(request.organisation).alive().select_related("organisation")
-    fields = {"fields": visible_of_cell(None), "instance_fields": visible_of_instance(None), "orders": of_orders(), "sign_in": of_sign_in()}
-    return render(request, "cells/metrics/visible.html", {**fields, "cells": cells})
+    fields = {"fields": visible_of_cell(None), "instance_fields": visible_of_instance(None), "backups": of_backups()}
+    return render(request, "cells/metrics/visible.html", {**fields, "orders": of_orders(), "sign_in": of_sign_in(), "cells": cells})
+
+
+def _last_backup(request: OrganisationRequest, cell: Cell) -> FinalBackup | None:
+    """The newest that the agent has answered for, of the organisation's own."""
+    answered = FinalBackup.objects.filter(cell=cell, instance__organisation=request.organisation).filter(outcome__in=["taken", "failed"])
+    return answered.order_by("-ended_at").first()
 
 
 def _strip(subject: Cell | Instance, axis: StatusChange.Axis, good: str) -> dict[str, Any]:

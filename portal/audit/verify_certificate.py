@@ -11,6 +11,8 @@ The certificate is one line of canonical JSON: UTF-8, keys sorted, no white spac
 
     the form     the bytes are those of the canonical JSON of the same object, and the format is byoc-offboarding/1
     the counts   of each region and in all: found = removed + kept + left, and as many resources are listed
+    the backups  each final backup that was kept is named with its place, size, SHA-256 and time, which is not after the end. Whether a
+                 file is that backup, its own SHA-256 tells
     the end      each kit was refused twice, at least 30 seconds apart, because the cloud knows its identity no more, and after the last
                  sign-in with it that was accepted. One of which no identity was ever told was not asked about: it names who has said
                  that it was never run, or is removed. One that was closed with leftovers says so, with two people and the consent of
@@ -43,6 +45,7 @@ NOT_LOOKED = {
 }
 APART = timedelta(seconds=30)
 REFUSALS = 2
+HASH_DIGITS = 64
 COMPLETED = ("offboarding.complete", "offboarding.complete_unasked", "offboarding.closed")
 
 
@@ -72,6 +75,7 @@ def check(text: str) -> dict[str, Any]:
         raise Wrong("It is not written in canonical form: the bytes were changed, though they may read alike.")
     try:
         _check_counts(document)
+        _check_backups(document)
         _check_end(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Wrong("It does not have the shape of a certificate: " + type(error).__name__ + ".") from error
@@ -95,6 +99,18 @@ def _check_counts(document: dict[str, Any]) -> None:
             total[name] += region[name]
     if document["totals"] != total:
         raise Wrong("The totals are not the sums of the regions.")
+
+
+def _check_backups(document: dict[str, Any]) -> None:
+    """Certificates of before name none."""
+    for region in document["regions"]:
+        for backup in region.get("backups", []):
+            digits = set(backup["sha256"])
+            is_hash = len(backup["sha256"]) == HASH_DIGITS and digits <= set("0123456789abcdef")
+            if not (backup["instance"] and backup["location"] and is_hash and type(backup["bytes"]) is int and backup["bytes"] >= 0):
+                raise Wrong("A final backup in " + region["region"] + " is not named with its place, size and hash.")
+            if _time(backup["taken_at"]) > _time(document["completed_at"]):
+                raise Wrong("A final backup in " + region["region"] + " was taken after the end.")
 
 
 def _check_end(document: dict[str, Any]) -> None:
@@ -198,6 +214,10 @@ def _told(document: dict[str, Any], sha256: str) -> str:
     if any(one["reason"] == "account_deleted" for kit in document["kits"] for one in kit["refusals"]):
         lines.append("The cloud said that the whole account is gone, or is not where it was: it can come back, and the identity with it.")
     lines.extend(region["region"] + ": " + _looked(region) for region in document.get("coverage", []))
+    for region in document["regions"]:
+        for one in region.get("backups", []):
+            where = region["region"] + ": final backup of " + one["instance"] + " kept in your own cloud: " + one["location"]
+            lines.append(where + ", " + str(one["bytes"]) + " bytes, SHA-256 " + one["sha256"])
     for kit in document["kits"]:
         if kit.get("asked_for") and kit["refusals"]:
             lines.append("Kit number " + str(kit["generation"]) + ": only this identity was asked for: " + kit["asked_for"])

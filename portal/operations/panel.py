@@ -248,9 +248,10 @@ class Panel:
 
     @property
     def way_on(self) -> tuple[str, str] | None:
-        """Words and address of another way than retrying."""
+        """Words and address of another way than retrying, where there is one."""
         kind = KINDS.get(self.operation.kind)
-        return (str(kind.way_on), kind.way_on_url(self.operation)) if kind and kind.way_on else None
+        url = kind.way_on_url(self.operation) if kind and kind.way_on else ""
+        return (str(kind.way_on), url) if kind and url else None
 
     @property
     def below(self) -> str:

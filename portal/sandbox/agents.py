@@ -35,7 +35,7 @@ PROGRAMS = {
     "cluster": ("cells.agent.local.cluster", "--state", "{folder}/cluster"),
     "agent": (
         *("cells.agent", "--config", "{folder}/config.json", "--state", "{folder}/agent"),
-        *("--runtime", "local", "--cluster", "{folder}/cluster", "--longest-wait", "10"),
+        *("--runtime", "local", "--cluster", "{folder}/cluster", "--backups", "{backups}", "--longest-wait", "10"),
     ),
 }
 
@@ -254,7 +254,9 @@ def read_user_data(user_data: str) -> dict[str, str]:
 
 
 def _start(program: tuple[str, ...], folder: Path) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", *(word.format(folder=folder) for word in program)]
+    # Not the machine's: last backups stay in the played account when machine, cell and instance are gone.
+    backups = folder.parent.with_name("backups")
+    command = [sys.executable, "-m", *(word.format(folder=folder, backups=backups) for word in program)]
     with (folder / "machine.log").open("ab") as log:
         return spawn(command, cwd=ROOT, env=_environment(os.environ), output=log)
 

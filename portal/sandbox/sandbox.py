@@ -29,7 +29,7 @@ class Sandbox:
 
     @classmethod
     def of(cls, options: Options) -> "Sandbox":
-        folder = options.state_dir / "agents" if options.state_dir is not None else Path(tempfile.mkdtemp(prefix="byoc-agents-"))
+        folder = (options.state_dir or Path(tempfile.mkdtemp(prefix="byoc-agents-"))) / "agents"
         sandbox = cls(options=options, issuers=Issuers(options.issuers), mailbox=Mailbox.of(options.state_dir), agents=AgentHosts(folder))
         sandbox.restore_knobs()
         return sandbox

@@ -126,7 +126,7 @@ async def serve(options: Options) -> int:
     azure_snapshots.save()
     if options.state_dir is None:
         shutil.rmtree(certificates.authority.parent, ignore_errors=True)
-        shutil.rmtree(sandbox.agents.folder, ignore_errors=True)
+        shutil.rmtree(sandbox.agents.folder.parent, ignore_errors=True)
     return 0
 
 

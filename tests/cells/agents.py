@@ -21,6 +21,7 @@ class RunningAgent:
     def __init__(self, folder: Path, url: str, cell, *options: str) -> None:
         self.folder = folder
         self.options = options
+        self.backups = folder.with_name("backups")  # outlives the machine
         folder.mkdir(exist_ok=True)
         config = {"portal_url": url, "cell": str(cell.pk), "enrolment_token": make_enrolment(cell), "package_sha256": ""}
         self.config = folder / "config.json"
@@ -32,7 +33,7 @@ class RunningAgent:
 
     def start(self, *options: str, die_after: int = 0, clock: float = 0):
         words = ["--config", str(self.config), "--state", str(self.folder / "agent"), "--runtime", "local"]
-        words += ["--cluster", str(self.folder / "cluster"), "--longest-wait", "1", *self.options, *options]
+        words += ["--cluster", str(self.folder / "cluster"), "--backups", str(self.backups), "--longest-wait", "1", *self.options, *options]
         if die_after or clock:
             self.agent = self._spawn("tests.cells.odd_agent", str(die_after), str(clock), *words)
         else:

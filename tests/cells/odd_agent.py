@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cells.agent import files, wire
 from cells.agent.__main__ import main
+from cells.agent.backups import archive
 
 
 def after(effect, die_after: int, numbers, lock):
@@ -30,7 +31,7 @@ def after(effect, die_after: int, numbers, lock):
 
 def be_odd(die_after: int, clock: float) -> None:
     numbers, lock = itertools.count(1), threading.Lock()
-    for owner, name in ((files, "write"), (wire.Portal, "call"), (Path, "unlink")):
+    for owner, name in ((files, "write"), (wire.Portal, "call"), (Path, "unlink"), (archive, "_put")):
         setattr(owner, name, after(getattr(owner, name), die_after, numbers, lock))
     if clock:
         right = time.time

@@ -66,7 +66,7 @@ def test_agent_enrols_deploys_and_reports(cell, live_server, tmp_path):
     assert (instance.applied_revision, instance.health, instance.endpoints) == (1, "healthy", row.endpoints)
     assert str(instance.pk) in page
     reported = CellStatus.objects.get(pk=cell.pk)
-    assert (reported.agent_version, reported.nodes_ready, reported.nodes) == ("1.1.0", 1, 1)
+    assert (reported.agent_version, reported.nodes_ready, reported.nodes) == ("1.2.0", 1, 1)
     assert reported.components == [{"name": "ingress", "version": "4.1.0", "state": "ready"}]
     assert [event.action for event in Event.objects.order_by("pk")] == ["cell.agent_enrolled"]
 
@@ -230,4 +230,4 @@ def test_agent_killed_after_any_effect_loses_and_doubles_nothing(cell, live_serv
     assert [event.action for event in Event.objects.all()].count("cell.agent_enrolled") == 1
     assert AgentKey.objects.valid().exclude(used_at=None).count() == 1
     left = {path.name for path in (tmp_path / "machine/agent").iterdir()}
-    assert left == {"lock", "identity.json", "desired.json", "reports", "orders"}
+    assert left == {"lock", "identity.json", "desired.json", "reports", "orders", "backups"}

@@ -310,6 +310,8 @@ OTHER_ONE_EVENT = {
     # tests/support/test_desk.py:
     *support.OTHER_ONE_EVENT,
     "cells:agent_order_results",
+    # tests/cells/protocol/test_final_backups.py:
+    "cells:agent_backups",
 }
 OTHER_NO_EVENT = {
     **support.OTHER_NO_EVENT,

@@ -34,6 +34,7 @@ TENANCY_PATHS = {
     "cells.Enrolment": "cell__organisation",
     "cells.SeenAssertion": "key__cell__organisation",
     "cells.AgentOrder": "cell__organisation",
+    "cells.FinalBackup": "instance__organisation",
     "cells.CellOrder": "cell__organisation",
     "cells.CellResource": "account__organisation",
     "cells.CellStatus": "cell__organisation",

@@ -51,6 +51,7 @@ PUBLIC = {
     "cells:agent_desired": "agents have no session: the access token is the proof",
     "cells:agent_orders": "agents have no session: the access token is the proof",
     "cells:agent_order_results": "agents have no session: the access token is the proof",
+    "cells:agent_backups": "agents have no session: the access token is the proof",
     "cells:agent_reports": "agents have no session: the access token is the proof",
     "issuer_jwks": "customers' clouds fetch the keys",
     "issuer_discovery": "customers' clouds fetch the issuer's address",

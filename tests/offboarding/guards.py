@@ -14,7 +14,7 @@ from accounts.offboarding.steps.leaving import OFFBOARD
 from accounts.offboarding.transitions import subject_of
 from accounts.states import AccountState
 from cells.actions.instances import mark_of_instances
-from cells.models import CellResource, Instance
+from cells.models import CellResource, Instance, Plan
 from portal.operations.engine import start
 from portal.operations.models import Operation
 from tests.cells.factories import make_cell, make_instance
@@ -24,7 +24,7 @@ Make = Callable[[Organisation, User], Any]
 ASKED = "The account is closed."
 LEFTOVER = "0a1b2c3d-0000-4000-8000-000000000088"
 INSTANCE = "0a1b2c3d-0000-4000-8000-000000000089"
-INSTANCES = mark_of_instances([Instance(pk=INSTANCE)])
+INSTANCES = mark_of_instances([Instance(pk=INSTANCE, plan=Plan())])
 
 
 def make_connected(organisation: Organisation, by: User, **fields: Any) -> CloudAccount:

@@ -74,6 +74,46 @@ WRONG = {
 }
 
 
+BACKUP = {
+    "instance": "orders-prod",
+    "location": "s3://acme/last.dump",
+    "bytes": 4096,
+    "sha256": "ab" * 32,
+    "taken_at": "2026-11-22T01:00:00.000000Z",
+}
+
+
+def with_backup(**values) -> str:
+    return changed(lambda d: d["regions"][0].update(backups=[BACKUP | values]))
+
+
+def test_kept_backup_is_named_with_place_size_and_hash(tmp_path, capsys):
+    (file := tmp_path / "certificate.json").write_text(with_backup(), encoding="utf-8")
+
+    assert verify_certificate.main([str(file)]) == 0
+    told = "eu-west-1: final backup of orders-prod kept in your own cloud: s3://acme/last.dump, 4096 bytes, SHA-256 " + "ab" * 32
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"sha256": "AB" * 32}, "place, size and hash"),
+        ({"sha256": "ab"}, "place, size and hash"),
+        ({"location": ""}, "place, size and hash"),
+        ({"instance": ""}, "place, size and hash"),
+        ({"bytes": -1}, "place, size and hash"),
+        ({"bytes": "4096"}, "place, size and hash"),
+        ({"bytes": True}, "place, size and hash"),
+        ({"taken_at": "2026-11-22T02:12:00.000000Z"}, "after the end"),
+        ({"taken_at": "yesterday"}, "shape"),
+    ],
+)
+def test_backup_that_is_not_told_rightly_does_not_hold(values, reason):
+    with pytest.raises(Wrong, match=reason):
+        check(with_backup(**values))
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_certificate_that_proves_too_little_does_not_hold(name):
     change, reason = WRONG[name]

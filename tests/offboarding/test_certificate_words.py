@@ -10,9 +10,10 @@ from accounts.offboarding.models import Offboarding, SignIn
 from accounts.offboarding.parts import parts
 from accounts.offboarding.plan import plan_of
 from accounts.offboarding.steps.leaving import _keep_coverage
+from cells.models import FinalBackup
 from portal.audit.verify_certificate import check, main
 from portal.operations.models import Step
-from tests.cells.factories import make_cell
+from tests.cells.factories import make_cell, make_instance
 from tests.factories import make_cloud_account, make_kit
 from tests.offboarding.guards import make_leaving, make_offboarding, make_planned
 
@@ -108,3 +109,34 @@ def test_certificate_names_the_identity_that_was_asked_for(acme, alice, client, 
     told = told_by_program(row, tmp_path, capsys)
     assert f"only this identity was asked for: {kit['asked_for']}" in told
     assert "it can come back" in told
+
+
+def test_final_backups_are_told_as_kept_in_their_region(acme, alice, client, tmp_path, capsys):
+    account = make_planned(acme, alice)
+    make_kit(account=account, generation=9, state="outdated", ran_at=timezone.now())
+    account.kits.update(state="outdated")
+    cell = make_cell(account=account, state="deleted", region="eu-west-1", stack_name="byoc-cell")
+    told = {"outcome": "taken", "location": "s3://acme/last.dump", "bytes": 4096, "sha256": "ab" * 32}
+    now = timezone.now() - timedelta(hours=1)
+    for number, (name, given) in enumerate((("orders-prod", told), ("orders-two", {"outcome": "failed", "code": "backup_job_failed"}))):
+        gone = make_instance(cell=cell, name=name, state="deleted", created_by=alice)
+        times = {"ended_at": now} | ({"taken_at": now} if number == 0 else {})
+        FinalBackup.objects.create(instance=gone, cell=cell, attempt=1, **given, **times)
+    row = Offboarding.objects.get()
+    sweep(row)
+    row = complete(row)
+
+    (region,) = [one for one in check(row.certificate)["regions"] if one["region"] == "eu-west-1"]
+    (backup,) = region["backups"]
+    assert (backup["instance"], backup["location"], backup["bytes"], backup["sha256"]) == ("orders-prod", *list(told.values())[1:])
+    client.force_login(alice)
+    shown = client.get(f"/o/acme/accounts/{account.pk}/offboarding/certificate/").text
+    for words in (
+        "Kept: final backups. They lie in your own cloud; we have no copy.",
+        "Final backup of orders-prod",
+        "s3://acme/last.dump",
+        "ab" * 32,
+    ):
+        assert words in shown
+    assert "orders-two" not in shown
+    assert "eu-west-1: final backup of orders-prod kept in your own cloud: s3://acme/last.dump" in told_by_program(row, tmp_path, capsys)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import time
@@ -26,7 +27,7 @@ class Cluster:
         self.is_stopping = False
         self.releases: dict[str, Release] = {}
         self.wanted: dict[str, Any] = {"releases": {}, "components": []}
-        self.read_at = -1
+        self.read_at = self.cleared_at = -1
         self.written: Any = None
         self.written_at = 0.0
         before = (files.read(folder / "status.json") or {}).get("releases", {})
@@ -48,6 +49,7 @@ class Cluster:
         for name, wanted in self.wanted["releases"].items():
             release = self.releases.setdefault(name, Release(name, self.ports.get(name, 0)))
             release.tend(wanted)
+        self._clear()
         telling = [self.wanted.get("version"), [(r.process and r.process.pid, *r._words(), r.running) for r in self.releases.values()]]
         if telling != self.written or time.monotonic() >= self.written_at + WRITE_EVERY:
             self._write()
@@ -59,6 +61,15 @@ class Cluster:
         if changed_at != self.read_at:
             self.wanted = files.read(path) or self.wanted
             self.read_at = changed_at
+
+    def _clear(self) -> None:
+        """What a release that is gone has kept goes with it. Before anything was ever wanted here, nothing is known to be gone."""
+        if self.read_at < 0 or self.cleared_at == self.read_at:
+            return
+        for kept in (self.folder / "data").glob("*"):
+            if kept.name not in self.wanted["releases"]:
+                shutil.rmtree(kept, ignore_errors=True)
+        self.cleared_at = self.read_at
 
     def _write(self) -> None:
         status = {

@@ -106,7 +106,7 @@ class Release:
         self.port = self.port if self.port and _is_free(self.port) else _free_port()
         release = self.wanted["release"]
         words = ["--name", self.name, "--chart", release["chart"], "--version", release["chart_version"]]
-        words += ["--revision", str(self.wanted["revision"]), "--port", str(self.port)]
+        words += ["--revision", str(self.wanted["revision"]), "--port", str(self.port), "--data", str(data_of(self.name))]
         with _log_of(self.name).open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "cells.agent.local.workload", *words],
@@ -135,6 +135,13 @@ class Release:
             self.is_answering = False
         finally:
             connection.close()
+
+
+def data_of(name: str) -> Path:
+    """What it keeps, and loses with its deletion."""
+    path = Path.cwd() / "data" / name
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
 
 
 def _log_of(name: str) -> Path:

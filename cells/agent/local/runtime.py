@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cells.agent import files
+from cells.agent.backups import archive
 from cells.agent.runtime import Document, RuntimeAwayError
 
 # The cluster writes every two seconds: after this long it does not run.
@@ -19,8 +20,9 @@ MOST_LOG_BYTES = 256 * 1024
 class LocalRuntime:
     """`Runtime` over the directory of a `cells.agent.local.cluster`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, backups: Path) -> None:
         self.folder = folder
+        self.backups = backups
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._absent: set[str] = set()
         self._cpu: dict[str, tuple[float, float]] = {}
@@ -68,6 +70,9 @@ class LocalRuntime:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - MOST_LOG_BYTES))
             return file.read().decode("utf-8", "replace").splitlines()[-lines:]
+
+    def final_backup(self, instance: str, backup: str) -> Document | None:
+        return archive.take(self.folder / "data" / instance, self.backups / instance / f"{backup}.tar.gz")
 
     def _release(self, instance: str) -> Document:
         release: Document | None = self._status()["releases"].get(instance)

@@ -1,4 +1,4 @@
-"""One release: a tiny HTTP server on this machine's own address. Says who it is, how it is, and counts what it is asked."""
+"""One release: a tiny HTTP server on this machine's own address. Says who it is, how it is, counts what it is asked, and keeps it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title></head>
 <body><h1>{name}</h1><p>Version {version}, revision {revision}. It runs.</p></body></html>"""
@@ -17,6 +18,7 @@ class Handler(BaseHTTPRequestHandler):
     """Everything but its own two paths counts as a request of a user; /fail answers as a broken program would, and its log says so."""
 
     page = b""
+    kept = Path()
     requests = errors = 0
 
     def do_GET(self) -> None:
@@ -28,6 +30,8 @@ class Handler(BaseHTTPRequestHandler):
             Handler.requests += 1
             is_failing = self.path.partition("?")[0] == "/fail"
             Handler.errors += is_failing
+            with self.kept.open("a") as file:
+                file.write(f"{self.path}\n")
             if is_failing:
                 self._say(f"ERROR a request has failed: {self.path}")
             self._answer(500 if is_failing else 200, self.page, "text/html; charset=utf-8")
@@ -53,6 +57,7 @@ def main() -> int:
     for name in ("--name", "--chart", "--version", "--revision"):
         parser.add_argument(name, required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--data", type=Path, required=True)
     given = parser.parse_args()
     if given.chart.rstrip("/").endswith("broken"):
         sys.stderr.write("This chart is the one that never starts.\n")
@@ -60,6 +65,7 @@ def main() -> int:
     words = {"name": given.name, "version": given.version, "revision": given.revision}
     Handler._say(f"INFO {given.name} starts: version {given.version}, revision {given.revision}")
     Handler.page = PAGE.format(**{name: html.escape(value) for name, value in words.items()}).encode()
+    Handler.kept = given.data / "requests"
     ThreadingHTTPServer(("127.0.0.1", given.port), Handler).serve_forever()
     return 0
 
