@@ -50,12 +50,12 @@ def standing_kits(account: CloudAccount) -> list[StandingKit]:
     return found
 
 
-def kit_links(kit: Kit, *, link: StepLink | None = None, has_support: bool = True) -> KitLinks:
+def kit_links(kit: Kit, *, link: StepLink | None = None) -> KitLinks:
     """As its owner sees it, or as the holder of a `link` to it does."""
     shipped = kits.load(kit.account.cloud)
     target = target_of(kit.account, kit)
     place = publication(kit.account.cloud, report_url=report_url(kit, link=link))
-    routes = shipped.routes(target, place, has_support=has_support)
+    routes = shipped.routes(target, place)
     newer = shipped.version if shipped.version != kit.version else ""
     return KitLinks({route.code: route for route in routes}, shipped.made_name(kit.suffix), shipped.removal_command(target), newer)
 

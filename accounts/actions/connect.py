@@ -19,9 +19,11 @@ from accounts.availability import (
 )
 from accounts.holds import hold_open
 from accounts.kits.base import Report
-from accounts.models import CloudAccount, Kit, Organisation, User
+from accounts.kits.recovery import recovery_of
+from accounts.models import CloudAccount, Kit, Organisation, TrustWatch, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
-from accounts.states import TRUSTED_KIT_STATES, AccountState, KitState
+from accounts.states import TRUSTED_KIT_STATES, AccountState, KitState, TrustVerdict
+from accounts.steps.watch import KIT_IS_GONE
 from accounts.transitions import move_account, renewal_of, retire_kits, subject_of
 from portal.audit import Actor, Subject, record
 from portal.operations.actions import cancel_live, request_check, request_retry
@@ -167,10 +169,27 @@ def report_kit_itself(kit: Kit, *, report: Report) -> bool:
     """
     is_awaited = kit.state == KitState.CANDIDATE or kit.account.state in {AccountState.WAITING_FOR_KIT, AccountState.FAILED}
     said = dict(report.values)
+    if not is_awaited and _is_of_recovery(kit, report):
+        is_awaited, said = True, {**kit.reported, **said}
     if not is_awaited or kit.reported == _plain(said):
         return False
     _keep_report(kit, said, by=Actor.system("kit"))
     return True
+
+
+def _is_of_recovery(kit: Kit, report: Report) -> bool:
+    """The kit was removed while its account leaves, and somebody brings it back in the very same place.
+
+    Only while it is gone: nothing that is said after the cloud has let us in again leads the last proof to another identity.
+    """
+    account = kit.account
+    if account.state != AccountState.OFFBOARDING or recovery_of(account.cloud) is None:
+        return False
+    watch = TrustWatch.objects.filter(account=account).first()
+    is_gone = watch is not None and watch.verdict in {TrustVerdict.LOST, TrustVerdict.SWITCHED_OFF} and watch.code in KIT_IS_GONE
+    tenants = {"", account.identity.get("tenant_id", "")}
+    is_here = report.external_id in {"", account.external_id} and report.values.get("tenant_id", "") in tenants
+    return is_gone and is_here
 
 
 def _awaited(account: CloudAccount) -> Kit | None:
@@ -201,6 +220,8 @@ def _keep_report(kit: Kit, said: Mapping[str, str], *, by: Actor) -> None:
         operation = Operation.objects.live().for_subject(subject.kind, subject.id).first()
         if operation and not why_not_check(operation):
             request_check(operation)
+        elif account.state == AccountState.OFFBOARDING:
+            TrustWatch.objects.filter(account=account, next_at__gt=timezone.now()).update(next_at=timezone.now())
 
 
 def _plain(said: Mapping[str, str]) -> dict[str, str]:

@@ -139,8 +139,6 @@ class Words:
     # What the cloud keeps of a kit that was removed, and what that means for connecting again; empty where it keeps nothing.
     after_removal: Text = ""
     removal_link_label: Text = ""
-    # Why a kit that was removed while its account leaves does not help by being run again, with %(provider)s; empty where it does.
-    why_not_again: Text = ""
     is_report_needed: bool = False  # nothing can be noticed before the kit's own output is known
     policy_title: Text = ""  # of a role's policy as code, with %(name)s
     promise_note: Text = ""  # how firm the promises are, where the cloud has no rule that denies for ever
@@ -238,19 +236,12 @@ class CloudKit(Protocol):
         """What the kit makes, by the name the customer finds it under in the cloud's console."""
         ...
 
-    def routes(self, target: Target, publication: Publication, *, has_support: bool = True) -> Sequence[Route]:
-        """The ways to run this issued kit, with every parameter filled in. No secret is among them.
-
-        Without support, its first way says the customer's own switch as off: for a kit that is run again only to remove the rest.
-        """
+    def routes(self, target: Target, publication: Publication) -> Sequence[Route]:
+        """The ways to run this issued kit, with every parameter filled in. No secret is among them."""
         ...
 
     def removal_command(self, target: Target, *, is_last: bool = False) -> str:
         """Removes what this issued kit made. The last of an account's also removes what its kits share, when the account leaves."""
-        ...
-
-    def revival_command(self, target: Target) -> str:
-        """What has to be run before a removed kit can be run again under its own names; empty where nothing has to."""
         ...
 
     def removal_link(self, target: Target, publication: Publication) -> str:

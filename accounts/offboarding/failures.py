@@ -26,7 +26,7 @@ FAILURES = {
     "offboarding_kit_gone": FailureText(
         happened=_("The kit was removed before cleanup finished."),
         means=_("%(provider)s cannot sign in any more, so it cannot remove the rest. What is left stays as it is, and may cost."),
-        act=_("Run the kit that is shown here, so that %(provider)s can finish. Or remove what is listed here by hand."),
+        act=_("Run the recovery kit that is shown here, so that %(provider)s can finish. Or remove what is listed here by hand."),
     ),
     "offboarding_trust_lost": FailureText(
         happened=_("%(cloud)s no longer lets us do what the kit allows: %(reason)s"),
@@ -80,14 +80,5 @@ WAITS = {
         _("If you have removed the kit, there is nothing to do. Else run the command on the page of this offboarding."),
     ),
 }
-# Where running the kit again brings no way in back (`Words.why_not_again`).
-BY_HAND = {
-    "offboarding_kit_gone": FailureText(
-        happened=FAILURES["offboarding_kit_gone"].happened,
-        means=FAILURES["offboarding_kit_gone"].means,
-        act=_("Remove by hand what is listed here. Then ask %(provider)s to close the offboarding."),
-    ),
-}
 register_failures(FAILURES)
-register_failures(BY_HAND, variant="azure")
 register_waits(WAITS)

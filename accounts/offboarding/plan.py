@@ -6,7 +6,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -77,6 +76,8 @@ class Recovery:
     documents: Sequence[Document]
     kept: Sequence[Permission]
     withheld: Sequence[Permission]
+    note: str
+    revival: str  # what the cloud keeps of a deleted kit stands in the way of running another under its names
 
 
 @dataclass
@@ -257,37 +258,23 @@ class Plan:
     def needs_trust_back(self) -> bool:
         return self.row is not None and self.row.state == OffboardingState.STUCK and self.row.code in TRUST_CODES
 
-    @property
-    def why_not_again(self) -> str:
-        return str(self.words.why_not_again) % {"provider": settings.PROVIDER_NAME}
-
     @cached_property
     def recovery(self) -> Recovery | None:
         """The recovery kit, while the kit is gone. Not where nothing brings a way in back."""
         kit = self.account.kits.filter(state=KitState.CURRENT).select_related("account").first()
         small = recovery_of(self.account.cloud)
-        if kit is None or self.words.why_not_again or not self.is_kit_gone:
+        if kit is None or small is None or not self.is_kit_gone:
             return None
         place = publication(self.account.cloud, report_url=report_url(kit))
-        if small is None:
-            whole = kits.load(self.account.cloud)
-            return Recovery(whole.routes(target_of(self.account, kit), place, has_support=False), whole.documents, (), ())
         routes = small.routes(target_of(self.account, kit), place)
-        return Recovery(routes, small.documents, small.diff.kept, small.diff.withheld)
+        revival = small.revival_command(target_of(self.account, kit))
+        return Recovery(routes, small.documents, small.diff.kept, small.diff.withheld, str(small.note), revival)
 
     @property
     def is_recovery_in_place(self) -> bool:
         """What stands in the customer's cloud can look and delete, and no more."""
         watch = TrustWatch.objects.filter(account=self.account).first()
         return bool(self.is_live and not self.is_kit_gone and watch and is_off(watch.switches, ALLOW_CREATION))
-
-    @property
-    def revival(self) -> str:
-        """What the cloud keeps of a deleted kit stands in the way of running another under its names."""
-        kit = self.account.kits.filter(state=KitState.CURRENT).first()
-        if self.words.why_not_again:
-            return ""
-        return kits.load(self.account.cloud).revival_command(target_of(self.account, kit)) if kit and self.is_kit_gone else ""
 
     @cached_property
     def left(self) -> dict[str, list[dict[str, str]]]:

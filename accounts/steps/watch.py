@@ -75,6 +75,8 @@ LOSSES = frozenset({
 TOO_WIDE = frozenset({"too_much_granted", "trust_too_wide"})
 # What follows from deleting the kit: explained once the deletion was seen.
 AFTER_DELETION = frozenset({"kit_deleting", "kit_not_found", "provider_deleted", "role_deleted", "trust_refused", "access_denied"})
+# What a verdict says that means that the kit itself is gone, not only what it may do.
+KIT_IS_GONE = AFTER_DELETION - {"access_denied"} | {SwitchedOff.KIT.value}
 # Hear each verdict on an account that is being emptied, in the transaction that writes it: the seam for offboarding.
 WHILE_LEAVING: list[Callable[[TrustWatch], None]] = []
 

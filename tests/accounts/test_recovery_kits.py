@@ -2,33 +2,42 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 import yaml
 
 from accounts import kits
 from accounts.kits.aws.manifest import GRANTS as AWS
+from accounts.kits.azure.manifest import GRANTS as AZURE
+from accounts.kits.gcp.manifest import GRANTS as GCP
 from accounts.kits.manifest import ALL
 from accounts.kits.recovery import RECOVERY_KITS, recovery_of
 from accounts.kits.recovery import aws as recovery_aws
 from accounts.kits.recovery.base import recovered, withheld
+from accounts.kits.recovery.gcp import TAKEN_TO_DELETE as TAKEN_BY_GOOGLE
 from tests.accounts.aws_kit import NUMBER, TARGET, characters, simulated
+from tests.accounts.gcp_kit import TARGET as GCP_TARGET
 from tests.customer import Customer
 
-GRANTS = {"aws": AWS}
+GRANTS = {"aws": AWS, "gcp": GCP, "azure": AZURE}
+TAKEN_TO_DELETE = {"gcp": TAKEN_BY_GOOGLE}
 # The last part of an action, as each cloud names what only looks or takes away.
-LOOKS = {"aws": r"(Describe|Get|List|Simulate)\w+"}
+LOOKS = {"aws": r"(Describe|Get|List|Simulate)\w+", "gcp": r"(get|list)\w*", "azure": "read"}
 REMOVES = {
     "aws": r"(Delete|Detach|Disassociate|Release|Revoke|ScheduleKeyDeletion|Terminate)\w*",
+    "gcp": r"delete\w*",
+    "azure": "delete",
 }
 MOST_OF_A_POLICY, MOST_OF_A_ROLE = 6144, 10240
 
 
 @pytest.mark.parametrize("cloud", RECOVERY_KITS)
 def test_recovery_kit_holds_nothing_that_creates_or_changes(cloud):
-    diff = recovery_of(cloud).diff
+    diff, taken = recovery_of(cloud).diff, TAKEN_TO_DELETE.get(cloud, frozenset())
 
-    for permission in diff.kept:
+    assert taken <= {one.action for one in diff.kept}
+    for permission in (one for one in diff.kept if one.action not in taken):
         action = re.split(r"[:/.]", permission.action.removesuffix("/action"))[-1]
         assert re.fullmatch(f"{LOOKS[cloud]}|{REMOVES[cloud]}", action), permission.action
         assert permission.role != "support"
@@ -130,3 +139,23 @@ def test_aws_itself_refuses_the_recovery_kit_what_it_does_not_hold(sandbox):
     ] == []
     outputs = {one["OutputKey"]: one["OutputValue"] for one in cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]}
     assert (outputs["KitVersion"], outputs["AllowSupport"], outputs["AllowCreation"]) == (small.version, "no", "no")
+
+
+# --- Google Cloud ------------------------------------------------------------------------------------------------------
+
+
+def test_google_script_makes_of_the_kits_roles_what_is_marked_and_no_more():
+    small, target = recovery_of("gcp"), GCP_TARGET
+    shipped, whole = small.shipped(target), kits.load("gcp").shipped(target)
+
+    held = set().union(*shipped.roles.values())
+    assert held == {name for grant in recovered(GCP) for name in grant.actions} - {"iam.serviceAccounts.actAs"}
+    assert all(set(permissions) <= set(whole.roles[name]) for name, permissions in shipped.roles.items())
+    assert set(shipped.accounts) == {"operator", "builder"}
+    assert set(shipped.bindings) < set(whole.bindings)
+    assert (shipped.pool, shipped.issuer, shipped.mapping) == (whole.pool, whole.issuer, whole.mapping)
+    text = small.documents[0].text
+    for action in {name for grant in withheld(GCP) for name in grant.actions} - held:
+        assert f"  {action}\n" not in text, action
+    assert ":support']" not in text
+    assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0

@@ -6,11 +6,10 @@ import pytest
 
 from cells.models import CellResource
 from portal.audit.verify_certificate import check
-from portal.embedded.process import wait_until
 from portal.operations.models import Operation
-from tests.accounts.test_connect_gcp import Shell
 from tests.cells.living import drive_to_failure, drive_to_wait, let_time_pass, newest, turn
 from tests.clouds.azure.account import SUBSCRIPTION
+from tests.offboarding import recovering
 from tests.offboarding.leaving import OFFBOARD, Leaver
 from tests.offboarding.test_orders_and_faults import see
 from tests.standing import SECOND
@@ -157,7 +156,7 @@ def test_deletion_that_failed_for_want_of_the_kit_goes_on_by_itself_once_it_is_b
 
     leaver.hand.do("let_go")
     run_lines_before_the_kit(leaver)
-    leaver.run_kit_again()
+    leaver.run_recovery_kit()
     see(leaver)
     see(leaver, later=SECOND)
     assert leaver.row.state == "in_progress"
@@ -174,7 +173,4 @@ def run_lines_before_the_kit(leaver: Leaver) -> None:
         assert label not in page
         return
     command = html.unescape(page.partition(label)[2].partition("</code>")[0])
-    shell = Shell(leaver.sandbox.console_port)
-    status, location, _body = shell.open("gcp", {"command": command})
-    assert status == 303
-    wait_until(lambda: "Exit code" in shell.open(location.removeprefix("/console/shell/"))[2], 60)
+    recovering.run_lines(leaver, command)

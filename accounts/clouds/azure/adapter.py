@@ -20,6 +20,7 @@ from accounts.clouds.azure.rights import covers, is_as_shipped
 from accounts.clouds.azure.shipped import ShippedIdentity, ShippedKit
 from accounts.clouds.base import (
     ALLOW_CHANGES,
+    ALLOW_CREATION,
     ALLOW_SUPPORT,
     CloudError,
     Finding,
@@ -49,7 +50,7 @@ STATUSES = {
     "Deleted": KitStatus.DELETING,
 }
 # What the kit says of itself, as tags of its resource group.
-SWITCHES = {ALLOW_CHANGES: "byoc-allow-changes", ALLOW_SUPPORT: "byoc-allow-support"}
+SWITCHES = {ALLOW_CHANGES: "byoc-allow-changes", ALLOW_SUPPORT: "byoc-allow-support", ALLOW_CREATION: "byoc-allow-creation"}
 
 Answer = TypeVar("Answer")
 
@@ -311,16 +312,17 @@ class AzureAdapter:
         """Signed in first, as both: an identity that lets nobody in proves nothing by refusing."""
         operator = self._client_id
         self.operator = self._sign_in(operator, Subject.OPS, was_trusted=True)
-        support = self._support_client_id
-        self._support = self._sign_in(support, Subject.SUPPORT, was_trusted=True)
         stranger = self.tokens(subject=f"account:{NOBODY}:{Subject.OPS.value}", audience=self.target.audience)
         elsewhere = self.tokens(subject=self.target.subject(Subject.OPS), audience=WRONG_AUDIENCE)
-        return [
+        found = [
             self._try("wrong_subject", operator, stranger, OTHER_SUBJECT),
             self._try("wrong_audience", operator, elsewhere, OTHER_AUDIENCE),
-            self._try("support_as_ops", support, self._token(Subject.OPS), OTHER_SUBJECT),
-            self._try("ops_as_support", operator, self._token(Subject.SUPPORT), OTHER_SUBJECT),
         ]
+        if "support" in self.shipped.identities:  # a recovery kit makes none
+            support = self._support_client_id
+            self._support = self._sign_in(support, Subject.SUPPORT, was_trusted=True)
+            found.append(self._try("support_as_ops", support, self._token(Subject.OPS), OTHER_SUBJECT))
+        return [*found, self._try("ops_as_support", operator, self._token(Subject.SUPPORT), OTHER_SUBJECT)]
 
     def _try(self, name: str, client_id: str, token: str, verdict: str) -> RefusalResult:
         """A sign-in that must be refused, for what is wrong with it. Raises CloudError when Entra gave no such verdict."""

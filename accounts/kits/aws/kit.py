@@ -146,10 +146,10 @@ class AwsKit:
     def audience(self, target: Target) -> str:
         return AUDIENCE
 
-    def routes(self, target: Target, publication: Publication, *, has_support: bool = True) -> tuple[Route, ...]:
+    def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
         template_url = publication.url(self.object_key())
         module_url = publication.url(self.object_key("terraform.zip"))
-        parameters = self.parameters_of(target) | ({} if has_support else {"AllowSupport": "no"})
+        parameters = self.parameters_of(target)
         given: dict[str, Any] = {"template_url": template_url, "stack_name": self.stack_name(target.suffix), "parameters": parameters}
         launch_url = self.launch_url(**given, region=target.region, console_url=publication.console_url)
         cli = self.cli_command(**given, region=target.region)
@@ -164,9 +164,6 @@ class AwsKit:
 
     def removal_command(self, target: Target, *, is_last: bool = False) -> str:
         return f"aws cloudformation delete-stack --region {target.region} --stack-name {self.stack_name(target.suffix)}"
-
-    def revival_command(self, target: Target) -> str:
-        return ""
 
     def removal_link(self, target: Target, publication: Publication) -> str:
         """The stacks of the region, this one alone."""

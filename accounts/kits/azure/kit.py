@@ -34,7 +34,7 @@ from accounts.kits.base import (
     Words,
     mark_of_place,
 )
-from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
+from accounts.kits.manifest import Denial, Grant, KitResource, Permission, Region, Role, Switch
 
 AUDIENCE = "api://AzureADTokenExchange"
 SHELL = "https://shell.azure.com/bash"
@@ -143,10 +143,9 @@ class AzureKit:
             "location": target.region,
         }
 
-    def routes(self, target: Target, publication: Publication, *, has_support: bool = True) -> tuple[Route, ...]:
+    def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
         """The portal can only open a published template; the script also runs from files that were downloaded."""
-        command = self.shell_command(target, publication) + ("" if has_support else f" \\\n    --{SWITCH_OPTIONS[ALLOW_SUPPORT]} no")
-        shell = words.shell_route(command=command, link=shell_url(publication.console_url))
+        shell = words.shell_route(command=self.shell_command(target, publication), link=shell_url(publication.console_url))
         template_url = publication.url(self._published().key("kit.json"))
         if not template_url:
             return (shell,)
@@ -172,16 +171,7 @@ class AzureKit:
         published = self._published()
         script_url = publication.url(published.key("kit.sh"))
         template_url = shlex.quote(publication.url(published.key("kit.json"))) if script_url else f'"file://$PWD/{self.documents[0].file}"'
-        options = {
-            "subscription": target.external_id,
-            "tenant": target.identity["tenant_id"],
-            "account": target.account,
-            "generation": str(target.generation),
-            "suffix": target.suffix,
-            "issuer": target.issuer,
-            "region": target.region,
-        }
-        words_of_it = [f"--{name} {shlex.quote(value)}" for name, value in options.items()]
+        words_of_it = [f"--{name} {shlex.quote(value)}" for name, value in self.options(target).items()]
         words_of_it += [f"--template-url {template_url}", f"--template-sha256 {self.content_hash}"]
         if publication.report_url:
             words_of_it.append(f"--report {shlex.quote(publication.report_url)}")
@@ -190,13 +180,25 @@ class AzureKit:
         fetch = [f"curl -fsSLo byoc-kit.sh '{script_url}'"] if script_url else []
         return " && \\\n  ".join([*fetch, check, run])
 
+    def options(self, target: Target) -> dict[str, str]:
+        """What the script is told. No secret is among it."""
+        return {
+            "subscription": target.external_id,
+            "tenant": target.identity["tenant_id"],
+            "account": target.account,
+            "generation": str(target.generation),
+            "suffix": target.suffix,
+            "issuer": target.issuer,
+            "region": target.region,
+        }
+
     def removal_command(self, target: Target, *, is_last: bool = False) -> str:
         """Rights first, so that nothing is left that names an identity of before. The cell's group goes only with the last kit: until
         then a cell may run there, and a newer kit shares it."""
         names = _names(target)
         here, group, cell_group = f"--subscription {target.external_id}", self.made_name(target.suffix), _group_name(CELL_GROUP, names)
-        roles = {f"byoc-{target.suffix}-{role}": scope.format(**names) for role, (_holder, scope) in HOLDERS.items()}
-        lines = [f"az role assignment delete {here} --role {role} --scope {scope}" for role, scope in roles.items()]
+        roles = [f"byoc-{target.suffix}-{role}" for role in HOLDERS]
+        lines = revival(target, tuple(HOLDERS)).splitlines()
         lines += [f"az role definition delete {here} --name {role} --scope {SUBSCRIPTION.format(**names)}" for role in roles]
         lines += [
             f"az identity delete {here} --resource-group {cell_group} --name byoc-{target.suffix}-cell-cluster",
@@ -205,11 +207,6 @@ class AzureKit:
             f"az deployment sub delete {here} --name {group}",
         ]
         return "\n".join([*lines, *_removal_of_shared(target, here, cell_group, is_last=is_last)])
-
-    def revival_command(self, target: Target) -> str:
-        """Rights that name an identity of before keep the kit from giving them to the new one."""
-        lines = self.removal_command(target).splitlines()
-        return "\n".join(line for line in lines if line.startswith("az role assignment delete "))
 
     def removal_link(self, target: Target, publication: Publication) -> str:
         return shell_url(publication.console_url)
@@ -280,13 +277,16 @@ class AzureKit:
 
     def probes(self, target: Target, switches: Mapping[str, str] | None = None) -> tuple[PermissionProbe, ...]:
         is_support_off = is_off(switches, ALLOW_SUPPORT)
+        return tuple(self.asked([grant for grant in GRANTS if not (is_support_off and grant.role == Role.SUPPORT)], target))
+
+    def asked(self, grants: Sequence[Grant], target: Target) -> list[PermissionProbe]:
+        """Some grants as questions about this account."""
         names = _names(target)
-        return tuple(
+        return [
             PermissionProbe(permission_key(grant.role, action), grant.role.value, action, grant.resource.format(**names))
-            for grant in GRANTS
-            if not (is_support_off and grant.role == Role.SUPPORT)
+            for grant in grants
             for action in grant.actions
-        )
+        ]
 
     def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
         names = _names(target)
@@ -295,6 +295,14 @@ class AzureKit:
             for denial in DENIALS
             for action in denial.actions
         )
+
+
+def revival(target: Target, roles: Sequence[str]) -> str:
+    """Takes away what was given of these roles, so that nothing is left that names an identity of before."""
+    here, names = f"--subscription {target.external_id}", _names(target)
+    scopes = {role: HOLDERS[role][1].format(**names) for role in roles}
+    lines = (f"az role assignment delete {here} --role byoc-{target.suffix}-{role} --scope {scope}" for role, scope in scopes.items())
+    return "\n".join(lines)
 
 
 def _removal_of_shared(target: Target, here: str, cell_group: str, *, is_last: bool) -> list[str]:

@@ -37,10 +37,6 @@ WORDS = Words(
         "Azure keeps a deleted vault for 90 days. That costs nothing and lets nobody in. You can connect the same subscription again at "
         "once: a new connection has names of its own."
     ),
-    why_not_again=gettext_lazy(
-        "Running the kit again does not help here: Azure gives deleted identities new client IDs, and %(provider)s takes no new ones from "
-        "an account that is being offboarded. So the rest is removed by hand."
-    ),
     report_label=gettext_lazy("Client IDs"),
     report_help=gettext_lazy(
         "The last line that the script prints, or the outputs clientId and supportClientId of the deployment in the Azure portal. "

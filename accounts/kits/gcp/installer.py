@@ -65,14 +65,14 @@ def removal(
     return "\n".join(lines)
 
 
-def revival(target: Target, *, roles: Sequence[tuple[str, str]], lent: Sequence[str]) -> str:
+def revival(target: Target, *, roles: Sequence[tuple[str, str]]) -> str:
     """Brings back what keeps its name for 30 days, so that the kit can be run again. Accounts are made anew by the kit itself."""
     project = target.external_id
     return "\n".join(
         [
             "# A line that says that something is not deleted, or not found, does no harm.",
             f"gcloud iam workload-identity-pools undelete byoc-{target.suffix} --project={project} --location=global --quiet",
-            *(f"gcloud iam roles undelete {role} --project={project} --quiet" for role in _made(roles, lent)),
+            *(f"gcloud iam roles undelete {role} --project={project} --quiet" for role in _made(roles, ())),
         ]
     )
 

@@ -143,11 +143,10 @@ class GcpKit:
     def made_name(self, suffix: str) -> str:
         return f"byoc-{suffix}"
 
-    def routes(self, target: Target, publication: Publication, *, has_support: bool = True) -> tuple[Route, ...]:
+    def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
         """The ways to run this issued kit, with every parameter filled in. No secret is among them."""
-        command = self.command(target, publication) + ("" if has_support else f" \\\n    --{SWITCH_OPTIONS[ALLOW_SUPPORT]} no")
         return (
-            words.shell_route(link=_shell_link(target, publication), command=command, project=target.external_id),
+            words.shell_route(link=_shell_link(target, publication), command=self.command(target, publication), project=target.external_id),
             words.terraform_route(
                 fetch=terraform.fetch(publication.url(self._key("terraform.zip"))),
                 sha256=terraform.archive_sha256(),
@@ -180,10 +179,6 @@ class GcpKit:
     def removal_command(self, target: Target, *, is_last: bool = False) -> str:
         lent = [_role_name(name, target) for name in _LENT]
         return installer.removal(target, accounts=_accounts(target), roles=_bound_roles(target), lent=lent, views=list(script.views()))
-
-    def revival_command(self, target: Target) -> str:
-        lent = [_role_name(name, target) for name in _LENT]
-        return installer.revival(target, roles=_bound_roles(target), lent=lent)
 
     def removal_link(self, target: Target, publication: Publication) -> str:
         return _shell_link(target, publication)
@@ -274,7 +269,7 @@ class GcpKit:
         """Every permission of the manifest as a question that the cloud must answer with yes."""
         is_support_off = is_off(switches, ALLOW_SUPPORT)
         grants = [grant for grant in GRANTS if not (is_support_off and grant.role == Role.SUPPORT)]
-        probes = (_probe(grant.role, action, grant.resource, target) for grant in grants for action in grant.actions)
+        probes = (probe_of(grant.role, action, grant.resource, target) for grant in grants for action in grant.actions)
         return tuple(probe for probe in probes if not (is_support_off and probe.key in self.gives_support))
 
     def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
@@ -298,7 +293,7 @@ class GcpKit:
 
 
 def _denied(denials: Sequence[Denial], target: Target) -> Iterator[PermissionProbe]:
-    return (_probe(denial.role, action, denial.resource, target) for denial in denials for action in denial.actions)
+    return (probe_of(denial.role, action, denial.resource, target) for denial in denials for action in denial.actions)
 
 
 def permission_key(role: str, action: str) -> str:
@@ -397,6 +392,6 @@ def _cleaned(told: Mapping[str, object], name: str, pattern: str) -> str:
     return value if re.fullmatch(pattern, value) else ""
 
 
-def _probe(role: Role, action: str, resource: str, target: Target) -> PermissionProbe:
+def probe_of(role: Role, action: str, resource: str, target: Target) -> PermissionProbe:
     named = resource.format(account_id=target.external_id, suffix=target.suffix)
     return PermissionProbe(permission_key(role, action), role.value, action, named)

@@ -6,7 +6,7 @@ The `sid` of a grant starts with the custom role that holds its permissions; `ma
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kits.gcp.manifest_agent import AGENT
-from accounts.kits.manifest import Grant, Phase, Role
+from accounts.kits.manifest import ALL, Grant, Phase, Role
 
 PROJECT = "projects/{account_id}"
 BUILDER = "serviceAccounts/byoc-{suffix}-builder@{account_id}.iam.gserviceaccount.com"
@@ -62,6 +62,16 @@ VERIFY: tuple[Grant, ...] = (
             "resourcemanager.projects.getIamPolicy": _("Check that the kit's service accounts have the shipped roles, and no others."),
         },
         PROJECT,
+        recovers=(
+            "iam.roles.get",
+            "iam.serviceAccountKeys.list",
+            "iam.serviceAccounts.get",
+            "iam.serviceAccounts.getIamPolicy",
+            "iam.workloadIdentityPoolProviders.list",
+            "iam.workloadIdentityPools.get",
+            "resourcemanager.projects.get",
+            "resourcemanager.projects.getIamPolicy",
+        ),
     ),
     Grant(
         "verify.place",
@@ -103,6 +113,18 @@ VERIFY: tuple[Grant, ...] = (
             "container.clusters.list": _("Watch the cluster of a cell, and find names that are taken."),
         },
         PROJECT,
+        recovers=(
+            "compute.disks.list",
+            "compute.firewalls.list",
+            "compute.forwardingRules.list",
+            "compute.instances.list",
+            "compute.networks.list",
+            "compute.routers.list",
+            "compute.routes.list",
+            "compute.subnetworks.list",
+            "config.deployments.list",
+            "container.clusters.list",
+        ),
     ),
 )
 
@@ -126,6 +148,13 @@ CELLS: tuple[Grant, ...] = (
             "config.revisions.list": _("See the earlier builds of a cell."),
         },
         PROJECT,
+        recovers=(
+            "config.deployments.get",
+            "config.operations.get",
+            "config.resources.list",
+            "config.revisions.get",
+            "config.revisions.list",
+        ),
     ),
     Grant(
         "cells.order_end",
@@ -134,6 +163,7 @@ CELLS: tuple[Grant, ...] = (
         _DEPLOYMENTS,
         {"config.deployments.delete": _("Take a cell away whole.")},
         PROJECT,
+        recovers=ALL,
     ),
     Grant(
         "machines.build",
@@ -145,6 +175,7 @@ CELLS: tuple[Grant, ...] = (
         ),
         {"iam.serviceAccounts.actAs": _("Let Infrastructure Manager build a cell as the builder.")},
         BUILDER,
+        recovers=ALL,
     ),
 )
 
@@ -171,6 +202,16 @@ BUILD: tuple[Grant, ...] = (
             "compute.zones.get": _("Find the zone that the machine of the agent shall stand in."),
         },
         PROJECT,
+        recovers=(
+            "compute.globalOperations.get",
+            "compute.networks.get",
+            "compute.networks.updatePolicy",
+            "compute.regionOperations.get",
+            "compute.routers.get",
+            "compute.routers.update",
+            "compute.subnetworks.get",
+            "compute.zoneOperations.get",
+        ),
     ),
     Grant(
         "build.network_end",
@@ -183,6 +224,7 @@ BUILD: tuple[Grant, ...] = (
             "compute.subnetworks.delete": _("Remove the subnets with their cell. Google Cloud refuses this for a subnet in use."),
         },
         PROJECT,
+        recovers=ALL,
     ),
     Grant(
         "build.state",
@@ -199,6 +241,14 @@ BUILD: tuple[Grant, ...] = (
             "logging.logEntries.create": _("Let Infrastructure Manager write its log into your project. Reading logs is not asked for."),
         },
         PROJECT,
+        recovers=(
+            "config.artifacts.import",
+            "config.deployments.getLock",
+            "config.deployments.getState",
+            "config.deployments.updateState",
+            "config.revisions.getState",
+            "logging.logEntries.create",
+        ),
     ),
     Grant(
         "build.state_end",
@@ -207,6 +257,7 @@ BUILD: tuple[Grant, ...] = (
         _STATES,
         {"config.deployments.deleteState": _("Let Infrastructure Manager forget a cell that is gone.")},
         PROJECT,
+        recovers=ALL,
     ),
     Grant(
         "build.clusters",
@@ -219,6 +270,7 @@ BUILD: tuple[Grant, ...] = (
             "container.operations.list": _("Find out what Google Cloud itself is doing to a cluster."),
         },
         PROJECT,
+        recovers=("container.operations.get", "container.operations.list"),
     ),
     Grant(
         "clusters.change",
@@ -249,6 +301,13 @@ BUILD: tuple[Grant, ...] = (
             "container.clusters.update": _("Keep Kubernetes up to date, and give a cell more or fewer machines."),
         },
         PROJECT,
+        recovers=(
+            "compute.disks.get",
+            "compute.firewalls.get",
+            "compute.instances.get",
+            "container.clusters.get",
+            "container.clusters.update",
+        ),
     ),
     Grant(
         "clusters.end",
@@ -261,6 +320,7 @@ BUILD: tuple[Grant, ...] = (
             "container.clusters.delete": _("Remove the cluster with its cell."),
         },
         PROJECT,
+        recovers=ALL,
     ),
     Grant(
         "store.keep",
@@ -277,6 +337,14 @@ BUILD: tuple[Grant, ...] = (
             "storage.objects.update": _("Let Infrastructure Manager renew what it wrote down."),
         },
         PROJECT,
+        recovers=(
+            "storage.buckets.create",
+            "storage.buckets.get",
+            "storage.objects.create",
+            "storage.objects.get",
+            "storage.objects.list",
+            "storage.objects.update",
+        ),
     ),
     Grant(
         "store.end",
@@ -288,6 +356,7 @@ BUILD: tuple[Grant, ...] = (
             "storage.objects.delete": _("Let Infrastructure Manager remove what it wrote down about a cell that is gone."),
         },
         PROJECT,
+        recovers=ALL,
     ),
     Grant(
         "machines.run",

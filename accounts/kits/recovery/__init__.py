@@ -10,7 +10,11 @@ from importlib import import_module
 from accounts.clouds.base import ALLOW_CREATION, KitReport, is_off
 from accounts.kits.recovery.base import RecoveryKit
 
-RECOVERY_KITS = {"aws": "accounts.kits.recovery.aws:AwsRecovery"}
+RECOVERY_KITS = {
+    "aws": "accounts.kits.recovery.aws:AwsRecovery",
+    "gcp": "accounts.kits.recovery.gcp:GcpRecovery",
+    "azure": "accounts.kits.recovery.azure:AzureRecovery",
+}
 
 
 @cache

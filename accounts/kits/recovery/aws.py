@@ -19,6 +19,7 @@ from accounts.kits.aws.shipping import shipped_kit
 from accounts.kits.base import Document, Publication, Route
 from accounts.kits.manifest import Role
 from accounts.kits.recovery.base import SUFFIX, Diff, diff_of, recovered, withheld
+from portal.operations.catalogue import Text
 
 # What EKS deletes with, besides the operator: AWS cannot take clusters and their machines away whole without the roles they run with.
 RESOURCES = ("IdentityProvider", "OperatorBoundary", "OperatorRole", "CellBoundary", "CellClusterRole", "CellNodeRole")
@@ -37,6 +38,8 @@ _HEAD = """\
 
 class AwsRecovery:
     """The same stack under the same names, with less in it."""
+
+    note: Text = ""
 
     def __init__(self) -> None:
         self.kit = AwsKit()
@@ -77,6 +80,9 @@ class AwsRecovery:
             words.launch_route(number=target.external_id, launch_url=launch),
             words.cli_route(number=target.external_id, command=cli, check=check),
         )
+
+    def revival_command(self, target: Target) -> str:
+        return ""
 
     def parameters(self, target: Target) -> dict[str, str]:
         return self.kit.parameters_of(target) | {"AllowSupport": "no"}

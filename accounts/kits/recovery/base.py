@@ -7,6 +7,7 @@ from typing import Protocol
 from accounts.clouds.base import PermissionProbe, Target
 from accounts.kits.base import Document, Publication, Route
 from accounts.kits.manifest import Grant, Permission
+from portal.operations.catalogue import Text
 
 SUFFIX = "-recovery"  # ends its version: whoever runs it under an account that stays is told of a wrong version
 
@@ -21,6 +22,8 @@ class Diff:
 
 class RecoveryKit(Protocol):
     """The recovery kit of one cloud, of the version that is shipped now."""
+
+    note: Text  # rights that create or change by name and are taken for deleting; empty where there are none
 
     @property
     def version(self) -> str: ...
@@ -39,6 +42,10 @@ class RecoveryKit(Protocol):
 
     def routes(self, target: Target, publication: Publication) -> Sequence[Route]:
         """The ways to run it in the place of this issued kit, with every parameter filled in. No secret is among them."""
+        ...
+
+    def revival_command(self, target: Target) -> str:
+        """What has to be run before it, where the cloud keeps names of what was deleted; empty where nothing has to."""
         ...
 
     def shipped(self, target: Target) -> object:

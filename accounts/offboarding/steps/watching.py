@@ -1,13 +1,12 @@
 """What the watch over the trust finds while an account is being emptied: the kit removed too early, changed, switched off, or back."""
 
 from accounts.models import TrustWatch
-from accounts.models.cloud_accounts import SwitchedOff
 from accounts.offboarding.models import Offboarding
 from accounts.offboarding.states import OffboardingState
 from accounts.offboarding.steps.leaving import KIT_GONE, TRUST_CODES, WORKER, be_stuck
 from accounts.offboarding.transitions import move_offboarding
 from accounts.states import TrustVerdict
-from accounts.steps.watch import AFTER_DELETION
+from accounts.steps.watch import KIT_IS_GONE
 from accounts.targets import cloud_names
 from portal.operations.catalogue import failure_text
 
@@ -26,7 +25,7 @@ def hear(watch: TrustWatch) -> None:
 
 def _code(watch: TrustWatch) -> str:
     is_off = watch.verdict == TrustVerdict.SWITCHED_OFF
-    if (is_off and watch.code == SwitchedOff.KIT) or (not is_off and watch.code in AFTER_DELETION - {"access_denied"}):
+    if watch.code in KIT_IS_GONE:
         return KIT_GONE
     return "offboarding_switched_off" if is_off else "offboarding_trust_lost"
 

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 
 # What takes a kit in, and what looks for what is left of it.
-SCRIPT = r"byoc-(?:kit|leftovers)\.sh"
+SCRIPT = r"byoc-(?:kit|recovery|leftovers)\.sh"
 # A word as bash would leave it: bare characters without meaning to a shell, or quoted once. No expansion of any kind.
 WORD = r"(?:[\w@%+=:,./-]+|'[^'\n]*'|\"[^\"$`\\!\n]*\")+"
 GAP = r"[ \t]+"  # never a line's end: what follows one is another command

@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kits.azure.manifest.scopes import ANYWHERE, CELL_GROUP, KIT_GROUP, ONLY_CELL_GROUP, ONLY_SUPPORT, OWN_GROUP, SUBSCRIPTION
-from accounts.kits.manifest import Grant, Phase, Role
+from accounts.kits.manifest import ALL, Grant, Phase, Role
 
 OPERATOR: tuple[Grant, ...] = (
     Grant(
@@ -23,6 +23,11 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.Network/virtualNetworks/read": _("Choose an address range that none of your networks uses."),
         },
         SUBSCRIPTION,
+        recovers=(
+            "Microsoft.Resources/subscriptions/read",
+            "Microsoft.Resources/subscriptions/resourceGroups/read",
+            "Microsoft.Network/virtualNetworks/read",
+        ),
     ),
     Grant(
         "ReadObstacles",
@@ -36,6 +41,7 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.Authorization/policySetDefinitions/read": _("See which policies an initiative holds."),
         },
         SUBSCRIPTION,
+        recovers=("Microsoft.Authorization/locks/read",),
     ),
     Grant(
         "ReadOwnTrust",
@@ -50,6 +56,7 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.Authorization/roleDefinitions/read": _("Check that the roles of this kit are still as shipped."),
         },
         SUBSCRIPTION,
+        recovers=ALL,
     ),
     Grant(
         "ReadOwnIdentities",
@@ -63,6 +70,7 @@ OPERATOR: tuple[Grant, ...] = (
             ),
         },
         KIT_GROUP,
+        recovers=ALL,
     ),
     Grant(
         "ReadOwnKit",
@@ -74,6 +82,7 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.Resources/deployments/operations/read": _("Show why the deployment of the kit or of a cell failed, if it does."),
         },
         KIT_GROUP,
+        recovers=ALL,
     ),
     Grant(
         "ReadJanitor",
@@ -127,6 +136,7 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.Resources/subscriptions/resourceGroups/resources/read": _("Find what is left over when a cell is deleted."),
         },
         CELL_GROUP,
+        recovers=ALL,
     ),
     Grant(
         "DeployCells",
@@ -224,5 +234,6 @@ OPERATOR: tuple[Grant, ...] = (
             "Microsoft.Resources/subscriptions/resourceGroups/delete": _("Remove the cell's resource group when you leave."),
         },
         CELL_GROUP,
+        recovers=ALL,
     ),
 )
