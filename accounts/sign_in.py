@@ -1,12 +1,12 @@
 """What we hang into allauth: mails through our queue, limits that let nobody lock others out, second factors sealed at rest, sessions
 on the record.
 
-Also `step_up`: a page that asks who you are once more.
+Also `step_up`: a page that asks who you are once more; and the second factor, without which no provider's page opens.
 """
 
 import time
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,14 +14,19 @@ from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
+from allauth.account.internal.flows.reauthentication import suspend_request
 from allauth.core import ratelimit
-from allauth.core.exceptions import ReauthenticationRequired
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.core.internal.ratelimit import RateLimitUsage, consume
 from allauth.core.internal.ratelimit import get_ip as ratelimit_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.mail import EmailMessage
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
@@ -29,6 +34,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.issuer.seal import seal, unseal
 from accounts.mail import queue_message
@@ -37,6 +43,10 @@ from accounts.sessions import SessionStore
 from accounts.sign_in_record import record_failed_password, record_of_person
 
 STEP_UP_MAX_AGE = timedelta(minutes=5)
+# A working day: staff and engineers prove their second factor each morning, not each page.
+SECOND_FACTOR_MAX_AGE = timedelta(hours=12)
+# Recovery codes stand in for one of these, and are none themselves.
+SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 SEEN_TO_THE = timedelta(minutes=1)
 FAILED_ANYWHERE = "login_failed_anywhere"  # in ACCOUNT_RATE_LIMITS
 
@@ -90,6 +100,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         super()._delete_login_attempts_cached_email(request, **credentials)
         ratelimit.clear(request, action=FAILED_ANYWHERE, key=self._anywhere_key(request, credentials))
 
+    def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, Any]]:
+        """Whoever has a second factor proves by it who they are: a session left open and the password are not enough."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if not has_second_factor(user):
+            return methods
+        # A key comes before the recovery codes, an authenticator app before the key: it needs no JavaScript.
+        is_last = "mfa_reauthenticate:webauthn" if is_mfa_enabled(user, [Authenticator.Type.TOTP]) else "mfa_reauthenticate"
+        return sorted((one for one in methods if one["id"] != "reauthenticate"), key=lambda one: bool(one["id"] == is_last))
+
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         record_failed_password(str(credentials.get("email", "")))
 
@@ -135,17 +154,70 @@ class SessionActivityMiddleware:
         return self.get_response(request)
 
 
+# --- Second factors --------------------------------------------------------------------------------------------------
+
+
+def has_second_factor(user: AbstractBaseUser | AnonymousUser) -> bool:
+    return user.is_authenticated and bool(is_mfa_enabled(user, SECOND_FACTORS))
+
+
+def has_proven_second_factor(request: HttpRequest) -> bool:
+    """Whether this session holds a second factor given within the last working day."""
+    proofs = [record for record in get_authentication_records(request, request.user) if record.get("method") == "mfa"]
+    return bool(proofs) and time.time() - proofs[-1]["at"] < SECOND_FACTOR_MAX_AGE.total_seconds()
+
+
+def ask_for_second_factor(request: HttpRequest, *, refusal: Any) -> HttpResponseBase | None:
+    """The gate of the provider's pages: None for whoever has proven one, else the way to what is missing.
+
+    `refusal` tells whoever has none why. Raises ReauthenticationRequired for whoever has not given theirs, as `step_up` does.
+    """
+    if has_proven_second_factor(request):
+        return None
+    if htmx := getattr(request, "htmx", None):
+        # The whole page asks, not a fragment of it.
+        return HttpResponseClientRedirect(htmx.current_url_abs_path or "/")
+    if not has_second_factor(request.user):
+        messages.warning(request, refusal)
+        return redirect("mfa_index")
+    raise _question(request)
+
+
 # --- Step-up ---------------------------------------------------------------------------------------------------------
 
 
 def require_recent_authentication(request: HttpRequest, *, max_age: timedelta = STEP_UP_MAX_AGE) -> None:
     """Return when the person proved who they are within `max_age`, at sign-in or since; else send them to prove it again.
 
+    Whoever has a second factor proves it by that one; a password counts if it was given before there was one to ask for.
     Raises ReauthenticationRequired, which allauth's middleware answers; a POST is kept in the session and carried out afterwards.
     """
-    records = get_authentication_records(request, request.user)
-    if not records or time.time() - records[-1]["at"] > max_age.total_seconds():
-        raise ReauthenticationRequired
+    if not _is_proven(request, max_age):
+        raise _question(request)
+
+
+def _is_proven(request: HttpRequest, max_age: timedelta) -> bool:
+    since = time.time() - max_age.total_seconds()
+    fresh = [record for record in get_authentication_records(request, request.user) if record["at"] >= since]
+    if any(record.get("method") == "mfa" for record in fresh):
+        return True
+    return bool(fresh) and not _had_second_factor(request.user, at=fresh[0]["at"])
+
+
+def _question(request: HttpRequest) -> Exception:
+    """As allauth does it, which by itself carries no POST out whose address has a query: what was typed would be lost."""
+    methods = AccountAdapter(request).get_reauthentication_methods(request.user)
+    if request.method == "POST" and request.GET and methods:
+        suspend_request(request, methods[0]["url"])
+        carried_out: Exception = ImmediateHttpResponse(redirect(f"{methods[0]['url']}?{urlencode({'next': request.path})}"))
+        return carried_out
+    plain: Exception = ReauthenticationRequired()
+    return plain
+
+
+def _had_second_factor(user: Any, *, at: float) -> bool:
+    then = datetime.fromtimestamp(at, UTC)
+    return bool(Authenticator.objects.filter(user=user, type__in=SECOND_FACTORS, created_at__lte=then).exists())
 
 
 View = Callable[..., HttpResponseBase]
@@ -175,9 +247,7 @@ def step_up_for_file(page: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def proven(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            try:
-                require_recent_authentication(request)
-            except ReauthenticationRequired:
+            if not _is_proven(request, STEP_UP_MAX_AGE):
                 match = request.resolver_match
                 back = reverse(page, kwargs=match.kwargs if match else {})
                 back += f"?{request.GET.urlencode()}" if request.GET else ""
@@ -187,3 +257,14 @@ def step_up_for_file(page: str) -> Callable[[View], View]:
         return proven
 
     return decorate
+
+
+def second_factor_first(view: View) -> View:
+    """For a page that asks for the password itself: whoever has a second factor gives that before, and the page keeps no password."""
+    guarded = step_up_for_file("account_change_password")(view)
+
+    @wraps(view)
+    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return (guarded if has_second_factor(request.user) else view)(request, *args, **kwargs)
+
+    return asked

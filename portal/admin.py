@@ -3,14 +3,10 @@
 Entering needs a staff account and a second factor proven in this session. Models group by what staff look for, not by Python package.
 """
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from allauth.account.authentication import get_authentication_records
-from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite, ModelAdmin
@@ -28,8 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.cache import never_cache
 
-# A working day: staff prove their second factor each morning, not each page.
-SECOND_FACTOR_MAX_AGE = timedelta(hours=12)
+from accounts.sign_in import has_proven_second_factor, has_second_factor
 
 # Written by allauth's own pages with a mail to the person; changed here they would leave no activity event.
 LEFT_OUT = frozenset({"account.emailaddress", "account.emailconfirmation", "mfa.authenticator", "usersessions.usersession", "auth.group"})
@@ -108,11 +103,11 @@ class PortalAdminSite(AdminSite):
             return _send("account_login", back)
         if not super().has_permission(request):
             raise PermissionDenied
-        if not is_mfa_enabled(request.user):
+        if not has_second_factor(request.user):
             messages.warning(request, _("Administration needs a second factor. Set one up, then open it again."))
             return HttpResponseRedirect(reverse("mfa_index"))
         if not has_proven_second_factor(request):
-            return _send("mfa_reauthenticate", back)
+            return _send("account_reauthenticate", back)
         return HttpResponseRedirect(back)
 
     def _back(self, request: HttpRequest) -> str:
@@ -146,12 +141,6 @@ class PortalAdminSite(AdminSite):
         rows = {model["model"]._meta.model_name: model for app in listed for model in app["models"]}
         groups = [_group(key, label, [rows.pop(name) for name in names if name in rows]) for key, label, names in GROUPS]
         return [group for group in (*groups, _group(*OTHER, list(rows.values()))) if group["models"]]
-
-
-def has_proven_second_factor(request: HttpRequest) -> bool:
-    """Whether this session holds a second factor given within the last working day."""
-    proofs = [record for record in get_authentication_records(request, request.user) if record.get("method") == "mfa"]
-    return bool(proofs) and time.time() - proofs[-1]["at"] < SECOND_FACTOR_MAX_AGE.total_seconds()
 
 
 def _send(name: str, back: str) -> HttpResponseRedirect:

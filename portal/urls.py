@@ -1,9 +1,11 @@
 """The whole URL tree in one screen. Organisation pages live under /o/<slug>/ and bear a permission (accounts/urls.py)."""
 
+from allauth.account.views import password_change
 from django.contrib import admin
 from django.urls import include, path
 
 from accounts.issuer import views as issuer
+from accounts.sign_in import second_factor_first
 from accounts.views.home import home_redirect
 from portal import views
 
@@ -16,6 +18,7 @@ urlpatterns = [
     path("", include("accounts.offboarding.urls")),
     path("", include("accounts.closing.urls")),
     path("", include((views.urlpatterns, "portal"))),
+    path("auth/password/change/", second_factor_first(password_change), name="account_change_password"),
     path("auth/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("trust/jwks.json", issuer.jwks, name="issuer_jwks"),

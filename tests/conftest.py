@@ -166,12 +166,17 @@ def _member(organisation, name, role):
 
 @pytest.fixture(autouse=True)
 def _forced_sign_in_is_a_proof():
-    """`client.force_login` stands for a sign-in of this moment: pages that ask for a recent proof of identity take it for one."""
+    """`client.force_login` stands for a sign-in of this moment: pages that ask for a recent proof of identity take it for one.
+
+    Whoever has a second factor gave it, too: nobody who has one is signed in without.
+    """
+    from allauth.mfa.models import Authenticator
     from django.contrib.auth.signals import user_logged_in
 
     def prove(request, user, **_):
         if "REQUEST_METHOD" not in request.META:  # only the client's own request, which came from nobody
-            request.session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+            methods = ["password", "mfa"] if Authenticator.objects.filter(user=user).exists() else ["password"]
+            request.session["account_authentication_methods"] = [{"method": method, "at": time.time()} for method in methods]
             request.session["account_authentication_methods_user"] = str(user.pk)
 
     user_logged_in.connect(prove)

@@ -1,12 +1,14 @@
-"""The gate of the provider's own support pages."""
+"""The gate of the provider's own support pages: the role, and a second factor proven in this session."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.sign_in import ask_for_second_factor
 from accounts.support.rules.availability import is_engineer
 
 P = ParamSpec("P")
@@ -28,6 +30,7 @@ def engineers_only(view: View[P]) -> Callable[..., HttpResponseBase]:
     def gate(request: EngineerRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not is_engineer(request.user):
             raise Http404
-        return view(request, *args, **kwargs)
+        refusal = _("The support desk needs a second factor. Set one up, then open it again.")
+        return ask_for_second_factor(request, refusal=refusal) or view(request, *args, **kwargs)
 
     return gate

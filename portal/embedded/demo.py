@@ -357,7 +357,7 @@ class Demo:
         self.say(f"\nReady after {time.monotonic() - self.began_at:.1f} s.\n")
         self.say(f"  Portal       {self.url}")
         self.say(f"  Mailbox      {console}/mailbox/        every mail the portal sends")
-        self.say(f"  Codes        {console}/authenticator/  plays the phone of Fernhill's staff")
+        self.say(f"  Codes        {console}/authenticator/  plays the phone of Fernhill's staff and engineers")
         self.say(f"  AWS console  {console}/console/        plays the customer's side")
         self.say(f"  Cloud Shell  {console}/console/shell/gcp   the same for Google Cloud")
         self.say(f"  Azure        {console}/console/azure/  and {console}/console/shell/azure: the same for Azure\n")

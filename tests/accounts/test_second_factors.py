@@ -1,9 +1,12 @@
 """Second factors, and acts that ask for a fresh proof."""
 
 import time
+from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
+from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -11,11 +14,14 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 
 from accounts.sign_in import step_up
-from tests.accounts.signing_in import LINK, code, events, fresh_limits, needs_commits, prove, sign_in
+from tests.accounts.signing_in import LINK, code, events, fresh_limits, let_proof_grow_old, needs_commits, prove, sign_in
 from tests.factories import PASSWORD
+from tests.support.factories import code_of, give_totp
+from tests.support.passkeys import Passkey
 
 __all__ = ["fresh_limits"]  # fixtures
 
@@ -80,15 +86,14 @@ def test_recovery_code_works_once(client, alice):
 
 
 def test_removing_the_second_factor_needs_a_proof_and_is_recorded_once(client, alice):
-    TOTP.activate(alice, generate_totp_secret())
+    secret = give_totp(alice)
     RecoveryCodes.activate(alice)
     client.force_login(alice)
 
     refused = client.post(reverse("mfa_deactivate_totp"))
-    assert refused["Location"].startswith(reverse("account_reauthenticate"))
+    assert refused["Location"].startswith(reverse("mfa_reauthenticate"))
     assert Authenticator.objects.filter(user=alice).count() == 2
-    prove(client)
-    client.post(reverse("mfa_deactivate_totp"))
+    client.post(refused["Location"], {"code": code_of(secret)})
 
     assert not Authenticator.objects.filter(user=alice).exists()
     assert [(action, details) for action, _, details in events()] == [("person.second_factor_removed", {"kind": "totp"})]
@@ -122,8 +127,6 @@ def guarded(request):
 
 @pytest.mark.parametrize(("age", "allowed"), [(0, True), (299, True), (301, False), (None, False)])
 def test_step_up_lets_through_only_a_recent_proof(alice, age, allowed):
-    from allauth.core.exceptions import ReauthenticationRequired
-
     request = RequestFactory().post("/")
     request.user, request.session = alice, {}
     if age is not None:
@@ -136,6 +139,85 @@ def test_step_up_lets_through_only_a_recent_proof(alice, age, allowed):
     else:
         with pytest.raises(ReauthenticationRequired):
             guarded(request)
+
+
+def proofs_of(person, *methods):
+    """A POST in a session with these proofs: their kind, and how many seconds ago."""
+    request = RequestFactory().post("/")
+    request.user = person
+    records = [{"method": method, "at": time.time() - age} for method, age in methods]
+    request.session = {"account_authentication_methods": records, "account_authentication_methods_user": str(person.pk)}
+    return request
+
+
+@pytest.mark.parametrize("factor", ["totp", "passkey"])
+def test_step_up_of_whoever_has_a_second_factor_takes_no_password(alice, factor):
+    give_totp(alice) if factor == "totp" else Passkey(alice)
+    Authenticator.objects.update(created_at=timezone.now() - timedelta(hours=1))
+
+    for proofs in [("mfa", 400), ("password", 1)], [("password", 1)]:
+        with pytest.raises(ReauthenticationRequired):
+            guarded(proofs_of(alice, *proofs))
+    assert guarded(proofs_of(alice, ("mfa", 299), ("password", 1))).content == b"done"
+
+
+def test_step_up_takes_a_password_that_was_given_before_there_was_a_second_factor(alice):
+    """Whoever sets one up goes on; the next proof is by the factor."""
+    give_totp(alice)
+    Authenticator.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+
+    assert guarded(proofs_of(alice, ("password", 120))).content == b"done"
+    with pytest.raises(ReauthenticationRequired):
+        guarded(proofs_of(alice, ("password", 301)))
+
+
+@pytest.mark.parametrize("name", ["mfa_deactivate_totp", "mfa_add_webauthn", "mfa_generate_recovery_codes", "account_email"])
+def test_password_and_an_old_session_change_nothing_of_whoever_has_a_second_factor(client, alice, name):
+    give_totp(alice)
+    RecoveryCodes.activate(alice)
+    client.force_login(alice)
+    let_proof_grow_old(client)
+    before = (list(Authenticator.objects.order_by("pk").values()), EmailAddress.objects.count())
+
+    asked = client.post(reverse(name), {"email": "thief@people.example", "action_add": ""})
+    assert asked["Location"].startswith(reverse("mfa_reauthenticate"))
+    by_password = client.post(f"{reverse('account_reauthenticate')}?next=/", {"password": PASSWORD})
+    again = client.post(reverse(name), {"email": "thief@people.example", "action_add": ""})
+
+    assert by_password["Location"] == f"{reverse('mfa_reauthenticate')}?next=%2F"
+    assert again["Location"].startswith(reverse("mfa_reauthenticate"))
+    assert (list(Authenticator.objects.order_by("pk").values()), EmailAddress.objects.count()) == before
+
+
+def test_change_of_password_asks_whoever_has_a_second_factor_for_it_and_keeps_no_password(client, alice):
+    secret = give_totp(alice)
+    client.force_login(alice)
+    let_proof_grow_old(client)
+    there, new = reverse("account_change_password"), "an-other-long-pass-phrase"
+
+    for asked in client.get(there), client.post(there, {"oldpassword": PASSWORD, "password1": new, "password2": new}):
+        assert asked["Location"] == f"{reverse('account_reauthenticate')}?{urlencode({'next': there})}"
+    assert new not in str(dict(client.session))
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)
+
+    answer = client.post(reverse("mfa_reauthenticate"), {"code": code_of(secret), "next": there})
+    assert answer["Location"] == there
+    client.post(there, {"oldpassword": PASSWORD, "password1": new, "password2": new})
+    alice.refresh_from_db()
+    assert alice.check_password(new)
+
+
+def test_whoever_has_a_passkey_alone_is_asked_for_it_first(client, alice):
+    Passkey(alice)
+    RecoveryCodes.activate(alice)
+    client.force_login(alice)
+    let_proof_grow_old(client)
+
+    asked = client.get(reverse("mfa_generate_recovery_codes"))
+
+    assert asked["Location"].startswith(reverse("mfa_reauthenticate_webauthn"))
+    assert "Use your password" not in client.get(asked["Location"]).text
 
 
 def grown_old(client, minutes=6):

@@ -64,13 +64,17 @@ def page(context: BrowserContext, complaints: list[str]) -> Page:
 
 
 @pytest.fixture
-def portal(live_server: Any, sandbox: LocalCloud, monkeypatch: pytest.MonkeyPatch) -> str:
+def portal(live_server: Any, sandbox: LocalCloud, monkeypatch: pytest.MonkeyPatch, settings: Any) -> str:
     """The portal's address (passkeys need `localhost`), as the demo has it: its people, its kits published, nothing connected yet."""
     from django.core.management import call_command
 
+    from tests.browser.steps import DEMO_SECRET
     from tests.factories import PASSWORD
 
+    # The clock may turn over to the next code between reading and typing.
+    settings.MFA_TOTP_TOLERANCE = 1
     monkeypatch.setenv("PORTAL_DEMO_PASSWORD", PASSWORD)
+    monkeypatch.setenv("PORTAL_DEMO_TOTP_SECRET", DEMO_SECRET)
     call_command("load_demo", quiet=True)
     with monkeypatch.context() as provider:
         provider.setenv("AWS_ENDPOINT_URL", sandbox.customer_url)

@@ -2,9 +2,13 @@
 
 import re
 
+from allauth.mfa.models import Authenticator
 from playwright.sync_api import Page, expect
 
 from tests.factories import PASSWORD
+from tests.support.factories import code_of
+
+DEMO_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"  # base32: of the phone that plays the authenticator app of the provider's people
 
 # What reaches beyond the window, the farthest first; nothing where the page does not scroll sideways.
 SIDEWAYS = """() => {
@@ -20,6 +24,10 @@ def sign_in(page: Page, portal: str, email: str, password: str = PASSWORD, leads
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
+    if not leads_to and Authenticator.objects.filter(user__email=email, type=Authenticator.Type.TOTP).exists():
+        page.wait_for_url("**/2fa/authenticate/")
+        page.get_by_label(re.compile("code", re.IGNORECASE)).fill(code_of(DEMO_SECRET))
+        page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url(leads_to or re.compile(r"/(o/.+|support)/$"))
 
 
@@ -27,6 +35,14 @@ def confirm_password(page: Page, portal: str) -> None:
     """Prove once more who it is, as pages about second factors ask."""
     page.goto(f"{portal}/auth/reauthenticate/?next=/profile/")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Confirm").click()
+    page.wait_for_url("**/profile/")
+
+
+def confirm_code(page: Page, portal: str, code: str) -> None:
+    """The same, of whoever has a second factor."""
+    page.goto(f"{portal}/auth/2fa/reauthenticate/?next=/profile/")
+    page.get_by_label(re.compile("code", re.IGNORECASE)).fill(code)
     page.get_by_role("button", name="Confirm").click()
     page.wait_for_url("**/profile/")
 

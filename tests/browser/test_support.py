@@ -40,7 +40,7 @@ def test_access_is_asked_checked_decided_on_a_phone_and_ended(portal, page, visi
     acme = Organisation.objects.get(slug="acme")
     account = make_watched_account(organisation=acme, name="Main account")
     make_cell(account=account, name="Main cell", region=account.home_region, stack_name="byoc-1-cell")
-    engineer, checker = User.objects.get(email="support@fernhill.example"), make_engineer(name="Ida Check")
+    engineer, checker = User.objects.get(email="support@fernhill.example"), User.objects.get(email="checker@fernhill.example")
 
     desk = visit(engineer.email)
     desk.get_by_role("link", name="Request access").first.click()

@@ -14,7 +14,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from accounts.models import Organisation
-from portal.admin import SECOND_FACTOR_MAX_AGE
+from accounts.sign_in import SECOND_FACTOR_MAX_AGE
 from tests.factories import PASSWORD, make_membership, make_user
 
 SECRET = "JBSWY3DPEHPK3PXP"
@@ -74,7 +74,9 @@ def test_admin_leads_staff_without_a_second_factor_to_set_one_up(client):
 
 @pytest.mark.django_db
 def test_admin_asks_for_a_second_factor_that_this_session_has_not_given(client):
-    client.force_login(make_staff())
+    staff = make_user(is_staff=True, is_superuser=True)
+    client.force_login(staff)
+    TOTP.activate(staff, SECRET)
 
     response = client.get("/admin/accounts/user/", follow=True)
 

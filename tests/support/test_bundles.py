@@ -178,7 +178,7 @@ def test_release_asks_for_a_fresh_proof_of_identity(client, acme, approver):
     with assert_no_event():
         answer = client.post(page(bundle, "bundle_release"), {"part": ["versions"]})
 
-    assert answer["Location"].startswith(reverse("account_reauthenticate"))
+    assert answer["Location"].startswith(reverse("mfa_reauthenticate"))
     bundle.refresh_from_db()
     assert bundle.state == BundleState.COLLECTED
 

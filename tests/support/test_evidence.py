@@ -28,7 +28,7 @@ from accounts.support.tasks import write_due_receipts
 from accounts.support.transitions import move_request
 from portal.audit import Actor, record
 from portal.audit.models import Event
-from tests.factories import make_membership, make_user
+from tests.factories import make_membership
 from tests.support.factories import approve_by_code, approve_by_passkey, make_account, make_engineer, make_requested
 from tests.support.passkeys import ORIGIN, Passkey
 from tests.support.sessions import offer_stack
@@ -284,7 +284,7 @@ def test_receipt_that_is_written_stays_as_it_was(client, acme, request_):
     before = request_.receipts.get()
     request_.engineer.name = "Somebody else"
     request_.engineer.save()
-    client.force_login(make_user(is_support_engineer=True))
+    client.force_login(make_engineer())
     assert client.get(reverse("support:case_receipt", args=[request_.pk])).status_code == HTTPStatus.NOT_FOUND
     client.force_login(request_.engineer)
 

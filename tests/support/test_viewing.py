@@ -15,7 +15,7 @@ from tests.activity import assert_no_event, assert_one_event
 from tests.closing.guards import make_closed
 from tests.factories import make_membership, make_organisation, make_user
 from tests.guards.url_tree import Url, address, organisation_urls, other_urls
-from tests.support.factories import make_active
+from tests.support.factories import give_totp, make_active
 
 pytestmark = pytest.mark.django_db
 
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def staff(client):
     person = make_user(name="Sam Staff", is_staff=True)
+    give_totp(person)
     client.force_login(person)
     return person
 

@@ -13,6 +13,7 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import Organisation
+from accounts.sign_in import require_recent_authentication
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.endings import give_back
 from accounts.support.actions.requests import Wish, ask_for_access, ask_for_bundle, revise_request, withdraw_request
@@ -63,6 +64,7 @@ def case_new(request: EngineerRequest) -> HttpResponse:
     previews: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
         if "preview" not in request.POST:
+            require_recent_authentication(request)
             return _ask(request, organisation, form)
         name, draw = ("bundle", bundle_preview_of) if form.cleaned_data["wants"] == BUNDLE else ("preview", preview_of)
         previews[name] = draw(organisation, form.wish, request)
@@ -161,6 +163,7 @@ def case_edit(request: EngineerRequest, pk: UUID) -> HttpResponse:
         if "preview" in request.POST:
             preview = preview_of(asked.organisation, form.wish, request)
         else:
+            require_recent_authentication(request)
             try:
                 revise_request(asked, wish=form.wish, answer=form.cleaned_data["answer"], by=request.user)
             except NotAllowed as refusal:

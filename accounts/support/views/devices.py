@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.issuer.seal import SealBroken
 from accounts.mail import absolute_url
+from accounts.sign_in import step_up
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.handouts import HELPER, answer_computer, code_for, helper
 from accounts.support.brokering import handouts
@@ -32,6 +33,7 @@ UNKNOWN = "This code or key is not known here, or was used already. Make another
 
 
 @engineers_only
+@step_up
 @require_POST
 def session_code(request: EngineerRequest, pk: Any) -> HttpResponse:
     """The code is shown once, in this very answer: nothing keeps it."""

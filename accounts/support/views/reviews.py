@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.sign_in import step_up
 from accounts.support.access import EngineerRequest, engineers_only
 from accounts.support.actions.requests import return_to_engineer, send_to_customer
 from accounts.support.forms.decisions import HistoryFilter
@@ -34,6 +35,7 @@ def review_queue(request: EngineerRequest) -> HttpResponse:
 
 
 @engineers_only
+@step_up
 @require_http_methods(["GET", "POST"])
 def case_check(request: EngineerRequest, pk: UUID) -> HttpResponse:
     """Send to the customer, or return with a question."""

@@ -4,10 +4,11 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import Organisation
-from accounts.sign_in import step_up
+from accounts.sign_in import ask_for_second_factor, step_up
 from accounts.support.brokering import viewing
 from accounts.support.forms.requests import ViewingForm
 from portal.operations.availability import NotAllowed
@@ -25,7 +26,8 @@ def staff_only(request: HttpRequest) -> None:
 @require_http_methods(["GET", "POST"])
 def viewing_start(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     staff_only(request)
-    return _start(request, pk)
+    refusal = _("Viewing what a customer sees needs a second factor. Set one up, then open it again.")
+    return ask_for_second_factor(request, refusal=refusal) or _start(request, pk)
 
 
 @step_up

@@ -43,9 +43,9 @@ class Command(BaseCommand):
     help = (
         "Create the demo's people unless they exist: Acme and Globex with owner, operator, approver and auditor, and staff and two "
         "support engineers of Fernhill. Environment: PORTAL_DEMO_PASSWORD (required) is the password of all of them. "
-        "PORTAL_DEMO_TOTP_SECRET (base32, optional) becomes the authenticator secret of staff, whom /admin/ asks for a code; "
-        "without it staff set up an authenticator at first sign-in. Also the plans that are offered, and the organisation whose cloud "
-        "accounts host the provider's."
+        "PORTAL_DEMO_TOTP_SECRET (base32, optional) becomes the authenticator secret of staff and engineers, whom /admin/ and "
+        "/support/ ask for a code; without it they set up an authenticator at first sign-in. Also the plans that are offered, and the "
+        "organisation whose cloud accounts host the provider's."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -84,10 +84,12 @@ def load_organisation(name: str, people: dict[Role, str], hashed: Callable[[], s
 
 
 def load_provider(hashed: Callable[[], str], totp_secret: str) -> list[str]:
-    staff, *engineers = (load_user(hashed, **person) for person in (STAFF, SUPPORT_ENGINEER, CHECKER))
-    if totp_secret and not Authenticator.objects.filter(user=staff).exists():
-        TOTP.activate(staff, totp_secret)
-    return [staff.email, *(engineer.email for engineer in engineers)]
+    """One phone plays the authenticator app of all of them."""
+    people = [load_user(hashed, **person) for person in (STAFF, SUPPORT_ENGINEER, CHECKER)]
+    for person in people:
+        if totp_secret and not Authenticator.objects.filter(user=person).exists():
+            TOTP.activate(person, totp_secret)
+    return [person.email for person in people]
 
 
 def load_hosting(hashed: Callable[[], str]) -> list[str]:

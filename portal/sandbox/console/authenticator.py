@@ -1,4 +1,4 @@
-"""`/authenticator/`: plays the phone of the demo's staff, who need a code to enter the administration, and of whoever sets one up."""
+"""`/authenticator/`: plays the phone of the demo's staff and engineers, whose pages ask for a code, and of whoever sets one up."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ from portal.sandbox import wire
 from portal.sandbox.console.html import NOTHING, Markup, fill, page
 from portal.sandbox.request import Request
 
-STAFF = "Authenticator of the demo – plays the phone of staff@fernhill.example"
+STAFF = "Authenticator of the demo – plays the phone of staff@, support@ and checker@fernhill.example"
 ANYBODY = "Authenticator of the demo – plays the phone of whoever scans a code in the portal"
 PERIOD = 30  # seconds a code is valid, RFC 6238
 
