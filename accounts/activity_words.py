@@ -73,5 +73,6 @@ register_actions(
         "person.profile_changed": _("Changed the profile"),
         "person.deactivated": _("Deactivated %(subject)s: %(reason)s"),
         "person.reactivated": _("Reactivated %(subject)s: %(reason)s"),
+        "person.staff_rights_set": _("Set the rights of %(subject)s in the administration: %(rights)s"),
     }
 )

@@ -35,6 +35,13 @@ def why_not_remove(membership: Membership, *, owner_count: int) -> str:
 def why_not_set_active(user: User, *, is_active: bool, by: User) -> str:
     if user.pk == by.pk and not is_active:
         return _("You cannot deactivate yourself.")
+    return why_not_touch(user, by=by)
+
+
+def why_not_touch(user: User, *, by: User) -> str:
+    """The provider's own people are changed by those alone who may do everything."""
+    if user.is_provider and not by.is_superuser:
+        return _("Only a superuser changes people of the provider.")
     return ""
 
 

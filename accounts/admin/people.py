@@ -5,9 +5,10 @@ The first and the last ask for a reason and go through the same actions as the p
 
 from typing import Any
 
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, Model, Q, QuerySet
+from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import path
 from django.utils import timezone
@@ -16,10 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts.actions.organisations import found_for_customer
 from accounts.actions.people import set_person_active
 from accounts.admin.preparations import start_connection
-from accounts.availability_people import why_not_set_active
+from accounts.availability_people import why_not_set_active, why_not_touch
 from accounts.forms.people import AddressField, PlainNameField
 from accounts.models import Contact, Invitation, Membership, Organisation, User
-from portal.audit.admin import ClosedAdmin, ReadOnlyAdmin
+from accounts.sign_in import SECOND_FACTORS
+from portal.audit.admin import ClosedAdmin, ReadOnlyAdmin, has_right
 
 # --- Organisations ---------------------------------------------------------------------------------------------------
 
@@ -48,7 +50,7 @@ class OrganisationAdmin(ClosedAdmin):
         return [path("<path:object_id>/start-connection/", page, name="accounts_organisation_start_connection"), *super().get_urls()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_active and request.user.is_staff
+        return has_right(request, "add", Organisation)
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, **kwargs) if obj else FoundingForm
@@ -94,6 +96,21 @@ class ActiveForm(forms.ModelForm):  # type: ignore[type-arg]
         return cleaned
 
 
+SECOND_FACTORS_OF_ONE = Authenticator.objects.filter(user=OuterRef("pk"), type__in=SECOND_FACTORS)
+
+
+class SecondFactorFilter(admin.SimpleListFilter):
+    title = _("second factor")
+    parameter_name = "factor"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("none", _("None")), ("set", _("Set up"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = {"none": False, "set": True}.get(self.value() or "")
+        return queryset if wanted is None else queryset.filter(has_factor=wanted)
+
+
 @admin.register(User)
 class UserAdmin(ClosedAdmin):
     list_display = ["email", "name", "is_active", "is_staff", "is_support_engineer", "last_login", "created_at"]
@@ -105,8 +122,23 @@ class UserAdmin(ClosedAdmin):
     fields = ["id", "email", "name", "time_zone", "is_staff", "is_support_engineer", "last_login", "created_at", "is_active", "reason"]
     form = ActiveForm
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return request.user.is_active and request.user.is_staff
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return has_right(request, "change", User) and not (obj and why_not_touch(obj, by=request.user))  # type: ignore[arg-type]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
+        found: QuerySet[Model] = super().get_queryset(request).annotate(has_factor=Exists(SECOND_FACTORS_OF_ONE))
+        return found
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Whose password is all there is concerns nobody but superusers."""
+        return [*self.list_display, *(["second_factor"] if request.user.is_superuser else [])]
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return [*self.list_filter, *([SecondFactorFilter] if request.user.is_superuser else [])]
+
+    @admin.display(description=_("Second factor"), boolean=True, ordering="has_factor")
+    def second_factor(self, obj: Any) -> bool:
+        return bool(obj.has_factor)
 
     def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
         return type("ActiveForm", (super().get_form(request, obj, change, **kwargs),), {"acting": request.user})

@@ -18,7 +18,7 @@ from accounts.availability import why_not_prepare
 from accounts.forms.preparations import PrepareForm
 from accounts.models import CloudAccount, Organisation, Preparation
 from accounts.models.cloud_accounts import Cloud
-from portal.audit.admin import ReadOnlyAdmin
+from portal.audit.admin import ReadOnlyAdmin, has_right
 from portal.operations.availability import NotAllowed
 
 
@@ -50,7 +50,7 @@ class PreparationAdmin(ReadOnlyAdmin):
 def start_connection(request: HttpRequest, object_id: str) -> HttpResponse:
     """Opened from the organisation's page. First the cloud, by its address; then what that cloud asks. Stands behind the site's gate."""
     user: Any = request.user
-    if why_not_prepare(user):
+    if why_not_prepare(user) or not has_right(request, "add", Preparation):
         raise PermissionDenied
     organisation = get_object_or_404(Organisation, pk=_uuid(object_id), closed_at=None)
     cloud = request.GET.get("cloud", "")

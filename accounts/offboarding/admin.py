@@ -19,7 +19,7 @@ from accounts.offboarding.models import Offboarding, SignIn
 from accounts.offboarding.states import OffboardingState
 from accounts.sign_in import step_up
 from portal.admin import Waiting, register_counter
-from portal.audit.admin import ReadOnlyAdmin
+from portal.audit.admin import ReadOnlyAdmin, has_right
 from portal.operations.availability import NotAllowed
 
 
@@ -40,7 +40,7 @@ class OffboardingAdmin(ReadOnlyAdmin):
     @method_decorator(step_up)
     def close_view(self, request: HttpRequest, pk: Any) -> HttpResponse:
         """One person asks with a reason; another one closes, once the customer has consented to the list."""
-        if not self.has_view_permission(request):
+        if not has_right(request, "change", Offboarding):
             raise PermissionDenied
         row = get_object_or_404(Offboarding.objects.select_related("account__organisation", "organisation", "closing_asked_by"), pk=pk)
         by = cast(User, request.user)

@@ -11,19 +11,19 @@ from django.utils.translation import gettext_lazy as _
 from cells.actions.offers import record_host, record_plan, record_release
 from cells.forms.offers import HostForm, PlanOfferForm, ReleaseForm, SizeForm
 from cells.models import HostingAccount, Plan, PlanSize, Release
-from portal.audit.admin import ClosedAdmin, ReadOnlyInline
+from portal.audit.admin import ClosedAdmin, ReadOnlyInline, has_right
 
 
 class OfferAdmin(ClosedAdmin):
-    """Staff add and change; every save is an event with its reason."""
+    """Staff with the right to add and change; every save is an event with its reason."""
 
     record: Callable[..., None]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return request.user.is_active and request.user.is_staff
+        return has_right(request, "add", self.model)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return request.user.is_active and request.user.is_staff
+        return has_right(request, "change", self.model)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Here everything is saved, in the transaction of the request."""
@@ -45,10 +45,10 @@ class SizeInline(ReadOnlyInline):
     extra = 1
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_active and request.user.is_staff
+        return has_right(request, "add", PlanSize)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_active and request.user.is_staff
+        return has_right(request, "change", PlanSize)
 
 
 class ReleaseInline(ReadOnlyInline):

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
@@ -48,8 +49,18 @@ def _filtered_by(entry: Any) -> str:
     return entry if isinstance(entry, str) else str(entry.parameter_name)
 
 
+def has_right(request: HttpRequest, verb: str, model: type[Model]) -> bool:
+    """Whether this person of the provider has Django's own right to "add" or "change" these rows: to be staff is none."""
+    user = request.user
+    right = f"{model._meta.app_label}.{get_permission_codename(verb, model._meta)}"
+    return user.is_authenticated and user.is_active and user.is_staff and user.has_perm(right)
+
+
 class ClosedAdmin(ShownLookups):
-    """Nothing can be added, changed or deleted, and nothing is done in bulk, also by a superuser: what may be, a subclass opens."""
+    """Nothing can be added, changed or deleted, and nothing is done in bulk, also by a superuser.
+
+    What may be, a subclass opens, to whoever `has_right`.
+    """
 
     actions = None
     list_max_show_all = 0
