@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.actions.leaving import end_work
-from accounts.availability import why_not_disconnect, why_not_name
+from accounts.availability import why_not_as_staff, why_not_disconnect, why_not_name
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Kit, TrustChange, TrustWatch, User
 from accounts.states import AccountState
@@ -41,7 +41,7 @@ def disconnect_account(account: CloudAccount, *, by: User) -> None:
     """
     with transaction.atomic():
         account = CloudAccount.objects.select_for_update().get(pk=account.pk)
-        refuse_if(why_not_disconnect(account))
+        refuse_if(why_not_as_staff(by) or why_not_disconnect(account))
         end_work(account, AccountState.DISCONNECTED, by=by)
         retire_kits(account)
         TrustWatch.objects.stop(account)
@@ -51,7 +51,8 @@ def disconnect_account(account: CloudAccount, *, by: User) -> None:
 
 
 def mark_kit_removed(account: CloudAccount, *, generation: int, by: User) -> None:
-    """The customer has removed what a kit of before had made: it is listed no more. One that is in use stays as it is."""
+    """The customer has removed what a kit of before had made: it is listed no more. One in use stays as it is. Raises NotAllowed."""
+    refuse_if(why_not_as_staff(by))
     with transaction.atomic():
         kit = Kit.objects.standing().select_for_update().filter(account=account, generation=generation).first()
         if kit is None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.availability import why_not_as_staff
 from accounts.closing.availability import why_not_cancel, why_not_start
 from accounts.closing.models import SHORTEST_WAIT, Closing
 from accounts.closing.notices import tell
@@ -20,7 +21,7 @@ def start_closing(organisation: Organisation, *, scheduled_for: datetime, by: Us
     """Plan it: nothing changes before its time. Raises NotAllowed."""
     with transaction.atomic():
         organisation = _locked(organisation)
-        refuse_if(why_not_start(standing_closing(organisation), blockers(organisation)))
+        refuse_if(why_not_as_staff(by) or why_not_start(standing_closing(organisation), blockers(organisation)))
         now = timezone.now()
         at = max(scheduled_for, now + SHORTEST_WAIT)
         closing = Closing.objects.create(organisation=organisation, requested_by=by, requested_at=now, scheduled_for=at)
@@ -35,7 +36,7 @@ def cancel_closing(organisation: Organisation, *, by: User) -> None:
     with transaction.atomic():
         organisation = _locked(organisation)
         closing = standing_closing(organisation)
-        refuse_if(why_not_cancel(closing))
+        refuse_if(why_not_as_staff(by) or why_not_cancel(closing))
         assert closing is not None
         action, at = "organisation.closing_cancelled", timezone.now()
         move_closing(closing, ClosingState.CANCELLED, by=Actor.user(by), action=action, cancelled_by=by, cancelled_at=at)

@@ -229,7 +229,10 @@ class KitQuerySet(models.QuerySet["Kit"]):
         return self.filter(first | next_one, expires_at__gt=timezone.now())
 
     def standing(self) -> "KitQuerySet":
-        """Those that were run and are over: what they made may still be in the cloud. One that was never run made nothing."""
+        """Those that were run and are over: what they made may still be in the cloud.
+
+        One that nobody saw running may have been run after its time all the same: whoever leaves is asked about every kit.
+        """
         return self.exclude(state__in=TRUSTED_KIT_STATES).filter(ran_at__isnull=False, removed_at=None)
 
 

@@ -16,6 +16,7 @@ from accounts.offboarding.certificates import standing
 from accounts.offboarding.handing_over import HANDED_OVER, handed_over
 from accounts.offboarding.models import LONGEST_DELAY, Offboarding
 from accounts.offboarding.notices import tell
+from accounts.offboarding.proofs import kits_untold
 from accounts.offboarding.states import OffboardingState
 from accounts.offboarding.steps.leaving import OFFBOARD, complete, empty_from_now
 from accounts.offboarding.transitions import move_offboarding, record_on, subject_of
@@ -32,7 +33,7 @@ def start_offboarding(account: CloudAccount, *, scheduled_for: datetime, by: Use
     """Plan it: nothing is touched before its time. Raises NotAllowed."""
     with transaction.atomic():
         account = _locked(account)
-        refuse_if(why_not_start(account))
+        refuse_if(why_not_as_staff(by) or why_not_start(account))
         now = timezone.now()
         at = min(max(scheduled_for, now), now + LONGEST_DELAY)
         row = Offboarding.objects.create(account=account, organisation=account.organisation, requested_by=by, scheduled_for=at)
@@ -51,7 +52,7 @@ def cancel_offboarding(account: CloudAccount, *, by: User) -> None:
     with transaction.atomic():
         account = _locked(account)
         row = open_one(account, lock=True)
-        refuse_if(why_not_cancel(row))
+        refuse_if(why_not_as_staff(by) or why_not_cancel(row))
         assert row is not None
         cancel_live(subject_of(row), by=by, is_recorded=False)
         move_offboarding(row, OffboardingState.CANCELLED, by=Actor.user(by))
@@ -90,7 +91,8 @@ def confirm_never_run(account: CloudAccount, *, by: User) -> None:
         assert row is not None
         row.never_told_by, row.never_told_at = by, timezone.now()
         row.save(update_fields=["never_told_by", "never_told_at"])
-        record_on(row, "offboarding.never_run_confirmed", by=Actor.user(by))
+        numbers = ", ".join(str(kit.generation) for kit in reversed(kits_untold(account)))
+        record_on(row, "offboarding.never_run_confirmed", by=Actor.user(by), details={"kits": numbers})
     look_again(account)
 
 

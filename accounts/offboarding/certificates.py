@@ -142,6 +142,8 @@ def _not_asked(offboarding: Offboarding) -> dict[str, Any]:
 
 
 def _last_accepted_of(offboarding: Offboarding, kit: Any) -> dict[str, str]:
+    if kit.ran_at is None:
+        return {}  # never once let in: what the watch has seen was another kit
     accepted = SignIn.objects.filter(offboarding=offboarding).accepted()
     own = accepted.filter(kit=kit).first()
     if own is not None:

@@ -244,6 +244,12 @@ class Plan:
     def why_not_confirm_never_run(self) -> str:
         return why_not_confirm_never_run(self.row, self.operation.waiting_why if self.operation else "")
 
+    @cached_property
+    def untold(self) -> list[Removal]:
+        """The kits that an owner's word is about: the cloud cannot be asked about them."""
+        kits_of = {kit.pk for kit in proofs.kits_untold(self.account)}
+        return [removal for removal in self.removals if removal.kit.pk in kits_of]
+
     @property
     def words(self) -> Any:
         return kits.load(self.account.cloud).words

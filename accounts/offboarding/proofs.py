@@ -1,4 +1,4 @@
-"""The end seen from the cloud: a last sign-in with each kit that was run, until the cloud answers that it knows the identity no more.
+"""The end seen from the cloud: a last sign-in with each kit ever issued, until the cloud answers that it knows the identity no more.
 
 Only that answer counts. A network fault, a throttled call, an issuer out of reach, a policy in the way or a role that merely says no
 prove nothing: then the answer is looked for again.
@@ -15,7 +15,6 @@ from accounts.clouds.base import CloudError
 from accounts.issuer.tokens import token_source
 from accounts.models import CloudAccount, Kit
 from accounts.offboarding.models import BETWEEN_REFUSALS, Offboarding, SignIn
-from accounts.states import TRUSTED_KIT_STATES
 from accounts.targets import target_of
 from portal.redaction import without_secrets
 
@@ -48,13 +47,18 @@ class Answer:
 
 
 def kits_to_remove(account: CloudAccount) -> list[Kit]:
-    """Those that may stand in the customer's cloud: run at some time, or in use. Never none: what nobody asked about is not proven.
+    """Each that was ever issued: one that nobody saw running may have been run after its time. What nobody asked about is not proven.
 
     One that is said to be removed is asked about like any other: that was somebody's word.
     """
-    issued = list(account.kits.select_related("account"))
-    may_stand = [kit for kit in issued if kit.ran_at is not None or kit.state in TRUSTED_KIT_STATES]
-    return may_stand or issued[:1]
+    return list(account.kits.select_related("account"))
+
+
+def kits_untold(account: CloudAccount) -> list[Kit]:
+    """Those that the cloud cannot be asked about, as they sign in with an id that nobody has told: an owner answers for each."""
+    if not kits.load(account.cloud).words.is_report_needed:
+        return []
+    return [kit for kit in kits_to_remove(account) if kit.ran_at is None and not kit.reported.get("client_id")]
 
 
 def ask(account: CloudAccount, kit: Kit) -> Answer:
@@ -80,6 +84,7 @@ def keep(offboarding: Offboarding, kit: Kit, answer: Answer, *, at: datetime) ->
         if answer.is_accepted:
             # The kit stands, whatever was seen before: the proof begins anew.
             rows.refused().delete()
+            Kit.objects.filter(pk=kit.pk, ran_at=None).update(ran_at=at)
             seen = {"asked_at": at, "call": SIGN_IN, "evidence": answer.evidence}
             SignIn.objects.update_or_create(offboarding=offboarding, kit=kit, is_refused=False, defaults=seen)
         elif answer.is_gone:

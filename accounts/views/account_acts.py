@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.actions.accounts import disconnect_account, mark_kit_removed, rename_account
 from accounts.actions.connect import issue_kit, newest_generation
-from accounts.availability import why_not_disconnect, why_not_reconnect
+from accounts.availability import why_not_as_staff, why_not_disconnect, why_not_reconnect
 from accounts.forms.trust import DisconnectForm, ReconnectForm, RenameForm
 from accounts.kit_links import standing_kits
 from accounts.models import CloudAccount
@@ -55,7 +55,8 @@ def account_disconnect(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
             return refused(request, account, reason)
         messages.success(request, _("%(account)s is disconnected. Nothing signs in there any more.") % {"account": account})
         return redirect(account)
-    context = {"account": account, "form": form, "reason": why_not_disconnect(account), "crumbs": account_crumbs(account, _("Disconnect"))}
+    why_not = why_not_as_staff(request.user) or why_not_disconnect(account)
+    context = {"account": account, "form": form, "reason": why_not, "crumbs": account_crumbs(account, _("Disconnect"))}
     return render(request, "accounts/cloud_accounts/account_disconnect.html", context)
 
 
@@ -91,7 +92,10 @@ def account_kit_removed(request: OrganisationRequest, pk: uuid.UUID) -> HttpResp
     """The customer has run a removal command. Pressed twice it says the same."""
     account = find_account(request, pk)
     generation = shown_generation(request)
-    mark_kit_removed(account, generation=generation, by=request.user)
+    try:
+        mark_kit_removed(account, generation=generation, by=request.user)
+    except NotAllowed as reason:
+        return refused(request, account, reason)
     messages.success(request, _("Kit number %(number)s is listed as removed.") % {"number": generation})
     return redirect("accounts:account_kit", request.organisation.slug, account.pk)
 

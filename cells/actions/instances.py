@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.availability import why_not_as_staff
 from accounts.holds import hold_open
 from accounts.models import CloudAccount, Organisation, User
 from cells import hosting
@@ -244,6 +245,7 @@ def delete_all_instances(account: CloudAccount, *, listed: str, by: User, final_
 
     `listed` is `mark_of_instances` as it was read: what a colleague has made since is shown before it is deleted.
     """
+    refuse_if(why_not_as_staff(by))
     with transaction.atomic():
         # As whoever places an instance there: none is added while these are counted.
         account = CloudAccount.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=account.pk)

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.availability import why_not_as_staff
 from accounts.models import CloudAccount, User
 from accounts.states import AccountState
 from accounts.transitions import subject_of
@@ -22,7 +23,7 @@ def keep_resources(cell: Cell, *, ids: Collection[str], why: str, by: User) -> l
     """Leave these in the cloud on purpose: the next try of the deletion goes around them. Raises NotAllowed."""
     with transaction.atomic():
         cell = _locked(cell)
-        refuse_if(why_not_keep(cell))
+        refuse_if(why_not_as_staff(by) or why_not_keep(cell))
         rows = list(cell.resources.remaining().filter(pk__in=ids))
         refuse_if("" if rows else _("None of these is there any more. This is the list as it stands now."))
         for row in rows:
@@ -36,6 +37,7 @@ def keep_resources(cell: Cell, *, ids: Collection[str], why: str, by: User) -> l
 
 def keep_leftovers(account: CloudAccount, *, ids: Collection[str], why: str, by: User) -> list[CellResource]:
     """Of an account that leaves: what no cell knows of, and is to stay. Raises NotAllowed."""
+    refuse_if(why_not_as_staff(by))
     with transaction.atomic():
         account = CloudAccount.objects.select_for_update().get(pk=account.pk)
         refuse_if("" if account.state == AccountState.OFFBOARDING else _("Only while an account is emptied is there anything to keep."))
@@ -60,7 +62,7 @@ def release_resource(cell: Cell, *, pk: UUID | None, by: User) -> None:
     """Have a resource that was kept removed after all, by the next try of the deletion. Raises NotAllowed."""
     with transaction.atomic():
         cell = _locked(cell)
-        refuse_if(why_not_keep(cell))
+        refuse_if(why_not_as_staff(by) or why_not_keep(cell))
         row = cell.resources.kept().filter(pk=pk).first() if pk else None
         if row is None:
             return

@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest
+from accounts.availability import why_not_as_staff
 from cells.actions.resources import keep_resources, release_resource
 from cells.availability import why_not_keep
 from cells.forms.resources import KeepForm
@@ -35,7 +36,7 @@ def cell_keep(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
             return reject(request, form)
         return _keep(request, cell, form)
     title = _("Keep resources of %(name)s") % {"name": cell.name}
-    reason = why_not_keep(cell) or ("" if remaining else _("Nothing is left that could be kept."))
+    reason = why_not_as_staff(request.user) or why_not_keep(cell) or ("" if remaining else _("Nothing is left that could be kept."))
     context = {"cell": cell, "form": form, "reason": reason, "title": title, "crumbs": cell_crumbs(cell, title)}
     return render(request, "cells/cells/cell_keep.html", context)
 

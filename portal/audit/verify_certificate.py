@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Check an offboarding certificate offline. One file, needs nothing but Python 3.8 or newer.
 
-    python3 verify_certificate.py certificate.json
     python3 verify_certificate.py certificate.json --sha256 9f2c3a…          the file must have this hash
     python3 verify_certificate.py certificate.json --activity activity.jsonl the log must hold it (check the log itself with verify.py)
+    python3 verify_certificate.py certificate.json                           its form alone: whoever has changed it can make that fit
 
-Exit code: 0 it holds, 1 it does not (the reason is named), 2 a file or the arguments cannot be read.
+Exit code: 0 it holds, 1 it does not (the reason is named), 2 a file or the arguments cannot be read, 3 it fits itself, and nothing that
+is known from elsewhere says that it is the one that was written.
 
 The certificate is one line of canonical JSON: UTF-8, keys sorted, no white space between tokens, no line feed at the end. What is checked:
 
@@ -17,11 +18,13 @@ The certificate is one line of canonical JSON: UTF-8, keys sorted, no white spac
                  sign-in with it that was accepted. One of which no identity was ever told was not asked about: it names who has said
                  that it was never run, or is removed. One that was closed with leftovers says so, with two people and the consent of
                  a third one
-    the log      with --activity: the event at which the certificate was written has the hash that it names, and a later event of the same
-                 organisation names the SHA-256 of this very certificate
+    the log      with --activity: each event's hash is the SHA-256 of its own canonical JSON without the hash, and neighbours are chained;
+                 the event at which the certificate was written has the hash that it names, and a later event of the same organisation
+                 names the SHA-256 of this very certificate
 
-What this proves: nobody has changed the certificate since it was written into the activity log. What it cannot prove is what the clouds
-had said; their words stand beside each refusal, and your own cloud's log has the same calls.
+What this proves, with a hash or a log that you have from elsewhere: nobody has changed the certificate since it was written into the
+activity log. Whoever can rewrite the portal's whole database can write another log, too: verify.py holds it to the events that you know.
+What it cannot prove is what the clouds had said; their words stand beside each refusal, and your own cloud's log has the same calls.
 """
 
 from __future__ import annotations
@@ -156,20 +159,38 @@ def _time(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007  every time of a certificate is UTC, and only compared
 
 
-def check_in_log(document: dict[str, Any], sha256: str, lines: list[str]) -> None:
+def check_in_log(document: dict[str, Any], sha256: str, lines: list[bytes]) -> None:
     """The log of the same organisation holds what the certificate names, and names the certificate. Raises Wrong."""
     try:
-        _check_in_events(document, sha256, [json.loads(line) for line in lines if line.strip()])
+        events = [json.loads(line) for line in lines if line.strip()]
+        _check_chain(events)
+        _check_in_events(document, sha256, events)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Wrong("The log is no export of an activity log: " + type(error).__name__ + ".") from error
 
 
+def _check_chain(events: list[dict[str, Any]]) -> None:
+    """Each event is as it was written. A filter may have left some out, so only neighbours are held against each other."""
+    before: dict[str, Any] = {"sequence": 0, "hash": ""}
+    for event in events:
+        leaf = {name: value for name, value in event.items() if name != "hash"}
+        name = "Event " + str(event["sequence"]) + " of the log"
+        if fingerprint(canonical(leaf)) != event["hash"]:
+            raise Wrong(name + " does not match its hash: it was changed.")
+        if event["sequence"] <= before["sequence"]:
+            raise Wrong(name + " is out of order.")
+        if before["hash"] and event["sequence"] == before["sequence"] + 1 and event["previous"] != before["hash"]:
+            raise Wrong(name + " was not written after the event before it.")
+        before = event
+
+
 def _check_in_events(document: dict[str, Any], sha256: str, events: list[dict[str, Any]]) -> None:
     head = document["activity"]
-    if not any(event["sequence"] == head["sequence"] and event["hash"] == head["head"] for event in events):
+    own = [event for event in events if event["organisation"] == document["organisation"]["id"]]
+    if not any(event["sequence"] == head["sequence"] and event["hash"] == head["head"] for event in own):
         raise Wrong("Event %d of the log is not the one at which the certificate was written." % head["sequence"])  # noqa: UP031
-    for event in events:
-        is_after = event["sequence"] > head["sequence"] and event["organisation"] == document["organisation"]["id"]
+    for event in own:
+        is_after = event["sequence"] > head["sequence"]
         if is_after and event["action"] in COMPLETED and event["details"].get("certificate") == sha256:
             return
     raise Wrong("No event of the log names this certificate.")
@@ -183,7 +204,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         text = given.certificate.read_bytes().decode()
-        lines = given.activity.read_bytes().decode().splitlines() if given.activity else []
+        # By line feeds alone: a text may hold other ends of a line, such as U+2028.
+        lines = given.activity.read_bytes().split(b"\n") if given.activity else []
     except (OSError, ValueError) as error:
         sys.stderr.write("Cannot read: " + str(error) + "\n")
         return 2
@@ -196,14 +218,19 @@ def main(arguments: list[str] | None = None) -> int:
     except Wrong as wrong:
         sys.stdout.write("It does not hold. " + str(wrong) + "\n")
         return 1
-    sys.stdout.write(_told(document, fingerprint(text)))
-    return 0
+    is_anchored = bool(given.sha256 or given.activity)
+    sys.stdout.write(_told(document, fingerprint(text), is_anchored))
+    return 0 if is_anchored else 3
 
 
-def _told(document: dict[str, Any], sha256: str) -> str:
+UNANCHORED = "Whoever has changed it can have made it fit: give a hash (--sha256) or a log (--activity) that you have from elsewhere."
+
+
+def _told(document: dict[str, Any], sha256: str, is_anchored: bool) -> str:
     totals, account = document["totals"], document["account"]
     lines = [
-        "It holds. SHA-256 " + sha256,
+        ("It holds." if is_anchored else "It fits itself.") + " SHA-256 " + sha256,
+        *([] if is_anchored else [UNANCHORED]),
         account["cloud"] + " " + account["external_id"] + " of " + document["organisation"]["name"] + ", " + document["completed_at"],
         "{found} found: {removed} removed, {kept} kept, {left} left.".format(**totals),
     ]

@@ -142,26 +142,81 @@ def test_other_bytes_that_read_alike_do_not_hold():
         check(json.dumps(CERTIFICATE))
 
 
+def line(sequence: int, previous: str = "0" * 64, organisation: str = ORGANISATION, **more) -> tuple[bytes, str]:
+    """An event as an export writes it, and its hash."""
+    leaf = {"sequence": sequence, "previous": previous, "organisation": organisation, "action": "x.y", "details": {}} | more
+    stated = fingerprint(canonical(leaf))
+    return canonical(leaf | {"hash": stated}).encode(), stated
+
+
+def certificate_in_log(**first) -> tuple[str, list[bytes]]:
+    """A certificate's text, and the two lines of the log that hold it."""
+    head, its_hash = line(14, **first)
+    text = changed(lambda document: document.update(activity={"sequence": 14, "head": its_hash}))
+    told, _hash = line(15, its_hash, action="offboarding.complete", details={"certificate": fingerprint(text)})
+    return text, [head, told]
+
+
 def test_log_must_hold_the_head_and_name_the_certificate():
-    sha256 = fingerprint(canonical(CERTIFICATE))
-    head = {"sequence": 14, "hash": "a" * 64, "organisation": ORGANISATION, "action": "x.y", "details": {}}
-    told = {"sequence": 15, "hash": "b" * 64, "organisation": ORGANISATION, "action": "offboarding.complete"}
-    lines = [json.dumps(head), json.dumps(told | {"details": {"certificate": sha256}})]
+    text, lines = certificate_in_log()
+    document, sha256 = check(text), fingerprint(text)
+    another, _hash = line(15, document["activity"]["head"], action="offboarding.complete", details={"certificate": "0" * 64})
 
-    check_in_log(CERTIFICATE, sha256, lines)
-    for bad in (lines[1:], lines[:1], [lines[0], json.dumps(told | {"details": {"certificate": "0" * 64}})]):
+    check_in_log(document, sha256, lines)
+    for bad in ([], lines[1:], lines[:1], [lines[0], another]):
         with pytest.raises(Wrong):
-            check_in_log(CERTIFICATE, sha256, bad)
+            check_in_log(document, sha256, bad)
 
 
-@pytest.mark.parametrize(("extra", "code"), [((), 0), (("--sha256", "0" * 64), 1)])
-def test_program_runs_by_itself(tmp_path, extra, code):
-    file = tmp_path / "certificate.json"
-    file.write_text(canonical(CERTIFICATE), encoding="utf-8")
+def test_log_whose_hashes_are_invented_holds_nothing():
+    text, lines = certificate_in_log()
+    document, sha256 = check(text), fingerprint(text)
+    faults = {
+        "does not match its hash": [lines[0], lines[1].replace(b"offboarding.complete", b"offboarding.closed")],
+        "was not written after": [lines[0], line(15, "f" * 64, action="offboarding.complete", details={"certificate": sha256})[0]],
+        "out of order": [lines[1], lines[0]],
+    }
+    for reason, bad in faults.items():
+        with pytest.raises(Wrong, match=reason):
+            check_in_log(document, sha256, bad)
+    foreign_text, foreign_lines = certificate_in_log(organisation="0a1b2c3d-0000-4000-8000-000000000009")
+    with pytest.raises(Wrong, match="is not the one at which"):
+        check_in_log(check(foreign_text), fingerprint(foreign_text), foreign_lines)
+
+
+def run(tmp_path, text: str, *extra) -> subprocess.CompletedProcess[str]:
+    """The program by itself, as whoever has downloaded it starts it."""
+    (file := tmp_path / "certificate.json").write_text(text, encoding="utf-8")
     program = tmp_path / "verify_certificate.py"
     program.write_bytes(Path(verify_certificate.__file__).read_bytes())
+    return subprocess.run([sys.executable, "-I", program, file, *extra], capture_output=True, text=True, check=False)
 
-    done = subprocess.run([sys.executable, "-I", program, file, *extra], capture_output=True, text=True, check=False)
 
-    assert done.returncode == code, done.stdout + done.stderr
-    assert "2 found: 1 removed, 1 kept, 0 left." in done.stdout if code == 0 else "not the expected one" in done.stdout
+SHA256 = fingerprint(canonical(CERTIFICATE))
+RUNS = {
+    "known by its hash": (("--sha256", SHA256), 0, "It holds. SHA-256 " + SHA256),
+    "another hash": (("--sha256", "0" * 64), 1, "not the expected one"),
+    "known by nothing": ((), 3, "It fits itself. SHA-256 " + SHA256),
+    "a log that is not there": (("--activity", "/nowhere.jsonl"), 2, ""),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_program_runs_by_itself(name, tmp_path):
+    extra, code, says = RUNS[name]
+
+    done = run(tmp_path, canonical(CERTIFICATE), *extra)
+
+    assert (done.returncode, says in done.stdout) == (code, True), done.stdout + done.stderr
+    assert ("2 found: 1 removed, 1 kept, 0 left." in done.stdout) == (code in {0, 3})
+    assert "It holds." not in done.stdout or code == 0
+
+
+def test_log_is_cut_at_line_feeds_alone(tmp_path):
+    """A reason that somebody typed may hold what other programs take for the end of a line."""
+    text, lines = certificate_in_log(details={"reason": "No.\u2028Not now.\x85"})
+    (log := tmp_path / "activity.jsonl").write_bytes(b"".join(one + b"\n" for one in lines))
+
+    done = run(tmp_path, text, "--activity", log)
+
+    assert (done.returncode, done.stdout.startswith("It holds.")) == (0, True), done.stdout + done.stderr

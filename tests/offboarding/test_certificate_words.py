@@ -40,7 +40,7 @@ def complete(row: Offboarding, *, reason: str = "provider_deleted") -> Offboardi
 
 def told_by_program(row: Offboarding, tmp_path, capsys) -> str:
     (file := tmp_path / "certificate.json").write_text(row.certificate, encoding="utf-8")
-    assert main([str(file)]) == 0
+    assert main([str(file), "--sha256", row.sha256]) == 0
     return capsys.readouterr().out
 
 

@@ -225,7 +225,7 @@ def test_verifier_names_what_is_no_certificate_instead_of_breaking_off(text, tmp
     assert "It does not hold." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("line", ["{", "{}", "[]", '{"sequence": 14, "hash": null}'])
+@pytest.mark.parametrize("line", [b"{", b"{}", b"[]", b'{"sequence": 14, "hash": null}', b"\xff"])
 def test_verifier_names_a_log_that_is_none(line):
     document = {"activity": {"sequence": 1, "head": "a"}, "organisation": {"id": "x"}}
     with pytest.raises(Wrong):

@@ -26,12 +26,16 @@ def leaver(stand, acme, alice, client, sandbox):
     return lambda cloud, **more: Leaver(stand(cloud), acme, alice, client, sandbox, **more)
 
 
-def command_of_page(leaver: Leaver) -> str:
-    """What the button copies."""
+def commands_of_page(leaver: Leaver) -> list[str]:
+    """What the buttons copy."""
     page = leaver.client.get(leaver.url()).text
     label = r'aria-label="Command to remove kit number \d+"'
-    (command,) = re.findall(label + r"><code data-portal-copy-source>(.*?)</code>", page, re.DOTALL)
-    return html.unescape(command)
+    return [html.unescape(one) for one in re.findall(label + r"><code data-portal-copy-source>(.*?)</code>", page, re.DOTALL)]
+
+
+def command_of_page(leaver: Leaver) -> str:
+    (command,) = commands_of_page(leaver)
+    return command
 
 
 def ours_on_azure(leaver: Leaver) -> set[str]:

@@ -257,6 +257,8 @@ def test_customer_downloads_evidence_and_verifier_and_runs_them(client, acme, re
     done = run(tmp_path, *page.context["command"].split()[2:])
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith("All of it holds.\n")
+    alone = run(tmp_path, name)
+    assert (alone.returncode, "All of it holds." in alone.stdout, "It fits itself." in alone.stdout) == (3, False, True)
 
     with zipfile.ZipFile(tmp_path / name) as archive:
         assert archive.read("verify_access.py") == verifier()

@@ -89,7 +89,7 @@ COMMANDS = (
     "sha256sum -c {sums}",
     "python3 activity/verify.py activity/activity.jsonl --head {head}",
     "python3 certificates/verify_certificate.py certificates/<file>.json --activity activity/activity.jsonl",
-    "python3 support-access/verify_access.py support-access/<file>.zip",
+    "python3 support-access/verify_access.py support-access/<file>.zip --activity activity/activity.jsonl",
 )
 
 

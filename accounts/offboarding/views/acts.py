@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import OrganisationRequest, Permission, requires
+from accounts.availability import why_not_as_staff
 from accounts.forms.trust import DisconnectForm
 from accounts.models import CloudAccount
 from accounts.offboarding.actions import (
@@ -22,7 +23,7 @@ from accounts.offboarding.actions import (
     open_one,
     start_offboarding,
 )
-from accounts.offboarding.availability import why_not_consent
+from accounts.offboarding.availability import why_not_cancel, why_not_consent
 from accounts.offboarding.forms import ConsentForm, StartForm
 from accounts.offboarding.plan import Plan, plan_of
 from accounts.sign_in import step_up
@@ -47,7 +48,8 @@ def offboarding_start(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespon
             return _blocked(request, plan)
         return _start(request, account, form) if form.is_valid() else reject(request, form)
     title = _("Offboard %(name)s") % {"name": account}
-    context = {"account": account, "plan": plan, "form": form, "title": title, "crumbs": account_crumbs(account, title)}
+    reason = why_not_as_staff(request.user) or plan.why_not_start
+    context = {"account": account, "plan": plan, "reason": reason, "form": form, "title": title, "crumbs": account_crumbs(account, title)}
     return render(request, "offboarding/offboarding_start.html", context)
 
 
@@ -89,7 +91,8 @@ def offboarding_cancel(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
             messages.success(request, _("The offboarding is called off. Nothing was touched."))
         return _back(request, account)
     title = _("Call off the offboarding of %(name)s") % {"name": account}
-    context = {"account": account, "row": open_one(account), "title": title, "crumbs": account_crumbs(account, title)}
+    reason = why_not_as_staff(request.user) or why_not_cancel(open_one(account))
+    context = {"account": account, "reason": reason, "title": title, "crumbs": account_crumbs(account, title)}
     return render(request, "offboarding/offboarding_cancel.html", context)
 
 

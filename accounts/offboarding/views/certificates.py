@@ -40,6 +40,7 @@ def certificate_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
         "account": row.account,
         "document": json.loads(row.certificate),
         "look": leftovers.look_of(row.account),
+        "command": f"python3 verify_certificate.py {_file_name(row)} --sha256 {row.sha256}",
         "cloud": cloud_names(row.account.cloud)["cloud"],
         "crumbs": account_crumbs(row.account, _("Offboarding certificate")),
     }
@@ -54,9 +55,13 @@ def certificate_file(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
     if row is None:
         return redirect("offboarding:offboarding_plan", request.organisation.slug, pk)
     response = HttpResponse(row.certificate, content_type="application/json; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="offboarding-certificate-{row.pk}.json"'
+    response["Content-Disposition"] = f'attachment; filename="{_file_name(row)}"'
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _file_name(row: Offboarding) -> str:
+    return f"offboarding-certificate-{row.pk}.json"
 
 
 @gate

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Check, offline and with Python's own library only, what a customer's approvers allowed and what was done under it.
 
-    python3 verify_access.py access-evidence.zip
+    python3 verify_access.py access-evidence.zip                         that it fits itself: whoever has changed it can make that so
     python3 verify_access.py access-evidence.zip --known 57:9f2c3a…      event 57 must be there with this hash (repeatable)
     python3 verify_access.py access-evidence.zip --key 4b1d…             passkeys must be among these (SHA-256 as shown, repeatable)
     python3 verify_access.py receipt.json --activity activity.jsonl      the same from single files, for example with a whole export
 
-Exit code: 0 all of it holds, 1 something does not (the first thing is named), 2 a file or the arguments cannot be read. Needs Python 3.9 or
-newer. The evidence is an archive of `receipt.json`, `activity.jsonl` (one event of the activity log a line), `results/` (what each act
-gave) and this file. Checked are:
+Exit code: 0 all of it holds, 1 something does not (the first thing is named), 2 a file or the arguments cannot be read, 3 it fits itself,
+and nothing that you know from elsewhere (an event, a passkey, a log) was held against it. Needs Python 3.9 or newer. The evidence is an
+archive of `receipt.json`, `activity.jsonl` (one event of the activity log a line), `results/` (what each act gave) and this file. Checked
+are:
 
 1. The grant: one text of JSON with sorted keys, no spaces, UTF-8 (`canonical`), and its SHA-256. The receipt claims nothing that the grant
    does not say.
@@ -396,6 +397,10 @@ def _ends(receipt: Mapping[str, Any]) -> list[str]:
 # --- On the command line ---------------------------------------------------------------------------------------------
 
 MOST_BYTES = 256 * 1024 * 1024
+UNANCHORED = (
+    "It fits itself. Whoever has changed it can have made it fit: give an event that you know (--known), a passkey that you know (--key), "
+    "or the activity log that you have (--activity)."
+)
 
 
 def read_evidence(path: Path, activity: Path | None) -> Evidence:
@@ -436,8 +441,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Broken as broken:
         sys.stderr.write(f"BROKEN: {broken}\n")
         return 1
-    sys.stdout.write("\n".join([*found, "All of it holds.", ""]))
-    return 0
+    is_anchored = bool(options.known or options.key or options.activity)
+    sys.stdout.write("\n".join([*found, "All of it holds." if is_anchored else UNANCHORED, ""]))
+    return 0 if is_anchored else 3
 
 
 if __name__ == "__main__":
