@@ -90,7 +90,7 @@ def with_backup(**values) -> str:
 def test_kept_backup_is_named_with_place_size_and_hash(tmp_path, capsys):
     (file := tmp_path / "certificate.json").write_text(with_backup(), encoding="utf-8")
 
-    assert verify_certificate.main([str(file)]) == 0
+    assert verify_certificate.main([str(file), "--sha256", fingerprint(with_backup())]) == 0
     told = "eu-west-1: final backup of orders-prod kept in your own cloud: s3://acme/last.dump, 4096 bytes, SHA-256 " + "ab" * 32
     assert told in capsys.readouterr().out
 

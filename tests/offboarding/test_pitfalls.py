@@ -9,7 +9,7 @@ TESTS = Path(__file__).resolve().parent.parent
 PROVOKED = {
     "trust removed too early, and the account hangs in its deletion": {
         "offboarding/test_offboarding.py": ["test_account_leaves_from_the_browser_to_its_certificate"],  # no command before its time
-        "offboarding/test_orders_and_faults.py": ["test_kit_removed_before_cleanup_is_seen_told_and_mended_by_the_same_kit"],
+        "offboarding/test_orders_and_faults.py": ["test_kit_removed_before_cleanup_is_seen_told_and_mended_by_the_recovery_kit"],
         "offboarding/test_whole.py": ["test_kit_removed_too_early_is_seen_in_every_cloud"],
     },
     "something hangs on what is deleted, and success is said": {
