@@ -35,6 +35,7 @@ class Knobs:
     type_seconds: dict[str, float] = field(default_factory=dict)  # "AWS::IAM::Role" -> its own pace
     propagation_seconds: float = 0.0
     keys_cache_seconds: float = 30.0  # how long an issuer's discovery and keys are remembered
+    tag_index_mark: str = ""  # a name: the index of tags answers as it did when it was first asked under this name
     failures: list[ResourceFailure] = field(default_factory=list)
     scps: dict[str, dict[str, Any]] = field(default_factory=dict)  # account -> policy document
     quotas: dict[str, dict[str, float]] = field(default_factory=dict)  # account -> "vpc/L-F678F1CE" -> value

@@ -92,7 +92,7 @@ async def serve(options: Options) -> int:
     cloudformation.install(sandbox)
     surroundings.install(sandbox)
     cells.install(sandbox)
-    cell_stacks.install()
+    cell_stacks.install(sandbox)
     snapshots = Snapshots(sandbox)
     snapshots.load()
     google = GoogleCloud(sandbox, fresh_world(options.propagation_seconds, options.pace_seconds))

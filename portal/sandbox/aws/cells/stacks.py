@@ -10,6 +10,7 @@ from ministack.services.cloudformation import _stack_events, _stacks, drift, han
 
 from portal.sandbox.aws.cells.asking import arn, tag_map
 from portal.sandbox.aws.patches import add_entry, replace_entry, replace_function
+from portal.sandbox.sandbox import Sandbox
 
 Params = dict[str, Any]
 Answer = tuple[int, dict[str, str], bytes]
@@ -22,7 +23,7 @@ KINDS = {
 }  # fmt: skip
 
 
-def install() -> None:
+def install(sandbox: Sandbox) -> None:
     """Puts the patches in place. Call once, before the first request."""
     actions = handlers._ACTION_HANDLERS
     replace_entry(handlers, actions, "UpdateStack", _going_on, why="a failed stack that was not rolled back can be updated")
@@ -33,7 +34,8 @@ def install() -> None:
         add_entry(drift, drift._DRIFT_READERS, name, reader, why="drift of what a cell is made of")
     tagging._COLLECTORS.clear()
     for name, collect in {"cloudformation": _stacks_tagged, "ec2": _ec2_tagged, "eks": _eks_tagged, "kms": _keys_tagged}.items():
-        add_entry(tagging, tagging._COLLECTORS, name, collect, why="only services that are played have tags")
+        lagging = _lagging(name, collect, sandbox)
+        add_entry(tagging, tagging._COLLECTORS, name, lagging, why="only services that are played have tags, and their index lags")
 
 
 # --- stacks ---
@@ -200,6 +202,22 @@ READERS: dict[str, tuple[Callable[[str, Mapping[str, Any]], dict[str, Any] | Non
 
 
 Tagged = Iterator[tuple[str, list[dict[str, str]]]]
+
+
+def _lagging(name: str, collect: Callable[[], Tagged], sandbox: Sandbox) -> Callable[[], Tagged]:
+    """The index follows the services after a while. Under a mark it tells what it has told first, of each account and region."""
+    told: dict[tuple[str, str, str], list[tuple[str, list[dict[str, str]]]]] = {}
+
+    def tell() -> Tagged:
+        if not (mark := sandbox.knobs.tag_index_mark):
+            return collect()
+        here = (mark, get_account_id(), get_region())
+        if here not in told:
+            told[here] = list(collect())
+        return iter(told[here])
+
+    tell.__name__ = f"{name}_tagged"
+    return tell
 
 
 def _ec2_tagged() -> Tagged:
