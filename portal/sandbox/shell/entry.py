@@ -1,17 +1,25 @@
 """`python -I entry.py <program> <session file> <arguments...>`: what the launchers in the played PATH start."""
 
 import sys
+from importlib import import_module
 from pathlib import Path
+
+# A script of a kit starts dozens of them, so each loads itself alone: the SDK behind `aws` takes longer to load than most commands run.
+PROGRAMS = {
+    "gcloud": "portal.sandbox.shell.gcloud",
+    "az": "portal.sandbox.azure.az.program",
+    "aws": "portal.sandbox.shell.aws",
+    "curl": "portal.sandbox.shell.curl",
+}
 
 
 def main() -> int:
     sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
-    from portal.sandbox.azure.az import program as az  # noqa: PLC0415 - found only now
-    from portal.sandbox.shell import aws, curl, gcloud  # noqa: PLC0415
-    from portal.sandbox.shell.session import Session  # noqa: PLC0415
+    from portal.sandbox.shell.session import Session  # noqa: PLC0415 - found only now
 
     program, session, *arguments = sys.argv[1:]
-    return {"gcloud": gcloud.main, "az": az.main, "aws": aws.main, "curl": curl.main}[program](arguments, Session.read(session))
+    code: int = import_module(PROGRAMS[program]).main(arguments, Session.read(session))
+    return code
 
 
 if __name__ == "__main__":

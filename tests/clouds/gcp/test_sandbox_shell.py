@@ -5,15 +5,20 @@ import html
 import http.client
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
 from portal.embedded.process import is_alive
+from portal.sandbox.shell import entry
 from portal.sandbox.shell.command import GcloudLines, KitCommand, NotAKitCommandError, parse
+from portal.sandbox.shell.session import Session
 from tests.clouds.aws import kit
 from tests.clouds.conftest import ISSUER_HOST, Cloud, SandboxProcess, TestIssuer, start_sandbox
 from tests.clouds.gcp.google import EMAIL, ISSUER, NUMBER, POOL, PROJECT, PROVIDER_NAME, ROLE, Google
@@ -333,3 +338,16 @@ def test_run_ends_with_the_sandbox(issuer: TestIssuer) -> None:
         alone.stop()
 
     assert not is_alive(int(found[1]))
+
+
+@pytest.mark.parametrize("program", ["gcloud", "az", "curl"])
+def test_played_program_loads_itself_and_not_the_sdk_of_another(program: str, tmp_path: Path) -> None:
+    """A kit starts dozens of them, one after the other."""
+    session = tmp_path / "session.json"
+    Session(email="ada@acme.example", project=PROJECT, token="none", notes=str(tmp_path / "notes")).write(session)
+
+    words = [sys.executable, "-X", "importtime", "-I", str(entry.__file__), program, str(session), "no-such-word"]
+    loaded = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60).stderr
+
+    assert "portal.sandbox.shell.session" in loaded
+    assert "boto" not in loaded
