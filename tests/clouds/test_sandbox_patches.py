@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from botocore.exceptions import ClientError
+from ministack.services.cloudformation import engine
 
 from accounts.clouds.aws.publish import publish
+from accounts.kits.aws import template
+from portal.sandbox.aws.cloudformation import _parsing_in_c
 from tests.clouds.aws import kit
 from tests.clouds.conftest import ISSUER_HOST, Cloud, SandboxProcess, TestIssuer
 from tests.clouds.orders import ACCOUNT, _start
@@ -42,6 +46,7 @@ BITES = {
     "services.cloudformation.changesets._deploy_stack_async": "test_contract_cell_that_is_still_being_built_is_deleted_whole",
     "services.cloudformation.stacks._delete_stack_async": "test_contract_cell_that_is_still_being_built_is_deleted_whole",
     "services.cloudformation.handlers._delete_stack_async": "test_contract_cell_that_is_still_being_built_is_deleted_whole",
+    "services.cloudformation.engine.CfnLoader": "test_patch_reads_templates_with_the_parser_in_c",
     "services.cloudformation.stacks._runs_on_worker_thread": "test_patch_keeps_the_server_answering_while_a_resource_is_made",
     "services.cloudformation.stacks._provision_resource": "test_injected_failure_rolls_back_with_its_reason_and_nothing_stays",
     "services.cloudformation.stacks._update_resource": "test_patch_fails_updates_on_order",
@@ -140,6 +145,15 @@ def test_patch_keeps_the_server_answering_while_a_resource_is_made(sandbox: Sand
 
     assert time.monotonic() - began < 0.7
     cloud.finish(cloudformation, "slow")
+
+
+def test_patch_reads_templates_with_the_parser_in_c(cloud: Cloud) -> None:
+    """Both read the same; only their complaints differ."""
+    text = template.text()
+    assert yaml.load(text, Loader=_parsing_in_c(engine.CfnLoader)) == yaml.load(text, Loader=engine.CfnLoader)
+
+    with pytest.raises(ClientError, match="did not find expected ',' or ']'"):
+        cloud.owner("cloudformation").validate_template(TemplateBody="Resources: [a")
 
 
 def test_patch_fails_updates_on_order(sandbox: SandboxProcess, cloud: Cloud) -> None:
