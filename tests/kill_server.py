@@ -18,6 +18,8 @@ from uuid import UUID
 
 from tests.kill import CALL, ROOT, main
 
+AWS_SERVICES = ("sts", "iam", "cloudformation", "ec2", "eks", "cloudtrail", "kms", "resourcegroupstaggingapi", "service-quotas")
+
 
 class KillServer:
     """Of one test database: `run_until_killed` as in `tests.kill`."""
@@ -66,12 +68,30 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     django.setup()
+    _load_what_steps_use()
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
             _work(json.loads(line))
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         print(code, file=answers, flush=True)
+
+
+def _load_what_steps_use() -> None:
+    """SDKs, kits and descriptions of APIs load with their first use: here once, and not anew in each fork. Nothing is asked of a cloud."""
+    from importlib import import_module
+
+    from accounts import clouds, kits
+    from accounts.clouds.aws.clients import open_client
+    from cells import stacks
+
+    for cloud in clouds.ADAPTERS:
+        for table in (clouds.ADAPTERS, clouds.STACKS, clouds.SUPPORT):
+            import_module(table[cloud].partition(":")[0])
+        stacks.load(cloud)
+        assert kits.load(cloud).version
+    for service in AWS_SERVICES:
+        open_client(service, region="us-east-1", credentials={"AccessKeyId": "none", "SecretAccessKey": "none"})
 
 
 def _work(order: list[Any]) -> None:

@@ -41,14 +41,20 @@ def turn(only: str = "") -> None:
         advance(pk)
 
 
+def _reached() -> list[tuple[object, ...]]:
+    return list(Step.objects.order_by("pk").values_list("pk", "state", "operation__state"))
+
+
 def drive(until: Callable[[], object], seconds: float = 90.0, *, only: str = "") -> None:
-    """Turns until this is so."""
+    """Turns until this is so. Between two that have moved nothing, the clouds and the agents get a moment for theirs."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        before = _reached()
         turn(only)
         if until():
             return
-        time.sleep(0.2)
+        if _reached() == before:
+            time.sleep(0.2)
     raise AssertionError(f"not reached: {list(Operation.objects.values_list(*COLUMNS))}")
 
 
