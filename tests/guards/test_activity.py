@@ -11,11 +11,10 @@ from django.utils import timezone
 
 from accounts.models import CloudAccount, Organisation, User
 from accounts.states import AccountState, KitState
-from cells.models import PlanSize
-from cells.states import CellState, InstanceState
 from portal.audit.models import Event
 from tests.activity import assert_no_event, assert_one_event
-from tests.cells.factories import make_cell, make_release, make_resource
+from tests.cells import guards as cells
+from tests.cells.factories import make_cell
 from tests.closing import guards as closing
 from tests.factories import (
     PASSWORD,
@@ -36,9 +35,6 @@ from tests.guards.url_tree import (
     address,
     make_failed_operation,
     make_operation,
-    make_own_cell,
-    make_own_draft,
-    make_own_instance,
     make_waiting_account,
     organisation_urls,
     other_urls,
@@ -49,37 +45,6 @@ from tests.support import guards as support
 Make = Callable[[Organisation, User], Any]
 REPORT = {"evidence": "arn:aws:cloudformation:us-east-1:111122223333:stack/byoc/3f9a1c2e-0000-4000-8000-000000000000"}
 PASSPHRASE = "another-long-pass-phrase"
-RESOURCE = "0a1b2c3d-0000-4000-8000-000000000077"
-
-
-def make_stopped_instance(organisation: Organisation, by: User) -> Any:
-    return make_own_instance(organisation, by, state=InstanceState.STOPPED)
-
-
-def make_named_instance(organisation: Organisation, by: User) -> Any:
-    return make_own_instance(organisation, by, name="orders-prod")
-
-
-def make_modifiable_instance(organisation: Organisation, by: User) -> Any:
-    instance = make_own_instance(organisation, by)
-    PlanSize.objects.create(plan=instance.plan, code="large", name="Large", cpu=1000, memory=1024, cost_from=80, cost_to=120)
-    return instance
-
-
-def make_upgradable_instance(organisation: Organisation, by: User) -> Any:
-    instance = make_own_instance(organisation, by)
-    make_release(plan=instance.plan, version="1.1.0")
-    return instance
-
-
-def make_stuck_cell(organisation: Organisation, by: User, **values: Any) -> Any:
-    cell = make_own_cell(organisation, by, name="Main", state=CellState.FAILED, failed_while=CellState.DELETING)
-    make_resource(cell=cell, pk=RESOURCE, **values)
-    return cell
-
-
-def make_cell_that_keeps(organisation: Organisation, by: User) -> Any:
-    return make_stuck_cell(organisation, by, outcome="kept", outcome_at=timezone.now(), kept_by=by, kept_why="Another team's")
 
 
 def make_draft(step: str) -> Make:
@@ -159,33 +124,15 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "accounts:operation_retry": (make_failed_operation, {}, "operation.retried"),
     "accounts:operation_cancel": (make_operation, {}, "operation.cancelled"),
     "accounts:activity_export": (None, {}, "activity.exported"),
-    "cells:instance_modify": (make_modifiable_instance, {"size": "large"}, "instance.modified"),
-    "cells:instance_upgrade": (make_upgradable_instance, {"release": "1.1.0"}, "instance.upgraded"),
-    "cells:instance_stop": (MAKERS["instance"], {}, "instance.stopped"),
-    "cells:instance_start": (make_stopped_instance, {}, "instance.started"),
-    "cells:instance_restart": (MAKERS["instance"], {}, "instance.restarted"),
-    "cells:instance_delete": (make_named_instance, {"name": "orders-prod"}, "instance.deletion_started"),
-    "cells:instance_protect": (MAKERS["instance"], {"protected": "yes"}, "instance.protected"),
-    "cells:cell_update": (MAKERS["cell"], {}, "operation.started"),
-    "cells:cell_agent_replace": (MAKERS["cell"], {}, "operation.started"),
-    "cells:cell_agent_off": (MAKERS["cell"], {}, "cell.agent_disabled"),
-    "cells:cell_agent_on": (lambda o, by: make_own_cell(o, by, is_agent_disabled=True), {}, "cell.agent_enabled"),
-    "cells:cell_keep": (make_stuck_cell, {"resource": RESOURCE, "why": "Another team's", "name": "Main"}, "cell.resources_kept"),
-    "cells:cell_release": (make_cell_that_keeps, {"resource": RESOURCE}, "cell.resource_released"),
-    "cells:cell_delete": (lambda o, by: make_own_cell(o, by, name="Main"), {"name": "Main"}, "operation.started"),
 }
-ONE_EVENT |= support.ONE_EVENT | offboarding.ONE_EVENT | closing.ONE_EVENT
+ONE_EVENT |= cells.ONE_EVENT | support.ONE_EVENT | offboarding.ONE_EVENT | closing.ONE_EVENT
 # Requests that need a scene of their own; the test named after the URL plays it.
-SCENES = support.SCENES | closing.SCENES | {"accounts:member_leave", "accounts:connect_terms", "cells:instance_new_check"}
+SCENES = support.SCENES | closing.SCENES | cells.SCENES | {"accounts:member_leave", "accounts:connect_terms"}
 # Take a POST and change nothing that belongs on record, each with the reason.
 NO_EVENT = {
     "accounts:account_trust_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
     "accounts:operation_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
-    "cells:instance_new": "begins a draft: the instance is on record once it is asked for",
-    "cells:instance_new_plan": "an answer kept in a draft",
-    "cells:instance_new_place": "an answer kept in a draft",
-    "cells:instance_new_settings": "an answer kept in a draft",
-    "cells:instance_new_discard": "forgets a draft: nothing was asked for yet",
+    **cells.NO_EVENT,
     **offboarding.NO_EVENT,
 }
 
@@ -266,7 +213,7 @@ def test_connect_terms_writes_exactly_one_event(client, alice, acme):
 
 
 def test_instance_new_check_writes_exactly_one_event(client, alice, acme):
-    draft = make_own_draft(acme, alice, region="eu-west-1")
+    draft = cells.make_own_draft(acme, alice, region="eu-west-1")
     make_cell(account=draft.account, region="eu-west-1")
     client.force_login(alice)
 
@@ -295,9 +242,6 @@ OTHER_ONE_EVENT = {
     "account_change_password",
     "account_signup",
     "usersessions_list",
-    # tests/cells/protocol/ enrols an agent and has it change its key:
-    "cells:agent_enrolment",
-    "cells:agent_key",
     # tests/accounts/test_sign_in*.py and test_second_factors.py play these with their mails, codes and keys, and reads their one event:
     "account_confirm_email",
     "account_email",
@@ -307,13 +251,13 @@ OTHER_ONE_EVENT = {
     "mfa_generate_recovery_codes",
     "mfa_add_webauthn",
     "mfa_remove_webauthn",
+    # tests/cells/protocol/ and tests/cells/agent_orders/:
+    *cells.OTHER_ONE_EVENT,
     # tests/support/test_desk.py:
     *support.OTHER_ONE_EVENT,
-    "cells:agent_order_results",
-    # tests/cells/protocol/test_final_backups.py:
-    "cells:agent_backups",
 }
 OTHER_NO_EVENT = {
+    **cells.OTHER_NO_EVENT,
     **support.OTHER_NO_EVENT,
     "home": "only sends on",
     "accounts:organisation_switch": "a person's own preference: where `/` leads",
@@ -327,12 +271,6 @@ OTHER_NO_EVENT = {
     "portal:gallery": "only reads",
     "portal:healthz": "only reads",
     "offboarding:leftovers_script": "only reads",
-    "cells:agent_openapi": "only reads",
-    "cells:agent_package": "only reads",
-    "cells:agent_token": "the enrolled key is on record; a token of ten minutes follows from it",
-    "cells:agent_desired": "only reads",
-    "cells:agent_orders": "what is asked for is on record when it is asked, and its result when it comes",
-    "cells:agent_reports": "what agents see, thousands of times a minute: telemetry is kept beside the log, decisions stand in it",
     "issuer_jwks": "only reads",
     "issuer_discovery": "only reads",
     "account_inactive": "only reads",

@@ -14,11 +14,10 @@ from accounts.actions.connect import CONNECT
 from accounts.models import CloudAccount, Organisation, User
 from accounts.states import AccountState
 from accounts.transitions import subject_of
-from cells.models import Cell, Instance, InstanceDraft
 from portal.operations.engine import start
 from portal.operations.models import Operation
 from portal.operations.states import StepState
-from tests.cells.factories import make_cell, make_draft, make_instance
+from tests.cells import guards as cells
 from tests.factories import make_cloud_account, make_contact, make_invitation, make_kit, make_membership
 from tests.offboarding import guards as offboarding
 from tests.support import guards as support
@@ -150,32 +149,16 @@ def make_failed_operation(organisation: Organisation, by: User) -> Operation:
     return operation
 
 
-def make_own_cell(organisation: Organisation, by: User, **fields: Any) -> Cell:
-    account = make_cloud_account(organisation=organisation, created_by=by, state=AccountState.CONNECTED)
-    return make_cell(account=account, **fields)
-
-
-def make_own_instance(organisation: Organisation, by: User, **fields: Any) -> Instance:
-    return make_instance(cell=make_own_cell(organisation, by), created_by=by, **fields)
-
-
-def make_own_draft(organisation: Organisation, by: User, **fields: Any) -> InstanceDraft:
-    """Complete: every page of it can be shown."""
-    account = make_cloud_account(organisation=organisation, created_by=by, state=AccountState.CONNECTED)
-    return make_draft(organisation=organisation, account=account, created_by=by, **fields)
-
-
 MAKERS = {
-    "cell": make_own_cell,
-    "instance": make_own_instance,
     "member": lambda organisation, by: make_membership(organisation=organisation),
     "invitation": lambda organisation, by: make_invitation(organisation=organisation, invited_by=by),
     "contact": lambda organisation, by: make_contact(organisation=organisation),
     "account": make_waiting_account,
     "connect": make_waiting_account,
     "operation": make_operation,
+    **cells.MAKERS,
     **support.MAKERS,
     **offboarding.MAKERS,
 }
 # Where `pk` names something else than the first word of the URL's name says.
-NARROWER = {"cells:instance_new_": make_own_draft, **support.NARROWER}
+NARROWER = {**cells.NARROWER, **support.NARROWER}
