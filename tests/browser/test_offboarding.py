@@ -13,6 +13,7 @@ from tests.browser.test_support import look_at
 from tests.factories import make_cloud_account
 from tests.offboarding import guards
 from tests.offboarding.test_certificate import CERTIFICATE
+from tests.offboarding.test_recovery import make_gone
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -25,6 +26,11 @@ def make_offboarded(organisation: Organisation, by: User):
     return account
 
 
+def make_kit_gone(organisation: Organisation, by: User):
+    """With the recovery kit, the lines before it, and what it can do and what not."""
+    return make_gone("gcp", organisation, by)
+
+
 # What is looked at, by the account that it is about.
 PAGES = {
     guards.make_with_instance: ("offboarding:offboarding_plan", "offboarding:offboarding_start", "cells:account_instances_delete"),
@@ -33,6 +39,7 @@ PAGES = {
     guards.make_asked_to_consent: ("offboarding:offboarding_plan", "offboarding:offboarding_consent"),
     guards.make_untold: ("offboarding:offboarding_plan", "offboarding:offboarding_never_run"),
     guards.make_stuck: ("offboarding:offboarding_plan",),
+    make_kit_gone: ("offboarding:offboarding_plan",),
     guards.make_with_leftover: ("offboarding:offboarding_plan", "cells:account_leftovers_keep"),
     make_offboarded: ("offboarding:offboarding_plan", "offboarding:certificate_detail"),
 }

@@ -118,6 +118,8 @@ def _put_in_place_gcp(leaver: Any, small: RecoveryKit) -> None:
 
 def _put_in_place_azure(leaver: Any, small: RecoveryKit) -> None:
     kit = leaver.account.kits.get()
-    (route,) = small.routes(target_of(leaver.account, kit), publication("azure", report_url=report_url(kit)))
+    target = target_of(leaver.account, kit)
+    run_lines(leaver, small.revival_command(target))
+    (route,) = small.routes(target, publication("azure", report_url=report_url(kit)))
     (command,) = (act.command for act in route.acts if act.command)
     _azure_run(leaver, command)

@@ -1,14 +1,19 @@
 """A kit removed too early: it is offered again only where that brings a way back in, and the page says which rights come with it."""
 
 import html
+import json
 from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from django.utils import timezone
 
 from accounts import kits
 from accounts.clouds.base import CloudError
+from accounts.kit_links import report_url
 from accounts.kits.recovery import RECOVERY_KITS, recovery_of
+from accounts.models import CloudAccount, TrustWatch
 from accounts.targets import target_of
 from cells.orders import order_of, stacks_of
 from portal.audit.verify_certificate import check
@@ -64,6 +69,48 @@ def test_page_says_line_by_line_what_the_recovery_kit_can_do_and_what_not(cloud,
     for document in small.documents:
         assert document.sha256 in page
         assert client.get(f"/o/acme/accounts/{account.pk}/kit/files/{document.file}").text == document.text
+
+
+CLIENT = "99999999-2222-3333-4444-555555555555"
+HERE = {"kit": "azure", "subscription_id": "", "tenant_id": IDENTITY["azure"]["tenant_id"], "client_id": CLIENT, "region": "westeurope"}
+OTHER = "22222222-2222-3333-4444-555555555555"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("state", "verdict", "code", "said", "is_taken"),
+    [
+        ("offboarding", "lost", "role_deleted", {}, True),
+        ("offboarding", "switched_off", "kit", {}, True),
+        ("offboarding", "lost", "role_deleted", {"tenant_id": OTHER}, False),
+        ("offboarding", "lost", "role_deleted", {"subscription_id": OTHER}, False),
+        ("offboarding", "lost", "policy_edited", {}, False),
+        ("offboarding", "recovering", "role_deleted", {}, False),
+        ("offboarding", "holds", "", {}, False),
+        ("ready_to_offboard", "lost", "role_deleted", {}, False),
+        ("needs_attention", "lost", "role_deleted", {}, False),
+    ],
+)
+def test_new_identity_of_azure_is_taken_only_while_the_kit_is_gone(state, verdict, code, said, is_taken, acme, alice, client):
+    """What is said later could lead the last proof to an identity that never was, and have the cloud refuse that one."""
+    account = make_gone("azure", acme, alice)
+    CloudAccount.objects.filter(pk=account.pk).update(state=state)
+    later = timezone.now() + timedelta(hours=1)
+    TrustWatch.objects.update_or_create(
+        account=account, defaults={"verdict": verdict, "code": code, "since": timezone.now(), "next_at": later}
+    )
+    kit = account.kits.get()
+    kit.reported = {"client_id": OTHER, "support_client_id": OTHER, "tenant_id": HERE["tenant_id"]}
+    kit.save()
+    text = json.dumps({**HERE, "subscription_id": account.external_id, **said})
+
+    answer = client.post(urlsplit(report_url(kit)).path, text, content_type="application/json")
+
+    assert answer.status_code == 200
+    kit.refresh_from_db()
+    assert kit.reported["client_id"] == (CLIENT if is_taken else OTHER)
+    assert kit.reported["support_client_id"] == OTHER
+    assert (TrustWatch.objects.get(account=account).next_at < later) == is_taken
 
 
 @pytest.mark.django_db(transaction=True)

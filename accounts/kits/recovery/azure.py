@@ -45,6 +45,10 @@ _CHANGED = (
     (_INTRO, _OWN_INTRO),
     (_SWITCH, "allow_support='no' # it is not in this kit"),
     ("support_client_id=$(output supportClientId)\n", ""),
+    (
+        "'Done. Copy the next line into the portal:'",
+        "'Made, but the portal could not be told. Run the same command again, where it can be reached, to tell it:'",
+    ),
     (_TELLS, _TELLS.replace('"support_client_id": "%s", ', "").replace(' "$support_client_id"', "")),
 )
 
