@@ -12,7 +12,7 @@ from accounts.closing.export.contents import BATCH, plain_table
 from accounts.closing.parts import ENDINGS, Blocker, File, Section, harmless, register_blockers, register_section, table
 from accounts.closing.terms import FLEET, PEOPLE, hold
 from accounts.models import Organisation
-from cells.models import Cell, FinalBackup, HostingAccount, Instance, InstanceRevision
+from cells.models import Cell, CellResource, FinalBackup, HostingAccount, Instance, InstanceRevision
 
 CELL = "cell__organisation"
 EITHER = (CELL, "instance__organisation")
@@ -37,6 +37,12 @@ def _cells_files(organisation: Organisation) -> Iterator[File]:
         *("zones", "drift", "drift_at", "differences", "created_at", "ready_at", "deleted_at"),
     )
     yield from plain_table("deployment-cells/cells", cells, columns)
+    resources = CellResource.objects.filter(account__organisation=organisation).order_by("found_at", "id")
+    of_resources = (
+        *("id", "cell_id", "account_id", "region", "kind", "name", "made", "origin", "found_at", "outcome", "outcome_at"),
+        *("kept_by__email", "kept_why"),
+    )
+    yield from plain_table("deployment-cells/resources", resources, of_resources)
 
 
 def _instance_files(organisation: Organisation) -> Iterator[File]:
@@ -66,7 +72,14 @@ def _history(revisions: QuerySet[InstanceRevision]) -> Iterator[list[Any]]:
 
 register_blockers(_instances, order=20)
 ENDINGS.append(_release_hosts)
-register_section(Section("deployment-cells/", 30, gettext_lazy("Deployment cells with their settings."), _cells_files))
+register_section(
+    Section(
+        "deployment-cells/",
+        30,
+        gettext_lazy("Deployment cells with their settings; each resource that a deletion found in your cloud, and what became of it."),
+        _cells_files,
+    )
+)
 register_section(
     Section(
         "instances/", 40, gettext_lazy("Instances, and each setting that was ever asked for: when, by whom, what for."), _instance_files

@@ -13,6 +13,7 @@ from django.urls import reverse
 from accounts.access import Role
 from accounts.closing.export.archive import pack
 from accounts.closing.parts import File, harmless, sections
+from cells.models import CellResource
 from portal.audit.verify_certificate import canonical
 from portal.redaction import names_secret
 from tests.cells.factories import make_cell, make_instance
@@ -61,6 +62,26 @@ def test_export_holds_what_is_there(client, filled, alice):
     assert [row["number"] for row in rows(archive, "instances/history.json")] == [1]
     assert len(rows(archive, "deployment-cells/cells.json")) == 1
     assert [name for name in archive.namelist() if name.startswith("certificates/offboarding-certificate-")]
+
+
+def test_export_tells_the_activity_in_words_up_to_itself(client, filled, alice):
+    archive = export(client, alice)
+
+    told = rows(archive, "activity/in-words.json")
+    assert len(told) == len(archive.read("activity/activity.jsonl").splitlines())
+    assert [row["number"] for row in told] == list(range(1, len(told) + 1))
+    assert (told[-1]["by"], told[-1]["what"]) == (str(alice), "Exported everything that is held for Acme")
+    assert "open a file that ends in .csv with a spreadsheet" in archive.read("README.txt").decode()
+
+
+def test_export_says_what_became_of_each_resource(client, filled, alice):
+    account = filled.cloud_accounts.get(name="Gone")
+    now = {"outcome": "kept", "outcome_at": account.created_at, "kept_by": alice, "kept_why": "Another team's"}
+    CellResource.objects.create(account=account, region="eu-west-1", kind="AWS::EC2::VPC", name="n", made="vpc-1", origin="tag", **now)
+
+    (row,) = rows(export(client, alice), "deployment-cells/resources.json")
+
+    assert (row["made"], row["outcome"], row["kept_by.email"], row["kept_why"]) == ("vpc-1", "kept", alice.email, "Another team's")
 
 
 def test_export_has_each_table_twice_with_the_same_rows(client, filled, alice):

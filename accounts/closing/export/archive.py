@@ -5,7 +5,8 @@ A download that breaks off leaves a file without an end, which no program opens.
 
 import hashlib
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -13,7 +14,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.closing.parts import File, sections
+from accounts.closing.parts import File, sections, table
 from accounts.models import Organisation, User
 from portal.audit import Actor, Subject, record, verify
 from portal.audit.chain import in_batches
@@ -21,6 +22,7 @@ from portal.audit.models import Event
 from portal.offline import source_of
 
 SUMS = "SHA256SUMS"
+IN_WORDS = "activity/in-words"
 
 
 class _Sent:
@@ -79,9 +81,14 @@ def _files(organisation: Organisation, own: Event) -> Iterator[File]:
     yield File("README.txt", [_readme(organisation, own).encode()])
     events = Event.objects.for_chain(organisation.pk).filter(sequence__lte=own.sequence)
     yield File("activity/activity.jsonl", (event.line() for event in in_batches(events)))
+    yield from table(IN_WORDS, lambda: map(_in_words, in_batches(events)), ("number", "at", "by", "what", "about"))
     yield File("activity/verify.py", [source_of(verify)])
     for section in sections():
         yield from section.files(organisation)
+
+
+def _in_words(event: Event) -> Sequence[Any]:
+    return [event.sequence, event.at, event.actor_shown, event.sentence, event.subject_label]
 
 
 # What the README tells to run, in this order.
@@ -97,6 +104,7 @@ def _readme(organisation: Organisation, own: Event) -> str:
     told = _("The whole activity, %(count)s events, one a line. Each holds the hash of the one before it; the last one is this export.")
     files = [
         ("activity/activity.jsonl", told % {"count": own.sequence}),
+        (f"{IN_WORDS}.csv", _("The same events in words: when, who and what. Begin with this one.")),
         ("activity/verify.py", _("The program that checks it. It needs Python alone and no network.")),
         *((section.name, section.about) for section in sections()),
         (SUMS, _("The SHA-256 of every other file. It is written last: an archive without it is not complete.")),
