@@ -23,7 +23,7 @@ READ: tuple[Grant, ...] = (
             "servicequotas:GetAWSDefaultServiceQuota": _("Know the limit that holds when none was set for this account."),
             "servicequotas:GetServiceQuota": _("Tell you about a limit that is too low before a cell fails on it."),
         },
-        recovers=("ec2:DescribeInstances", "ec2:DescribeRegions"),
+        recovers=("ec2:DescribeInstances", "ec2:DescribeRegions", "eks:ListClusters"),
     ),
     Grant(
         "ReadNetwork",
