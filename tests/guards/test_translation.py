@@ -35,7 +35,7 @@ VOID_TAGS = {"area", "br", "hr", "img", "input", "link", "meta", "rect", "path",
 SAME_EVERYWHERE = re.compile(r"\b(AWS|GCP|Azure|SHA-256|JSON|IAM|UTC|arn|nbsp|rsaquo|hellip|amp)\b")
 LETTERS = re.compile(r"[A-Za-z]{2,}")
 # Blocks whose text is a class or an address, not words.
-CLASS_BLOCK = re.compile(r"{%\s*block (body_class|bodyclass|coltype|columns_class|favicon)\s*%}.*?{%\s*endblock\b.*?%}", re.DOTALL)
+CLASS_BLOCK = re.compile(r"{%\s*block (body_class|bodyclass|coltype|favicon)\s*%}.*?{%\s*endblock\b.*?%}", re.DOTALL)
 
 
 class Words(HTMLParser):

@@ -100,7 +100,7 @@ def address(url: Url, organisation: Organisation | None, by: User | None, *, slu
 
 def kwargs_for(url: Url, organisation: Organisation, by: User) -> dict[str, Any]:
     """Arguments beside the slug, made in the organisation."""
-    resource = url.name.removeprefix("accounts:").removeprefix("cells:").removeprefix("support:").removeprefix("offboarding:").split("_")[0]
+    resource = url.name.rpartition(":")[2].split("_")[0]
     kwargs: dict[str, Any] = {}
     if "pk" in url.arguments:
         if resource not in MAKERS:
