@@ -16,7 +16,7 @@ class SupportConfig(AppConfig):
         from accounts.support.proof import receipts  # noqa: PLC0415
         from accounts.support.steps import closing, opening, reviewing  # noqa: F401, PLC0415  registers the kinds of operation
         from accounts.support.views.needs import access_needs  # noqa: PLC0415
-        from accounts.support.wording import activity_words, failures  # noqa: F401, PLC0415
+        from accounts.support.wording import activity_words, factors, failures  # noqa: F401, PLC0415
         from accounts.views.home import MORE_NEEDS  # noqa: PLC0415
 
         FRAME["open_access"] = open_access()

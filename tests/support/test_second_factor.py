@@ -14,11 +14,11 @@ from accounts.models import User
 from accounts.sign_in import SECOND_FACTOR_MAX_AGE
 from accounts.support.models import AccessRequest, Device, Viewing
 from accounts.support.states import AccessState
-from tests.accounts.signing_in import let_proof_grow_old, sign_in
+from tests.accounts.signing_in import let_proof_grow_old, needs_commits, prove, sign_in
 from tests.activity import assert_no_event
 from tests.factories import make_user
 from tests.guards.url_tree import address, other_urls
-from tests.support.factories import code_of, give_totp, make_active, make_engineer, make_policy, make_request
+from tests.support.factories import code_of, give_totp, make_active, make_approver, make_engineer, make_policy, make_request
 from tests.support.test_desk import filled, new_page
 from tests.support.test_handouts import KEY, keep
 
@@ -148,3 +148,35 @@ def test_viewing_a_customer_takes_a_fresh_proof(client, acme):
     assert client.post(start, {"case": "CASE-1", "reason": "Empty page."})["Location"].startswith(reverse("mfa_reauthenticate"))
 
     assert not Viewing.objects.exists()
+
+
+# --- A new factor of somebody who decides ----------------------------------------------------------------------------------
+
+
+def add_app(client, person):
+    """By the password alone, as whoever has no factor may."""
+    sign_in(client, person.email)
+    prove(client)
+    secret = client.get(reverse("mfa_activate_totp")).context["form"].secret
+    client.post(reverse("mfa_activate_totp"), {"code": code_of(secret)})
+
+
+@needs_commits
+def test_new_factor_of_an_approver_is_told_to_the_person_and_to_the_others_who_decide(client, acme, alice, bob, mailbox):
+    approver = make_approver(acme, factor="").user
+    make_approver(acme, user=make_user(is_staff=True), factor="")
+
+    add_app(client, approver)
+
+    told = {message.to[0]: message for message in mailbox}
+    assert set(told) == {alice.email, approver.email}
+    assert told[alice.email].subject == f"{approver.name} has set up a second factor for Acme"
+    assert f"({approver.email}) has just set up an authenticator app or a passkey" in told[alice.email].body
+    assert "/o/acme/settings/members/" in told[alice.email].body
+
+
+@needs_commits
+def test_new_factor_of_who_decides_nothing_is_told_to_the_person_alone(client, acme, alice, bob, mailbox):
+    add_app(client, bob)
+
+    assert [message.to for message in mailbox] == [[bob.email]]
