@@ -28,7 +28,7 @@ def sign_in(page: Page, portal: str, email: str, password: str = PASSWORD, leads
         page.wait_for_url("**/2fa/authenticate/")
         page.get_by_label(re.compile("code", re.IGNORECASE)).fill(code_of(DEMO_SECRET))
         page.get_by_role("button", name="Sign in", exact=True).click()
-    page.wait_for_url(leads_to or re.compile(r"/(o/.+|support)/$"))
+    page.wait_for_url(leads_to or re.compile(r"/(o/.+|support|admin)/$"))
 
 
 def confirm_password(page: Page, portal: str) -> None:
