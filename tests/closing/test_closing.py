@@ -315,3 +315,10 @@ def test_closing_takes_back_every_diagnostic_bundle(acme, alice):
     assert set(released.files.values_list("sealed_text", flat=True)) == {""}
     told = Event.objects.for_chain(acme.pk).filter(action__in=["support.bundle_declined", "support.bundle_deleted"])
     assert {event.subject_id for event in told} == {str(pk) for pk in states}
+
+
+def test_members_of_a_closed_organisation_can_sign_out_from_its_page(client, acme, bob):
+    make_closed(acme, bob)
+    client.force_login(bob)
+
+    assert f'action="{reverse("account_logout")}"' in client.get(url(DONE)).text
