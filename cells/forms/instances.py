@@ -257,6 +257,7 @@ class DeletionForm(TypedNameForm):
 
     final_backup = forms.ChoiceField(
         label=_("Final backup"),
+        help_text=_("The instance goes on running until then. What is written while the backup is taken may be missing from it."),
         widget=forms.RadioSelect,
         initial=WITH_BACKUP,
         error_messages={"required": _("Choose whether a final backup is taken first.")},

@@ -17,6 +17,8 @@ from portal.operations.registry import StepSpec
 
 # Of a large instance it takes hours. Until then the page says that it is under way.
 LONGEST = timedelta(hours=6)
+# One of an attempt before: the instance has run on since then.
+FRESH = timedelta(hours=1)
 
 
 def await_backup(ctx: StepContext) -> Outcome:
@@ -34,9 +36,9 @@ def await_backup(ctx: StepContext) -> Outcome:
 
 
 def _backup_of(ctx: StepContext, instance: Instance) -> FinalBackup:
-    """One a try: a retry asks for another where the one before has failed, and for the same where nobody has answered yet."""
+    """One a try: a retry asks for another where the one before has failed or grown old, and for the same where nobody has answered."""
     newest = FinalBackup.objects.filter(operation=ctx.operation).order_by("-attempt").first()
-    if newest and (newest.attempt == ctx.attempt or newest.outcome != FinalBackup.Outcome.FAILED):
+    if newest and (newest.attempt == ctx.attempt or newest.ended_at is None or _is_fresh(newest, ctx)):
         return newest
     assert instance.cell_id is not None
     with transaction.atomic():
@@ -47,6 +49,10 @@ def _backup_of(ctx: StepContext, instance: Instance) -> FinalBackup:
         if is_new:
             touch_desired(instance.cell_id)
     return asked
+
+
+def _is_fresh(backup: FinalBackup, ctx: StepContext) -> bool:
+    return backup.taken_at is not None and backup.taken_at > ctx.now() - FRESH
 
 
 def _remove(instance: Instance) -> None:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from django.urls import reverse
 from django.utils import timezone
 
-from cells.models import Instance, Plan
+from cells.models import FinalBackup, Instance, Plan
 from cells.states import CellState, Health, InstanceState
 from tests.cells.factories import make_cell, make_draft, make_instance, make_resource
 from tests.cells.lists import make_status
@@ -39,6 +39,18 @@ def make_fleet(acme, owner):
     found.leaving = leaving.pk
     found.protected = instance("orders-protected", is_protected=True)
     found.stopped, found.gone = instance("orders-stopped", state="stopped"), instance("orders-gone", state="deleted")
+    backup = {"cell": cell, "attempt": 1, "ended_at": timezone.now()}
+    lies = {
+        "location": "s3://acme-backups-eu-west-1/orders-gone/0a1b2c3d-0000-4000-8000-000000000001.dump",
+        "bytes": 4096,
+        "sha256": "ab" * 32,
+    }
+    FinalBackup.objects.create(instance_id=found.gone, outcome="taken", taken_at=timezone.now(), **lies, **backup)
+    failed = {"state": "failed", "failed_while": "backing_up", "failure_code": "final_backup_failed", "applied_revision": 1}
+    found.unsaved = instance("orders-unsaved", **failed)
+    FinalBackup.objects.create(instance_id=found.unsaved, outcome="failed", code="backup_not_offered", **backup)
+    found.saving = instance("orders-saving", state="backing_up", applied_revision=1)
+    FinalBackup.objects.create(instance_id=found.saving, cell=cell, attempt=1)
     found.unheard = instance("orders-unheard", silent, health=Health.HEALTHY)
     found.hosted = instance("orders-hosted", silent)
     Instance.objects.filter(pk=found.hosted).update(account=None)
@@ -56,7 +68,7 @@ def here(name, *queries):
     return lambda _world: [reverse(f"cells:{name}", args=["acme"]) + query for query in queries]
 
 
-EVERY_INSTANCE = ("running", "failed", "protected", "stopped", "gone", "unheard", "hosted")
+EVERY_INSTANCE = ("running", "failed", "protected", "stopped", "gone", "unheard", "hosted", "unsaved", "saving")
 PAGES = {
     "cells:instance_list": here("instance_list", "", "?q=orders&state=running&sort=-created_at&cloud=aws", "?q=nothing-is-called-so"),
     "cells:instance_new": here("instance_new", ""),
@@ -73,7 +85,7 @@ PAGES = {
     "cells:instance_stop": of("instance_stop", "running"),
     "cells:instance_start": of("instance_start", "stopped"),
     "cells:instance_restart": of("instance_restart", "running"),
-    "cells:instance_delete": of("instance_delete", "running", "protected"),
+    "cells:instance_delete": of("instance_delete", "running", "protected", "unsaved", "unheard"),
     "cells:cell_list": here("cell_list", "", "?state=failed", "?q=nothing-is-called-so"),
     "cells:cell_detail": of("cell_detail", "cell", "broken", "leaving"),
     "cells:cell_resources": of("cell_resources", "cell", "broken"),

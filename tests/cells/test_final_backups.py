@@ -135,6 +135,22 @@ def test_silence_fails_in_the_end_and_a_late_answer_counts(instance, agent, alic
     assert FinalBackup.objects.count() == 1
 
 
+def test_backup_that_has_grown_old_before_the_retry_is_taken_anew(instance, agent, alice):
+    """The instance has run on since then."""
+    delete_instance(instance, by=alice, final_backup=True)
+    turn()
+    let_time_pass(newest(KIND), 6 * 60 + 1)
+    turn()
+    agent.post("backups", done(backup_of(instance)))
+    FinalBackup.objects.update(taken_at=timezone.now() - timedelta(minutes=61))
+
+    request_retry(newest(KIND), by=alice)
+    turn()
+
+    assert (look(instance), present(agent)) == (("backing_up", ""), ([True], 1))
+    assert list(instance.final_backups.order_by("attempt").values_list("outcome", flat=True)) == ["taken", ""]
+
+
 def test_whoever_decides_against_it_waits_no_more(instance, agent, alice):
     delete_instance(instance, by=alice, final_backup=True)
     turn()
