@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import CloudAccount, Organisation
 from accounts.states import Use
-from accounts.support.rules.scopes import Scope, ScopeKind, Wanted, register
+from accounts.support.rules.scopes import Scope, ScopeKind, Wanted, account_serves_others, register
 from cells.models import Cell, Instance
 
 
@@ -95,5 +95,6 @@ def _is_id(text: str) -> bool:
     return True
 
 
+account_serves_others(Q(hosts__isnull=False))
 register(ScopeKind("cell", _("Deployment cell"), rank=1, search=cells, get=cell))
 register(ScopeKind("instance", _("Instance"), rank=2, search=instances, get=instance))

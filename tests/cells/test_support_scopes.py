@@ -88,6 +88,8 @@ def test_what_the_provider_hosts_has_no_scope_for_anybody(acme, globex):
 
     assert of_fleet(acme) == []
     assert of_fleet(globex) == []
+    assert scopes.choices(globex) == []  # nor the whole account, with everybody's instances in it
+    assert scopes.find(globex, f"account:{account.pk}") is None
 
 
 def test_request_keeps_the_cells_stack(acme, cell):

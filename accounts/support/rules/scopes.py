@@ -8,9 +8,12 @@ A scope is found within one organisation only. Ranks grow from wide to narrow.
 import sys
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from functools import reduce
 from itertools import islice
+from operator import or_
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -94,6 +97,7 @@ class Found(list[Scope]):
 
 
 KINDS: dict[str, ScopeKind] = {}
+SERVES_OTHERS: list[Q] = []
 
 
 def register(kind: ScopeKind) -> None:
@@ -133,8 +137,14 @@ def kind_words(code: str) -> str:
     return str(KINDS[code].words) if code in KINDS else code
 
 
+def account_serves_others(condition: Q) -> None:
+    """Accounts for which this holds what other organisations have, too: nobody grants access to the whole of them."""
+    SERVES_OTHERS.append(condition)
+
+
 def _accounts(organisation: Organisation) -> Iterable[Scope]:
-    for account in CloudAccount.objects.usable_for(Use.SUPPORT).filter(organisation=organisation).order_by("name", "pk"):
+    found = CloudAccount.objects.usable_for(Use.SUPPORT).filter(organisation=organisation).order_by("name", "pk")
+    for account in found.exclude(pk__in=CloudAccount.objects.filter(reduce(or_, SERVES_OTHERS, Q(pk=None)))):
         account.organisation = organisation
         yield Scope("account", str(account.pk), str(account), account.pk, account.home_region, url=account.get_absolute_url())
 
