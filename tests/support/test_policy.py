@@ -14,6 +14,7 @@ from accounts.support.models.policies import Mode
 from accounts.support.rules.policy import is_looser, opening_for, policy_of, values_of, with_values
 from accounts.support.rules.windows import Hours
 from accounts.support.states import AccessState
+from portal.audit.models import Event
 from portal.operations.availability import NotAllowed
 from tests.factories import make_membership
 from tests.support.factories import make_active, make_approver, make_request
@@ -131,6 +132,36 @@ def test_each_loosening_waits(name, acme):
 
     assert change is not None
     assert values_of(policy_of(acme)) == before
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(set(LOOSER) - {"mode"}))
+def test_nothing_looser_comes_into_force_beside_off(name, acme):
+    """It would be valid unseen, once a second owner confirms that access is switched on again."""
+    hours = {"days": [0, 1], "opens": "08:00", "closes": "18:00", "zone": "Europe/Berlin", "outside": "refuse"}
+    one, two = (make_membership(organisation=acme, role=Role.OWNER) for _ in range(2))
+    set_policy(organisation=acme, values=values_of(policy_of(acme)) | hours, by=one)
+    before = values_of(policy_of(acme))
+    wide = before | {name: LOOSER[name]}
+
+    assert set_policy(organisation=acme, values=wide | {"mode": "off"}, by=one) is None
+    assert values_of(policy_of(acme)) == before | {"mode": "off"}  # at once, and that alone
+
+    change = set_policy(organisation=acme, values=wide | {"mode": "off"}, by=one)
+    assert change is not None  # off already: there is no hurry
+    change = set_policy(organisation=acme, values=wide, by=one)
+    asked = Event.objects.filter(action="support.policy_change_asked").order_by("sequence").last()
+    assert set(asked.details) == {"mode", name}
+    confirm_change(change, by=two)
+    assert values_of(policy_of(acme)) == wide
+
+
+@pytest.mark.django_db
+def test_what_is_tighter_comes_into_force_with_off(acme):
+    owner = make_membership(organisation=acme, role=Role.OWNER)
+    values = values_of(policy_of(acme)) | {"mode": "off", "longest_minutes": 30}
+    assert set_policy(organisation=acme, values=values, by=owner) is None
+    assert values_of(policy_of(acme)) == values
 
 
 @pytest.mark.django_db

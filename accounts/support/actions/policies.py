@@ -13,18 +13,23 @@ from accounts.support.brokering.endings import end
 from accounts.support.models import AccessPolicy, AccessRequest, PolicyChange
 from accounts.support.models.policies import Mode
 from accounts.support.rules.availability import why_not_confirm_policy, why_not_set_policy
-from accounts.support.rules.policy import is_looser, policy_of, values_of, with_values
+from accounts.support.rules.policy import is_looser, only_off, policy_of, values_of, with_values
 from accounts.support.states import GRANTED, AccessState
 from portal.audit import Actor, Subject, record
 from portal.operations.availability import NotAllowed, refuse_if
 
 
 def set_policy(*, organisation: Organisation, values: Mapping[str, Any], by: Membership) -> PolicyChange | None:
-    """Put these rules in force; where they loosen anything, leave them to a second owner. What waits then, or None. Raises NotAllowed."""
+    """Put these rules in force; where they loosen anything, leave them to a second owner. What waits then, or None. Raises NotAllowed.
+
+    Switching off never waits: what would loosen anything beside it is left out, and the other rules stay as they are.
+    """
     refuse_if(why_not_set_policy(organisation, by))
     with transaction.atomic():
         policy = _lock(organisation)
         wanted = with_values(policy, values)
+        if wanted.mode == Mode.OFF != policy.mode and is_looser(wanted, policy):
+            wanted = only_off(policy)
         if values_of(wanted) == values_of(policy):
             return None
         waiting = PolicyChange.objects.filter(organisation=organisation, state=PolicyChange.State.WAITING)

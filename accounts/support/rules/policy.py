@@ -43,10 +43,16 @@ def with_values(policy: AccessPolicy, values: Mapping[str, Any]) -> AccessPolicy
     return changed
 
 
+def only_off(policy: AccessPolicy) -> AccessPolicy:
+    """The same rules, switched off."""
+    return with_values(policy, values_of(policy) | {"mode": Mode.OFF})
+
+
 def is_looser(new: AccessPolicy, old: AccessPolicy) -> bool:
-    """Whether anything could be approved, or be open, under `new` that `old` refuses. What is not surely stricter counts as looser."""
-    if new.mode == Mode.OFF:
-        return False
+    """Whether anything could be approved, or be open, under `new` that `old` refuses. What is not surely stricter counts as looser.
+
+    Of rules that are off, too: all but the mode would be in force unseen, once somebody switches access on again.
+    """
     if STRICTNESS[Mode(new.mode)] > STRICTNESS[Mode(old.mode)]:
         return True
     longer = new.longest_minutes > old.longest_minutes or new.decide_hours > old.decide_hours

@@ -1,5 +1,7 @@
 """The policy tab: the rules in force, changing them, confirming what loosens them."""
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -52,16 +54,24 @@ def access_policy_change(request: OrganisationRequest) -> HttpResponse:
         return _back(request, reason)
     form = PolicyForm(request.POST or None, policy=policy)
     if request.method == "POST" and form.is_valid():
+        wanted = values_of(policy) | form.values
         try:
-            change = set_policy(organisation=request.organisation, values=values_of(policy) | form.values, by=request.membership)
+            change = set_policy(organisation=request.organisation, values=wanted, by=request.membership)
         except NotAllowed as refusal:
             return _back(request, refusal.reason)
-        waits = _("This loosens the policy, so a second owner has to confirm it. Until then the policy stays as it is.")
-        messages.success(request, waits if change else _("The policy is in force."))
+        messages.success(request, _done(request, wanted, change))
         return redirect("support:access_policy", slug=request.organisation.slug)
     owners = request.organisation.memberships.filter(role=Role.OWNER, user__is_active=True).count()
     context = {"form": form, "policy": policy, "owners": owners, "tabs": access_tabs(request)}
     return render(request, "support/access_policy_change.html", context)
+
+
+def _done(request: OrganisationRequest, wanted: Mapping[str, Any], change: PolicyChange | None) -> str:
+    if change:
+        return _("This loosens the policy, so a second owner has to confirm it. Until then the policy stays as it is.")
+    if values_of(policy_of(request.organisation)) != wanted:
+        return _("Support access is off. The other rules stay as they were, because a change of yours would loosen them.")
+    return _("The policy is in force.")
 
 
 @requires(Permission.MANAGE_ORGANISATION)
