@@ -1,5 +1,6 @@
 """Change roles, remove members, leave; a person's own profile."""
 
+from collections.abc import Callable
 from uuid import UUID
 
 from django.db import transaction
@@ -9,6 +10,9 @@ from accounts.availability_people import why_not_change_role, why_not_remove, wh
 from accounts.models import Membership, Organisation, User
 from portal.audit import Actor, Subject, record
 from portal.operations.availability import refuse_if
+
+# Whose word counted for an organisation by a role that they have no more, and by whose act. Called in its transaction, before its event.
+LOST_WITH: list[Callable[[UUID, User, User], None]] = []
 
 
 def change_role(*, membership: Membership, role: Role, by: User) -> None:
@@ -20,6 +24,7 @@ def change_role(*, membership: Membership, role: Role, by: User) -> None:
         refuse_if(why_not_change_role(locked, owner_count=owner_count))
         before, locked.role = locked.role, role
         locked.save(update_fields=["role"])
+        _lose(locked.organisation_id, locked.user, by)
         _record(locked, "member.role_changed", by, {"role": [before, str(role)]})
     membership.role = role
 
@@ -32,6 +37,7 @@ def remove_member(*, membership: Membership, by: User) -> None:
         action = "member.left" if by.pk == locked.user_id else "member.removed"
         locked.delete()
         User.objects.filter(pk=locked.user_id, current_organisation=locked.organisation_id).update(current_organisation=None)
+        _lose(locked.organisation_id, locked.user, by)
         _record(locked, action, by, {"role": locked.role, "email": locked.user.email})
 
 
@@ -64,6 +70,9 @@ def set_person_active(*, user: User, is_active: bool, reason: str, by: User) -> 
         locked.save(update_fields=["is_active"])
         # In the order of their ids, so that two such acts never wait for each other's chains.
         organisations: list[UUID | None] = [*sorted(locked.memberships.values_list("organisation_id", flat=True))] or [None]
+        if not is_active:
+            for membership in locked.memberships.order_by("organisation_id"):
+                _lose(membership.organisation_id, locked, by)
         for organisation_id in organisations:
             record(
                 organisation_id=organisation_id,
@@ -73,6 +82,11 @@ def set_person_active(*, user: User, is_active: bool, reason: str, by: User) -> 
                 details={"reason": reason},
             )
     user.is_active = is_active
+
+
+def _lose(organisation_id: UUID, person: User, by: User) -> None:
+    for lose in LOST_WITH:
+        lose(organisation_id, person, by)
 
 
 def _lock(membership: Membership) -> tuple[Membership, int]:

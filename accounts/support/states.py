@@ -31,7 +31,7 @@ ACCESS_MOVES: dict[AccessState, frozenset[AccessState]] = {
     _A.REQUESTED: frozenset({_A.MORE_INFO, _A.APPROVED, _A.SCHEDULED, _A.DECLINED, _A.WITHDRAWN, _A.LAPSED}),
     # What the engineer adds is checked by a second person once more.
     _A.MORE_INFO: frozenset({_A.CHECKING, _A.DECLINED, _A.WITHDRAWN, _A.LAPSED}),
-    _A.APPROVED: frozenset({_A.SCHEDULED, _A.MORE_INFO, _A.DECLINED, _A.WITHDRAWN, _A.LAPSED}),
+    _A.APPROVED: frozenset({_A.REQUESTED, _A.SCHEDULED, _A.MORE_INFO, _A.DECLINED, _A.WITHDRAWN, _A.LAPSED}),
     # From here on it is a grant. One that starts now is scheduled for now.
     _A.SCHEDULED: frozenset({_A.ACTIVATING, _A.REVOKED, _A.COMPLETED, _A.EXPIRED}),
     # Whatever was begun in the cloud is shut in the cloud: only ENDING leads to an end.

@@ -17,6 +17,7 @@ from accounts.support.proof.proofs import Proof
 from accounts.support.proof.seals import seal_decision
 from accounts.support.rules.availability import why_not_approve, why_not_ask_more, why_not_decline
 from accounts.support.rules.offers import Offer, require_unchanged
+from accounts.support.rules.people import approvers_of
 from accounts.support.rules.policy import policy_of
 from accounts.support.states import AccessState
 from accounts.support.transitions import move_request, record_on
@@ -40,7 +41,8 @@ def approve(request: AccessRequest, *, offer: Offer, proof: Proof, by: Membershi
             if not offer.joins:
                 Decision.objects.standing().filter(request=row).update(set_aside_at=timezone.now())
             decision = _decision(row, offer, proof, by)
-            given = Decision.objects.standing().filter(request=row, sha256=decision.sha256).count()
+            able = approvers_of(row.organisation_id).values("user")  # who approved and may not decide any more does not count
+            given = Decision.objects.standing().filter(request=row, sha256=decision.sha256, approver__in=able).count()
             if given >= offer.document["approvals"]:
                 _grant(row, offer, decision, policy, by)
             else:

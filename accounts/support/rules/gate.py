@@ -20,6 +20,7 @@ from accounts.support.models.policies import Mode
 from accounts.support.proof.documents import parse, parse_moment, sha256_of
 from accounts.support.proof.seals import is_sealed
 from accounts.support.proof.verify_grant import why_not_signed
+from accounts.support.rules.people import approvers_of
 from accounts.support.states import AccessState
 
 ALLOWING = frozenset({AccessState.ACTIVATING, AccessState.ACTIVE})
@@ -35,16 +36,19 @@ class Closed(StrEnum):
     NOT_YET = "not_yet"
     OVER = "grant_is_over"
     SWITCHED_OFF = "policy_off"
+    CHECKER = "checker_gone"  # the same, before it was open
     ENGINEER = "engineer_gone"  # deactivated, or no support engineer any more
     ACCOUNT = "account_closed"  # disconnected, or leaving
 
 
 def why_closed(request: AccessRequest, now: datetime) -> str:
     """Empty when the gate is open, else one of Closed. Reads everything anew; asks no cloud."""
-    row = AccessRequest.objects.select_related("engineer", "account").filter(pk=request.pk).first()
+    row = AccessRequest.objects.select_related("engineer", "account", "checked_by").filter(pk=request.pk).first()
     if row is None:
         return Closed.GONE
-    decisions = list(Decision.objects.filter(request=row).select_related("approver"))
+    decisions = Decision.objects.filter(request=row).select_related("approver")
+    if row.state == AccessState.ACTIVATING:  # what is open does not end because somebody left: its page says so, and anybody may end it
+        decisions = decisions.filter(approver__in=approvers_of(row.organisation_id).values("user"))
     is_off = AccessPolicy.objects.filter(organisation_id=row.organisation_id, mode=Mode.OFF).exists()
     return reason_for(row, decisions, now, is_off=is_off)
 
@@ -69,11 +73,17 @@ def _why_not_now(row: AccessRequest, now: datetime, *, is_off: bool) -> str:
         return Closed.NOT_ACTIVE
     if is_off:
         return Closed.SWITCHED_OFF
-    if not (row.engineer.is_active and row.engineer.is_support_engineer):
+    if not _is_engineer(row.engineer):
         return Closed.ENGINEER
+    if row.state == AccessState.ACTIVATING and not _is_engineer(row.checked_by):
+        return Closed.CHECKER
     if row.account.obstacle_to(Use.SUPPORT):
         return Closed.ACCOUNT
     return why_not_in_time(row, now)
+
+
+def _is_engineer(user: User | None) -> bool:
+    return user is not None and user.is_active and user.is_support_engineer
 
 
 def why_not_in_time(row: AccessRequest, now: datetime) -> str:

@@ -20,6 +20,7 @@ from accounts.support.proof.exports import FORMATS, answer, record_export
 from accounts.support.proof.proofs import factors_of
 from accounts.support.rules.availability import approvers_missing, why_not_approve, why_not_decline, why_not_end
 from accounts.support.rules.offers import scope_of
+from accounts.support.rules.people import approvers_gone
 from accounts.support.rules.policy import policy_of
 from accounts.support.states import GRANTED, WAITS_FOR_CUSTOMER, AccessState
 from accounts.support.views.answers import do_and_return
@@ -93,6 +94,7 @@ def access_request(request: OrganisationRequest, pk: UUID) -> HttpResponse:
         "factors": factors_of(request, request.user),
         "notes": asked.notes.filter(is_internal=False).select_related("by"),
         "decisions": asked.decisions.select_related("approver"),
+        "gone": approvers_gone(asked) if asked.is_open else [],
         "earlier": shown_to(request).filter(engineer=asked.engineer).exclude(pk=asked.pk).newest_first()[:5],
         "crumbs": crumbs(request, asked),
     }

@@ -25,6 +25,9 @@ register_actions(
         "support.approved_anew": _(
             "Approved support access %(subject)s with less: %(profile)s for %(minutes)s minutes; a second approver decides, too"
         ),
+        "support.approval_dropped": _(
+            "The approval of %(approver)s, who does not decide any more, does not count for support access %(subject)s"
+        ),
         "support.scheduled": _("Approved support access %(subject)s: %(profile)s for %(minutes)s minutes"),
         "support.declined": _("Declined the support access request %(subject)s"),
         "support.withdrawn": _("Withdrew the support access request %(subject)s"),
