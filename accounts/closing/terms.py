@@ -165,6 +165,7 @@ hold(
     ("support.EndProof", REQUEST),
     ("support.Act", REQUEST),
     ("support.Door", REQUEST),
+    ("support.Opening", REQUEST),
     ("support.Device", REQUEST),
     ("support.Receipt", REQUEST),
     ("support.Decision", REQUEST),

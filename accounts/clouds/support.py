@@ -17,6 +17,9 @@ SUPPORT_CODES = frozenset(
     }
 )  # fmt: skip
 
+# Errors of `open` that come of signing in as the operator, before anything was asked of the cloud: signing in as support never ends so.
+NOTHING_GIVEN = frozenset({"trust_refused", "provider_deleted"})
+
 
 @dataclass(frozen=True)
 class SupportGrant:

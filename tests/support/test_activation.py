@@ -86,8 +86,8 @@ def test_switched_off_in_the_kit_says_so(standing):
 
     open_due_grants()
     operation = drive("open_support_access")
+    close_access(request)
 
-    request.refresh_from_db()
     assert (operation.failure_code, request.state) == ("support_switched_off", "activation_failed")
 
 

@@ -3,17 +3,30 @@
 Nothing is given twice, nothing that was given is lost, and the end comes all the same.
 """
 
-import pytest
+from datetime import timedelta
 
+import pytest
+import time_machine
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.actions.accounts import disconnect_account
 from accounts.clouds import SUPPORT
 from accounts.clouds.base import CloudError
 from accounts.clouds.gcp.leases import NEVER
+from accounts.models import CloudAccount
 from accounts.support.actions.endings import revoke
-from accounts.support.brokering.doors import cloud_for, open_door, opened
+from accounts.support.brokering import correlation, doors
+from accounts.support.brokering.correlation import COMPARE
+from accounts.support.brokering.doors import begin_try, cloud_for, open_door, opened, report_try
 from accounts.support.clouds import granted
-from accounts.support.models import Act, Door, EndProof
+from accounts.support.models import AccessRequest, Act, Door, EndProof, Opening
+from accounts.support.steps.reviewing import TIDY, begin, due_for
 from accounts.support.tasks import close_ending_grants, open_due_grants
 from portal.audit.models import Event
+from portal.operations.actions import request_retry
+from portal.operations.driver import advance
 from portal.operations.models import Operation
 from portal.operations.registry import KINDS
 from tests.cells.conftest import killer
@@ -51,6 +64,7 @@ def test_support_worker_killed_at_every_step_changes_nothing(request_, standing,
     die_at_each_step(killer, OPEN, point)
     held = assert_open_once(request_, standing)
 
+    let_tries_run_out()
     revoke(request_, by=make_approver(acme))
     die_at_each_step(killer, CLOSE, point)
     assert_ended_once(request_, standing, held)
@@ -62,22 +76,27 @@ def test_support_worker_killed_at_every_call_to_the_cloud_gives_nothing_twice(re
     assert die_at_each_call(killer, OPEN) >= len(KINDS[OPEN].steps)
     held = assert_open_once(request_, standing)
 
+    let_tries_run_out()
     revoke(request_, by=make_approver(acme))
     assert die_at_each_call(killer, CLOSE) >= len(KINDS[CLOSE].steps)
     assert_ended_once(request_, standing, held)
 
 
 def test_support_ended_while_the_worker_that_opens_it_lies_dead(request_, standing, acme, killer):
-    """The cloud had been told and the portal had stored nothing: what was given is taken away again, though no session is known."""
+    """The cloud had been told and the portal had stored nothing: what was given is taken away again, though no session is known.
+
+    It is no end before that worker is dead for sure.
+    """
     open_due_grants()
-    for number in range(1, MOST_CALLS):
-        assert killer.dies_at_call(newest(OPEN).pk, step="open_door", number=number)
-        lose_lease(newest(OPEN).pk)
-        if given(standing) or standing.account.cloud == "aws":
-            break
-    assert not Door.objects.exists()
+    die_once_something_is_given(killer, standing)
 
     revoke(request_, by=make_approver(acme))
+    ending = turn(CLOSE)
+    assert (given(standing), ending.waiting_why) == ([], "opening_not_over_yet")
+    turn(CLOSE)
+    request_.refresh_from_db()
+    assert request_.state == "ending"
+    let_tries_run_out()
     finish(CLOSE)
 
     request_.refresh_from_db()
@@ -89,7 +108,127 @@ def test_support_ended_while_the_worker_that_opens_it_lies_dead(request_, standi
     assert given(standing) == []
 
 
+def test_support_opening_given_up_after_its_worker_died_is_closed_in_the_cloud(request_, standing, killer):
+    """No door was ever stored, so nobody could tell from the rows alone that something stands there."""
+    open_due_grants()
+    die_once_something_is_given(killer, standing)
+    Operation.objects.filter(kind=OPEN).update(lost_leases=99)
+    assert drive(OPEN).failure_code == "worker_lost"
+
+    request_.refresh_from_db()
+    assert (request_.state, request_.ends_as) == ("ending", "activation_failed")
+    let_tries_run_out()
+    assert close_ending_grants() == 1
+    finish(CLOSE)
+
+    request_.refresh_from_db()
+    assert (request_.state, request_.failure_code, Door.objects.count()) == ("activation_failed", "worker_lost", 0)
+    assert (given(standing), left(standing)) == ([], LEFT[standing.account.cloud])
+    later = request_.granted_until + timedelta(minutes=6)
+    assert [list(due_for(kind, later)) for kind in (COMPARE, TIDY)] == [[request_], [request_]]
+    with transaction.atomic():
+        begin(request_, COMPARE)
+    finish(COMPARE)
+    assert correlation.strange(request_) == []
+
+
+def test_support_ended_while_a_slow_worker_is_on_its_way_to_the_cloud(request_, standing, acme, client):
+    """It has passed the gate and asked for nothing yet, so there is nothing to take away when the customer ends it. Then it goes on."""
+    open_due_grants()
+    approver = make_approver(acme)
+    row = AccessRequest.objects.get(pk=request_.pk)
+    slow, opening = cloud_for(row), begin_try(row)
+    revoke(request_, by=approver)
+    turn(CLOSE)
+    turn(CLOSE)
+    request_.refresh_from_db()
+    assert (request_.state, given(standing)) == ("ending", [])
+
+    code = ""
+    try:  # this grant is over, and the operator's own rights are not asked of it
+        slow.open(granted(request_))
+    except CloudError as error:
+        code = error.code
+    assert given(standing) == GIVEN[standing.account.cloud]
+    report_try(opening, code, slow)
+    assert given(standing) == []  # its own worker takes it away again
+    finish(CLOSE)
+
+    request_.refresh_from_db()
+    assert (request_.state, request_.doors.count(), request_.proofs.count()) == ("revoked", 0, 0)
+    assert (given(standing), left(standing)) == ([], LEFT[standing.account.cloud])
+    client.force_login(approver.user)
+    page = client.get(reverse("support:access_receipt", args=["acme", request_.pk])).text
+    assert "No session of it is known" in page
+    assert "No session was ever opened" not in page
+
+
+def test_support_ended_while_the_session_is_signed_in_closes_what_was_given(request_, standing, acme, monkeypatch):
+    """The whole of it: the end falls between the roles and the session, and the worker that gave them reports."""
+    open_due_grants()
+    approver, ask = make_approver(acme), doors.ask_gate
+    asked = []
+
+    def end_at_second_question(request):
+        asked.append(request)
+        if len(asked) == 2:  # the first is at the door, this one before the session's own token
+            revoke(request, by=approver)
+        ask(request)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(doors, "ask_gate", end_at_second_question)
+        turn(OPEN)
+
+    assert (len(asked), newest(OPEN).state, Opening.objects.get().code) == (2, "cancelled", "gate_closed")
+    assert given(standing) == []
+    finish(CLOSE)
+    request_.refresh_from_db()
+    assert (request_.state, given(standing), left(standing)) == ("revoked", [], LEFT[standing.account.cloud])
+
+
+def test_support_end_of_an_opening_that_the_cloud_will_not_hear_of_is_not_named(request_, alice):
+    """No session to ask with, and the kit signs nothing more: nobody knows what stands there until the granted time is over."""
+    open_due_grants()
+    begin_try(AccessRequest.objects.get(pk=request_.pk))
+    let_tries_run_out()
+    disconnect_account(CloudAccount.objects.get(pk=request_.account_id), by=alice)
+    close_ending_grants()
+    ending = drive(CLOSE)
+
+    request_.refresh_from_db()
+    assert (request_.state, ending.failure_code) == ("close_failed", "kit_replaced_meanwhile")
+    with time_machine.travel(request_.granted_until + timedelta(seconds=1)):
+        request_retry(ending, by=alice)
+        finish(CLOSE)
+    request_.refresh_from_db()
+    assert request_.state == "revoked"
+
+
 # --- Deaths ----------------------------------------------------------------------------------------------------------
+
+
+def die_once_something_is_given(killer, standing: Standing) -> None:
+    """On AWS nothing is given but the session, by the first call."""
+    for number in range(1, MOST_CALLS):
+        assert killer.dies_at_call(newest(OPEN).pk, step="open_door", number=number)
+        lose_lease(newest(OPEN).pk)
+        if given(standing) or standing.account.cloud == "aws":
+            break
+    assert not Door.objects.exists()
+
+
+def let_tries_run_out() -> None:
+    """As if the minutes had passed after which a worker that opened is dead for sure."""
+    Opening.objects.update(begun_at=timezone.now() - timedelta(minutes=6), until=timezone.now())
+
+
+def turn(kind: str) -> Operation:
+    """One turn of a worker."""
+    operation = newest(kind)
+    lose_lease(operation.pk)
+    advance(operation.pk)
+    operation.refresh_from_db()
+    return operation
 
 
 def die_at_each_step(killer, kind: str, point: str) -> None:

@@ -18,7 +18,7 @@ from accounts.support.states import AccessState
 from accounts.support.tasks import open_due_grants
 from tests.factories import make_cloud_account, make_watched_account
 from tests.support.factories import make_active
-from tests.support.sessions import drive, make_standing, make_standing_grant, open_access
+from tests.support.sessions import close_access, drive, make_standing, make_standing_grant, open_access
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -90,8 +90,8 @@ def test_printed_commands_alone_keep_the_portal_from_opening_it_again(standing):
 
     open_due_grants()
     operation = drive("open_support_access")
+    close_access(request)
 
-    request.refresh_from_db()
     assert (operation.failure_code, request.state) == ("support_switched_off", "activation_failed")
 
 

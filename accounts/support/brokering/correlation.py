@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.clouds.support import Trace
-from accounts.support.models import AccessRequest, Act, Door, TraceMatch
+from accounts.support.models import AccessRequest, Act, Door, Opening, TraceMatch
 from accounts.support.models.sessions import ActState
 from accounts.support.rules.acts import HANDED_OUT
 from portal.redaction import without_secrets
@@ -80,7 +80,7 @@ def explained(request: AccessRequest, trace: Trace) -> str:
         return DIRECT
     if trace.call not in OWN_CALLS.get(request.account.cloud, frozenset()):
         return ""
-    if any(_is_opening(door, trace) for door in request.doors.all()):
+    if any(_is_opening(door, trace) for door in request.doors.all()) or any(_is_try(one, trace) for one in request.openings.all()):
         return OPENING
     proofs = request.proofs.order_by("asked_at")
     last = proofs.last()
@@ -98,6 +98,11 @@ def _is_in_hand(request: AccessRequest, trace: Trace) -> bool:
 
 def _is_opening(door: Door, trace: Trace) -> bool:
     return door.opened_at - BEFORE <= trace.at <= door.opened_at + AFTER
+
+
+def _is_try(opening: Opening, trace: Trace) -> bool:
+    """By a worker that was lost, too: the session that it opened is in nobody's hands."""
+    return opening.begun_at - SLACK <= trace.at <= (opening.reported_at or opening.until) + SLACK
 
 
 def strange(request: AccessRequest) -> list[TraceMatch]:

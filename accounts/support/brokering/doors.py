@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.utils import timezone
 
@@ -17,11 +18,15 @@ from accounts.issuer.seal import seal, unseal
 from accounts.issuer.tokens import KitReplaced, token_source
 from accounts.models import Kit
 from accounts.support.clouds import current_kit, granted, has_support
-from accounts.support.models import AccessRequest, Door
-from accounts.support.rules.gate import why_closed
+from accounts.support.models import AccessRequest, Door, Opening
+from accounts.support.rules.gate import ALLOWING, why_closed
 from accounts.support.states import OPEN
 from accounts.targets import target_of
+from portal.operations.tasks import HARD_LIMIT_SECONDS
 
+log = structlog.get_logger()
+# No worker's task lives longer, whoever opens: after that a try that nobody has heard of does nothing more.
+LONGEST_OPENING = timedelta(seconds=HARD_LIMIT_SECONDS) + timedelta(minutes=1)
 # A door that shuts within so short a time is opened again, not used.
 SHORTEST_USE = timedelta(seconds=20)
 
@@ -64,8 +69,36 @@ def tokens_of(request: AccessRequest, kit: Kit) -> TokenSource:
 def open_door(request: AccessRequest) -> Door:
     """Open the grant's door, or open it again for what is left. Raises CloudError."""
     ask_gate(request)
-    opened = cloud_for(request).open(granted(request))
-    return keep_door(request, opened)
+    cloud = cloud_for(request)
+    opening, code = begin_try(request), ""
+    try:
+        return keep_door(request, cloud.open(granted(request)))
+    except CloudError as error:
+        code = error.code
+        raise
+    finally:
+        report_try(opening, code, cloud)
+
+
+def begin_try(request: AccessRequest) -> Opening:
+    """Written down before the first call: no end gets its name while this worker may still be on its way. Raises CloudError."""
+    with transaction.atomic(durable=True):
+        row = AccessRequest.objects.select_for_update().get(pk=request.pk)
+        if row.state not in ALLOWING:
+            raise CloudError("gate_closed", params={"reason": "not_active"})
+        now = timezone.now()
+        return Opening.objects.create(request=row, begun_at=now, until=now + LONGEST_OPENING)
+
+
+def report_try(opening: Opening, code: str, cloud: SupportCloud) -> None:
+    """This worker asks for nothing more. What it was given after an end is taken away first; who closes waits for this, and closes too."""
+    row = AccessRequest.objects.get(pk=opening.request_id)
+    if row.state not in ALLOWING:
+        try:
+            cloud.close(granted(row))
+        except CloudError as error:
+            log.warning("support_late_opening_not_closed", request=str(row.pk), state=row.state, code=error.code)
+    Opening.objects.filter(pk=opening.pk).update(reported_at=timezone.now(), code=code[:60])
 
 
 def keep_door(request: AccessRequest, opened: OpenDoor) -> Door:

@@ -9,8 +9,41 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from accounts.clouds.support import NOTHING_GIVEN
 from accounts.models import User
 from accounts.support.models.requests import AccessRequest
+
+
+class OpeningQuerySet(models.QuerySet["Opening"]):
+    def under_way(self) -> "OpeningQuerySet":
+        """A worker may be in the cloud at this moment."""
+        return self.filter(reported_at=None, until__gt=timezone.now())
+
+    def that_may_stand(self) -> "OpeningQuerySet":
+        """The cloud may hold something that was given, whether a session is known or not."""
+        return self.exclude(code__in=sorted(NOTHING_GIVEN))
+
+
+class Opening(models.Model):
+    """One try to open a grant's door: committed before the cloud hears of it, so that an end knows of it even if the worker dies."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    request = models.ForeignKey(AccessRequest, on_delete=models.PROTECT, related_name="openings")
+    begun_at = models.DateTimeField(default=timezone.now, editable=False)
+    until = models.DateTimeField(_("until"))  # by then the worker is done or dead
+    reported_at = models.DateTimeField(_("reported at"), null=True, blank=True)
+    code = models.CharField(max_length=60, blank=True, default="")  # of what the cloud answered; empty: it was opened, or nobody knows
+
+    objects: ClassVar[OpeningQuerySet] = OpeningQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["begun_at"]
+        verbose_name = _("try to open a session")
+        verbose_name_plural = _("tries to open a session")
+        constraints = [models.CheckConstraint(condition=Q(until__gt=models.F("begun_at")), name="opening_ends_after_it_began")]
+
+    def __str__(self) -> str:
+        return f"{self.request_id} {self.begun_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 class DoorQuerySet(models.QuerySet["Door"]):

@@ -28,6 +28,7 @@ class ReceiptPage:
     acts: list[Act]
     changes: list[Act]
     doors: list[Door]
+    was_tried: bool  # no session is known, though the cloud was asked to open one: it was closed without one to ask with
     proofs: list[EndProof]  # refusals only
     compared_at: datetime | None
     strange: list[TraceMatch]
@@ -56,12 +57,13 @@ def events_of(request: AccessRequest) -> EventQuerySet:
 
 
 def _found(request: AccessRequest) -> dict[str, Any]:
-    done = list(request.acts.select_related("by"))
+    done, doors = list(request.acts.select_related("by")), list(request.doors.all())
     return {
         "decisions": list(request.decisions.filter(set_aside_at=None).select_related("approver").order_by("at")),
         "acts": done,
         "changes": [act for act in done if act.state == ActState.DONE and _is_writing(act)],
-        "doors": list(request.doors.all()),
+        "doors": doors,
+        "was_tried": not doors and request.openings.that_may_stand().exists(),
         "proofs": list(request.proofs.filter(is_refused=True)),
         "compared_at": request.compared_at,
         "strange": correlation.strange(request),

@@ -36,6 +36,7 @@ CLOSE_ACCESS = "close_support_access"
 BUDGET, PATIENCE = timedelta(minutes=10), timedelta(minutes=20)
 PAUSE_SECONDS = 3
 MOST_EVIDENCE = 4000
+OPENING_LASTS = "opening_not_over_yet"
 
 
 def begin_closing(row: AccessRequest) -> None:
@@ -48,17 +49,30 @@ def begin_closing(row: AccessRequest) -> None:
 
 
 def close_door(ctx: StepContext) -> Outcome:
-    """A cloud that will not be told keeps nobody from asking it: its refusal of the session is what counts."""
+    """At once, and once more when no try to open it is under way any more: a slow worker gives what was not there to be taken before.
+
+    A cloud that will not be told keeps nobody from asking it: its refusal of the session is what counts, where one is known.
+    """
     request = of_grant(ctx)
     if request.state != AccessState.ENDING:
         return Done()
+    is_being_opened = request.openings.under_way().exists()  # asked before the cloud is told: what is over by then is closed by that
+    if is_being_opened and ctx.waited_for(OPENING_LASTS):
+        return Wait(PAUSE_SECONDS, on=Party.PROVIDER, why=OPENING_LASTS)
     try:
         cloud_for(request).close(granted(request))
     except CloudError as error:
-        if error.retryable:
+        if error.retryable or (not is_being_opened and _is_unseen(request)):
             return outcome_of(error)
         ctx.log(f"{error.code} {error.raw}")
-    return Done()
+    return Wait(PAUSE_SECONDS, on=Party.PROVIDER, why=OPENING_LASTS) if is_being_opened else Done()
+
+
+def _is_unseen(request: AccessRequest) -> bool:
+    """Something may stand in the cloud, and there is no session to ask with. Once the granted time is over, the cloud ends it by itself."""
+    assert request.granted_until is not None
+    is_in_time = timezone.now() < request.granted_until
+    return is_in_time and not request.doors.standing().exists() and request.openings.that_may_stand().exists()
 
 
 def prove_end(ctx: StepContext) -> Outcome:

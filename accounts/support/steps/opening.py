@@ -39,7 +39,7 @@ def begin_opening(row: AccessRequest) -> None:
 
 
 def open_the_door(ctx: StepContext) -> Outcome:
-    """Once: a worker that takes over finds the door that the one before has stored. What was not stored, nobody can use."""
+    """Once: a worker that takes over finds the door that the one before has stored. What was not stored is closed with the grant."""
     request = of_grant(ctx)
     if request.state != AccessState.ACTIVATING or standing_door(request, timezone.now()):
         return Done()
@@ -81,12 +81,12 @@ def _activate(request: AccessRequest) -> None:
 
 
 def _failed(operation: Operation) -> None:
-    """What was opened is shut and proven shut; where nothing was, it is over at once."""
+    """What was opened, or may have been, is shut; where the cloud was never asked for anything, it is over at once."""
     row = locked(operation.subject_id)
     if row.state != AccessState.ACTIVATING:
         return
     code = operation.failure_code
-    if row.doors.exists():
+    if row.doors.exists() or row.openings.that_may_stand().exists():
         # The schedule starts the closing: this operation is still the live one here.
         fields: dict[str, Any] = {"ends_as": AccessState.ACTIVATION_FAILED, "ending_at": timezone.now(), "failure_code": code}
         details = {"ends_as": AccessState.ACTIVATION_FAILED.value, "code": code}

@@ -17,7 +17,7 @@ from accounts.support.brokering import correlation
 from accounts.support.brokering.correlation import COMPARE
 from accounts.support.brokering.doors import cloud_for
 from accounts.support.clouds import granted
-from accounts.support.models import AccessRequest
+from accounts.support.models import AccessRequest, Door, Opening
 from accounts.support.models.requests import AccessRequestQuerySet
 from accounts.support.states import ENDED_AS
 from accounts.support.steps.wording import locked, of_grant, operation_names, outcome_of, request_url
@@ -35,10 +35,11 @@ FOR = timedelta(days=7)
 
 
 def due_for(kind: str, now: datetime) -> AccessRequestQuerySet:
-    """Ended grants that had a door, and whose time for this kind has come, without any operation of the kind yet."""
+    """Ended grants that had a door, or may have had one, and whose time for this kind has come, without any operation of the kind yet."""
     done = Operation.objects.filter(kind=kind, subject_kind="support_request", subject_id=Cast(OuterRef("pk"), TextField()))
     busy = Operation.objects.live().filter(subject_kind="support_request", subject_id=Cast(OuterRef("pk"), TextField()))
-    ended = AccessRequest.objects.filter(~Exists(done), ~Exists(busy), state__in=sorted(ENDED_AS), doors__isnull=False).distinct()
+    was_open = Exists(Door.objects.filter(request=OuterRef("pk"))) | Exists(Opening.objects.that_may_stand().filter(request=OuterRef("pk")))
+    ended = AccessRequest.objects.filter(~Exists(done), ~Exists(busy), was_open, state__in=sorted(ENDED_AS))
     if kind == TIDY:
         return ended.filter(granted_until__range=(now - FOR, now - SPARE))
     return ended.filter(ended_at__range=(now - FOR, now - LATE))

@@ -72,7 +72,8 @@ def access_receipt(request: OrganisationRequest, pk: UUID) -> HttpResponse:
     asked = ended_or_404(request, pk)
     way = [request.organisation.slug, asked.pk]
     context = _page(asked)
-    can_compare = request.membership.can(Permission.DECIDE_SUPPORT_ACCESS) and bool(context["receipt"].doors)
+    receipt = context["receipt"]
+    can_compare = request.membership.can(Permission.DECIDE_SUPPORT_ACCESS) and bool(receipt.doors or receipt.was_tried)
     context["links"] = {
         "results": reverse("support:access_transcript", args=way),
         "json": reverse("support:access_receipt_json", args=way),
@@ -80,7 +81,7 @@ def access_receipt(request: OrganisationRequest, pk: UUID) -> HttpResponse:
         "verifier": reverse("support:access_verifier", args=[request.organisation.slug]),
         "compare": reverse("support:access_receipt_compare", args=way) if can_compare else "",
     }
-    if written := context["receipt"].written:
+    if written := receipt.written:
         context["command"] = f"python3 {VERIFIER} access-evidence-{asked.pk}.zip --known {written.event}"
     return render(request, "support/access_receipt.html", context | {"crumbs": crumbs(request, asked, _("Access receipt"))})
 

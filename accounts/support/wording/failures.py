@@ -90,6 +90,10 @@ WAITS = {
         sentence=_("%(cloud)s has been told to refuse the session and is asked with it again until it does."),
         act=_("Nothing is done under this access any more."),
     ),
+    "opening_not_over_yet": WaitText(
+        sentence=_("The access was just being opened. %(cloud)s is told to refuse it, and told once more when that is surely over."),
+        act=_("This takes six minutes at most. Nothing is done under this access any more."),
+    ),
 }
 # What a cloud says at any sign-in or call, worded for support: the general words speak of connecting an account.
 NOTHING_CHANGED = _("Nothing was changed in your cloud. Support access only reads.")
