@@ -130,6 +130,7 @@ TENANCY_PATHS = {
     "support.AccessPolicy": "organisation",
     "support.PolicyChange": "organisation",
     "support.Door": "request__organisation",
+    "support.Opening": "request__organisation",
     "support.Act": "request__organisation",
     "support.EndProof": "request__organisation",
     "support.TraceMatch": "request__organisation",
