@@ -55,12 +55,14 @@ def cell_visible(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     statuses = InstanceStatus.objects.filter(instance__cell=cell, instance__organisation=request.organisation)
     statuses = statuses.exclude(instance__state="deleted").select_related("instance").order_by("instance__name")
     title = _("What your provider can see")
+    last_backup = _last_backup(request, cell)
     context = {
         "cell": cell,
         "status": status,
         "fields": visible_of_cell(status),
         "instances": [(row, visible_of_instance(row)) for row in statuses[:MOST_INSTANCES]],
-        "backups": of_backups(_last_backup(request, cell)),
+        "backups": of_backups(last_backup),
+        "has_backup": last_backup is not None,
         "orders": of_orders(),
         "sign_in": of_sign_in(),
         "title": title,

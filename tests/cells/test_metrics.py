@@ -9,13 +9,14 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from cells.models import InstanceSample, StatusChange
+from cells.models import FinalBackup, InstanceSample, StatusChange
+from cells.protocol.backup_documents import BackupResult
 from cells.protocol.documents import Reports
 from cells.protocol.order_documents import OrderResult
 from cells.telemetry.changes import days_of, forget_old, share_of, spans_of
 from cells.telemetry.ingest import Received, store
 from cells.telemetry.series import cores, of_instance
-from cells.telemetry.visible import ORDERS, SIGN_IN, WHY, fields_of, sign_in_fields
+from cells.telemetry.visible import BACKUPS, ORDERS, SIGN_IN, WHY, fields_of, sign_in_fields
 from tests.cells.factories import make_cell, make_instance
 from tests.cells.spoken import a_report, an_instance
 from tests.factories import make_cloud_account
@@ -191,6 +192,7 @@ def test_every_field_has_words_and_no_words_are_stale():
     assert set(fields_of(Reports)) == set(WHY)
     assert set(sign_in_fields()) == set(SIGN_IN)
     assert set(fields_of(OrderResult)) == set(ORDERS)
+    assert set(fields_of(BackupResult)) == set(BACKUPS)
 
 
 def test_cell_visible_shows_the_last_value_of_every_field(client, alice, cell, instance):
@@ -226,8 +228,22 @@ def test_groups_of_fields_are_folded_but_the_cells_own(client, alice, cell, inst
     ]
 
     numbers = [str(sum(path.startswith("reports.instances") == of_instance for path in WHY)) for of_instance in (False, True)]
-    folded = [("", numbers[1]), ("", str(len(ORDERS))), ("", str(len(SIGN_IN)))]
+    folded = [("", numbers[1]), *(("", str(len(one))) for one in (BACKUPS, ORDERS, SIGN_IN))]
     assert found == [[(" open", numbers[0]), *folded], [("", numbers[0]), *folded]]
+
+
+def test_cell_visible_shows_the_last_final_backup_of_one_own(client, alice, charlie, cell, instance):
+    foreign = make_instance(cell=cell, organisation=charlie.memberships.get().organisation, name="secret-shop")
+    for of, place in ((instance, "s3://acme/last.dump"), (foreign, "s3://other/last.dump")):
+        now = timezone.now()
+        FinalBackup.objects.create(
+            instance=of, cell=cell, attempt=1, outcome="taken", location=place, bytes=4096, sha256="ab" * 32, taken_at=now, ended_at=now
+        )
+
+    text = page(client, alice, "cell_visible", "acme", cell.pk)
+
+    assert " s3://acme/last.dump " in text
+    assert "s3://other" not in text
 
 
 def test_cell_visible_shows_no_instance_of_another_customer(client, alice, charlie, cell, instance):
