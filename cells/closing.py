@@ -12,7 +12,18 @@ from accounts.closing.export.contents import BATCH, plain_table
 from accounts.closing.parts import ENDINGS, Blocker, File, Section, harmless, register_blockers, register_section, table
 from accounts.closing.terms import FLEET, PEOPLE, hold
 from accounts.models import Organisation
-from cells.models import Cell, CellResource, FinalBackup, HostingAccount, Instance, InstanceRevision
+from cells.models import (
+    Alarm,
+    Cell,
+    CellResource,
+    CellSample,
+    FinalBackup,
+    HostingAccount,
+    Instance,
+    InstanceRevision,
+    InstanceSample,
+    StatusChange,
+)
 
 CELL = "cell__organisation"
 EITHER = (CELL, "instance__organisation")
@@ -43,6 +54,13 @@ def _cells_files(organisation: Organisation) -> Iterator[File]:
         *("kept_by__email", "kept_why"),
     )
     yield from plain_table("deployment-cells/resources", resources, of_resources)
+    changes = StatusChange.objects.filter(cell__organisation=organisation).order_by("at", "id")
+    yield from plain_table("deployment-cells/changes", changes, ("cell_id", "at", "axis", "value"))
+    alarms = Alarm.objects.filter(cell__organisation=organisation).order_by("since", "id")
+    yield from plain_table("deployment-cells/alarms", alarms, ("cell_id", "since", "told_at", "ended_at"))
+    samples = CellSample.objects.filter(cell__organisation=organisation).order_by("cell_id", "at")
+    of_samples = ("cell_id", "at", "nodes_ready", "nodes", "cpu_used", "cpu", "memory_used", "memory")
+    yield from plain_table("deployment-cells/measurements", samples, of_samples)
 
 
 def _instance_files(organisation: Organisation) -> Iterator[File]:
@@ -56,6 +74,13 @@ def _instance_files(organisation: Organisation) -> Iterator[File]:
     yield from plain_table("instances/final-backups", backups, BACKUPS)
     revisions = InstanceRevision.objects.filter(instance__organisation=organisation).order_by("instance_id", "number")
     yield from table("instances/history", lambda: _history(revisions), HISTORY)
+    changes = StatusChange.objects.filter(instance__organisation=organisation).order_by("at", "id")
+    yield from plain_table("instances/changes", changes, ("instance_id", "at", "axis", "value"))
+    alarms = Alarm.objects.filter(instance__organisation=organisation).order_by("since", "id")
+    yield from plain_table("instances/alarms", alarms, ("instance_id", "since", "told_at", "ended_at"))
+    samples = InstanceSample.objects.filter(instance__organisation=organisation).order_by("instance_id", "at")
+    of_samples = ("instance_id", "at", "ready", "desired", "restarts", "cpu", "memory", "requests", "errors")
+    yield from plain_table("instances/measurements", samples, of_samples)
 
 
 BACKUPS = ("instance_id", "instance__name", "asked_at", "outcome", "code", "location", "bytes", "sha256", "taken_at")
@@ -76,13 +101,21 @@ register_section(
     Section(
         "deployment-cells/",
         30,
-        gettext_lazy("Deployment cells with their settings; each resource that a deletion found in your cloud, and what became of it."),
+        gettext_lazy(
+            "Deployment cells with their settings, what was measured, when they were not well; each resource that a deletion found in your "
+            "cloud, and what became of it."
+        ),
         _cells_files,
     )
 )
 register_section(
     Section(
-        "instances/", 40, gettext_lazy("Instances, and each setting that was ever asked for: when, by whom, what for."), _instance_files
+        "instances/",
+        40,
+        gettext_lazy(
+            "Instances, each setting that was ever asked for (when, by whom, what for), what was measured, and when they were not well."
+        ),
+        _instance_files,
     )
 )
 hold(PEOPLE, 10, ("cells.InstanceDraft", "organisation"))

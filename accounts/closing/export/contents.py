@@ -7,10 +7,11 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.closing.parts import File, Section, register_section, table
-from accounts.models import CloudAccount, Contact, Invitation, Kit, Membership, Organisation
+from accounts.models import CloudAccount, Contact, Invitation, Kit, Membership, Organisation, TrustChange, TrustCheck
+from accounts.models.environment import EnvironmentFinding
 from accounts.offboarding.models import Offboarding
 from accounts.offboarding.states import OffboardingState
-from accounts.support.models import AccessRequest, Decision, Receipt
+from accounts.support.models import AccessPolicy, AccessRequest, Bundle, Decision, PolicyChange, Receipt
 from accounts.support.proof.evidence import VERIFIER, archive_of, verifier
 from accounts.support.states import SHOWN_TO_CUSTOMER
 from portal.audit import verify_certificate
@@ -46,6 +47,18 @@ def _accounts(organisation: Organisation) -> Iterator[File]:
     kits = Kit.objects.filter(account__organisation=organisation).order_by("created_at", "id")
     of_kits = ("id", "account_id", "generation", "version", "content_hash", "region", "state", "created_at", "ran_at", "removed_at")
     yield from plain_table("cloud-accounts/kits", kits, of_kits)
+    yield from _checks(organisation)
+
+
+def _checks(organisation: Organisation) -> Iterator[File]:
+    permissions = TrustCheck.objects.filter(account__organisation=organisation).order_by("id")
+    of_permissions = ("account_id", "kind", "name", "is_ok", "since", "checked_at")
+    yield from plain_table("cloud-accounts/trust-as-last-checked", permissions, of_permissions)
+    changes = TrustChange.objects.filter(account__organisation=organisation).order_by("at", "id")
+    yield from plain_table("cloud-accounts/trust-changes", changes, ("account_id", "at", "kind", "name", "was", "now", "code"))
+    findings = EnvironmentFinding.objects.filter(assessment__account__organisation=organisation).order_by("checked_at", "id")
+    of_findings = ("assessment__account_id", "assessment__region", "checked_at", "name", "verdict", "evidence")
+    yield from plain_table("cloud-accounts/environment-checks", findings, of_findings)
 
 
 def _operations(organisation: Organisation) -> Iterator[File]:
@@ -78,9 +91,28 @@ def _support(organisation: Organisation) -> Iterator[File]:
     decisions = Decision.objects.filter(request__in=shown).order_by("at", "id")
     of_decisions = ("id", "request_id", "verb", "approver__name", "approver__email", "at", "reason", "method", "sha256")
     yield from plain_table("support-access/decisions", decisions, of_decisions)
+    yield from _support_rules(organisation)
     for receipt in Receipt.objects.filter(request__in=shown).select_related("request").iterator(chunk_size=BATCH):
         yield File(f"support-access/{receipt.request_id}-{receipt.number}.zip", _lazily(archive_of, receipt))
     yield File(f"support-access/{VERIFIER}", [verifier()])
+
+
+def _support_rules(organisation: Organisation) -> Iterator[File]:
+    rules = AccessPolicy.objects.filter(organisation=organisation)
+    columns = (
+        *("mode", "longest_minutes", "decide_hours", "days", "opens", "closes", "zone", "outside", "allows_direct"),
+        *("changed_by__email", "changed_at"),
+    )
+    yield from plain_table("support-access/policy", rules, columns)
+    changes = PolicyChange.objects.filter(organisation=organisation).order_by("asked_at", "id")
+    of_changes = ("values", "asked_by__email", "asked_at", "state", "decided_by__email", "decided_at")
+    yield from plain_table("support-access/policy-changes", changes, of_changes)
+    bundles = Bundle.objects.filter(organisation=organisation).order_by("asked_at", "id")
+    of_bundles = (
+        *("id", "account_id", "scope_kind", "scope_id", "scope_label", "region", "asked_by__email", "asked_at", "case", "reason"),
+        *("state", "collected_at", "released_by__email", "released_at", "ended_at", "sha256"),
+    )
+    yield from plain_table("support-access/diagnostic-bundles", bundles, of_bundles)
 
 
 def _certificates(organisation: Organisation) -> Iterator[File]:
@@ -95,13 +127,23 @@ def _lazily(make: Callable[[Any], bytes], of: Any) -> Iterable[bytes]:
 
 
 register_section(Section("people/", 10, _("Members with their roles, contacts, and every invitation."), _people))
-register_section(Section("cloud-accounts/", 20, _("Cloud accounts, and the kits that were issued for each."), _accounts))
+register_section(
+    Section(
+        "cloud-accounts/",
+        20,
+        _("Cloud accounts, the kits that were issued for each, and what each check of the trust and of the environment found."),
+        _accounts,
+    )
+)
 register_section(Section("operations/", 50, _("What was done, who asked for it, when it began and how it ended."), _operations))
 register_section(
     Section(
         "support-access/",
         60,
-        _("Requests and decisions, and for each access that has ended its evidence as an archive of its own."),
+        _(
+            "The rules and their changes, requests and decisions, which diagnostic bundles there were, and for each access that has ended "
+            "its evidence as an archive of its own."
+        ),
         _support,
     )
 )
