@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django import template
 
+from cells.backup_words import reason
 from cells.models import FinalBackup, Instance
 
 register = template.Library()
@@ -21,3 +22,8 @@ def final_backups(instance_id: UUID | str) -> Backups:
     """One query. Pages ask only for instances that they may show."""
     rows = list(FinalBackup.objects.filter(instance_id=instance_id).select_related("instance"))
     return Backups(rows[0].instance if rows else None, rows)
+
+
+@register.filter
+def backup_reason(code: str) -> str:
+    return reason(code)
