@@ -109,6 +109,6 @@ NO_PAGE = {
     **{f"cells:{kind}_export_{form}": "a file" for kind in ("instance", "cell") for form in ("csv", "json")},
     **{
         f"cells:agent_{name}": "for agents"
-        for name in ("openapi", "package", "enrolment", "key", "token", "desired", "orders", "order_results", "reports")
+        for name in ("openapi", "package", "enrolment", "key", "token", "desired", "orders", "order_results", "backups", "reports")
     },
 }
