@@ -33,7 +33,7 @@ from portal.operations.catalogue import FailureText, failure_text, wait_text
 from portal.operations.durations import range_in_words, usual_durations
 from portal.operations.models import Operation
 from portal.operations.names import named
-from portal.operations.states import OperationState, Party
+from portal.operations.states import OperationState
 
 # The five lines of the checklist, in order: by the operation's step each is done with.
 CHECKLIST = (
@@ -179,10 +179,6 @@ class Plan:
         if operation is None or operation.state != OperationState.WAITING:
             return ""
         return str(wait_text(operation.waiting_why, named(operation, operation.waiting_params)).sentence)
-
-    @property
-    def is_your_turn(self) -> bool:
-        return self.operation is not None and self.operation.waiting_on == Party.YOU
 
     @cached_property
     def failure(self) -> FailureText | None:
