@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import TrustWatch
 from accounts.steps.watch import watch_once
-from cells.actions.instances import create_instance, mark_of_instances
+from cells.actions.instances import create_instance
 from cells.models import Cell, Instance
 from portal.audit.verify_certificate import check
 from portal.operations.models import Operation
@@ -27,14 +27,15 @@ def test_two_cells_and_three_instances_leave_one_account(stand, acme, alice, cli
     drive_to_end()
     assert Cell.objects.count() == 2
     url = f"/o/acme/accounts/{leaver.standing.pk}/instances/delete/"
-    page = client.get(url).text
-    assert "3 instances are deleted for good" in page
-    assert "This portal takes no last backup for you." in page
-    listed = mark_of_instances(Instance.objects.all())
-    client.post(url, {"name": "another", "listed": listed})
+    page = client.get(url)
+    assert "3 instances are deleted for good" in page.text
+    assert "3 instances can be backed up a last time first" in page.text
+    listed = page.context["form"]["listed"].value()
+    sent = {"listed": listed, "final_backup": "no"}
+    client.post(url, {"name": "another", **sent})
     assert Instance.objects.alive().count() == 3
 
-    client.post(url, {"name": str(leaver.account), "listed": listed})
+    client.post(url, {"name": str(leaver.account), **sent})
     drive_to_end()
     assert not Instance.objects.alive().exists()
     leaver.start()

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.test import RequestFactory
 from django.utils import timezone
 
-from accounts.models import Organisation
+from accounts.models import Organisation, User
 from accounts.sign_in import SECOND_FACTOR_MAX_AGE
 from tests.factories import PASSWORD, make_membership, make_user
 
@@ -188,9 +188,11 @@ SECRET_LOOKUPS = (
 @pytest.mark.parametrize("model", sorted(model._meta.label_lower for model in admin.site._registry))
 def test_list_cannot_be_asked_for_a_secret_letter_by_letter(model, column):
     model_admin = admin.site.get_model_admin(apps.get_model(model))
+    request = RequestFactory().get("/")
+    request.user = User(is_staff=True, is_superuser=True)
 
     for lookup in ("", "__startswith", "__regex", "__exact", "__gte"):
-        assert not model_admin.lookup_allowed(column + lookup, "a", RequestFactory().get("/"))
+        assert not model_admin.lookup_allowed(column + lookup, "a", request)
 
 
 @pytest.mark.django_db

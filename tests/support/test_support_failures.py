@@ -39,5 +39,5 @@ def test_words_name_only_what_every_operation_gives(code):
 
 
 def test_waits_have_words():
-    waits = {why for path in SOURCES for why in re.findall(r'why="([a-z_]+)"', path.read_text(encoding="utf-8"))}
+    waits = {why for path in SOURCES for why in re.findall(r'(?:why=|WHY_[A-Z_]+ = )"([a-z_]+)"', path.read_text(encoding="utf-8"))}
     assert waits == set(WAITS)

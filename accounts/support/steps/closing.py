@@ -36,7 +36,7 @@ CLOSE_ACCESS = "close_support_access"
 BUDGET, PATIENCE = timedelta(minutes=10), timedelta(minutes=20)
 PAUSE_SECONDS = 3
 MOST_EVIDENCE = 4000
-OPENING_LASTS = "opening_not_over_yet"
+WHY_OPENING_LASTS = "opening_not_over_yet"
 
 
 def begin_closing(row: AccessRequest) -> None:
@@ -57,15 +57,15 @@ def close_door(ctx: StepContext) -> Outcome:
     if request.state != AccessState.ENDING:
         return Done()
     is_being_opened = request.openings.under_way().exists()  # asked before the cloud is told: what is over by then is closed by that
-    if is_being_opened and ctx.waited_for(OPENING_LASTS):
-        return Wait(PAUSE_SECONDS, on=Party.PROVIDER, why=OPENING_LASTS)
+    if is_being_opened and ctx.waited_for(WHY_OPENING_LASTS):
+        return Wait(PAUSE_SECONDS, on=Party.PROVIDER, why=WHY_OPENING_LASTS)
     try:
         cloud_for(request).close(granted(request))
     except CloudError as error:
         if error.retryable or (not is_being_opened and _is_unseen(request)):
             return outcome_of(error)
         ctx.log(f"{error.code} {error.raw}")
-    return Wait(PAUSE_SECONDS, on=Party.PROVIDER, why=OPENING_LASTS) if is_being_opened else Done()
+    return Wait(PAUSE_SECONDS, on=Party.PROVIDER, why=WHY_OPENING_LASTS) if is_being_opened else Done()
 
 
 def _is_unseen(request: AccessRequest) -> bool:
