@@ -26,6 +26,8 @@ register_actions(
         "cloud_account.kit_renewed": _("The new kit %(kit_version)s took the place of %(kit_version_before)s"),
         "cloud_account.kit_removed": _("Said that what kit number %(generation)s had made is removed"),
         "cloud_account.stayed_on_kit": _("Stayed on the kit in use instead of %(declined)s"),
+        "cloud_account.region_added": _("Found that the customer has run the kit for %(region)s too"),
+        "cloud_account.region_given_back": _("Found that the customer has removed what the kit had made for %(region)s"),
         "cloud_account.trust_lost": _("The trust of %(subject)s was lost: %(code)s"),
         "cloud_account.trust_restored": _("The trust of %(subject)s was restored"),
         "cloud_account.switched_off": _("Found %(subject)s disabled by the customer: %(code)s"),

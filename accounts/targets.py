@@ -7,6 +7,7 @@ from accounts import kits
 from accounts.clouds.base import PermissionProbe, Target
 from accounts.issuer.addresses import issuer_url
 from accounts.kits import history
+from accounts.kits.base import asked_once, in_each_place
 from accounts.models import CloudAccount, Kit
 
 
@@ -25,6 +26,7 @@ def target_of(account: CloudAccount, kit: Kit, *, was_trusted: bool = False) -> 
         was_trusted=was_trusted,
         identity=account.identity,
         reported=kit.reported,
+        places=tuple(kit.places),
     )
     return replace(target, audience=kits.load(account.cloud).audience(target))
 
@@ -33,7 +35,7 @@ def probes_of(account: CloudAccount, kit: Kit, switches: Mapping[str, str] | Non
     """Each permission that this kit was issued with, as a question: an older kit is not asked about what a newer one adds."""
     target, shipped = target_of(account, kit), kits.load(account.cloud)
     if kit.version != shipped.version and history.snapshot(account.cloud, kit.version):
-        return history.probes(account.cloud, target, switches)
+        return asked_once(history.probes(account.cloud, one, switches) for one in in_each_place(target))
     return shipped.probes(target, switches)
 
 

@@ -144,7 +144,8 @@ REFUSALS = {
         "choose “Update the kit”. What you have answered here is kept."
     ),
     Refusal.ONLY_WHERE_THE_KIT_IS: gettext_lazy(
-        "In this account a deployment cell can stand only in the region that its kit was run for. Choose that region, or another account."
+        "In this account a deployment cell can stand only where its kit was run. Choose such a region, or run the kit for this one too: "
+        "open the account under Cloud accounts and choose “Use another location”. What you have answered here is kept."
     ),
 }
 
@@ -215,8 +216,8 @@ def _why_not_move(cell: Cell) -> str:
     kit = cell.account.kits.filter(state=KitState.CURRENT).first()
     if kit is None:
         return _("This account has no kit in use. Connect it again first.")
-    if not kits.load(cell.account.cloud).cell_regions_are_free and kit.region != cell.region:
-        return _("The kit in use was run for another region, so it has made no identities for this cell. Keep the earlier kit.")
+    if not kits.load(cell.account.cloud).cell_regions_are_free and cell.region not in kit.regions:
+        return _("The kit in use was not run for this region, so it has made no identities for this cell. Run it for this region too.")
     return ""
 
 

@@ -26,9 +26,9 @@ FAILURES = {
         act=_("Update the kit first: open the account under Cloud accounts and choose “Update the kit”. Then press Retry this step."),
     ),
     "only_where_the_kit_is": FailureText(
-        happened=_("In this account a deployment cell can stand only in %(only)s, where its kit was run, and not in %(region)s."),
+        happened=_("In this account a deployment cell can stand only where its kit was run, in %(only)s, and not in %(region)s."),
         means=_("Nothing was built, and nothing of yours was changed."),
-        act=_("Delete this cell, and create the instance in %(only)s or in another account."),
+        act=_("Run the kit for %(region)s too: open the account under Cloud accounts and choose “Use another location”. Then press Retry."),
     ),
     "access_ended": FailureText(
         happened=_("Our access to this %(kind)s has ended: it was disconnected, or its kit was replaced."),

@@ -44,18 +44,22 @@ def builds_cells(cloud: str, kit: Kit | None) -> bool:
     return kit is None or offers_cells(cloud, kit.version)
 
 
-def only_region(account: CloudAccount, kit: Kit | None) -> str:
-    """The one region where cells of this account can stand; empty where the cloud's kit reaches all."""
-    return "" if kits.load(account.cloud).cell_regions_are_free else kit.region if kit else account.home_region
+def only_regions(account: CloudAccount, kit: Kit | None) -> frozenset[str]:
+    """The regions that the account's kit was run for, where its cells can stand; empty where one run reaches all."""
+    if kits.load(account.cloud).cell_regions_are_free:
+        return frozenset()
+    return frozenset(kit.regions if kit else [account.home_region])
 
 
-def region_in_use(account: CloudAccount) -> str:
-    return only_region(account, _kits([account.pk]).get(account.pk))
+def regions_in_use(accounts: Sequence[CloudAccount]) -> list[tuple[CloudAccount, list[str]]]:
+    """Of accounts whose kit is run for one region at a time: where a cell of theirs can stand."""
+    in_use = _kits([account.pk for account in accounts])
+    return [(account, sorted(only_regions(account, in_use.get(account.pk)))) for account in accounts]
 
 
 def _facts(account: CloudAccount, kit: Kit | None, hosting: Hosting, reserved: str = "", *, is_open: bool = True) -> AccountFacts:
     is_usable = account.obstacle_to(Use.BUILD) is None
-    builds, only = builds_cells(account.cloud, kit), only_region(account, kit)
+    builds, only = builds_cells(account.cloud, kit), only_regions(account, kit)
     return AccountFacts(str(account.pk), account.cloud, hosting, is_usable, reserved, is_open, builds, only)
 
 

@@ -25,7 +25,7 @@ class AccountFacts:
     reserved_for: str = ""  # organisation; empty means everybody
     is_open: bool = True
     builds_cells: bool = True  # an earlier kit lacks what a cell needs
-    only_region: str = ""  # where its cells can stand; empty means anywhere
+    only_regions: frozenset[str] = frozenset()  # where its cells can stand; empty means anywhere
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Refusal(StrEnum):
     CELL_LEAVING = "cell_leaving"
     CELL_FULL = "cell_full"
     KIT_TOO_OLD = "kit_too_old"  # a cell would have to be made, and the account's kit cannot
-    ONLY_WHERE_THE_KIT_IS = "only_where_the_kit_is"  # the same, in another region than the kit's
+    ONLY_WHERE_THE_KIT_IS = "only_where_the_kit_is"  # the same, in a region that the kit was not run for
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,6 @@ def _in_account(account: AccountFacts, region: str, cells: Sequence[CellFacts]) 
 def _new_cell(account: AccountFacts, region: str) -> Placement:
     if not account.builds_cells:
         return NoPlace(Refusal.KIT_TOO_OLD)
-    if account.only_region not in {"", region}:
+    if account.only_regions and region not in account.only_regions:
         return NoPlace(Refusal.ONLY_WHERE_THE_KIT_IS)
     return Bootstrap(account.id, region)

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import kits
+from accounts.actions.trust import look_now
 from accounts.availability import (
     same_account,
     why_not_as_staff,
@@ -171,10 +172,17 @@ def report_kit_itself(kit: Kit, *, report: Report) -> bool:
     said = dict(report.values)
     if not is_awaited and _is_of_recovery(kit, report):
         is_awaited, said = True, {**kit.reported, **said}
+    if not is_awaited and _may_be_of_another_region(kit):
+        return look_now(kit.account)
     if not is_awaited or kit.reported == _plain(said):
         return False
     _keep_report(kit, said, by=Actor.system("kit"))
     return True
+
+
+def _may_be_of_another_region(kit: Kit) -> bool:
+    """A kit that stands is run again to add a region: nothing that is said is kept, the cloud alone tells."""
+    return kit.state == KitState.CURRENT and kit.account.is_watched and bool(kits.load(kit.account.cloud).places_since)
 
 
 def _is_of_recovery(kit: Kit, report: Report) -> bool:
@@ -261,10 +269,11 @@ def newest_generation(account: CloudAccount) -> int:
 
 def next_kit(account: CloudAccount, *, by: User, state: KitState = KitState.CURRENT) -> Kit:
     """The next generation, in the version that is shipped now."""
-    shipped = kits.load(account.cloud)
+    shipped, current = kits.load(account.cloud), account.kits.filter(state=KitState.CURRENT).first()
     return Kit.objects.create(
         account=account,
         generation=newest_generation(account) + 1,
+        places=current.places if current and state == KitState.CANDIDATE else [],
         version=shipped.version,
         content_hash=shipped.content_hash,
         region=account.home_region,

@@ -38,9 +38,16 @@ class Target:
     identity: Mapping[str, str] = field(default_factory=dict)
     # What a report of the kit says it made: {"client_id": "..."}. Nobody's word; the cloud is asked.
     reported: Mapping[str, str] = field(default_factory=dict)
+    # Further regions where the same kit was run, in a cloud whose kit makes a place for a cell in one region at a time.
+    places: Sequence[str] = ()
 
     def subject(self, subject: Subject) -> str:
         return f"account:{self.account}:{subject.value}"
+
+
+def mark_of_region(region: str) -> str:
+    """A few letters and digits that tell one region of a cloud from another, for names that must be short."""
+    return f"{region[:3]}{region[-3:]}{len(region)}".lower()
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,9 @@ class KitReport:
     detail: str = ""
     # As the kit states them: {ALLOW_CHANGES: "yes", ALLOW_SUPPORT: "yes"}.
     switches: Mapping[str, str] = field(default_factory=dict)
+    # Further regions where all that a cell needs of the kit stands as shipped, and known ones where nothing of it stands any more.
+    places: Sequence[str] = ()
+    gone: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """What every kit offers to the pages and the steps: one protocol for all clouds. No models, no SDK, no settings."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Protocol
 
 from django.utils.translation import gettext as _
 
-from accounts.clouds.base import ALLOW_CHANGES, ALLOW_SUPPORT, PermissionProbe, Target
+from accounts.clouds.base import ALLOW_CHANGES, ALLOW_SUPPORT, PermissionProbe, Target, mark_of_region
 from accounts.kits.manifest import Denial, KitResource, Permission, Region, Role, Switch
 from portal.operations.catalogue import Text
 
@@ -173,7 +173,18 @@ def shut_by_switch(command: str) -> list[Act]:
 
 def mark_of_place(external_id: str, region: str) -> str:
     """Up to twelve letters and digits that tell one account's place from another, for names that are short and unique in a whole cloud."""
-    return f"{external_id:.4}{region[:3]}{region[-3:]}{len(region)}".lower()
+    return f"{external_id:.4}".lower() + mark_of_region(region)
+
+
+def in_each_place(target: Target) -> list[Target]:
+    """The kit's own region, then each further one that it was run for, as if it were the only one."""
+    return [replace(target, region=region, places=()) for region in (target.region, *target.places)]
+
+
+def asked_once(asked: Iterable[Iterable[PermissionProbe]]) -> list[PermissionProbe]:
+    """Questions about several regions, without those that are the same in all."""
+    found = {(one.key, one.role, one.action, one.resource, tuple(sorted(one.context.items()))): one for probes in asked for one in probes}
+    return list(found.values())
 
 
 class CloudKit(Protocol):
@@ -187,7 +198,8 @@ class CloudKit(Protocol):
     default_region: str
     cell_vcpus: int  # of the smallest deployment cell, its agent's machine included
     cell_prefix: str  # of the names of cells and their parts, `{short}` being the account's own part of them
-    cell_regions_are_free: bool  # False: a cell only where the kit was run
+    cell_regions_are_free: bool  # False: a cell only where the kit was run, for which it is run once for each region
+    places_since: str  # the first version that can be run for a further region; empty where one run reaches all of them
     gives_support: frozenset[str]  # keys of the operator's permissions that the customer's switch for support takes away
     cells_since: str  # the first version under which a cell can be built: earlier ones lack the agent's identity
     spreads_within: timedelta  # how long what the kit makes may take to be known everywhere in this cloud
@@ -254,6 +266,14 @@ class CloudKit(Protocol):
 
     def switch_command(self, target: Target, publication: Publication, switch: str, value: str) -> str:
         """Sets one switch of a kit that stands, to "yes" or "no"; empty where this version's own files are no longer handed out."""
+        ...
+
+    def place_command(self, target: Target, publication: Publication, region: str) -> str:
+        """Runs a kit that stands for a further region too; empty where that is not needed, or this version cannot do it."""
+        ...
+
+    def place_removal_command(self, target: Target, region: str) -> str:
+        """Removes what the kit made for a further region; empty where there is no such thing."""
         ...
 
     def shut_support(self, target: Target, publication: Publication) -> Sequence[Act]:

@@ -245,6 +245,8 @@ class Kit(models.Model):
     version = models.CharField(_("kit version"), max_length=20)
     content_hash = models.CharField(_("SHA-256 of the kit"), max_length=64)
     region = models.CharField(_("region"), max_length=40)
+    # Further regions that the customer has run it for, where a kit makes the place of a cell in one region at a time: as last seen.
+    places = models.JSONField(_("further regions"), default=list, blank=True)
     state = models.CharField(_("state"), max_length=20, choices=KitState.choices, default=KitState.CURRENT)
     state_at = models.DateTimeField(default=timezone.now, editable=False)
     # What was said about the kit when it had run, by its own last line or by the customer: kept to look at, never believed.
@@ -271,6 +273,11 @@ class Kit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} g{self.generation}"
+
+    @property
+    def regions(self) -> list[str]:
+        """Where it was run: its own region, then further ones, where a kit is run for one at a time."""
+        return [self.region, *self.places]
 
     @property
     def suffix(self) -> str:

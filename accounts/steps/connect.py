@@ -205,6 +205,9 @@ def check_kit(ctx: StepContext, account: CloudAccount, kit: Kit, adapter: CloudA
     if report.status == KitStatus.CREATING:
         return Wait(5, on=Party.CLOUD, why="kit_finishing")
     require_current_kit(report, target_of(account, kit))
+    if set(kit.places) - set(report.places):  # a newer kit is run for every region that the one in use was run for
+        return Wait(5, on=Party.CLOUD, why="kit_finishing")
+    Kit.objects.filter(pk=kit.pk).update(places=list(report.places))
     return Done({"made": report.made, "switches": dict(report.switches)})
 
 

@@ -16,6 +16,7 @@ from accounts.access import OrganisationRequest, Permission, requires
 from accounts.forms.connect import AccountFilterForm
 from accounts.kit_links import identity_answers, kit_links, named_resources, standing_kits
 from accounts.kit_offer import kit_offer
+from accounts.kit_regions import has_kit_regions
 from accounts.kits.base import search_permissions
 from accounts.kits.manifest import PermissionGroup, grouped
 from accounts.kits.recovery import recovery_of
@@ -73,7 +74,9 @@ def account_detail(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     held = account.trust_checks.filter(kind=TrustCheck.Kind.PERMISSION)
     context: dict[str, Any] = {"refusals": refusals, "operations": operations, "held": sum(check.is_ok for check in held)}
     context |= {"wanted": len(held), "verified_at": max((check.checked_at for check in held), default=None)}
-    context |= {"trust": trust_panel(account, can_act=False), "offer": kit_offer(account)}
+    panel = trust_panel(account, can_act=False)
+    context |= {"trust": panel, "offer": kit_offer(account)}
+    context["regions"] = panel.kit.regions if has_kit_regions(account) and panel.kit else []
     return account_tab(request, account, "account_detail", **context)
 
 

@@ -12,17 +12,18 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import kits
+from accounts.kit_regions import has_kit_regions, regions_url
 from accounts.models import CloudAccount, Organisation
 from accounts.states import AccountState
 from cells.availability import REFUSALS
 from cells.forms.parameters import ParametersForm
-from cells.hosting import find_place, region_in_use
+from cells.hosting import find_place, regions_in_use
 from cells.models import Instance, Plan, PlanSize, Release
 from cells.placement import NoPlace, Refusal
 from cells.states import InstanceState
 from portal.templatetags.components import date_words
 
-MOST_NOTES = 80
+MOST_NOTES, MOST_NOTES_ON_REGIONS = 80, 5
 NAME_HELP = _("Letters, digits and dashes. Your endpoints carry this name. Cannot be changed later.")
 
 
@@ -60,6 +61,9 @@ class PlaceForm(forms.Form):
             del self.fields["account"]
         clouds = ([account.cloud] if account else sorted({one.cloud for one in accounts})) if plan.needs_account else list(plan.regions)
         self.fields["region"].choices = region_choices(plan, clouds)  # type: ignore[attr-defined]
+        # Accounts whose kit is run for one region at a time: the page says where their cells can stand, and how another is added.
+        narrow = [one for one in accounts if has_kit_regions(one)][:MOST_NOTES_ON_REGIONS] if plan.needs_account else []
+        self.narrow_accounts = [(one, regions, regions_url(one)) for one, regions in regions_in_use(narrow)] if narrow else []
 
     def clean(self) -> None:
         account, place = self.cleaned_data.get("account"), self.cleaned_data.get("region", "")
@@ -77,12 +81,15 @@ class PlaceForm(forms.Form):
             link = format_html('<a href="{}">{}</a>', update, _("Update the kit"))
             self.add_error("account", forms.ValidationError(format_html("{} {}.", REFUSALS[Refusal.KIT_TOO_OLD], link), code="kit_too_old"))
         elif found == NoPlace(Refusal.ONLY_WHERE_THE_KIT_IS):
-            only = {"account": account, "region": region_in_use(account)}
+            link = format_html('<a href="{}?region={}">{}</a>', regions_url(account), region, _("Use another location"))
+            [(_account, regions)] = regions_in_use([account])
+            known = {"account": account, "regions": ", ".join(regions), "region": region}
             words = _(
-                "In %(account)s, a deployment cell can stand only in %(region)s, the region that its kit was run for. Choose %(region)s, "
-                "or another account."
+                "In %(account)s, a deployment cell can stand only where its kit was run: %(regions)s. Choose one of these, or run the kit "
+                "for %(region)s too; what you have answered here is kept."
             )
-            self.add_error("region", forms.ValidationError(words, code="only_where_the_kit_is", params=only))
+            told = format_html("{} {}.", words % known, link)
+            self.add_error("region", forms.ValidationError(told, code="only_where_the_kit_is"))
 
     @property
     def place(self) -> tuple[str, str]:

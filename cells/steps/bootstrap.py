@@ -10,7 +10,7 @@ from accounts.environment.assessments import newest_assessment, start_assessment
 from accounts.models import Assessment, CloudAccount, Kit
 from accounts.states import Use
 from accounts.targets import cloud_names
-from cells.hosting import builds_cells, only_region
+from cells.hosting import builds_cells, only_regions
 from cells.models import Cell
 from cells.orders import kit_to_order_by, stacks_of
 from cells.states import CellState, Health
@@ -53,8 +53,9 @@ def _unfit_kit(cell: Cell) -> Fail | None:
     account, kit = cell.account, kit_to_order_by(cell, is_built=bool(cell.kit))
     if not builds_cells(account.cloud, kit):
         return Fail("kit_too_old", params={"version": kit.version})
-    if only_region(account, kit) not in {"", cell.region}:
-        return Fail("only_where_the_kit_is", params={"region": cell.region, "only": only_region(account, kit)})
+    regions = only_regions(account, kit)
+    if regions and cell.region not in regions:
+        return Fail("only_where_the_kit_is", params={"region": cell.region, "only": ", ".join(sorted(regions))})
     return None
 
 

@@ -4,6 +4,7 @@ No stored credential takes part: a token of ours is exchanged at Entra for one o
 have made (its client ids) is only where the sign-in begins; everything else is read from Azure.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
@@ -40,6 +41,7 @@ from accounts.clouds.base import (
 WRONG_AUDIENCE = "api://wrong-audience.invalid"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 DISABLED = "Disabled"
+LOCATION = "[a-z0-9]+"  # of a name in Azure
 IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
 # Every state that is neither here nor a failure is work under way.
 STATUSES = {
@@ -156,6 +158,7 @@ class AzureAdapter:
         tags = group.tags or {}
         status, detail = self._status(group)
         generation = tags.get("byoc-generation", "")
+        places, gone = self._find_places() if status is KitStatus.COMPLETE else ([], [])
         return KitReport(
             status=status,
             version=tags.get("byoc-kit-version", ""),
@@ -165,7 +168,35 @@ class AzureAdapter:
             made=group.id or "",
             detail=detail,
             switches={name: tags[tag] for name, tag in SWITCHES.items() if tag in tags},
+            places=places,
+            gone=gone,
         )
+
+    def _find_places(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Further locations for which the kit was run to the end, and known ones of which nothing stands any more.
+
+        What a customer has just begun somewhere is no location yet, and no edit.
+        """
+        groups = self._ask("ListGroups", lambda session: every(session.resources(self.target.external_id).resource_groups.list()))
+        own = sorted(word(group.name).lower() for group in groups if (group.tags or {}).get("byoc-account") == self.target.account)
+        prefix = self._cell_prefix.lower()
+        named = [name.removeprefix(prefix) for name in own if re.fullmatch(re.escape(prefix) + LOCATION, name)]
+        found = [place for place in named if place != self.target.region and self._is_whole(place)]
+        return found, [place for place in self.target.places if place not in named]
+
+    def _is_whole(self, place: str) -> bool:
+        try:
+            self._check_place(place, self.check_roles())
+        except CloudError as error:
+            if error.retryable:
+                raise
+            return False
+        return True
+
+    @property
+    def _cell_prefix(self) -> str:
+        """What the names of all groups for cells begin with; what follows is the location."""
+        return self.shipped.cell_group.removesuffix(self.target.region)
 
     def _status(self, group: ResourceGroup) -> tuple[KitStatus, str]:
         """Of the two deployments inside the kit's own groups: those of the subscription are none of our business, whoever made them."""
@@ -207,9 +238,25 @@ class AzureAdapter:
             principals[name] = str(found.get("principalId", "")).lower()
             conditions |= self._check_assignments(name, principals[name], roles)
         if self.shipped.janitor:
-            workflow = self._get("GetWorkflow", janitor.path(self._scope, self.shipped), "workflows")
-            janitor.check_definition(workflow, self.shipped, roles)
+            self._check_janitor(self.shipped, roles)
             janitor.check_conditions(conditions, self.shipped, roles, principals)
+        for place in self.target.places:
+            self._check_place(place, roles)
+
+    def _check_janitor(self, shipped: ShippedKit, roles: Mapping[str, str]) -> None:
+        janitor.check_definition(self._get("GetWorkflow", janitor.path(self._scope, shipped), "workflows"), shipped, roles)
+
+    def _check_place(self, place: str, roles: Mapping[str, str]) -> None:
+        """What the kit makes for a cell in a further location. Raises CloudError."""
+        shipped = self.shipped.at(self.target.region, place)
+        for name, identity in shipped.identities.items():
+            if name == "operator" or identity.group == shipped.cell_group or (name == "janitor" and shipped.janitor):
+                principal = str((self._identity(identity).get("properties") or {}).get("principalId", "")).lower()
+                if identity.group == shipped.cell_group:
+                    self._check_credentials(identity)
+                self._check_assignments(name, principal, roles, shipped)
+        if shipped.janitor:
+            self._check_janitor(shipped, roles)
 
     def _identity(self, identity: ShippedIdentity) -> Mapping[str, Any]:
         return self._get("GetIdentity", self._identity_path(identity), "identities")
@@ -245,28 +292,35 @@ class AzureAdapter:
         custom = self._list("ListRoleDefinitions", path, "authorization", {"$filter": "type eq 'CustomRole'"})
         return {str((entry.get("properties") or {}).get("roleName", "")).lower(): entry for entry in custom}
 
-    def _check_assignments(self, name: str, principal: str, roles: Mapping[str, str]) -> set[str]:
+    def _check_assignments(self, name: str, principal: str, roles: Mapping[str, str], at: ShippedKit | None = None) -> set[str]:
         """What an identity holds, itself or by a group it is in, in the whole subscription: the roles of the kit, and no other.
 
-        Support's own roles come and go with access that was approved. What is found are the conditions.
+        Support's own roles come and go with access that was approved. The kit's own identities may hold their roles in the group of any
+        location, as the kit is run for one after the other. What is found are the conditions.
         """
+        kit = at or self.shipped
         path = f"{self._scope}/providers/Microsoft.Authorization/roleAssignments"
-        identity = self.shipped.identities[name]
+        identity = kit.identities[name]
         entries = self._list("ListRoleAssignments", path, "authorization", {"$filter": f"assignedTo('{principal}')"})
         told = [entry.get("properties") or {} for entry in entries]
         found = {
             (_last(str(entry.get("roleDefinitionId", ""))), str(entry.get("scope", "")).lower(), bool(entry.get("condition")))
             for entry in told
         }
-        shipped = {
-            (roles[key], role.scope.lower(), bool(role.condition)) for key, role in self.shipped.roles.items() if role.identity == name
-        }
-        passing = {(roles[key], role.scope.lower(), False) for key, role in self.shipped.roles.items() if not role.identity}
-        if extra := found - shipped - (passing if name in self.shipped.pool else set()):
+        shipped = {(roles[key], role.scope.lower(), bool(role.condition)) for key, role in kit.roles.items() if role.identity == name}
+        passing = {(roles[key], role.scope.lower(), False) for key, role in kit.roles.items() if not role.identity}
+        known = shipped | (passing if name in kit.pool else set())
+        moves = identity.group == kit.group  # of no location: the kit's own
+        if extra := {one for one in found if (one[0], self._as_at(kit, one[1]) if moves else one[1], one[2]) not in known}:
             raise CloudError("policy_edited", raw=f"{identity.name} holds more than was shipped: {sorted(map(str, extra))}")
         if missing := shipped - found:
             raise CloudError("role_deleted", raw=f"{identity.name} lacks: {sorted(map(str, missing))}")
         return {str(entry["condition"]) for entry in told if entry.get("condition")}
+
+    def _as_at(self, kit: ShippedKit, scope: str) -> str:
+        """A scope; the group of another location as that of this one."""
+        prefix = f"{self._scope}/resourcegroups/{self._cell_prefix}".lower()
+        return f"{self._scope}/resourcegroups/{kit.cell_group}".lower() if re.fullmatch(re.escape(prefix) + LOCATION, scope) else scope
 
     # --- permissions ---
 

@@ -54,7 +54,7 @@ class Environment:
 
     def __init__(self, target: Target, shipped: ShippedKit, session: Session, region: str, needs: Needs) -> None:
         self.target = target
-        self.shipped = shipped
+        self.shipped = shipped.at(target.region, region)
         self.session = session
         self.region = region
         self.needs = needs
@@ -99,8 +99,8 @@ class Environment:
 
     @property
     def _cell_group(self) -> str:
-        """The kit's own group is for the location it was run in; another location needs a group of its own."""
-        return self.shipped.cell_group.removesuffix(self.target.region) + self.region
+        """Each location has a group of its own, which is there once the kit was run for it."""
+        return self.shipped.cell_group
 
     def _usage_command(self, what: str) -> str:
         return f"az {what} list-usage{'s' if what == 'network' else ''} {self._here} --location {self.region} --output table"
@@ -130,7 +130,7 @@ class Environment:
         missing: list[str] = []
         for role in self.shipped.roles.values():
             if role.identity == "operator":
-                held = self._held(role.scope.replace(self.shipped.cell_group, self._cell_group))
+                held = self._held(role.scope)
                 missing += [action for action in sorted(role.variants[0]) if not covers(held, action)]
         if missing:
             return Verdict.BLOCK, "\n".join(missing), {"count": str(len(missing)), "permissions": _named(missing)}

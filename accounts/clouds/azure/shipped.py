@@ -1,7 +1,9 @@
 """What the Azure kit says must stand in the customer's subscription: groups, identities, whom they trust, roles and who holds them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from accounts.clouds.base import mark_of_region
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,27 @@ class ShippedKit:
     def operator(self) -> str:
         """As the cloud names it."""
         return self.identities["operator"].name
+
+    def at(self, home: str, region: str) -> "ShippedKit":
+        """The same kit in another region than its own: a cell's group, its identities, its vault and its janitor are each region's own."""
+        if region == home:
+            return self
+        group = self.cell_group.removesuffix(home) + region
+        roles = {key: replace(role, scope=self._moved(role.scope, group)) for key, role in self.roles.items()}
+        moved = {key: replace(one, group=group) for key, one in self.identities.items() if one.group == self.cell_group}
+        return replace(
+            self,
+            cell_group=group,
+            vault=self.vault and self.vault.removesuffix(mark_of_region(home)) + mark_of_region(region),
+            identities={**self.identities, **moved},
+            roles=roles,
+            janitor=f"{self.janitor}-{region}" if self.janitor else "",
+            janitor_definition=self.janitor_definition.replace(f"/{self.cell_group}/", f"/{group}/"),
+        )
+
+    def _moved(self, scope: str, group: str) -> str:
+        above, _slash, name = scope.rpartition("/")
+        return f"{above}/{group}" if name == self.cell_group else scope
 
     @property
     def pool(self) -> Sequence[str]:

@@ -57,8 +57,8 @@ class AzureStacks:
             return call(session)
 
     def _group(self, region: str) -> str:
-        """The kit's own is for the location it was run in; another location has a group of its own."""
-        return self.shipped.cell_group.removesuffix(self.target.region) + region
+        """Each location has a group of its own."""
+        return self.shipped.at(self.target.region, region).cell_group
 
     # --- orders ---
 

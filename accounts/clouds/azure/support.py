@@ -54,8 +54,11 @@ class AzureSupport:
         if not self.shipped.pool:
             return ""
         roles = [{"roleName": role.name, "actions": sorted(role.variants[0])} for role in self._roles(grant)]
-        until = stamp(grant.ends_at)
-        return json.dumps({"scope": self._place(grant).scope, "roles": roles, "until": until, "endedBy": self.shipped.janitor}, indent=1)
+        kits = self._kits(grant)
+        # Of an access to one cell one scope and one janitor, as before there could be more.
+        scope: Any = [self._scope_of(kit) for kit in kits] if len(kits) > 1 else self._place(grant).scope
+        ended: Any = [kit.janitor for kit in kits] if len(kits) > 1 else kits[0].janitor
+        return json.dumps({"scope": scope, "roles": roles, "until": stamp(grant.ends_at), "endedBy": ended}, indent=1)
 
     def open(self, grant: SupportGrant) -> OpenDoor:
         if not self.shipped.pool:
@@ -64,16 +67,17 @@ class AzureSupport:
             raise CloudError("grant_is_over")
         self._check_switch(grant)
         roles = self._adapter.check_roles()
-        self._check_janitor(roles)
-        standing = self._standing()
+        for kit in self._kits(grant):
+            self._check_janitor(kit, roles)
+        standing = self._standing(grant)
         identity = self._lease(grant, roles, standing)
-        for name, role in zip(ROLES[grant.profile], self._roles(grant), strict=True):
-            # What a try before has given is left alone: a new order would be one more line in the customer's log, and spread anew.
-            if _name(grant, name) in standing:
-                continue
-            self._give(
-                grant, roles[name], self._place(grant).scope, identity, name=name, until=grant.ends_at, operation=f"Give {role.name}"
-            )
+        for kit in self._kits(grant):
+            for key, role in zip(ROLES[grant.profile], self._roles(grant), strict=True):
+                name = self._name(grant, key, kit)
+                # What a try before has given is left alone: a new order would be one more line in the customer's log, and spread anew.
+                if name not in standing:
+                    until, operation = grant.ends_at, f"Give {role.name}"
+                    self._give(grant, roles[key], self._scope_of(kit), identity, name=name, until=until, operation=operation)
         return self._sign_in(grant, identity)
 
     def _check_switch(self, grant: SupportGrant) -> None:
@@ -85,22 +89,24 @@ class AzureSupport:
                 raise CloudError("support_switched_off", raw=f"tags of {self.shipped.group}: {dict(tags)}")
             resources.resource_groups.get(self._place(grant).group)
 
-    def _check_janitor(self, roles: Mapping[str, str]) -> None:
+    def _check_janitor(self, shipped: ShippedKit, roles: Mapping[str, str]) -> None:
         """Nothing is given that would not be taken away while the portal is down."""
-        path = janitor.path(self._scope, self.shipped)
+        path = janitor.path(self._scope, shipped)
         with asking(self.target, "GetWorkflow"):
             workflow = self._operator.get(path, "workflows")
             runs = self._operator.get(f"{path}/runs", "workflows", {"$top": "1"}).get("value") or []
-        janitor.check_definition(workflow, self.shipped, roles)
+        janitor.check_definition(workflow, shipped, roles)
         if why := janitor.why_not_running(workflow, runs, datetime.now(UTC)):
-            raise CloudError("janitor_not_running", raw=f"{self.shipped.janitor}: {why}", retryable=True)
+            raise CloudError("janitor_not_running", raw=f"{shipped.janitor}: {why}", retryable=True)
 
     def _lease(self, grant: SupportGrant, roles: Mapping[str, str], standing: Mapping[str, str]) -> Mapping[str, str]:
-        """The grant's own identity; if it has none yet, one that is neither taken nor at rest."""
+        """The grant's own identity; if it has none yet, one that is neither taken nor at rest. Leases lie in the kit's own location, for
+        whichever an access is: a second one for the same identity must find the first.
+        """
         scope = self.shipped.roles[LEASE].scope
         holders = {number: principal.lower() for number, principal in standing.items()}
         pool = self._identities()
-        mine = holders.get(_name(grant, LEASE))
+        mine = holders.get(self._name(grant, LEASE, self.shipped))
         for identity in pool:
             if identity["principal"] == mine:
                 return identity
@@ -108,7 +114,8 @@ class AzureSupport:
             if identity["principal"] in holders.values():
                 continue
             try:
-                self._give(grant, roles[LEASE], scope, identity, name=LEASE, until=grant.ends_at + REST, operation="LeaseIdentity")
+                name, until = self._name(grant, LEASE, self.shipped), grant.ends_at + REST
+                self._give(grant, roles[LEASE], scope, identity, name=name, until=until, operation="LeaseIdentity")
             except CloudError as error:
                 if error.code != "door_busy":
                     raise
@@ -127,7 +134,7 @@ class AzureSupport:
             "description": f"Support access {grant.grant}, {grant.case}, {grant.engineer}, until {stamp(until)}",
         }
         with asking(self.target, operation):
-            self._operator.put(f"{scope}/{_ASSIGNMENTS}/{_name(grant, name)}", "authorization", {"properties": properties})
+            self._operator.put(f"{scope}/{_ASSIGNMENTS}/{name}", "authorization", {"properties": properties})
 
     def _sign_in(self, grant: SupportGrant, identity: Mapping[str, str]) -> OpenDoor:
         session = session_of(self.target, self.tokens, identity["client"], Subject.SUPPORT)
@@ -170,19 +177,25 @@ class AzureSupport:
 
     def close(self, grant: SupportGrant) -> None:
         """Only what stands is deleted: the operator may delete nothing that is not support's, and nobody's is not."""
-        self._take_away(_name(grant, name) for name in {name for names in ROLES.values() for name in names})
+        self._take_away(grant, self._given(grant))
 
     def tidy(self, grant: SupportGrant) -> None:
         """The identity is at rest until no token of this grant is worth anything. The janitor ends that by itself, too."""
         if datetime.now(UTC) >= grant.ends_at + REST:
-            self._take_away([_name(grant, LEASE)])
+            self._take_away(grant, {self._name(grant, LEASE, self.shipped): self._scope_of(self.shipped)})
 
-    def _take_away(self, names: Any) -> None:
-        standing = self._standing() if self.shipped.pool else {}
-        for name in names:
+    def _take_away(self, grant: SupportGrant, names: Mapping[str, str]) -> None:
+        """Assignments by name, each with the scope that it stands at."""
+        standing = self._standing(grant) if self.shipped.pool else {}
+        for name, scope in names.items():
             if name in standing:
                 with asking(self.target, "DeleteRoleAssignment"):
-                    self._operator.delete(f"{self.shipped.roles[LEASE].scope}/{_ASSIGNMENTS}/{name}", "authorization")
+                    self._operator.delete(f"{scope}/{_ASSIGNMENTS}/{name}", "authorization")
+
+    def _given(self, grant: SupportGrant) -> dict[str, str]:
+        """Every role that an access may have been given, by the name of its assignment: where it stands."""
+        roles = {role for names in ROLES.values() for role in names}
+        return {self._name(grant, role, kit): self._scope_of(kit) for kit in self._kits(grant) for role in roles}
 
     def probe(self, door: OpenDoor, grant: SupportGrant) -> DoorProbe:
         """Azure keeps rights in mind for minutes: an assignment that is gone may still be honoured, and then this says so."""
@@ -205,8 +218,9 @@ class AzureSupport:
     def find_traces(self, grant: SupportGrant, since: datetime, until: datetime) -> Sequence[Trace]:
         """Lines about the grant's own assignments, and everything its identity did meanwhile. Readings leave none."""
         with asking(self.target, "ListActivity"):
-            lines = list(activity(self._operator, self._place(grant), since, until))
-        own = {_name(grant, name) for names in ROLES.values() for name in names}
+            groups = [Place(self.target.external_id, kit.cell_group) for kit in self._kits(grant)]
+            lines = [line for group in groups for line in activity(self._operator, group, since, until)]
+        own = set(self._given(grant))
         of_grant = [line for line in lines if told(line, "resourceId").rpartition("/")[2].lower() in own]
         holders = {_principal(line) for line in of_grant} - {""}
         lasts = stamp(grant.ends_at + REST)
@@ -225,19 +239,42 @@ class AzureSupport:
         return self._adapter.operator
 
     def _place(self, grant: SupportGrant) -> Place:
-        """A cell is a group; a grant for every cell of the account is one for the only group that this kit has."""
+        """A cell is a group; what is read under a grant for every cell of the account begins with the group of the kit's own location."""
         return Place(self.target.external_id, grant.stack or self.shipped.cell_group)
+
+    def _kits(self, grant: SupportGrant) -> list[ShippedKit]:
+        """The kit in each location that a grant is for: that of its cell, or all of them."""
+        home = self.target.region
+        if not grant.stack:
+            return [self.shipped.at(home, place) for place in (home, *self.target.places)]
+        return [self.shipped.at(home, grant.stack.removeprefix(self.shipped.cell_group.removesuffix(home)))]
+
+    def _scope_of(self, kit: ShippedKit) -> str:
+        return kit.roles[LEASE].scope
+
+    def _name(self, grant: SupportGrant, role: str, kit: ShippedKit) -> str:
+        """Azure's name of an assignment: the same for the same grant, role and location, and another one in a further location."""
+        place = "" if kit.cell_group == self.shipped.cell_group else f"/{kit.cell_group}"
+        return str(uuid5(NAMES, f"{grant.grant}/{role}{place}"))
 
     def _roles(self, grant: SupportGrant) -> list[Any]:
         return [self.shipped.roles[name] for name in ROLES[grant.profile]]
 
-    def _standing(self) -> dict[str, str]:
-        """Of support's identities: name of an assignment in the cell's group -> who holds it."""
-        with asking(self.target, "ListRoleAssignments"):
-            entries = list(
-                self._operator.list(f"{self.shipped.roles[LEASE].scope}/{_ASSIGNMENTS}", "authorization", {"$filter": "atScope()"})
-            )
+    def _standing(self, grant: SupportGrant) -> dict[str, str]:
+        """Of support's identities: name of an assignment in the grant's groups, or where leases lie -> who holds it."""
+        scopes = dict.fromkeys(self._scope_of(kit) for kit in (self.shipped, *self._kits(grant)))
+        entries = [entry for scope in scopes for entry in self._assignments(scope)]
         return {str(entry.get("name", "")).lower(): str((entry.get("properties") or {}).get("principalId", "")) for entry in entries}
+
+    def _assignments(self, scope: str) -> Sequence[Mapping[str, Any]]:
+        try:
+            with asking(self.target, "ListRoleAssignments"):
+                return list(self._operator.list(f"{scope}/{_ASSIGNMENTS}", "authorization", {"$filter": "atScope()"}))
+        except CloudError as error:
+            # Nothing is held in a further location that the customer has given back.
+            if error.code == "kit_not_found" and scope != self._scope_of(self.shipped):
+                return []
+            raise
 
     def _identities(self) -> list[dict[str, str]]:
         """The pool, in the kit's order."""
@@ -253,11 +290,6 @@ class AzureSupport:
 
 
 _ASSIGNMENTS = "providers/Microsoft.Authorization/roleAssignments"
-
-
-def _name(grant: SupportGrant, role: str) -> str:
-    """Azure's name of an assignment: the same for the same grant and role."""
-    return str(uuid5(NAMES, f"{grant.grant}/{role}"))
 
 
 def _opened(door: OpenDoor) -> Session:

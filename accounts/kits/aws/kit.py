@@ -52,6 +52,7 @@ class AwsKit:
     cell_vcpus = 6
     cell_prefix = "byoc-{short}-cell-"
     cell_regions_are_free = True
+    places_since = ""
     cells_since = "1.4.0"
     gives_support: frozenset[str] = frozenset()
     spreads_within = timedelta(minutes=3)
@@ -189,6 +190,12 @@ class AwsKit:
         ]
         kept = [f"  ParameterKey={name},UsePreviousValue=true" for name in self.parameters_of(target) if name != switch]
         return " \\\n  ".join([*lines, *kept, f"  ParameterKey={switch},ParameterValue={value}"])
+
+    def place_command(self, target: Target, publication: Publication, region: str) -> str:
+        return ""
+
+    def place_removal_command(self, target: Target, region: str) -> str:
+        return ""
 
     def shut_support(self, target: Target, publication: Publication) -> Sequence[Act]:
         return shut_support(target, self.switch_command(target, publication, ALLOW_SUPPORT, "no"))

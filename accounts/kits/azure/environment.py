@@ -20,7 +20,10 @@ ENVIRONMENT_CHECKS: tuple[EnvironmentCheck, ...] = (
         _("Without every right of the kit, building a cell would stop half-way."),
         passed=_("Azure confirms all of them."),
         blocked=_("%(count)s rights are missing, among them %(permissions)s."),
-        remedy=_("Run the kit again: it puts its roles back to what was shipped. Every location needs a kit of its own."),
+        remedy=_(
+            "Run the kit again: it puts its roles back to what was shipped. For a location that it was not run for yet, open the account "
+            "and choose “Use another location”."
+        ),
     ),
     EnvironmentCheck(
         "region_enabled",

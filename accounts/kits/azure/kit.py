@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -32,6 +33,8 @@ from accounts.kits.base import (
     Report,
     Route,
     Words,
+    asked_once,
+    in_each_place,
     mark_of_place,
 )
 from accounts.kits.manifest import Denial, Grant, KitResource, Permission, Region, Role, Switch
@@ -67,6 +70,7 @@ class AzureKit:
     cell_vcpus = 8
     cell_prefix = "byoc-{short}-cell-"
     cell_regions_are_free = False
+    places_since = "1.4.0"
     cells_since = "1.2.0"
     gives_support: frozenset[str] = frozenset()
     spreads_within = timedelta(minutes=10)
@@ -141,6 +145,7 @@ class AzureKit:
             "suffix": target.suffix,
             "issuerUrl": target.issuer,
             "location": target.region,
+            "cellLocation": target.region,
         }
 
     def routes(self, target: Target, publication: Publication) -> tuple[Route, ...]:
@@ -154,15 +159,17 @@ class AzureKit:
             region=target.region,
             link=deploy_url(publication.console_url, template_url),
             parameters=self.parameters_file(target),
+            more={place: self.parameters_file(target, place) for place in target.places},
         )
         return (shell, portal)
 
-    def parameters_file(self, target: Target) -> str:
-        """As the portal's Edit parameters box takes it."""
+    def parameters_file(self, target: Target, place: str = "") -> str:
+        """As the portal's Edit parameters box takes it; for the kit's own location, or for a further one."""
+        values = self.parameters(target) | ({"cellLocation": place} if place else {})
         document = {
             "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#",
             "contentVersion": "1.0.0.0",
-            "parameters": {name: {"value": value} for name, value in self.parameters(target).items()},
+            "parameters": {name: {"value": value} for name, value in values.items()},
         }
         return json.dumps(document, indent=2)
 
@@ -171,7 +178,7 @@ class AzureKit:
         published = self._published()
         script_url = publication.url(published.key("kit.sh"))
         template_url = shlex.quote(publication.url(published.key("kit.json"))) if script_url else f'"file://$PWD/{self.documents[0].file}"'
-        words_of_it = [f"--{name} {shlex.quote(value)}" for name, value in self.options(target).items()]
+        words_of_it = self.options(target)
         words_of_it += [f"--template-url {template_url}", f"--template-sha256 {self.content_hash}"]
         if publication.report_url:
             words_of_it.append(f"--report {shlex.quote(publication.report_url)}")
@@ -180,9 +187,9 @@ class AzureKit:
         fetch = [f"curl -fsSLo byoc-kit.sh '{script_url}'"] if script_url else []
         return " && \\\n  ".join([*fetch, check, run])
 
-    def options(self, target: Target) -> dict[str, str]:
+    def options(self, target: Target) -> list[str]:
         """What the script is told. No secret is among it."""
-        return {
+        told = {
             "subscription": target.external_id,
             "tenant": target.identity["tenant_id"],
             "account": target.account,
@@ -191,22 +198,19 @@ class AzureKit:
             "issuer": target.issuer,
             "region": target.region,
         }
+        places = [f"--add-region {shlex.quote(place)}" for place in target.places]
+        return [*(f"--{name} {shlex.quote(value)}" for name, value in told.items()), *places]
 
     def removal_command(self, target: Target, *, is_last: bool = False) -> str:
         """Rights first, so that nothing is left that names an identity of before. The cell's group goes only with the last kit: until
         then a cell may run there, and a newer kit shares it."""
-        names = _names(target)
-        here, group, cell_group = f"--subscription {target.external_id}", self.made_name(target.suffix), _group_name(CELL_GROUP, names)
+        here, group = f"--subscription {target.external_id}", self.made_name(target.suffix)
         roles = [f"byoc-{target.suffix}-{role}" for role in HOLDERS]
         lines = revival(target, tuple(HOLDERS)).splitlines()
-        lines += [f"az role definition delete {here} --name {role} --scope {SUBSCRIPTION.format(**names)}" for role in roles]
-        lines += [
-            f"az identity delete {here} --resource-group {cell_group} --name byoc-{target.suffix}-cell-cluster",
-            f"az identity delete {here} --resource-group {cell_group} --name byoc-{target.suffix}-cell-agent",
-            f"az group delete {here} --name {group} --yes",
-            f"az deployment sub delete {here} --name {group}",
-        ]
-        return "\n".join([*lines, *_removal_of_shared(target, here, cell_group, is_last=is_last)])
+        lines += [f"az role definition delete {here} --name {role} --scope {SUBSCRIPTION.format(**_names(target))}" for role in roles]
+        lines += [line for one in in_each_place(target) for line in _removal_of_identities(one)]
+        lines += [f"az group delete {here} --name {group} --yes", f"az deployment sub delete {here} --name {group}"]
+        return "\n".join([*lines, *_removal_of_shared(target, here, is_last=is_last)])
 
     def removal_link(self, target: Target, publication: Publication) -> str:
         return shell_url(publication.console_url)
@@ -223,6 +227,25 @@ class AzureKit:
         if target.kit_version != self.version:
             return ""
         return f"{self.shell_command(target, publication)} \\\n    --{SWITCH_OPTIONS[switch]} {value}"
+
+    def place_command(self, target: Target, publication: Publication, region: str) -> str:
+        if target.kit_version != self.version:
+            return ""
+        return self.shell_command(replace(target, places=[*target.places, region]), publication)
+
+    def place_removal_command(self, target: Target, region: str) -> str:
+        """Rights first, as at the end of all: an assignment whose group is gone would be left without a holder that anybody can name."""
+        there, here = replace(target, region=region, places=()), f"--subscription {target.external_id}"
+        held = [role for role, (_holder, scope) in HOLDERS.items() if scope == CELL_GROUP]
+        lines = [
+            *revival(there, held).splitlines(),
+            f"az resource delete {here} --resource-group {self.made_name(target.suffix)} --resource-type {template.WORKFLOW} "
+            f"--name byoc-{target.suffix}-janitor-{region}",
+            f"az group delete {here} --name {_group_name(CELL_GROUP, _names(there))} --yes",
+            "# Azure keeps the deleted vault for 90 days, and with it its name. To use this location again before that:",
+            _purge(there),
+        ]
+        return "\n".join(lines)
 
     def shut_support(self, target: Target, publication: Publication) -> Sequence[Act]:
         if not self.keeps(target.kit_version):
@@ -280,7 +303,10 @@ class AzureKit:
         return tuple(self.asked([grant for grant in GRANTS if not (is_support_off and grant.role == Role.SUPPORT)], target))
 
     def asked(self, grants: Sequence[Grant], target: Target) -> list[PermissionProbe]:
-        """Some grants as questions about this account."""
+        """Some grants as questions about this account, in each location that the kit was run for."""
+        return asked_once(self._asked(grants, one) for one in in_each_place(target))
+
+    def _asked(self, grants: Sequence[Grant], target: Target) -> list[PermissionProbe]:
         names = _names(target)
         return [
             PermissionProbe(permission_key(grant.role, action), grant.role.value, action, grant.resource.format(**names))
@@ -289,39 +315,53 @@ class AzureKit:
         ]
 
     def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
-        names = _names(target)
-        return tuple(
-            PermissionProbe(permission_key(denial.role, action), denial.role.value, action, denial.resource.format(**names))
-            for denial in DENIALS
-            for action in denial.actions
-        )
+        return tuple(asked_once(_promised(_names(one)) for one in in_each_place(target)))
+
+
+def _promised(names: Mapping[str, str]) -> list[PermissionProbe]:
+    return [
+        PermissionProbe(permission_key(denial.role, action), denial.role.value, action, denial.resource.format(**names))
+        for denial in DENIALS
+        for action in denial.actions
+    ]
 
 
 def revival(target: Target, roles: Sequence[str]) -> str:
     """Takes away what was given of these roles, so that nothing is left that names an identity of before."""
-    here, names = f"--subscription {target.external_id}", _names(target)
-    scopes = {role: HOLDERS[role][1].format(**names) for role in roles}
-    lines = (f"az role assignment delete {here} --role byoc-{target.suffix}-{role} --scope {scope}" for role, scope in scopes.items())
-    return "\n".join(lines)
+    here = f"--subscription {target.external_id}"
+    pairs = dict.fromkeys((role, HOLDERS[role][1].format(**_names(one))) for one in in_each_place(target) for role in roles)
+    return "\n".join(f"az role assignment delete {here} --role byoc-{target.suffix}-{role} --scope {scope}" for role, scope in pairs)
 
 
-def _removal_of_shared(target: Target, here: str, cell_group: str, *, is_last: bool) -> list[str]:
-    """The cell's group, with the vault of its key: to be run by who leaves, else only to be read."""
-    purge = f"# az keyvault purge {here} --name {vault_name(target.account, target.external_id, target.region)}"
+def _removal_of_identities(target: Target) -> list[str]:
+    group = _group_name(CELL_GROUP, _names(target))
+    here = f"--subscription {target.external_id} --resource-group {group}"
+    return [f"az identity delete {here} --name byoc-{target.suffix}-{name}" for name in ("cell-cluster", "cell-agent")]
+
+
+def _removal_of_shared(target: Target, here: str, *, is_last: bool) -> list[str]:
+    """The cells' groups, with the vaults of their keys: to be run by who leaves, else only to be read."""
+    groups = [_group_name(CELL_GROUP, _names(one)) for one in in_each_place(target)]
+    purges = [_purge(one) for one in in_each_place(target)]
     if is_last:
         return [
             "# The cell's resource group goes too, with its vault. Nothing of ours runs there any more.",
             "# What you have put there yourself goes with it.",
-            f"az group delete {here} --name {cell_group} --yes",
+            *(f"az group delete {here} --name {group} --yes" for group in groups),
             "# Azure keeps the deleted vault for 90 days. That costs nothing. To be rid of it sooner:",
-            purge,
+            *purges,
         ]
     return [
         "# The cell's resource group is still there. If you need nothing in it, no cell, no newer kit and nothing of yours, delete it too:",
-        f"# az group delete {here} --name {cell_group}",
+        *(f"# az group delete {here} --name {group}" for group in groups),
         "# Azure keeps a deleted vault for 90 days, and with it its name. To connect this account here again before that:",
-        purge,
+        *purges,
     ]
+
+
+def _purge(target: Target) -> str:
+    name = vault_name(target.account, target.external_id, target.region)
+    return f"# az keyvault purge --subscription {target.external_id} --name {name}"
 
 
 def vault_name(account: str, subscription: str, location: str) -> str:

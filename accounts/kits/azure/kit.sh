@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# BYOC onboarding kit for Azure, version 1.3.0.
+# BYOC onboarding kit for Azure, version 1.4.0.
 #
 # Deploys kit.json into one subscription: identities that trust short-lived tokens of the portal, their roles, the janitor that ends
 # support access, and one resource group for a deployment cell, with the identities and the empty key vault that the cell will use.
+# With --add-region it makes such a group in a further location too, beside what stands: nothing is moved, and the same
+# identities get the same roles there.
 # Creates no key and no secret, and sends nothing anywhere but two client ids to the portal (--report), or the tenant where that is not the one that was said.
 #
 # Safe to run again: what kit.json makes and is missing or was changed is put back, and your two switches stay as you set them.
@@ -15,6 +17,7 @@ set -euo pipefail
 
 subscription='' tenant='' account='' generation='' suffix='' issuer='' region='' template_url='' template_sha256='' report=''
 allow_changes='keep' allow_support='keep' # your switches: yes, no, or keep what stands
+more=()                                   # further locations, each with a group for a cell of its own
 
 # What a deployment cell is made of. Azure has a subscription register each of these providers once; it costs nothing.
 providers=(
@@ -52,6 +55,7 @@ while (($#)); do
     --suffix) suffix=$2 ;;
     --issuer) issuer=$2 ;;
     --region) region=$2 ;;
+    --add-region) more+=("$2") ;;
     --template-url) template_url=$2 ;;
     --template-sha256) template_sha256=$2 ;;
     --allow-changes) allow_changes=$2 ;;
@@ -69,7 +73,9 @@ demand account "$account" "$guid"
 demand generation "$generation" '[1-9][0-9]{0,3}'
 demand suffix "$suffix" "${account%%-*}-g$generation"
 demand issuer "$issuer" 'https://[A-Za-z0-9./:_-]+'
-demand region "$region" '[a-z0-9]{4,40}'
+for place in "$region" ${more[@]+"${more[@]}"}; do
+  demand region "$place" '[a-z0-9]{4,40}'
+done
 demand template-url "$template_url" '(https?|file)://[A-Za-z0-9./:_~%-]+'
 demand template-sha256 "$template_sha256" '[0-9a-f]{64}'
 demand allow-changes "$allow_changes" 'yes|no|keep'
@@ -87,7 +93,7 @@ if [[ ${found,,} != "$tenant" ]]; then
   stop "subscription $subscription belongs to tenant ${found,,}, and this kit was made for tenant $tenant. Nothing was changed. In the portal, stop connecting, correct the tenant ID to ${found,,}, and make the kit again."
 fi
 
-name="byoc-$suffix-kit"
+name="byoc-$suffix-kit" cell_group="byoc-${account%%-*}-cell-$region"
 
 # The kit writes its switches down as tags of its groups. A switch that the command leaves alone stays as this kit's own group says;
 # a newer kit takes over a "no" from any group of the same account. Where nothing stands yet it is "yes".
@@ -98,6 +104,8 @@ groups=$(az group list --subscription "$subscription" --tag "byoc-account=$accou
 standing() { # switch
   local group changes support value found='yes'
   while IFS=$'\t' read -r group changes support; do
+    # The group of a further location says what was so when that location was last run for.
+    [[ ${group,,} != byoc-*-cell-* || ${group,,} == "$cell_group" ]] || continue
     value=$changes
     [[ $1 == allow-changes ]] || value=$support
     if [[ ${group,,} == "$name" ]]; then
@@ -138,20 +146,23 @@ curl -fsSLo "$folder/kit.json" "$template_url" || stop "the template could not b
 printf '%s  %s\n' "$template_sha256" "$folder/kit.json" | sha256sum --check --status ||
   stop "the template at $template_url is not the one that the portal has shown you. Nothing was changed."
 
-deploy() {
+deploy() { # where the cell goes
   az deployment sub create --subscription "$subscription" --name "$name" --location "$region" \
     --template-file "$folder/kit.json" --output none --parameters \
     "expectedSubscriptionId=$subscription" "expectedTenantId=$tenant" "accountRef=$account" "generation=$generation" \
-    "suffix=$suffix" "issuerUrl=$issuer" "location=$region" "allowChanges=$allow_changes" "allowSupport=$allow_support"
+    "suffix=$suffix" "issuerUrl=$issuer" "location=$region" "cellLocation=$1" "allowChanges=$allow_changes" \
+    "allowSupport=$allow_support"
 }
 
 # Azure needs a moment until all of it knows a new role or identity. The same deployment again does no harm.
-say "Deploying $name. This takes 1 to 2 minutes ..."
-for pause in 20 0; do
-  deploy && break
-  ((pause)) || stop "Azure could not finish the deployment; it says why above. Mend that and run the same command again."
-  say "Once more in $pause seconds ..."
-  sleep "$pause"
+for place in "$region" ${more[@]+"${more[@]}"}; do
+  say "Deploying $name for a cell in $place. This takes 1 to 2 minutes ..."
+  for pause in 20 0; do
+    deploy "$place" && break
+    ((pause)) || stop "Azure could not finish the deployment for $place; it says why above. Mend that and run the same command again."
+    say "Once more in $pause seconds ..."
+    sleep "$pause"
+  done
 done
 
 output() {

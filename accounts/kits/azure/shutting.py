@@ -40,5 +40,6 @@ def taking(target: Target, shipped: ShippedKit) -> str:
 def _take(target: Target, shipped: ShippedKit, roles: Sequence[str]) -> str:
     return "\n".join(
         f"az role assignment delete --subscription {target.external_id} --role {role.name} --scope {role.scope}"
-        for role in (shipped.roles[name] for name in roles if name in shipped.roles)
+        for kit in (shipped.at(target.region, place) for place in (target.region, *target.places))
+        for role in (kit.roles[name] for name in roles if name in kit.roles)
     )

@@ -1,6 +1,7 @@
 """How the Azure kit is told on the pages: the questions of the Account step, the ways to run it, what may be amiss."""
 
 import re
+from collections.abc import Mapping
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -26,8 +27,8 @@ WORDS = Words(
     identity_command_label=gettext_lazy("This prints the subscription and the tenant you are signed in to"),
     place_label=gettext_lazy("Location for the kit and the cell"),
     place_help=gettext_lazy(
-        "The kit makes one resource group here. The operator can build only in that, so a deployment cell can stand only here. "
-        "Cannot be changed once the account is connected."
+        "The kit makes one resource group here for the first deployment cell. Cannot be changed once the account is connected. Cells in "
+        "other locations are possible later: you then run the kit for each of them."
     ),
     run_title=gettext_lazy("Run the kit in Azure"),
     made_label=gettext_lazy("Resource group"),
@@ -135,7 +136,8 @@ def shell_route(*, command: str, link: str) -> Route:
     )
 
 
-def portal_route(*, subscription: str, region: str, link: str, parameters: str) -> Route:
+def portal_route(*, subscription: str, region: str, link: str, parameters: str, more: Mapping[str, str]) -> Route:
+    """`more` are the parameters of further locations: the template makes the place for one cell at a time."""
     place = _("Choose subscription %(subscription)s and region %(region)s.") % {"subscription": subscription, "region": region}
     acts = (
         Act(_("Open the template in the Azure portal."), link=link, link_label=_("Deploy to Azure (opens in a new tab)")),
@@ -152,6 +154,14 @@ def portal_route(*, subscription: str, region: str, link: str, parameters: str) 
             )
         ),
         Act(_("Press Review + create, then Create. Azure needs 1 to 3 minutes.")),
+        *(
+            Act(
+                _("When it is complete, do the same once more for location %(place)s, with this under Edit parameters.") % {"place": place},
+                command=text,
+                command_label=_("Parameters for %(place)s") % {"place": place},
+            )
+            for place, text in more.items()
+        ),
         Act(_("When it is complete, press Outputs, and copy clientId and supportClientId. The next page here asks for both.")),
     )
     intro = _("Without a command line. Azure's portal tells this page nothing: when it is done, you copy two IDs from there.")

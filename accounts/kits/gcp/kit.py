@@ -79,6 +79,7 @@ class GcpKit:
     cell_vcpus = 6
     cell_prefix = "byoc-{short}-"
     cell_regions_are_free = True
+    places_since = ""
     cells_since = "1.2.0"
     gives_support = frozenset({"resourcemanager.projects.setIamPolicy"})
     spreads_within = timedelta(minutes=10)
@@ -191,6 +192,12 @@ class GcpKit:
         if target.kit_version != self.version:
             return ""
         return f"{self.command(target, publication)} \\\n    --{SWITCH_OPTIONS[switch]} {value}"
+
+    def place_command(self, target: Target, publication: Publication, region: str) -> str:
+        return ""
+
+    def place_removal_command(self, target: Target, region: str) -> str:
+        return ""
 
     def shut_support(self, target: Target, publication: Publication) -> Sequence[Act]:
         if not self.keeps(target.kit_version):

@@ -25,17 +25,21 @@ from portal.operations.catalogue import Text
 FILE = "byoc-recovery.sh"
 # Roles of the kit that the recovery kit makes; no identity but the operator holds one.
 ROLES = ("operator", "operator-kit", "operator-cells")
+UNUSED = {"vault", "janitor"}  # names of what it does not make
 _DESCRIPTION = (
-    "BYOC recovery kit: lets the portal named by issuerUrl look at what is left of deployment cells in one resource group of this "
+    "BYOC recovery kit: lets the portal named by issuerUrl look at what is left of deployment cells in their resource groups in this "
     "subscription, and delete it. It can create nothing. Delete its role assignments, roles and resource groups and every access ends."
 )
 _INTRO = """\
 # Deploys kit.json into one subscription: identities that trust short-lived tokens of the portal, their roles, the janitor that ends
 # support access, and one resource group for a deployment cell, with the identities and the empty key vault that the cell will use.
+# With --add-region it makes such a group in a further location too, beside what stands: nothing is moved, and the same
+# identities get the same roles there.
 # Creates no key and no secret, and sends nothing anywhere but two client ids to the portal"""
 _OWN_INTRO = """\
 # Deploys its template into one subscription, for an account that leaves and whose kit was removed before its cleanup had finished:
 # one identity that trusts short-lived tokens of the portal, and three roles that let it look and delete, and do nothing else.
+# With --add-region it does so in the group of a further location too.
 # Creates no key and no secret, and sends nothing anywhere but one client id to the portal"""
 _TELLS = '"client_id": "%s", "support_client_id": "%s", "region": "%s"}\' \\\n  "$subscription" "$tenant" "$client_id" "$support_client_id"'
 _SWITCH = "allow_support=$(decide allow-support \"$allow_support\" 'Support access, once you approve it')"
@@ -98,7 +102,7 @@ class AzureRecovery:
     def command(self, target: Target, publication: Publication) -> str:
         """As the kit's own: fetched, compared with its hash, run."""
         script_url, template_url = publication.url(self._key("recovery.sh")), publication.url(self._key("recovery.json"))
-        options = [f"--{name} {shlex.quote(value)}" for name, value in self.kit.options(target).items()]
+        options = self.kit.options(target)
         options.append(
             f"--template-url {shlex.quote(template_url)}" if template_url else f'--template-url "file://$PWD/{self.documents[0].file}"'
         )
@@ -158,7 +162,8 @@ def document() -> dict[str, Any]:
     mine = {name for source in template.ROLES if source.role in ROLES for name in source.lists}
     variables |= {name: [one for one in variables[name] if one in _kept().get(name, ())] for name in mine}
     variables["version"] += SUFFIX
-    variables["tags"]["byoc-allow-creation"] = "no"
+    for tags in ("tags", "cellTags"):
+        variables[tags]["byoc-allow-creation"] = "no"
     resources = [cut for entry in whole["resources"] if (cut := _cut(entry))]
     there = {str(entry["name"]) for entry in resources}
     for entry in resources:
@@ -169,7 +174,7 @@ def document() -> dict[str, Any]:
     return {
         **whole,
         "metadata": {"description": _DESCRIPTION, "kitVersion": variables["version"], "scriptSha256": sha256},
-        "variables": {name: value for name, value in variables.items() if name not in (lists | _lists()) - mine and name != "vault"},
+        "variables": {name: value for name, value in variables.items() if name not in (lists | _lists()) - mine | UNUSED},
         "resources": resources,
         "outputs": {name: value for name, value in whole["outputs"].items() if name != "supportClientId"},
     }
@@ -189,7 +194,7 @@ def _cut(entry: dict[str, Any]) -> dict[str, Any]:
         if role and kind.endswith("/roleDefinitions"):
             entry["properties"]["description"] = f"BYOC recovery kit, role {role}: looks and deletes, and creates nothing."
         return entry if role else {}
-    if "-janitor" in name:
+    if "janitor" in name:
         return {}
     inner = entry["properties"]["template"]
     inner["resources"] = [one for one in inner["resources"] if _is_operators(str(one["name"]))]

@@ -1,10 +1,10 @@
 """The Azure kit in words: a reason for every action of every list in kit.json. A test keeps the two equal.
 
 Azure has nothing like a permissions boundary or a deny in a role: `notActions` only take away from the same role, so the kit does not
-use them. What holds the operator is where its roles are given: read-only over the subscription, and every right to change in one
-resource group alone. It may give three roles, those of support, to the identities of support, in that group: Azure holds it to these by a
-condition on its assignment. It may give no other role, and none to itself. What somebody else gives to it on top, the portal finds and
-refuses.
+use them. What holds the operator is where its roles are given: read-only over the subscription, and every right to change in the
+resource group of a cell alone, one in each location. It may give three roles, those of support, to the identities of support, in such
+a group: Azure holds it to these by a condition on its assignment. It may give no other role, and none to itself. What somebody else
+gives to it on top, the portal finds and refuses.
 
 Azure's roles know no end. So that access ends while the portal is down, the kit brings a janitor: a workflow in the customer's own
 subscription that takes support's roles away at the end that is written on them. The operator can read it and not touch it.

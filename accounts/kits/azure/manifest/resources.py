@@ -41,7 +41,8 @@ RESOURCES: tuple[KitResource, ...] = (
         "byoc-{short}-cell-{region}",
         _(
             "The one place where the operator may build: the deployment cell of this location goes here. Empty at first. Once there is a "
-            "cluster in it, AKS makes a second group for its machines; the operator holds no right there."
+            "cluster in it, AKS makes a second group for its machines; the operator holds no right there. For each further location that "
+            "you run the kit for it makes such a group too, with the vault, the cell's two identities and a janitor for it."
         ),
         _TAG,
     ),
