@@ -103,7 +103,7 @@ class AzureSupport:
         """The grant's own identity; if it has none yet, one that is neither taken nor at rest. Leases lie in the kit's own location, for
         whichever an access is: a second one for the same identity must find the first.
         """
-        scope = self.shipped.roles[LEASE].scope
+        scope = self._scope_of(self.shipped)
         holders = {number: principal.lower() for number, principal in standing.items()}
         pool = self._identities()
         mine = holders.get(self._name(grant, LEASE, self.shipped))
@@ -250,7 +250,7 @@ class AzureSupport:
         return [self.shipped.at(home, grant.stack.removeprefix(self.shipped.cell_group.removesuffix(home)))]
 
     def _scope_of(self, kit: ShippedKit) -> str:
-        return kit.roles[LEASE].scope
+        return f"{self._scope}/resourceGroups/{kit.cell_group}"
 
     def _name(self, grant: SupportGrant, role: str, kit: ShippedKit) -> str:
         """Azure's name of an assignment: the same for the same grant, role and location, and another one in a further location."""

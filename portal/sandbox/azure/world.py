@@ -80,6 +80,9 @@ class Token:
     is_human: bool = False
 
 
+VAULT = "microsoft.keyvault/vaults"
+
+
 @dataclass
 class World:
     clock_offset: float = 0.0
@@ -87,6 +90,7 @@ class World:
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)  # by lower-case id
     tokens: dict[str, Token] = field(default_factory=dict)
+    deleted_vaults: dict[str, Body] = field(default_factory=dict)  # by name: Azure keeps them, and their names, for a time
     group_deletions: dict[str, Body] = field(default_factory=dict)  # job -> {"group", "done_at"}
     jobs: dict[str, Body] = field(default_factory=dict)  # other operations with an address, by number
     started: set[str] = field(default_factory=set)  # machines that run in this process
@@ -130,6 +134,10 @@ class World:
     def remove(self, scope: str) -> None:
         """A resource with everything below and attached to it."""
         for found in list(self.under(scope)):
+            if found.type.lower() == VAULT:
+                days = found.properties.get("softDeleteRetentionInDays", 90)
+                kept = {"id": found.id, "location": found.body["location"], "until": self.now() + days * 86400}
+                self.deleted_vaults[found.name.lower()] = kept
             del self.resources[found.id.lower()]
 
     def mint(self, token: Token) -> str:
@@ -148,6 +156,7 @@ class World:
             "subscriptions",
             "resources",
             "tokens",
+            "deleted_vaults",
             "group_deletions",
             "jobs",
             "seal",
@@ -167,6 +176,7 @@ class World:
         return {
             "clock_offset": self.clock_offset,
             "seal": self.seal,
+            "deleted_vaults": self.deleted_vaults,
             "group_deletions": self.group_deletions,
             "jobs": self.jobs,
             "activity": self.activity,
@@ -178,6 +188,7 @@ class World:
         for name, row in ROWS.items():
             setattr(self, name, {key: row(**values) for key, values in saved[name].items()})
         self.clock_offset, self.seal, self.group_deletions = saved["clock_offset"], saved["seal"], saved["group_deletions"]
+        self.deleted_vaults = saved.get("deleted_vaults", {})
         self.jobs, self.activity = saved.get("jobs", {}), saved.get("activity", [])
 
 

@@ -36,7 +36,7 @@ class Browser:
 
     def when_done(self, path: str) -> str:
         """The page once it no longer looks again by itself."""
-        for _ in range(400):
+        for _ in range(800):  # a script that was refused waits 20 seconds and tries once more
             body = self.open(path)[2]
             if "data-refresh" not in body:
                 return body

@@ -56,8 +56,10 @@ class PlayedAzure:
         """Deploys the template as the owner would, and tells the portal the client ids. The state it ended in."""
         owner = AzureAccount(self.account.sandbox, self.account.issuer, subscription or SUBSCRIPTION)
         owner.control("PATCH", "subscriptions", {"id": owner.subscription, "registered": REGISTERED})
-        given = self.kit.parameters(replace(self.target, external_id=owner.subscription)) | SWITCHES_ON | parameters
-        found = owner.deploy(json.loads(self.template_text or self.kit.documents[0].text), self.kit.made_name(self.target.suffix), **given)
+        template = json.loads(self.template_text or self.kit.documents[0].text)
+        told = self.kit.parameters(replace(self.target, external_id=owner.subscription)) | SWITCHES_ON | parameters
+        given = {name: value for name, value in told.items() if name in template["parameters"]}  # an earlier version knows fewer
+        found = owner.deploy(template, self.kit.made_name(self.target.suffix), **given)
         if found.status >= 400:
             self.failure = found.body["error"]
             return str(found.code)

@@ -15,6 +15,8 @@ from tests.clouds.azure.supported import grant_of
 
 __all__ = ["played", "standing"]  # fixtures
 HOME, AWAY = "westeurope", "northeurope"
+JANITOR = "/resourceGroups/byoc-3f9a1c2e-g1-kit/providers/Microsoft.Logic/workflows/byoc-3f9a1c2e-g1-janitor-northeurope"
+LOGIC = "2019-05-01"
 AWAY_GROUP = "/resourceGroups/byoc-3f9a1c2e-cell-northeurope"
 
 
@@ -68,7 +70,7 @@ def test_further_location_is_found_once_it_is_whole(wide: PlayedAzure) -> None:
 
 def test_location_that_was_only_begun_is_none_and_no_edit(wide: PlayedAzure) -> None:
     """The script was stopped half-way: the account goes on working where it did."""
-    wide.remove(f"{wide.kit_group}/providers/Microsoft.Logic/workflows/byoc-3f9a1c2e-g1-janitor-northeurope")
+    assert wide.account.owner("DELETE", JANITOR, version=LOGIC).status == 200
 
     assert list(wide.adapter().describe_kit().places) == []
     wide.adapter().check_trust_unedited()
@@ -191,7 +193,7 @@ def test_access_to_the_whole_account_holds_in_every_location(wide: PlayedAzure) 
 
 
 def test_nothing_is_opened_where_the_janitor_of_that_location_is_off(wide: PlayedAzure) -> None:
-    wide.account.owner("POST", f"{wide.kit_group}/providers/Microsoft.Logic/workflows/byoc-3f9a1c2e-g1-janitor-northeurope/disable")
+    assert wide.account.owner("POST", f"{JANITOR}/disable", version=LOGIC).status == 200
     there = grant_of(known(wide), stack=AWAY_GROUP.rpartition("/")[2], region=AWAY)
 
     with pytest.raises(CloudError) as caught:

@@ -13,7 +13,7 @@ from portal.sandbox.azure.arm.kind import Kind
 from portal.sandbox.azure.arm.kinds import KINDS, POLICY_VERSIONS
 from portal.sandbox.azure.arm.links import SIGNED
 from portal.sandbox.azure.arm.place import locate
-from portal.sandbox.azure.cell import machines
+from portal.sandbox.azure.cell import deleted, machines
 from portal.sandbox.azure.cell.network import NETWORK_VERSIONS
 from portal.sandbox.azure.conditions import Attributes, attributes_of
 from portal.sandbox.azure.deployments import engine
@@ -125,6 +125,16 @@ def _workflow_routes() -> list[Route]:
     ]
 
 
+def _vault_routes() -> list[Route]:
+    one = rf"{SUB}/providers/microsoft\.keyvault/locations/(?P<location>[^/]+)/deletedvaults/(?P<name>[^/]+)/purge"
+    purging, reading = "Microsoft.KeyVault/locations/deletedVaults/purge/action", f"{deleted.DELETED}/read"
+    listed = rf"{SUB}/providers/microsoft\.keyvault/deletedvaults"
+    return [
+        _route("GET", listed, reading, deleted.collection, deleted.VERSIONS, deleted.DELETED),
+        _route("POST", one, purging, deleted.purge, deleted.VERSIONS, deleted.DELETED),
+    ]
+
+
 def _permission_routes() -> list[Route]:
     action, kind = "Microsoft.Authorization/permissions/read", "Microsoft.Authorization/permissions"
     tail = r"/providers/microsoft\.authorization/permissions"
@@ -191,7 +201,7 @@ def _routes() -> list[Route]:
         _usage_route("Microsoft.Compute", subscriptions.COMPUTE_VERSIONS),
         _usage_route("Microsoft.Network", NETWORK_VERSIONS),
     ]
-    table += _permission_routes() + _stack_routes() + _workflow_routes()
+    table += _permission_routes() + _stack_routes() + _workflow_routes() + _vault_routes()
     for scope in (SUB, GROUP):
         table += _deployment_routes(scope)
     for known in KINDS.values():

@@ -70,6 +70,8 @@ SHAPES: dict[str, Shape] = {
     "role assignment list": Shape({**SUBSCRIPTION, "--scope": "scope", "--role": "role"}, switches={"--all": "all"}),
     "role assignment delete": Shape({**SUBSCRIPTION, "--scope": "scope", "--role": "role"}, switches=YES, needs=("role", "scope")),
     "resource list": Shape({**GROUP, **SUBSCRIPTION}),
+    "resource delete": Shape({**NAME, **GROUP, "--resource-type": "type"}, needs=("group", "type", "name")),
+    "keyvault purge": Shape({**NAME, **LOCATION}, needs=("name",)),
     "version": Shape(),
 }
 

@@ -12,6 +12,7 @@ from portal.sandbox.azure.az.client import Client, RefusedError
 Body = dict[str, Any]
 SUBSCRIPTIONS, GROUPS, DEPLOYMENTS = "2022-12-01", "2022-09-01", "2024-11-01"
 IDENTITIES, ROLES, ASSIGNMENTS = "2023-01-31", "2022-05-01-preview", "2022-04-01"
+VAULTS = "2023-07-01"
 NOT_FOUND = 3
 LOOK_SECONDS = 0.5
 
@@ -216,6 +217,22 @@ class Az:
         where = f"/resourceGroups/{given['group']}" if given["group"] else ""
         return self.client.every(f"{self.scope(given)}{where}/resources", GROUPS)
 
+    def resource_delete(self, given: Given) -> Any:
+        """The newest api-version that the type knows is the CLI's own to find."""
+        namespace, _, rest = given["type"].partition("/")
+        path = f"{self.scope(given)}/resourceGroups/{given['group']}/providers/{namespace}/{rest}/{given['name']}"
+        told = self.client.ask("GET", f"{self.scope(given)}/providers/{namespace}", GROUPS)
+        versions = next(kind["apiVersions"] for kind in told["resourceTypes"] if kind["resourceType"].lower() == rest.lower())
+        self.client.ask("DELETE", path, versions[0])
+
+    def keyvault_purge(self, given: Given) -> Any:
+        path = f"{self.scope(given)}/providers/Microsoft.KeyVault"
+        kept = self.client.every(f"{path}/deletedVaults", VAULTS)
+        found = next((vault for vault in kept if vault["name"].lower() == given["name"].lower()), None)
+        if found is None:
+            raise CliError(f"No deleted Vault or HSM was found with name {given['name']}")
+        self.client.ask("POST", f"{path}/locations/{found['properties']['location']}/deletedVaults/{found['name']}/purge", VAULTS)
+
     def version(self, _given: Given) -> Any:
         return {"azure-cli": "2.91.0", "azure-cli-core": "2.91.0", "azure-cli-telemetry": "1.1.0", "extensions": {}}
 
@@ -252,5 +269,7 @@ COMMANDS: dict[str, Callable[[Az, Given], Any]] = {
     "role assignment list": Az.role_assignment_list,
     "role assignment delete": Az.role_assignment_delete,
     "resource list": Az.resource_list,
+    "resource delete": Az.resource_delete,
+    "keyvault purge": Az.keyvault_purge,
     "version": Az.version,
 }

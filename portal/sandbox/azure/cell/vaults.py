@@ -19,6 +19,14 @@ def _complete_vault(write: Write) -> None:
         raise ArmError(400, "VaultNameNotValid", message)
     if any(found.name.lower() == write.name.lower() and found.id.lower() != write.id.lower() for found in write.world.of_type(VAULT)):
         raise ArmError(409, "VaultAlreadyExists", f"The vault name '{write.name}' is already in use.")
+    kept = write.world.deleted_vaults.get(write.name.lower())
+    if write.old is None and kept is not None and kept["until"] > write.world.now():
+        raise ArmError(
+            409,
+            "ConflictError",
+            "A vault with the same name already exists in deleted state. You need to either recover or purge existing key vault. "
+            "Follow this link https://go.microsoft.com/fwlink/?linkid=2149745 for more information on soft delete.",
+        )
     props = write.properties
     if not props.get("tenantId") or not (props.get("sku") or {}).get("name"):
         raise ArmError(400, "BadRequest", "The parameters tenantId and sku are required.")
