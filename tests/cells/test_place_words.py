@@ -66,7 +66,8 @@ def test_place_that_only_the_kits_region_has_sends_nobody_to_connect_an_account_
     told = place_words(NoPlace(Refusal.ONLY_WHERE_THE_KIT_IS), cloud, region, account)
 
     assert told.sentence == (
-        "In this account a deployment cell can stand only in the region that its kit was run for. Choose that region, or another account."
+        "In this account a deployment cell can stand only where its kit was run. Choose such a region, or run the kit for this one too: "
+        "open the account under Cloud accounts and choose “Use another location”. What you have answered here is kept."
     )
 
 
@@ -78,5 +79,5 @@ def test_kits_own_region_is_no_promise_of_where_cells_stand(cloud, label):
     kit = kits.load(cloud)
 
     assert str(kit.words.place_label) == label
-    assert ("only here" in str(kit.words.place_help)) == (not kit.cell_regions_are_free)
+    assert ("Cells in other locations are possible later" in str(kit.words.place_help)) == (not kit.cell_regions_are_free)
     assert "first cell" not in str(kit.words.place_help)

@@ -50,8 +50,8 @@ def test_own_account_without_a_cell_in_the_region_bootstraps_one():
     ("limits", "region", "expected"),
     [
         ({"builds_cells": False}, "eu-west-1", NoPlace(Refusal.KIT_TOO_OLD)),
-        ({"only_region": "eu-north-1"}, "eu-west-1", NoPlace(Refusal.ONLY_WHERE_THE_KIT_IS)),
-        ({"only_region": "eu-west-1"}, "eu-west-1", Bootstrap("own", "eu-west-1")),
+        ({"only_regions": frozenset({"eu-north-1", "us-east-1"})}, "eu-west-1", NoPlace(Refusal.ONLY_WHERE_THE_KIT_IS)),
+        ({"only_regions": frozenset({"eu-north-1", "eu-west-1"})}, "eu-west-1", Bootstrap("own", "eu-west-1")),
     ],
 )
 def test_new_cell_needs_a_kit_that_can_build_it_there(limits, region, expected):

@@ -80,7 +80,9 @@ def test_place_in_another_region_than_the_kits_is_refused_on_azure_alone(account
     form, problems = asked(azure, "northeurope")
 
     assert problems == {"region": ["only_where_the_kit_is"]}
-    assert f"Choose {azure.home_region}, or another account" in str(form["region"].errors)
+    told = str(form["region"].errors)
+    assert f"only where its kit was run: {azure.home_region}. Choose one of these, or run the kit for northeurope too" in told
+    assert reverse("accounts:account_kit_regions", args=[azure.organisation.slug, azure.pk]) in told
     assert asked(aws, "eu-north-1")[1] == {}
 
 

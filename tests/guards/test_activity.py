@@ -131,6 +131,7 @@ SCENES = support.SCENES | closing.SCENES | cells.SCENES | {"accounts:member_leav
 # Take a POST and change nothing that belongs on record, each with the reason.
 NO_EVENT = {
     "accounts:account_trust_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
+    "accounts:account_kit_regions_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
     "accounts:operation_check": "looks sooner at what is looked at anyway: nothing is decided and no state is written",
     **cells.NO_EVENT,
     **offboarding.NO_EVENT,
