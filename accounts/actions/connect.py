@@ -182,7 +182,7 @@ def report_kit_itself(kit: Kit, *, report: Report) -> bool:
 
 def _may_be_of_another_region(kit: Kit) -> bool:
     """A kit that stands is run again to add a region: nothing that is said is kept, the cloud alone tells."""
-    return kit.state == KitState.CURRENT and kit.account.is_watched and bool(kits.load(kit.account.cloud).places_since)
+    return (kit.state, kit.account.state) == (KitState.CURRENT, AccountState.CONNECTED) and bool(kits.load(kit.account.cloud).places_since)
 
 
 def _is_of_recovery(kit: Kit, report: Report) -> bool:

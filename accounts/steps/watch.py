@@ -264,8 +264,8 @@ def _keep_places(account: CloudAccount, kit: Kit, found: Look) -> None:
         Kit.objects.filter(pk=kit.pk).update(places=sorted(now))
     for action, places in (("region_added", now - was), ("region_given_back", was - now)):
         for place in sorted(places):
-            about = {"actor": WATCHER, "subject": subject_of(account), "details": {"region": place}}
-            record(organisation_id=account.organisation_id, action=f"cloud_account.{action}", **about)
+            named, about, details = f"cloud_account.{action}", subject_of(account), {"region": place}
+            record(organisation_id=account.organisation_id, action=named, actor=WATCHER, subject=about, details=details)
 
 
 def _keep(watch: TrustWatch, found: Look, at: datetime) -> None:

@@ -96,6 +96,10 @@ OWNER = {
     "accounts:account_kit": of("accounts:account_kit", "succeeded"),
     "accounts:account_activity": of("accounts:account_activity", "succeeded"),
     "accounts:account_kit_update": of("accounts:account_kit_update", "outdated", "lost", "waiting"),
+    "accounts:account_kit_regions": lambda world: [
+        reverse("accounts:account_kit_regions", args=["acme", world.wide]) + asked
+        for asked in ("", "?region=uksouth", "?region=northeurope")
+    ],
     "accounts:account_kit_run": of("accounts:account_kit_run", "renewing"),
     "accounts:account_kit_waiting": of("accounts:account_kit_waiting", "renewing"),
     "accounts:account_rename": of("accounts:account_rename", "succeeded"),
@@ -161,7 +165,8 @@ NO_PAGE = {
     "accounts:account_environment_export": "a file",
     "accounts:connect_send_status": "a fragment", "accounts:connect_send_withdraw": "POST", "accounts:step_link_file": "a file",
     "accounts:step_link_status": "a fragment", "accounts:step_link_report": "POST",
-    "accounts:account_trust_check": "POST", "accounts:account_kit_stay": "POST", "accounts:account_kit_report": "POST",
+    "accounts:account_trust_check": "POST", "accounts:account_kit_stay": "POST", "accounts:account_kit_regions_check": "POST",
+    "accounts:account_kit_report": "POST",
     "accounts:account_kit_removed": "POST",
     "accounts:account_kit_stop": "POST", "accounts:operation_progress": "a fragment of the page",
     "accounts:security_package_file": "a file",
@@ -210,6 +215,9 @@ def world(portal, sandbox):
     found.environment = reverse("accounts:account_environment", args=["acme", account.pk]) + "?region=us-west-2"
     _look_around(account, "us-west-2", by=owner)
     found.outdated, found.renewing = make_watched_account(organisation=acme).pk, make_watched_account(organisation=acme).pk
+    azure = {"cloud": "azure", "home_region": "westeurope", "identity": {"tenant_id": "11111111-aaaa-4aaa-8aaa-111111111111"}}
+    found.wide = make_watched_account(organisation=acme, **azure).pk
+    Kit.objects.filter(account=found.wide).update(places=["northeurope"])
     Kit.objects.filter(account=found.outdated).update(version="1.2.0")
     start_renewal(CloudAccount.objects.get(pk=found.renewing), after_generation=1, by=owner)
     found.disconnected = make_cloud_account(organisation=acme, state="disconnected", connected_at=timezone.now()).pk

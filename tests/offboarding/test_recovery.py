@@ -15,10 +15,14 @@ from accounts.kit_links import report_url
 from accounts.kits.recovery import RECOVERY_KITS, recovery_of
 from accounts.models import CloudAccount, TrustWatch
 from accounts.targets import target_of
+from cells.actions.instances import create_instance, delete_instance
+from cells.models import Cell
 from cells.orders import order_of, stacks_of
 from portal.audit.verify_certificate import check
 from tests.accounts.test_connect_gcp import Shell
 from tests.accounts.test_twenty_failures import read
+from tests.cells.factories import make_plan
+from tests.cells.living import drive_to_end, wish
 from tests.factories import make_cloud_account, make_kit
 from tests.offboarding import recovering
 from tests.offboarding.guards import make_offboarding
@@ -148,6 +152,40 @@ def test_removal_goes_on_with_the_recovery_kit_to_its_certificate(cloud, stand, 
     leaver.until_offboarded()
     document = check(leaver.row.certificate)
     assert document["totals"]["removed"] == document["totals"]["found"] > 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_recovery_kit_reaches_cells_in_every_location_of_azure(stand, acme, alice, client, sandbox):
+    """One command brings the rights to delete back in each group, also where the customer has deleted one whole."""
+    leaver = Leaver(stand("azure"), acme, alice, client, sandbox, has_cell=False)
+    for place in ("northeurope", "uksouth"):
+        leaver.standing.hand.run_kit(cellLocation=place)
+    leaver.standing.look()
+    plan = make_plan(regions={"azure": []})
+    for place in ("westeurope", "northeurope"):
+        instance = create_instance(acme, name=place, wish=wish(leaver.account, plan, region=place), by=alice)
+        drive_to_end()
+        delete_instance(instance, by=alice)
+        drive_to_end()
+    leaver.start()
+    leaver.until(account="offboarding")
+    leaver.remove_kit()
+    leaver.standing.hand.remove(f"/resourceGroups/byoc-{leaver.account.pk.hex[:8]}-cell-uksouth")
+    see(leaver)
+    see(leaver, later=SECOND)
+    assert leaver.row.code == "offboarding_kit_gone"
+
+    run_lines_before_the_kit(leaver)
+    leaver.run_recovery_kit()
+    see(leaver)
+    see(leaver, later=SECOND)
+
+    assert (leaver.row.state, leaver.standing.watch.verdict) == ("in_progress", "holds")
+    leaver.until_ready()
+    assert {(cell.region, cell.state) for cell in Cell.objects.all()} == {("westeurope", "deleted"), ("northeurope", "deleted")}
+    recovering.remove(leaver)
+    leaver.until_offboarded()
+    assert {region["region"] for region in check(leaver.row.certificate)["regions"]} == {"westeurope", "northeurope"}
 
 
 @pytest.mark.django_db(transaction=True)

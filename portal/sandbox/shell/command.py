@@ -17,7 +17,7 @@ FORM = re.compile(
 LINE = re.compile(rf"gcloud(?:{GAP}{WORD})+")
 AWS_LINE = re.compile(rf"aws(?:{GAP}{WORD})+")
 AZ_LINE = re.compile(rf"az(?:{GAP}{WORD})+")
-LONGEST, MOST_LINES = 8000, 40
+LONGEST, MOST_LINES = 24000, 120  # taking a kit away in several locations of Azure is some 50 lines
 REFUSAL = "The demo's Cloud Shell runs only a kit's command. Copy the whole command from the portal's page."
 
 

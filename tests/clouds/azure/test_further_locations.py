@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from accounts.clouds import open_support
-from accounts.clouds.base import CloudError, KitStatus
+from accounts.clouds.base import CloudError, KitStatus, Verdict
 from accounts.kits.azure.kit import AzureKit, vault_name
 from accounts.kits.azure.locations import REGIONS
 from tests.clouds.azure.played import PlayedAzure
 from tests.clouds.azure.standing import credential, played, refusal, standing
 from tests.clouds.azure.supported import grant_of
+from tests.clouds.azure.test_kit import NEEDS
 
 __all__ = ["played", "standing"]  # fixtures
 HOME, AWAY = "westeurope", "northeurope"
@@ -146,6 +147,15 @@ def test_right_that_is_missing_in_the_further_location_alone_is_missing(wide: Pl
 
     assert missing
     assert all("northeurope" in one.detail for one in missing)
+
+
+def test_environment_of_a_further_location_is_ready_for_a_cell(wide: PlayedAzure) -> None:
+    """Its own group, vault and identities are in nobody's way, and every right is held in it."""
+    found = known(wide).adapter().check_environment(AWAY, NEEDS)
+
+    assert {finding.check: finding.verdict for finding in found} == {check.name: Verdict.PASS for check in AzureKit().environment_checks}
+    elsewhere = {finding.check: finding.verdict for finding in wide.adapter().check_environment("uksouth", NEEDS, ["permissions"])}
+    assert elsewhere == {"permissions": Verdict.BLOCK}
 
 
 # --- support ---

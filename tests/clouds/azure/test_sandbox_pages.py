@@ -28,6 +28,7 @@ PARAMETERS = {
     "suffix": "aaaaaaaa-g1",
     "issuerUrl": f"{ISSUER_HOST}/trust/a/g1",
     "location": "westeurope",
+    "cellLocation": "westeurope",
 }
 SWITCHES = {"allowChanges": "yes", "allowSupport": "no"}  # chosen by whoever fills in the form
 

@@ -133,7 +133,7 @@ def test_lines_of_gcloud_are_understood_with_comments() -> None:
         f"{GOOD} `id`",
         f'{GOOD} "$(id)"', f'{GOOD} "`id`"', f"{GOOD} $HOME", f"{GOOD} *", f"{GOOD} ~", f"{GOOD} & id", f"{GOOD}\nid", f"{GOOD} 'open",
         GOOD.replace("bash byoc-kit.sh", "bash other.sh"), GOOD.replace("curl -fsSLo", "curl -o"), GOOD.replace(" | sha256sum --check", ""),
-        GOOD.replace(SHA, "0" * 63), f"{GOOD} {'a' * 8000}", "gcloud", "gcloud auth login; id", "gcloud a $(id)", "gcloud a\nrm -rf /",
+        GOOD.replace(SHA, "0" * 63), f"{GOOD} {'a' * 24000}", "gcloud", "gcloud auth login; id", "gcloud a $(id)", "gcloud a\nrm -rf /",
     ],
 )  # fmt: skip
 def test_anything_else_is_refused(text: str) -> None:
