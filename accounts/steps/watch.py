@@ -258,10 +258,9 @@ def _keep_places(account: CloudAccount, kit: Kit, found: Look) -> None:
     """For which further regions the customer has run the kit, or has given one back: one event for each."""
     if found.places is None or found.sight == Sight.BAD:
         return
-    row = Kit.objects.select_for_update().get(pk=kit.pk)
-    was, now = set(row.places), set(found.places)
-    if was != now:
-        Kit.objects.filter(pk=kit.pk).update(places=sorted(now))
+    was, now = set(Kit.objects.select_for_update().get(pk=kit.pk).places), set(found.places)
+    for row in account.kits.all() if was != now else ():  # what is given back is gone for earlier kits too
+        Kit.objects.filter(pk=row.pk).update(places=sorted(now if row.pk == kit.pk else set(row.places) - (was - now)))
     for action, places in (("region_added", now - was), ("region_given_back", was - now)):
         for place in sorted(places):
             named, about, details = f"cloud_account.{action}", subject_of(account), {"region": place}

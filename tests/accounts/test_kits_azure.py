@@ -9,9 +9,10 @@ import pytest
 
 from accounts.kits.azure import template
 from accounts.kits.azure.inside import AGENT, CLUSTER, FINDING, JANITOR
-from accounts.kits.azure.kit import AUDIENCE, HOLDERS, permission_key, vault_name
+from accounts.kits.azure.kit import AUDIENCE, permission_key
 from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, GRANTS, KIT_GROUP
 from accounts.kits.azure.manifest import SUBSCRIPTION as SUBSCRIPTION_SCOPE
+from accounts.kits.azure.names import HOLDERS, vault_name
 from accounts.kits.base import search_permissions
 from accounts.kits.manifest import Role
 from tests.accounts.azure_kit import KIT, SCRIPT, TARGET

@@ -19,7 +19,7 @@ from accounts.failures import FAILURES as SHARED
 from accounts.failures import WAITS as SHARED_WAITS
 from accounts.kits.azure import template
 from accounts.kits.azure.failures import FAILURES, WAITS
-from accounts.kits.azure.kit import HOLDERS
+from accounts.kits.azure.names import HOLDERS
 from accounts.kits.base import Publication
 from portal.operations.catalogue import fill
 from tests.accounts.azure_kit import KIT, SCRIPT, TARGET

@@ -14,10 +14,11 @@ from django.utils.translation import gettext
 from accounts.clouds.azure.shipped import ShippedIdentity, ShippedKit, ShippedRole
 from accounts.clouds.base import ALLOW_SUPPORT, PermissionProbe, Subject, Target, is_off
 from accounts.kits import kept
-from accounts.kits.azure import report, template, words
+from accounts.kits.azure import removal, report, template, words
 from accounts.kits.azure.environment import ENVIRONMENT_CHECKS
 from accounts.kits.azure.locations import REGIONS
-from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, DENIALS, GRANTS, KIT_GROUP, POOL, RESOURCES, SUBSCRIPTION, SWITCHES
+from accounts.kits.azure.manifest import BOTH_GROUPS, CELL_GROUP, DENIALS, GRANTS, KIT_GROUP, POOL, RESOURCES, SWITCHES
+from accounts.kits.azure.names import HOLDERS, group_name, names, vault_name
 from accounts.kits.azure.report import why_not_report
 from accounts.kits.azure.shutting import shut_support, taking
 from accounts.kits.azure.traffic import TRAFFIC
@@ -35,7 +36,6 @@ from accounts.kits.base import (
     Words,
     asked_once,
     in_each_place,
-    mark_of_place,
 )
 from accounts.kits.manifest import Denial, Grant, KitResource, Permission, Region, Role, Switch
 
@@ -43,20 +43,6 @@ AUDIENCE = "api://AzureADTokenExchange"
 SHELL = "https://shell.azure.com/bash"
 PORTAL = "https://portal.azure.com"
 IDENTITIES = "Microsoft.ManagedIdentity/userAssignedIdentities"
-# Who holds a role of the template, and where.
-HOLDERS = {
-    "operator": ("operator", SUBSCRIPTION),
-    "operator-kit": ("operator", KIT_GROUP),
-    "operator-cells": ("operator", CELL_GROUP),
-    "operator-support": ("operator", CELL_GROUP),
-    # Nobody holds these but an identity of support, while access lasts that was approved.
-    "support": ("", CELL_GROUP),
-    "support-logs": ("", CELL_GROUP),
-    "support-lease": ("", CELL_GROUP),
-    "janitor": ("janitor", CELL_GROUP),
-    "cell-cluster": ("cell-cluster", CELL_GROUP),
-    "cell-agent": ("cell-agent", CELL_GROUP),
-}
 
 
 class AzureKit:
@@ -202,15 +188,7 @@ class AzureKit:
         return [*(f"--{name} {shlex.quote(value)}" for name, value in told.items()), *places]
 
     def removal_command(self, target: Target, *, is_last: bool = False) -> str:
-        """Rights first, so that nothing is left that names an identity of before. The cell's group goes only with the last kit: until
-        then a cell may run there, and a newer kit shares it."""
-        here, group = f"--subscription {target.external_id}", self.made_name(target.suffix)
-        roles = [f"byoc-{target.suffix}-{role}" for role in HOLDERS]
-        lines = revival(target, tuple(HOLDERS)).splitlines()
-        lines += [f"az role definition delete {here} --name {role} --scope {SUBSCRIPTION.format(**_names(target))}" for role in roles]
-        lines += [line for one in in_each_place(target) for line in _removal_of_identities(one)]
-        lines += [f"az group delete {here} --name {group} --yes", f"az deployment sub delete {here} --name {group}"]
-        return "\n".join([*lines, *_removal_of_shared(target, here, is_last=is_last)])
+        return removal.of_kit(target, self.made_name(target.suffix), is_last=is_last)
 
     def removal_link(self, target: Target, publication: Publication) -> str:
         return shell_url(publication.console_url)
@@ -234,18 +212,7 @@ class AzureKit:
         return self.shell_command(replace(target, places=[*target.places, region]), publication)
 
     def place_removal_command(self, target: Target, region: str) -> str:
-        """Rights first, as at the end of all: an assignment whose group is gone would be left without a holder that anybody can name."""
-        there, here = replace(target, region=region, places=()), f"--subscription {target.external_id}"
-        held = [role for role, (_holder, scope) in HOLDERS.items() if scope == CELL_GROUP]
-        lines = [
-            *revival(there, held).splitlines(),
-            f"az resource delete {here} --resource-group {self.made_name(target.suffix)} --resource-type {template.WORKFLOW} "
-            f"--name byoc-{target.suffix}-janitor-{region}",
-            f"az group delete {here} --name {_group_name(CELL_GROUP, _names(there))} --yes",
-            "# Azure keeps the deleted vault for 90 days, and with it its name. To use this location again before that:",
-            _purge(there),
-        ]
-        return "\n".join(lines)
+        return removal.of_place(target, self.made_name(target.suffix), region)
 
     def shut_support(self, target: Target, publication: Publication) -> Sequence[Act]:
         if not self.keeps(target.kit_version):
@@ -269,8 +236,8 @@ class AzureKit:
     def shipped(self, target: Target) -> ShippedKit:
         if target.kit_version != self.version and self.keeps(target.kit_version):
             return kept.shipped(ShippedKit, self.cloud, target)
-        names = _names(target)
-        group, cell_group = self.made_name(target.suffix), _group_name(CELL_GROUP, names)
+        known = names(target)
+        group, cell_group = self.made_name(target.suffix), group_name(CELL_GROUP, known)
         own = f"byoc-{target.suffix}"
         return ShippedKit(
             deployment=group,
@@ -287,10 +254,10 @@ class AzureKit:
                 "cell-agent": ShippedIdentity(f"{own}-cell-agent", cell_group, ""),
             },
             vault=vault_name(target.account, target.external_id, target.region),
-            roles={source.role: _shipped_role(source, names) for source in template.ROLES},
+            roles={source.role: _shipped_role(source, known) for source in template.ROLES},
             janitor=f"{own}-janitor",
             janitor_definition=template.janitor_definition(
-                cell_group=CELL_GROUP.format(**names), identity=f"{KIT_GROUP.format(**names)}/providers/{IDENTITIES}/{own}-janitor"
+                cell_group=CELL_GROUP.format(**known), identity=f"{KIT_GROUP.format(**known)}/providers/{IDENTITIES}/{own}-janitor"
             ),
             condition=template.only_support(),
         )
@@ -307,15 +274,15 @@ class AzureKit:
         return asked_once(self._asked(grants, one) for one in in_each_place(target))
 
     def _asked(self, grants: Sequence[Grant], target: Target) -> list[PermissionProbe]:
-        names = _names(target)
+        known = names(target)
         return [
-            PermissionProbe(permission_key(grant.role, action), grant.role.value, action, grant.resource.format(**names))
+            PermissionProbe(permission_key(grant.role, action), grant.role.value, action, grant.resource.format(**known))
             for grant in grants
             for action in grant.actions
         ]
 
     def forbidden_probes(self, target: Target) -> tuple[PermissionProbe, ...]:
-        return tuple(asked_once(_promised(_names(one)) for one in in_each_place(target)))
+        return tuple(asked_once(_promised(names(one)) for one in in_each_place(target)))
 
 
 def _promised(names: Mapping[str, str]) -> list[PermissionProbe]:
@@ -324,53 +291,6 @@ def _promised(names: Mapping[str, str]) -> list[PermissionProbe]:
         for denial in DENIALS
         for action in denial.actions
     ]
-
-
-def revival(target: Target, roles: Sequence[str]) -> str:
-    """Takes away what was given of these roles, so that nothing is left that names an identity of before."""
-    here = f"--subscription {target.external_id}"
-    pairs = dict.fromkeys((role, HOLDERS[role][1].format(**_names(one))) for one in in_each_place(target) for role in roles)
-    return "\n".join(f"az role assignment delete {here} --role byoc-{target.suffix}-{role} --scope {scope}" for role, scope in pairs)
-
-
-def _removal_of_identities(target: Target) -> list[str]:
-    group = _group_name(CELL_GROUP, _names(target))
-    here = f"--subscription {target.external_id} --resource-group {group}"
-    return [f"az identity delete {here} --name byoc-{target.suffix}-{name}" for name in ("cell-cluster", "cell-agent")]
-
-
-def _removal_of_shared(target: Target, here: str, *, is_last: bool) -> list[str]:
-    """The cells' groups, with the vaults of their keys: to be run by who leaves, else only to be read."""
-    groups = [_group_name(CELL_GROUP, _names(one)) for one in in_each_place(target)]
-    purges = [_purge(one) for one in in_each_place(target)]
-    if is_last:
-        return [
-            "# The cell's resource group goes too, with its vault. Nothing of ours runs there any more.",
-            "# What you have put there yourself goes with it.",
-            *(f"az group delete {here} --name {group} --yes" for group in groups),
-            "# Azure keeps the deleted vault for 90 days. That costs nothing. To be rid of it sooner:",
-            *purges,
-        ]
-    return [
-        "# The cell's resource group is still there. If you need nothing in it, no cell, no newer kit and nothing of yours, delete it too:",
-        *(f"# az group delete {here} --name {group}" for group in groups),
-        "# Azure keeps a deleted vault for 90 days, and with it its name. To connect this account here again before that:",
-        *purges,
-    ]
-
-
-def _purge(target: Target) -> str:
-    name = vault_name(target.account, target.external_id, target.region)
-    return f"# az keyvault purge --subscription {target.external_id} --name {name}"
-
-
-def vault_name(account: str, subscription: str, location: str) -> str:
-    """One vault for each account and place, whatever the generation: the cell's key outlives a kit.
-
-    Its name is unique in all of Azure and has 24 characters at most. A kit that was run in the wrong subscription or location leaves a
-    vault there, which must not take the name of the right one: hence the mark of the place.
-    """
-    return f"byoc{account:.8}{mark_of_place(subscription, location)}"
 
 
 def permission_key(role: str, action: str) -> str:
@@ -388,20 +308,6 @@ def shell_url(console_url: str) -> str:
     """Cloud Shell. A console of another address, `<base>/azure`, has its shell beside it: `<base>/shell/azure`."""
     base, _, name = console_url.rstrip("/").rpartition("/")
     return f"{base}/shell/{name}" if console_url else SHELL
-
-
-def _names(target: Target) -> dict[str, str]:
-    return {
-        "account": target.account,
-        "account_id": target.external_id,
-        "region": target.region,
-        "suffix": target.suffix,
-        "short": target.suffix.partition("-")[0],
-    }
-
-
-def _group_name(scope: str, names: Mapping[str, str]) -> str:
-    return scope.format(**names).rpartition("/")[2]
 
 
 def _shipped_role(source: template.RoleSource, names: Mapping[str, str]) -> ShippedRole:

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.clouds.azure.shipped import ShippedKit
 from accounts.clouds.base import PermissionProbe, Target
 from accounts.kits.azure import template, words
-from accounts.kits.azure.kit import AzureKit, revival
+from accounts.kits.azure.kit import AzureKit
 from accounts.kits.azure.manifest import GRANTS
+from accounts.kits.azure.removal import revival
 from accounts.kits.base import Document, Publication, Route
 from accounts.kits.manifest import Role
 from accounts.kits.recovery.base import SUFFIX, Diff, diff_of, recovered, withheld

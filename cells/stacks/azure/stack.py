@@ -12,7 +12,7 @@ from pathlib import Path
 
 from accounts.clouds.base import Target
 from accounts.clouds.stacks import StackOrder
-from accounts.kits.azure.kit import vault_name
+from accounts.kits.azure.names import vault_name
 from cells.stacks.azure.words import HOSTS, MOVING, PARTS, RECORDS
 from cells.stacks.base import Called, CellInput, Kept, PlannedPart
 from cells.stacks.bootstrap import CALLS, cloud_init

@@ -7,8 +7,9 @@ import pytest
 
 from accounts.clouds import open_support
 from accounts.clouds.base import CloudError, KitStatus, Verdict
-from accounts.kits.azure.kit import AzureKit, vault_name
+from accounts.kits.azure.kit import AzureKit
 from accounts.kits.azure.locations import REGIONS
+from accounts.kits.azure.names import vault_name
 from tests.clouds.azure.played import PlayedAzure
 from tests.clouds.azure.standing import credential, played, refusal, standing
 from tests.clouds.azure.supported import grant_of

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from accounts.kits.azure.kit import AzureKit, vault_name
+from accounts.kits.azure.kit import AzureKit
+from accounts.kits.azure.names import vault_name
 from accounts.kits.base import Publication
 from tests.clouds.azure.account import SUBSCRIPTION
 from tests.clouds.azure.browser import Browser
