@@ -28,7 +28,10 @@ FAILURES = {
     "only_where_the_kit_is": FailureText(
         happened=_("In this account a deployment cell can stand only where its kit was run, in %(only)s, and not in %(region)s."),
         means=_("Nothing was built, and nothing of yours was changed."),
-        act=_("Run the kit for %(region)s too: open the account under Cloud accounts and choose “Use another location”. Then press Retry."),
+        act=_(
+            "Run the kit for %(region)s too: open the account under Cloud accounts and choose “Use another location”. Then press Retry "
+            "this step."
+        ),
     ),
     "access_ended": FailureText(
         happened=_("Our access to this %(kind)s has ended: it was disconnected, or its kit was replaced."),
