@@ -9,7 +9,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.closing.models import Closing
 from accounts.closing.parts import ENDINGS, Blocker, register_blockers
+from accounts.closing.states import ClosingState
 from accounts.models import CloudAccount, Organisation
 from accounts.states import AccountState
 from accounts.support.brokering.bundles import ENDED, discard
@@ -64,6 +66,15 @@ def _invitations(organisation: Organisation) -> Iterator[Blocker]:
         yield Blocker(sentence, fix, reverse("accounts:members", args=[organisation.slug]), ends_by_closing=True)
 
 
+def _planner(organisation: Organisation) -> Iterator[Blocker]:
+    """Whoever has planned the closing must still be an owner: nobody decides about it whose role there has ended."""
+    planned = Closing.objects.filter(organisation=organisation, state=ClosingState.PLANNED).select_related("requested_by").first()
+    if planned is None or organisation.memberships.owners().filter(user=planned.requested_by).exists():
+        return
+    sentence = _("%(person)s, who planned the closing, is an owner no more.") % {"person": planned.requested_by}
+    yield Blocker(sentence, _("Call it off and plan it anew"), reverse("closing:closing_cancel", args=[organisation.slug]))
+
+
 def _more(count: int, fix: str, url: str) -> Iterator[Blocker]:
     if (left := count - MOST_LISTED) > 0:
         yield Blocker(_("And %(count)s more like these.") % {"count": left}, fix, url)
@@ -80,4 +91,5 @@ register_blockers(_accounts, order=10)
 register_blockers(_support, order=30)
 register_blockers(_operations, order=40)
 register_blockers(_invitations, order=50)
+register_blockers(_planner, order=60)
 ENDINGS.append(_discard_bundles)

@@ -160,13 +160,15 @@ def why_not_close(row: Offboarding, by: User) -> str:
 
 
 def _why_no_consent(row: Offboarding, by: User) -> str:
-    """Empty when the customer has consented: by one who is neither this person nor, by now, somebody of the provider."""
+    """Empty when the customer has consented: by one who is still an owner, and neither this person nor, by now, of the provider."""
     if row.consent_by is None:
         return _("The customer has not consented yet.")
     if row.consent_by_id == by.pk:
         return _("You have consented on behalf of the customer. Somebody else of the provider closes it.")
     if row.consent_by.is_provider:
         return _("%(person)s has consented, and belongs to the provider. Ask the customer again.") % {"person": row.consent_by}
+    if not row.organisation.memberships.owners().filter(user=row.consent_by).exists():
+        return _("%(person)s has consented, and is an owner no more. Ask the customer again.") % {"person": row.consent_by}
     return ""
 
 

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.access import Permission
 from accounts.availability import why_not_use
 from accounts.models import CloudAccount, User
 from accounts.offboarding.models import Offboarding
@@ -20,10 +21,22 @@ STARTS_FROM = frozenset({
 })  # fmt: skip
 
 
-def blockers(account: CloudAccount) -> list[Blocker]:
-    """Everything in the way of a start, each with its fix."""
+def blockers(account: CloudAccount, planned: Offboarding | None = None) -> list[Blocker]:
+    """Everything in the way of a start, each with its fix; of one that is `planned`, of its beginning."""
     found = [blocker for part in parts() for blocker in part.blockers(account)]
-    return [*found, *_trust(account)]
+    return [*found, *_trust(account), *_planner(planned)]
+
+
+def _planner(planned: Offboarding | None) -> Sequence[Blocker]:
+    """Whoever has planned it must still be one who may: nobody decides about an account whose role there has ended."""
+    if planned is None or not planned.is_cancellable:
+        return []
+    held = planned.organisation.memberships.filter(user=planned.requested_by, user__is_active=True).first()
+    if held is not None and held.can(Permission.CONNECT_ACCOUNTS):
+        return []
+    sentence = _("%(person)s, who planned it, may not offboard accounts any more.") % {"person": planned.requested_by}
+    url = reverse("offboarding:offboarding_cancel", args=[planned.organisation.slug, planned.account_id])
+    return [Blocker(sentence, _("Call it off and plan it anew"), url)]
 
 
 def _trust(account: CloudAccount) -> Sequence[Blocker]:

@@ -93,7 +93,7 @@ class Plan:
 
     @cached_property
     def blockers(self) -> list[Blocker]:
-        return blockers(self.account)
+        return blockers(self.account, self.row)
 
     @cached_property
     def costs(self) -> list[Cost]:

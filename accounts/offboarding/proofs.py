@@ -5,9 +5,9 @@ prove nothing: then the answer is looked for again.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from accounts import kits
 from accounts.clouds import open_account
@@ -76,10 +76,13 @@ def ask(account: CloudAccount, kit: Kit) -> Answer:
     return Answer(is_accepted=True, evidence=told.principal)
 
 
-def keep(offboarding: Offboarding, kit: Kit, answer: Answer, *, at: datetime) -> None:
-    """The last sign-in that was accepted, and the first two refusals after it, far enough apart to be two. Written under the row's lock."""
+def keep(offboarding: Offboarding, kit: Kit, answer: Answer) -> None:
+    """The last sign-in that was accepted, and the first two refusals after it, far enough apart to be two. Written under the row's lock.
+
+    By the database's clock, which is one for all workers: two that go differently would make two refusals out of one.
+    """
     with transaction.atomic():
-        Offboarding.objects.select_for_update().get(pk=offboarding.pk)
+        at = Offboarding.objects.select_for_update().annotate(clock=Now()).values_list("clock", flat=True).get(pk=offboarding.pk)
         rows = SignIn.objects.filter(offboarding=offboarding, kit=kit)
         if answer.is_accepted:
             # The kit stands, whatever was seen before: the proof begins anew.

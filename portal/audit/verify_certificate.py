@@ -238,8 +238,11 @@ def _told(document: dict[str, Any], sha256: str, is_anchored: bool) -> str:
         lines.append("Closed with leftovers, with consent.")
     elif document["first_refused"]:
         lines.append("First refused " + document["first_refused"]["at"] + ": " + document["first_refused"]["reason"])
-    if any(one["reason"] == "account_deleted" for kit in document["kits"] for one in kit["refusals"]):
+    reasons = {one["reason"] for kit in document["kits"] for one in kit["refusals"]}
+    if "account_deleted" in reasons:
         lines.append("The cloud said that the whole account is gone, or is not where it was: it can come back, and the identity with it.")
+    if account["cloud"] == "gcp" and "provider_deleted" in reasons:
+        lines.append("Google Cloud answers alike for an identity pool that is deleted and for one that is only switched off.")
     lines.extend(region["region"] + ": " + _looked(region) for region in document.get("coverage", []))
     for region in document["regions"]:
         for one in region.get("backups", []):

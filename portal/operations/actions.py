@@ -22,8 +22,11 @@ CHECK_AGAIN_AFTER = timedelta(seconds=3)
 RACE_TRIES = 5
 
 
-def request_retry(operation: Operation, *, by: AbstractBaseUser) -> None:
-    """A new attempt of the failed step (or from its `retry_from`), the old one is kept. Raises NotAllowed, LostRace."""
+def request_retry(operation: Operation, *, by: AbstractBaseUser | None) -> None:
+    """A new attempt of the failed step (or from its `retry_from`), the old one is kept. By nobody: what it wanted is there again.
+
+    Raises NotAllowed, LostRace.
+    """
     with transaction.atomic():
         refuse_if(why_not_retry(operation))
         failure = failure_details(operation)

@@ -12,7 +12,7 @@ from accounts.closing.models import Closing
 from accounts.closing.steps import close_due
 from accounts.closing.tasks import close_due_organisations
 from accounts.issuer.seal import unseal
-from accounts.models import CloudAccount, Invitation, Organisation, OutgoingMail
+from accounts.models import CloudAccount, Invitation, Organisation, OutgoingMail, User
 from accounts.models.people import token_hash
 from accounts.support.actions.bundles import release_bundle
 from accounts.support.models import Bundle
@@ -227,6 +227,28 @@ def test_what_came_in_the_way_meanwhile_calls_it_off(what, acme, alice, bob):
     assert (Closing.objects.get().state, Closing.objects.get().cancelled_by) == ("cancelled", None)
     assert "Something was in the way" in mails()[bob.email].body
     assert not ChainEnd.objects.exists()
+
+
+@pytest.mark.parametrize("loss", ["role", "membership", "sign-in"])
+def test_closing_planned_by_somebody_who_is_an_owner_no_more_is_called_off(loss, client, acme, alice, bob):
+    make_due(acme, alice)
+    acme.memberships.filter(user=bob).update(role="owner")
+    held = acme.memberships.filter(user=alice)
+    if loss == "role":
+        held.update(role="operator")
+    elif loss == "membership":
+        held.delete()
+    else:
+        User.objects.filter(pk=alice.pk).update(is_active=False)
+    client.force_login(bob)
+    page = client.get(reverse("closing:closing_home", args=["acme"])).text
+    assert f"{alice}, who planned the closing, is an owner no more." in page
+
+    close_due_organisations()
+
+    acme.refresh_from_db()
+    assert (acme.closed_at, Closing.objects.get().state) == (None, "cancelled")
+    assert "is an owner no more" in mails()[bob.email].body
 
 
 # --- Afterwards ------------------------------------------------------------------------------------------------------

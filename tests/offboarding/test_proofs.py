@@ -124,6 +124,30 @@ def test_whoever_asks_or_closes_for_the_provider_does_not_consent_for_the_custom
 
 
 @pytest.mark.django_db
+@pytest.mark.django_db
+@pytest.mark.parametrize("loss", ["role", "membership", "sign-in"])
+def test_consent_of_somebody_who_is_an_owner_no_more_is_none(loss, acme, alice, charlie):
+    account = make_asked_to_consent(acme, alice)
+    row = Offboarding.objects.get(account=account)
+    consent_to_leftovers(account, listed=row.listing, by=alice)
+    held = acme.memberships.filter(user=alice)
+    if loss == "role":
+        held.update(role="operator")
+    elif loss == "membership":
+        held.delete()
+    else:
+        User.objects.filter(pk=alice.pk).update(is_active=False)
+    pat = make_user(is_staff=True)
+    with pytest.raises(NotAllowed, match="is an owner no more"):
+        close_with_leftovers(row, by=pat)
+
+    make_membership(organisation=acme, user=charlie, role="owner")
+    ask_to_close(row, reason="Asked anew.", by=make_user(is_staff=True))
+    consent_to_leftovers(account, listed=Offboarding.objects.get().listing, by=charlie)
+    close_with_leftovers(row, by=pat)
+    assert Offboarding.objects.get().state == "complete"
+
+
 @pytest.mark.parametrize("role", ["is_staff", "is_support_engineer", "is_superuser"])
 def test_nobody_of_the_provider_consents_though_an_owner_of_the_customer(role, acme, alice, client):
     account = make_asked_to_consent(acme, alice)

@@ -69,7 +69,7 @@ def begin(ctx: StepContext) -> Outcome:
             return Done()
         if row.scheduled_for > timezone.now():
             return _until(row)
-        if found := blockers(account):
+        if found := blockers(account, row):
             if row.state == OffboardingState.PLANNED:
                 move_offboarding(row, OffboardingState.BLOCKED, by=WORKER, details={"count": len(found)})
                 tell(row, "offboarding_blocked", blockers=found)
@@ -254,7 +254,7 @@ def see_kit_go(ctx: StepContext) -> Outcome:
     for kit in proofs.kits_to_remove(row.account):
         answer = proofs.ask(row.account, kit)
         if _is_ours(ctx):
-            proofs.keep(row, kit, answer, at=timezone.now())
+            proofs.keep(row, kit, answer)
         is_said = answer.is_unasked and row.never_told_by_id is not None
         if not is_said and not proofs.is_proven(row, kit):
             still.append(kit)
@@ -302,11 +302,14 @@ def complete(row: Offboarding, *, by: Actor, action: str = "offboarding.complete
 
 
 def _failed(operation: Operation) -> None:
-    """A step has given up: the offboarding is stuck until somebody retries it."""
-    row = Offboarding.objects.select_for_update(of=("self",)).get(pk=operation.subject_id)
-    if row.has_begun and row.state != OffboardingState.STUCK:
+    """A step has given up: the offboarding is stuck until somebody retries it. One that could not begin is called off."""
+    held = Offboarding.objects.select_for_update(of=("self",)).select_related("account", "organisation", "requested_by")
+    row = held.get(pk=operation.subject_id)
+    if row.state in CANCELLABLE:
+        move_offboarding(row, OffboardingState.CANCELLED, by=WORKER, is_recorded=False)
+        tell(row, "offboarding_given_up")
+    elif row.has_begun and row.state != OffboardingState.STUCK:
         params = {name: str(value) for name, value in operation.failure_params.items()}
-        row = Offboarding.objects.select_related("account", "organisation", "requested_by").get(pk=row.pk)
         move_offboarding(row, OffboardingState.STUCK, by=WORKER, is_recorded=False, code=operation.failure_code, params=params)
         tell(row, "offboarding_stuck")
 
