@@ -29,6 +29,7 @@ class Act(StrEnum):
     START = "start"
     RESTART = "restart"
     DELETE = "delete"
+    KEEP = "keep"
 
 
 _I = InstanceState
@@ -40,6 +41,7 @@ ALLOWED: dict[Act, frozenset[InstanceState]] = {
     Act.START: frozenset({_I.STOPPED}),
     Act.RESTART: frozenset({_I.RUNNING}),
     Act.DELETE: frozenset({_I.RUNNING, _I.STOPPED, _I.FAILED, _I.CREATING, _I.WAITING_FOR_CELL, _I.DEPLOYING}),
+    Act.KEEP: frozenset({_I.BACKING_UP}),
 }
 # What failed has to have got this far for a new wish to reach it.
 _REACHABLE_FAILURES = frozenset({_I.DEPLOYING, _I.UPDATING, _I.STARTING, _I.STOPPING, _I.BACKING_UP})
@@ -50,7 +52,9 @@ FIRST_WITH_BACKUPS = (1, 2)
 def why_not(act: Act, instance: Instance) -> str:
     """Empty when this instance may be asked for this act now."""
     state = InstanceState(instance.state)
-    if state not in ALLOWED[act]:
+    # A deletion that waits for its backup has removed nothing, also where that has failed.
+    is_saved = act == Act.KEEP and instance.failed_while == _I.BACKING_UP
+    if state not in ALLOWED[act] and not is_saved:
         return _of_state(act, state)
     if state == _I.FAILED and act in {Act.MODIFY, Act.UPGRADE, Act.STOP} and instance.failed_while not in _REACHABLE_FAILURES:
         return _("The instance never reached its cell. Retry what failed, or delete the instance.")
@@ -81,6 +85,8 @@ _LEAVING = {
 
 
 def _of_state(act: Act, state: InstanceState) -> str:
+    if act == Act.KEEP and state not in _LEAVING:
+        return _("The instance is not being deleted.")
     if state in _LEAVING:
         return str(_LEAVING[state])
     if state == _I.STOPPED and act in {Act.STOP, Act.RESTART}:
@@ -90,6 +96,11 @@ def _of_state(act: Act, state: InstanceState) -> str:
     if state == _I.FAILED:
         return _("The last operation failed. Retry it, change the instance, stop it, or delete it.")
     return _("Another operation on this instance is under way. Wait until it has ended.")
+
+
+def why_not_protect(instance: Instance) -> str:
+    """Empty while its protection can be switched: what is on its way out would be deleted all the same."""
+    return str(_LEAVING.get(InstanceState(instance.state), ""))
 
 
 def why_no_backup(instance: Instance) -> str:

@@ -142,16 +142,16 @@ FAILURES = {
         happened=_("The final backup of the instance could not be taken."),
         means=_("The instance was not deleted: it is as it was, with its data. Other instances are not affected."),
         act=_(
-            "Mend what the code below names, then press Retry this step. Or delete the instance without a final backup: that is a decision "
-            "of its own. If it fails again, contact %(provider)s with the reference."
+            "Mend what the code below names, then press Retry this step. Or keep the instance, or delete it without a final backup: that "
+            "is a decision of its own. If it fails again, contact %(provider)s with the reference."
         ),
     ),
     "final_backup_late": FailureText(
         happened=_("The cell's agent has not said within six hours that the final backup of the instance stands."),
         means=_("The instance was not deleted: it is as it was, with its data. A backup that still comes is kept."),
         act=_(
-            "Look at the agent link of the cell. When the agent is heard again, press Retry this step. Or delete the instance without a "
-            "final backup: that is a decision of its own."
+            "Look at the agent link of the cell. When the agent is heard again, press Retry this step. Or keep the instance, or delete it "
+            "without a final backup: that is a decision of its own."
         ),
     ),
     "not_removed": FailureText(

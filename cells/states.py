@@ -64,7 +64,7 @@ INSTANCE_MOVES: dict[InstanceState, frozenset[InstanceState]] = {
     _I.FAILED: frozenset(
         {_I.CREATING, _I.WAITING_FOR_CELL, _I.DEPLOYING, _I.UPDATING, _I.STOPPING, _I.STARTING, _I.BACKING_UP, _I.DELETING}
     ),
-    _I.BACKING_UP: frozenset({_I.DELETING, _I.FAILED}),
+    _I.BACKING_UP: frozenset({_I.UPDATING, _I.DELETING, _I.FAILED}),
     _I.DELETING: frozenset({_I.DELETED, _I.FAILED}),
     _I.DELETED: frozenset(),
 }

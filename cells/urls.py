@@ -45,6 +45,7 @@ urlpatterns += [
     path(f"{INSTANCE}start/", instance_acts.instance_start, name="instance_start"),
     path(f"{INSTANCE}restart/", instance_acts.instance_restart, name="instance_restart"),
     path(f"{INSTANCE}delete/", instance_acts.instance_delete, name="instance_delete"),
+    path(f"{INSTANCE}keep/", instance_acts.instance_keep, name="instance_keep"),
     path(f"{INSTANCE}protect/", instance_acts.instance_protect, name="instance_protect"),
 ]
 

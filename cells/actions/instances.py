@@ -16,7 +16,7 @@ from accounts.availability import why_not_as_staff
 from accounts.holds import hold_open
 from accounts.models import CloudAccount, Organisation, User
 from cells import hosting
-from cells.availability import Act, why_no_backup, why_no_place, why_not
+from cells.availability import Act, why_no_backup, why_no_place, why_not, why_not_protect
 from cells.models import Cell, FinalBackup, Instance, InstanceDraft, InstanceRevision, Plan, PlanSize, Release
 from cells.models.instances import InstanceQuerySet
 from cells.placement import Bootstrap, NoPlace, Placement
@@ -207,7 +207,7 @@ def delete_instance(instance: Instance, *, by: User, final_backup: bool = False)
         cancel_live(subject_of_instance(instance), by=by, is_recorded=False)
         instance.refresh_from_db()
         # An earlier deletion may still wait for one: whoever decides anew waits for that no more.
-        FinalBackup.objects.standing().filter(instance=instance).update(ended_at=timezone.now(), outcome=FinalBackup.Outcome.GIVEN_UP)
+        _give_up_backups(instance)
         to, kind = DELETIONS[final_backup]
         move_instance(instance, to, by=Actor.user(by), is_recorded=False)
         if instance.cell_id:
@@ -215,6 +215,30 @@ def delete_instance(instance: Instance, *, by: User, final_backup: bool = False)
         operation = _start(instance, kind, by=by, was_deployed=was_deployed)
         _record(instance, DELETION_EVENTS[final_backup if not why_none else None], by, {})
         return operation
+
+
+def keep_instance(instance: Instance, *, by: User) -> Operation:
+    """Call off a deletion that waits for its final backup, or failed over it: nothing of the instance was removed. Raises NotAllowed.
+
+    A worker that has just seen the backup stand, and told the agent to remove the instance, was first.
+    """
+    with transaction.atomic():
+        instance = _locked(instance)
+        refuse_if(why_not(Act.KEEP, instance))
+        cancel_live(subject_of_instance(instance), by=by, is_recorded=False)
+        instance.refresh_from_db()
+        _give_up_backups(instance)
+        # How it stands is the agent's to say: an update to the revision that it has had all the time.
+        move_instance(instance, InstanceState.UPDATING, by=Actor.user(by), is_recorded=False)
+        if instance.cell_id:
+            touch_desired(instance.cell_id)
+        operation = _start(instance, "keep_instance", by=by)
+        _record(instance, "instance.kept", by, {})
+        return operation
+
+
+def _give_up_backups(instance: Instance) -> None:
+    FinalBackup.objects.standing().filter(instance=instance).update(ended_at=timezone.now(), outcome=FinalBackup.Outcome.GIVEN_UP)
 
 
 DELETIONS = {True: (InstanceState.BACKING_UP, "back_up_and_delete_instance"), False: (InstanceState.DELETING, "delete_instance")}
@@ -230,6 +254,10 @@ def deletable_instances(account: CloudAccount) -> InstanceQuerySet:
     """Of the organisation, in this account, and not on their way out: what "Delete all instances" lists and deletes."""
     rows = account.instances.filter(organisation=account.organisation).holding_their_cell()
     return rows.exclude(state__in=sorted(LEAVING_INSTANCES)).select_related("plan", "organisation", "cell__status")
+
+
+def leaving_instances(account: CloudAccount) -> InstanceQuerySet:
+    return account.instances.filter(organisation=account.organisation, state__in=sorted(LEAVING_INSTANCES))
 
 
 def mark_of_instances(instances: Iterable[Instance]) -> str:
@@ -263,11 +291,12 @@ def _list_has_changed() -> str:
 
 
 def protect_instance(instance: Instance, *, is_protected: bool, by: User) -> None:
-    """Switch the protection from deletion. The same again changes nothing."""
+    """Switch the protection from deletion. The same again changes nothing. Raises NotAllowed."""
     with transaction.atomic():
         instance = _locked(instance)
-        if instance.is_protected == is_protected or instance.state == InstanceState.DELETED:
+        if instance.is_protected == is_protected:
             return
+        refuse_if(why_not_protect(instance))
         instance.is_protected = is_protected
         instance.save(update_fields=["is_protected"])
         _record(instance, "instance.protected" if is_protected else "instance.unprotected", by, {})

@@ -303,6 +303,13 @@ class DeletionForm(TypedNameForm):
 class DeleteAllForm(DeletionForm):
     """Below the very list that is deleted: `listed` says which one that was."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.has_choice:
+            self.fields["final_backup"].help_text = _(
+                "Each instance goes on running until its own backup stands. What is written while a backup is taken may be missing from it."
+            )
+
     def backup_choices(self, backups: int) -> list[tuple[str, object]]:
         words = ngettext(
             "Take a final backup of %(count)s instance first. It is not removed before that stands.",

@@ -14,6 +14,7 @@ from portal.operations.engine import StepContext
 from portal.operations.models import Operation
 from portal.operations.outcomes import Done, Fail, Outcome
 from portal.operations.registry import StepSpec
+from portal.operations.transitions import LostRace
 
 # Of a large instance it takes hours. Until then the page says that it is under way.
 LONGEST = timedelta(hours=6)
@@ -36,13 +37,18 @@ def await_backup(ctx: StepContext) -> Outcome:
 
 
 def _backup_of(ctx: StepContext, instance: Instance) -> FinalBackup:
-    """One a try: a retry asks for another where the one before has failed or grown old, and for the same where nobody has answered."""
+    """One a try: a retry asks for another where the one before has failed or grown old, and for the same where nobody has answered.
+
+    Raises LostRace.
+    """
     newest = FinalBackup.objects.filter(operation=ctx.operation).order_by("-attempt").first()
     if newest and (newest.attempt == ctx.attempt or newest.ended_at is None or _is_fresh(newest, ctx)):
         return newest
     assert instance.cell_id is not None
     with transaction.atomic():
-        Instance.objects.select_for_update(of=("self",)).get(pk=instance.pk)
+        locked = Instance.objects.select_for_update(of=("self",)).get(pk=instance.pk)
+        if locked.state != InstanceState.BACKING_UP or not Operation.objects.live().filter(pk=ctx.operation.pk).exists():
+            raise LostRace(instance.pk)  # kept after all since it was read
         asked, is_new = FinalBackup.objects.get_or_create(
             operation=ctx.operation, attempt=ctx.attempt, defaults={"instance": instance, "cell_id": instance.cell_id}
         )
@@ -78,5 +84,6 @@ register_kind(
     GONE,
     way_on_url=_without,
     way_on=_("Delete without a final backup"),
+    cancel_note=_("The deletion was called off. It has removed nothing of the instance."),
     below="cells/instances/_final_backups.html",
 )

@@ -233,6 +233,7 @@ register_kind(
     _APPLIED,
     _RUNNING,
 )
+register_kind("keep_instance", _("Keep instance"), _APPLIED, _SETTLED)
 register_kind("modify_instance", _("Change instance"), _APPLIED, _SETTLED)
 register_kind("upgrade_instance", _("Upgrade instance"), _APPLIED, _SETTLED)
 register_kind("downgrade_instance", _("Take instance back to an earlier version"), _APPLIED, _SETTLED)

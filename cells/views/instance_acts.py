@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import OrganisationRequest, Permission, requires
 from cells.actions.instances import (
     delete_instance,
+    keep_instance,
     modify_instance,
     protect_instance,
     restart_instance,
@@ -41,6 +42,7 @@ TITLES = {
     Act.START: gettext_lazy("Start %(name)s"),
     Act.RESTART: gettext_lazy("Restart %(name)s"),
     Act.DELETE: gettext_lazy("Delete instance %(name)s"),
+    Act.KEEP: gettext_lazy("Keep instance %(name)s"),
 }
 GOING_BACK = gettext_lazy("Go back to an earlier version of %(name)s")
 
@@ -98,6 +100,13 @@ def instance_delete(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse
 
 @gate
 @require_http_methods(READS_AND_POSTS)
+def instance_keep(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
+    instance = find_instance(request, pk)
+    return _ask(request, instance, Act.KEEP, Form(sent_data(request)), lambda: keep_instance(instance, by=request.user))
+
+
+@gate
+@require_http_methods(READS_AND_POSTS)
 def instance_stop(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instance = find_instance(request, pk)
     return _ask(request, instance, Act.STOP, Form(sent_data(request)), lambda: stop_instance(instance, by=request.user))
@@ -122,7 +131,11 @@ def instance_restart(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
 def instance_protect(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
     instance = find_instance(request, pk)
     is_protected = request.POST.get("protected") == "yes"
-    protect_instance(instance, is_protected=is_protected, by=request.user)
+    try:
+        protect_instance(instance, is_protected=is_protected, by=request.user)
+    except NotAllowed as refused:
+        messages.warning(request, refused.reason)
+        return redirect(instance)
     messages.success(request, _("The instance is protected from deletion.") if is_protected else _("The protection is switched off."))
     return redirect(instance)
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET
 
 from accounts.access import OrganisationRequest, Permission, requires
-from cells.availability import Act, why_not
+from cells.availability import Act, why_not, why_not_protect
 from cells.fleet.rows import HEALTH_BADGES, LINK_BADGES, SILENT
 from cells.forms.parameters import label_of
 from cells.forms.parameters import said as said_value
@@ -62,6 +62,7 @@ MILESTONES = {
 }
 # What each act means, in the order of the page: what it is called, and what it does.
 ACTS = {
+    Act.KEEP: (gettext_lazy("Keep instance"), gettext_lazy("Call its deletion off. Nothing of it was removed.")),
     Act.MODIFY: (gettext_lazy("Change"), gettext_lazy("Another size, or other settings.")),
     Act.UPGRADE: (gettext_lazy("Upgrade"), gettext_lazy("Another version. An earlier one is possible too.")),
     Act.RESTART: (gettext_lazy("Restart"), gettext_lazy("End its processes and start them anew.")),
@@ -69,7 +70,7 @@ ACTS = {
     Act.START: (gettext_lazy("Start"), gettext_lazy("Start its processes again.")),
     Act.DELETE: (gettext_lazy("Delete instance"), gettext_lazy("Take it away for good, with the data it keeps in the cell.")),
 }
-# Before these, none was ever asked for.
+# In other states one was asked for only if the instance was kept after all.
 MAY_HAVE_BACKUPS = LEAVING_INSTANCES | {InstanceState.FAILED, InstanceState.DELETED}
 
 
@@ -108,7 +109,8 @@ def _live(request: OrganisationRequest, instance: Instance) -> dict[str, Any]:
     acts, milestone = _acts(request, instance), _milestone(state, health, link)
     trouble = _trouble(status, health)
     endpoints = instance.endpoints if state != InstanceState.DELETED else []
-    backups = list(instance.final_backups.all()) if state in MAY_HAVE_BACKUPS else []
+    was_kept = any(operation.kind == "keep_instance" for operation in operations)
+    backups = list(instance.final_backups.all()) if was_kept or state in MAY_HAVE_BACKUPS else []
     pulse = pulse_of(
         *(seen_words(status), trouble),
         milestone=milestone,
@@ -130,6 +132,7 @@ def _live(request: OrganisationRequest, instance: Instance) -> dict[str, Any]:
         "health": {"kind": HEALTH_BADGES[health], "sentence": HEALTH_SENTENCES[health]},
         "link": {"kind": LINK_BADGES[link], "label": link.label, "is_silent": link in SILENT},
         "acts": acts,
+        "why_not_protect": why_not_protect(instance),
         "trouble": trouble,
         "endpoints": endpoints,
         "operations": operations,
@@ -205,6 +208,8 @@ def _acts(request: OrganisationRequest, instance: Instance) -> list[dict[str, st
             "reason": why_not(act, instance),
         }
         for act, (label, about) in ACTS.items()
+        # What is not leaving is not offered to be kept.
+        if act != Act.KEEP or not why_not(act, instance)
     ]
 
 

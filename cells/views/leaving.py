@@ -14,7 +14,7 @@ from accounts.access import OrganisationRequest
 from accounts.models import CloudAccount
 from accounts.sign_in import step_up
 from accounts.views.cloud_accounts import account_crumbs, find_account
-from cells.actions.instances import deletable_instances, delete_all_instances, mark_of_instances
+from cells.actions.instances import deletable_instances, delete_all_instances, leaving_instances, mark_of_instances
 from cells.actions.resources import keep_leftovers
 from cells.availability import why_no_backup
 from cells.forms.instances import DeleteAllForm
@@ -46,6 +46,7 @@ def account_instances_delete(request: OrganisationRequest, pk: uuid.UUID) -> Htt
         "endpoints": sum(len(instance.endpoints) for instance in instances),
         "rows": rows,
         "backups": backups,
+        "leaving": 0 if instances else leaving_instances(account).count(),
         "without": len(rows) - backups,
         "protected": [instance for instance in instances if instance.is_protected],
         "form": form,

@@ -86,6 +86,7 @@ PAGES = {
     "cells:instance_start": of("instance_start", "stopped"),
     "cells:instance_restart": of("instance_restart", "running"),
     "cells:instance_delete": of("instance_delete", "running", "protected", "unsaved", "unheard"),
+    "cells:instance_keep": of("instance_keep", "saving", "unsaved", "running"),
     "cells:cell_list": here("cell_list", "", "?state=failed", "?q=nothing-is-called-so"),
     "cells:cell_detail": of("cell_detail", "cell", "broken", "leaving"),
     "cells:cell_resources": of("cell_resources", "cell", "broken"),

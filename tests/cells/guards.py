@@ -35,6 +35,10 @@ def make_stopped_instance(organisation: Organisation, by: User) -> Any:
     return make_own_instance(organisation, by, state=InstanceState.STOPPED)
 
 
+def make_saving_instance(organisation: Organisation, by: User) -> Any:
+    return make_own_instance(organisation, by, state=InstanceState.BACKING_UP)
+
+
 def make_named_instance(organisation: Organisation, by: User) -> Any:
     return make_own_instance(organisation, by, name="orders-prod")
 
@@ -71,6 +75,7 @@ ONE_EVENT: dict[str, tuple[Make | None, dict[str, Any], str]] = {
     "cells:instance_start": (make_stopped_instance, {}, "instance.started"),
     "cells:instance_restart": (make_own_instance, {}, "instance.restarted"),
     "cells:instance_delete": (make_named_instance, {"name": "orders-prod"}, "instance.deletion_started"),
+    "cells:instance_keep": (make_saving_instance, {}, "instance.kept"),
     "cells:instance_protect": (make_own_instance, {"protected": "yes"}, "instance.protected"),
     "cells:cell_update": (make_own_cell, {}, "operation.started"),
     "cells:cell_agent_replace": (make_own_cell, {}, "operation.started"),

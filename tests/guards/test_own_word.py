@@ -83,6 +83,7 @@ EVERYDAY = {
     "cells:cell_delete",
     "cells:cell_update",
     "cells:instance_delete",
+    "cells:instance_keep",
     "cells:instance_modify",
     "cells:instance_new_check",
     "cells:instance_protect",

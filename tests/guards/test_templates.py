@@ -18,7 +18,7 @@ COMPOSED = {
     r"accounts/cloud_accounts/account_(detail|trust|environment|permissions|kit|activity)\.html": "one page a tab of a cloud account",
     r"accounts/kits/kit_(update|run|waiting)\.html": "one page a step of renewing a kit",
     r"cells/instances/instance_(detail|metrics|configuration|activity)\.html": "one page a tab of an instance",
-    r"cells/instances/instance_(modify|upgrade|stop|start|restart|delete)\.html": "one page an act on an instance",
+    r"cells/instances/instance_(modify|upgrade|stop|start|restart|delete|keep)\.html": "one page an act on an instance",
     r"cells/create/instance_new(_place|_settings|_check)?\.html": "one page a step of creating an instance",
     r"cells/cells/cell_(detail|metrics|resources|activity)\.html": "one page a tab of a cell",
     r"emails/[a-z_]+\.txt": "named without folder and ending in queue_mail(template=...), checked below",
