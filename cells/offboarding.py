@@ -111,7 +111,7 @@ def _instance_costs(account: CloudAccount) -> list[Cost]:
         sums[size.currency] = (low + size.cost_from, high + size.cost_to)
     words = _("%(low)s–%(high)s %(currency)s a month")
     return [
-        Cost(_("What instances cost in your cloud"), words % {"low": f"{low:.0f}", "high": f"{high:.0f}", "currency": currency})
+        Cost(_("Instances, in your cloud"), words % {"low": f"{low:.0f}", "high": f"{high:.0f}", "currency": currency})
         for currency, (low, high) in sorted(sums.items())
     ]
 
@@ -160,7 +160,7 @@ def _block_cells(account: CloudAccount) -> list[Blocker]:
 
 
 def _cell_costs(account: CloudAccount) -> list[Cost]:
-    amount = _("its cluster, %(machines)s machines, disks and network, as your cloud charges for them")
+    amount = _("cluster, %(machines)s machines, disks and network, at your cloud's prices")
     return [Cost(cell.name, amount % {"machines": cell.machines}) for cell in cells_of(account)]
 
 

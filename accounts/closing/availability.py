@@ -16,8 +16,8 @@ def why_not_start(closing: Closing | None, found: Sequence[Blocker]) -> str:
         return _("The closing of this organisation is planned already.")
     if count := len(found):
         told = ngettext(
-            "%(count)s thing is in the way. The page lists it with its fix.",
-            "%(count)s things are in the way. The page lists each with its fix.",
+            "%(count)s thing is in the way. It is listed with its fix.",
+            "%(count)s things are in the way. Each is listed with its fix.",
             count,
         )
         return told % {"count": count}

@@ -33,7 +33,7 @@ def _accounts(organisation: Organisation) -> Iterator[Blocker]:
             yield Blocker(sentence, _("Discard the draft"), reverse("accounts:connect_discard", args=args))
         else:
             sentence = _("%(name)s is not offboarded.") % names
-            yield Blocker(sentence, _("See its way out"), reverse("offboarding:offboarding_plan", args=args))
+            yield Blocker(sentence, _("See its offboarding"), reverse("offboarding:offboarding_plan", args=args))
     yield from _more(rows.count(), _("See the cloud accounts"), reverse("accounts:account_list", args=[organisation.slug]))
 
 
@@ -62,7 +62,7 @@ def _operations(organisation: Organisation) -> Iterator[Blocker]:
 def _invitations(organisation: Organisation) -> Iterator[Blocker]:
     if count := organisation.invitations.open().count():
         sentence = ngettext("%(count)s invitation is open.", "%(count)s invitations are open.", count) % {"count": count}
-        fix = _("Withdraw them under Members")
+        fix = _("See the invitations")
         yield Blocker(sentence, fix, reverse("accounts:members", args=[organisation.slug]), ends_by_closing=True)
 
 

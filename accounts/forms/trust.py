@@ -32,6 +32,7 @@ class DisconnectForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.expected = str(account)
         self.fields["name"].label = _("Type %(name)s to confirm") % {"name": self.expected}
+        self.fields["name"].error_messages["required"] = _("Type the name %(name)s.") % {"name": self.expected}
 
     def clean_name(self) -> str:
         typed = str(self.cleaned_data["name"]).strip()

@@ -9,12 +9,12 @@ register_fields({"scheduled_for": _("Begins"), "certificate": _("SHA-256 of the 
 register_actions(
     {
         "offboarding.planned": _("Planned the offboarding of %(subject)s"),
-        "offboarding.cancelled": _("Called off the offboarding of %(subject)s"),
+        "offboarding.cancelled": _("Cancelled the offboarding of %(subject)s"),
         "offboarding.blocked": _("The offboarding of %(subject)s was to begin, and is blocked"),
         "offboarding.in_progress": _("The removal of what is left in %(subject)s goes on"),
-        "offboarding.waiting_for_you": _("Nothing but the kit is left in %(subject)s: it can be removed"),
+        "offboarding.waiting_for_you": _("Only the kit is left in %(subject)s: it can be removed"),
         "offboarding.stuck": _("The offboarding of %(subject)s is stuck: %(code)s"),
-        "offboarding.complete": _("%(subject)s is offboarded: the cloud has refused our sign-in twice"),
+        "offboarding.complete": _("%(subject)s is offboarded: the cloud has refused the sign-in twice"),
         "offboarding.complete_unasked": _("%(subject)s is offboarded: an owner's word stands where the cloud could not be asked"),
         "offboarding.never_run_confirmed": _("Confirmed that the kit of %(subject)s was never run, or is removed"),
         "offboarding.closed": _("Closed the offboarding of %(subject)s with leftovers"),
@@ -22,6 +22,6 @@ register_actions(
         "offboarding.consented": _("Consented to closing the offboarding of %(subject)s with leftovers"),
         "offboarding.handed_over": _("Handed the stuck offboarding of %(subject)s to the provider"),
         "cloud_account.offboarding_begun": _("Began to offboard %(subject)s"),
-        "cloud_account.ready_to_offboard": _("Nothing of ours but the kit is left in %(subject)s"),
+        "cloud_account.ready_to_offboard": _("Only the kit is left in %(subject)s"),
     }
 )

@@ -70,7 +70,7 @@ def why_not_start(account: CloudAccount) -> str:
 def why_not_cancel(offboarding: Offboarding | None) -> str:
     if offboarding is not None and offboarding.is_cancellable:
         return ""
-    return _("There is no planned offboarding that could be called off: it has begun, or is over.")
+    return _("There is no planned offboarding to cancel: it has begun, or is over.")
 
 
 def why_not_confirm_never_run(offboarding: Offboarding | None, waiting_why: str) -> str:

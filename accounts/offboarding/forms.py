@@ -11,7 +11,7 @@ from accounts.forms.trust import DisconnectForm
 from accounts.offboarding.models import DEFAULT_DELAY
 
 WHEN = (
-    ("now", _("Now")),
+    ("now", _("Now: it cannot be cancelled")),
     ("day", _("In 24 hours")),
     ("days", _("In 3 days")),
     ("week", _("In 7 days")),
@@ -27,7 +27,7 @@ class StartForm(DisconnectForm):
         choices=WHEN,
         initial="day",
         widget=forms.RadioSelect,
-        help_text=_("Until then you can call it off. From its beginning on you cannot."),
+        help_text=_("Until it begins, you can cancel it. After that you cannot."),
     )
     field_order = ("when", "name")
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,16 +34,17 @@ from portal.operations.catalogue import FailureText, failure_text, wait_text
 from portal.operations.durations import range_in_words, usual_durations
 from portal.operations.models import Operation
 from portal.operations.names import named
-from portal.operations.states import OperationState
+from portal.operations.states import OperationState, Party
 
 # The five lines of the checklist, in order: by the operation's step each is done with.
 CHECKLIST = (
-    ("begin", gettext_lazy("Instances are gone")),
-    ("remove", gettext_lazy("Deployment cells are removed")),
-    ("sweep", gettext_lazy("Nothing with our mark is left in any region")),
-    ("access_ends", gettext_lazy("The access of agents and support has ended")),
-    ("kit_removed", gettext_lazy("You remove the kit, and your cloud refuses us twice")),
+    ("begin", gettext_lazy("Delete the instances")),
+    ("remove", gettext_lazy("Remove the deployment cells")),
+    ("sweep", gettext_lazy("Look in every region for what is left")),
+    ("access_ends", gettext_lazy("End the access of agents and support")),
+    ("kit_removed", gettext_lazy("Remove the kit")),
 )
+YOURS = frozenset({"begin", "kit_removed"})
 FORMAT = "byoc-offboarding-plan/1"
 
 
@@ -54,6 +56,15 @@ class Line:
     kind: str  # of badge
     word: str
     is_current: bool = False
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """One step of the plan, before it begins: who does it, and how long that usually takes; empty where nobody has measured it."""
+
+    title: str
+    who: str
+    usually: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,13 +111,29 @@ class Plan:
         return [cost for part in parts() for cost in part.costs(self.account)]
 
     @property
-    def order(self) -> list[tuple[str, str]]:
+    def is_anything_there(self) -> bool:
+        return any(one.number for one in self.counted)
+
+    @cached_property
+    def order(self) -> list[Ahead]:
         """Each step with who does it and how long it usually takes."""
         usual = [part.usual(self.account) for part in parts()]
         longest = max((one for one in usual if one), default=None, key=lambda one: one[1])
         own = usual_durations(OFFBOARD)
         known = {name: (one.low, one.high) for name, one in own.items()} | ({"remove": longest} if longest else {})
-        return [(str(title), _usually(known.get(name), is_yours=name in {"begin", "kit_removed"})) for name, title in CHECKLIST]
+        return [self._ahead(name, str(title), known.get(name)) for name, title in CHECKLIST]
+
+    def _ahead(self, name: str, title: str, known: tuple[float, float] | None) -> Ahead:
+        if (name == "begin" and not self.blockers) or (name == "remove" and self.is_short):
+            return Ahead(title, _("nothing to do: none is here"))
+        if name in YOURS:
+            return Ahead(title, _("you, in your own time"))
+        usually = _("usually %(range)s") % {"range": range_in_words(*known)} if known else ""
+        return Ahead(title, settings.PROVIDER_NAME, usually)
+
+    @property
+    def is_measured(self) -> bool:
+        return all(one.usually for one in self.order if one.who == settings.PROVIDER_NAME)
 
     @cached_property
     def why_not_start(self) -> str:
@@ -168,6 +195,8 @@ class Plan:
             return "ok", _("Completed")
         if is_current and self.row and self.row.state == OffboardingState.STUCK:
             return "critical", _("There is a problem")
+        if is_current and self.kind_of_wait == "attention":
+            return "attention", _("Waiting for you")
         if is_current:
             return "progress", _("In progress")
         return "neutral", _("Cannot start yet") if self.operation else _("Not yet started")
@@ -179,6 +208,12 @@ class Plan:
         if operation is None or operation.state != OperationState.WAITING:
             return ""
         return str(wait_text(operation.waiting_why, named(operation, operation.waiting_params)).sentence)
+
+    @property
+    def kind_of_wait(self) -> str:
+        """Of the sentence: whether the customer acts next."""
+        is_yours = self.operation is not None and self.operation.waiting_on == Party.YOU
+        return "attention" if is_yours or self.operation is None else "progress"
 
     @cached_property
     def failure(self) -> FailureText | None:
@@ -296,7 +331,7 @@ class Plan:
             "account": {"cloud": account.cloud, "external_id": account.external_id, "name": account.name, "region": account.home_region},
             "counts": [{"what": str(one.label), "number": one.number} for one in self.counted],
             "blockers": [{"what": str(one.sentence), "fix": str(one.fix)} for one in self.blockers],
-            "order": [{"step": title, "usually": usually} for title, usually in self.order],
+            "order": [{"step": one.title, "who": one.who, "usually": one.usually} for one in self.order],
             "costs_that_stop": [{"what": str(one.label), "amount": str(one.amount)} for one in self.costs],
             "configuration": {part.name: list(part.configuration(account)) for part in parts() if part.configuration(account)},
         }
@@ -304,12 +339,6 @@ class Plan:
 
 def _iso(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
-
-
-def _usually(known: tuple[float, float] | None, *, is_yours: bool) -> str:
-    if is_yours:
-        return _("You do this, in your own time")
-    return _("Usually %(range)s") % {"range": range_in_words(*known)} if known else _("Not measured often enough yet to say how long")
 
 
 def plan_of(account: CloudAccount) -> Plan:

@@ -134,6 +134,6 @@ def test_account_that_has_left_is_connected_again_as_a_fresh_one_and_keeps_its_r
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Cloud accounts").click()
     expect(page.get_by_role("row", name=re.compile("^Main again"))).to_contain_text("Connected")
     page.get_by_role("link", name="Main", exact=True).click()
-    expect(page.get_by_text("Offboarded. We have no access to this account any more.")).to_be_visible()
+    expect(page.get_by_text("Offboarded. Fernhill has no access to this account any more.")).to_be_visible()
     page.get_by_role("link", name="See the certificate").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Offboarding certificate")

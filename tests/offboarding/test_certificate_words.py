@@ -61,7 +61,7 @@ def test_region_where_nobody_could_look_is_named_as_that(acme, alice, client, tm
     Step.objects.filter(operation__subject_id=str(row.pk), name="sweep").update(state="done", started_at=now, ended_at=now)
     row = complete(row)
 
-    (line,) = [line for line in plan_of(row.account).checklist if "our mark" in line.title]
+    (line,) = [line for line in plan_of(row.account).checklist if "Look in every region" in line.title]
     assert line.word == "Not looked at: our access had ended"
     coverage = {one["region"]: one for one in check(row.certificate)["coverage"]}
     assert (coverage["eu-west-1"]["looked_at"], coverage["eu-west-1"]["not_looked_because"]) == ("", "access_ended")
@@ -132,7 +132,7 @@ def test_final_backups_are_told_as_kept_in_their_region(acme, alice, client, tmp
     client.force_login(alice)
     shown = client.get(f"/o/acme/accounts/{account.pk}/offboarding/certificate/").text
     for words in (
-        "Kept: final backups. They lie in your own cloud; we have no copy.",
+        "Kept: final backups. They are in your own cloud, and Fernhill has no copy.",
         "Final backup of orders-prod",
         "s3://acme/last.dump",
         "ab" * 32,

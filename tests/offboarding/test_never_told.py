@@ -60,7 +60,7 @@ def test_owners_word_ends_it_and_is_named_as_that_everywhere(untold, acme, alice
     page = client.get(f"{url}certificate/").text
     assert "Azure was not asked: no identity was ever told to us." in page
     assert "Refused by" not in page
-    assert "has refused our sign-in" not in client.get(url).text
+    assert "has refused its sign-in" not in client.get(url).text
     (file := tmp_path / "certificate.json").write_text(row.certificate, encoding="utf-8")
     assert main([str(file), "--sha256", row.sha256]) == 0
     told = capsys.readouterr().out

@@ -22,7 +22,7 @@ def test_account_leaves_from_the_browser_to_its_certificate(cloud, leaver):
     leaver = leaver(cloud)
     command = leaver.removal_command().splitlines()[0]
     page = leaver.page()
-    assert "Nothing. The offboarding can begin." in page
+    assert "Not started. Nothing is in the way." in page
     assert command not in page
     assert not Offboarding.objects.exists()
 

@@ -192,7 +192,7 @@ def test_cell_that_cannot_be_removed_is_shown_with_what_holds_it_and_goes_on_aft
     leaver.until(row="stuck")
 
     page = leaver.page()
-    assert "Deployment cells that could not be removed whole: 1." in page
+    assert "Deployment cells that could not be removed completely: 1." in page
     assert all(row.made in page for row in leaver.cell.resources.remaining())
     assert Operation.objects.filter(kind="delete_cell").count() == 1
     leaver.hand.do("let_go")

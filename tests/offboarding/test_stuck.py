@@ -38,7 +38,7 @@ def test_what_the_customer_attached_is_named_and_the_way_out_goes_on_once_it_is_
     start_until_stuck(leaver)
 
     page = leaver.page()
-    assert "Deployment cells that could not be removed whole: 1." in page
+    assert "Deployment cells that could not be removed completely: 1." in page
     left = list(leaver.cell.resources.remaining())
     assert left
     for row in left:

@@ -64,7 +64,7 @@ def test_stuck_offboarding_shows_reason_id_console_link_keeping_and_hand_over(ac
     page = page_of(client, account)
 
     for words in (
-        "known to no deployment cell of yours: 1.",
+        "belong to no deployment cell: 1.",
         "Held by eni-7",
         "vpc-77",
         "https://console.example/vpc-77",

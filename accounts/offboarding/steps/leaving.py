@@ -359,7 +359,7 @@ register(
             ),
             StepSpec(
                 "sweep",
-                _("Nothing with our mark is left in any region"),
+                _("Nothing with the provider's mark is left in any region"),
                 sweep,
                 actor=Party.CLOUD,
                 budget=timedelta(hours=1),
@@ -367,10 +367,10 @@ register(
                 patience=STUCK_PATIENCE,
                 retry_from="remove",
             ),
-            StepSpec("access_ends", _("Nothing of ours is left but the kit"), end_access),
+            StepSpec("access_ends", _("Only the kit is left"), end_access),
             StepSpec(
                 "kit_removed",
-                _("You remove the kit, and the cloud refuses us twice"),
+                _("You remove the kit, and the cloud refuses the sign-in twice"),
                 see_kit_go,
                 actor=Party.YOU,
                 budget=timedelta(hours=6),

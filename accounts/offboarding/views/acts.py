@@ -47,7 +47,7 @@ def offboarding_start(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespon
         if plan.why_not_start:
             return _blocked(request, plan)
         return _start(request, account, form) if form.is_valid() else reject(request, form)
-    title = _("Offboard %(name)s") % {"name": account}
+    title = _("Start offboarding: %(name)s") % {"name": account}
     reason = why_not_as_staff(request.user) or plan.why_not_start
     context = {"account": account, "plan": plan, "reason": reason, "form": form, "title": title, "crumbs": account_crumbs(account, title)}
     return render(request, "offboarding/offboarding_start.html", context)
@@ -59,7 +59,7 @@ def _start(request: OrganisationRequest, account: CloudAccount, form: StartForm)
     except NotAllowed as refused:
         messages.warning(request, refused.reason)
     else:
-        messages.success(request, _("The offboarding is planned. Your contacts are told."))
+        messages.success(request, _("The offboarding is planned. The owners and your contacts get a mail."))
     return _back(request, account)
 
 
@@ -86,11 +86,11 @@ def offboarding_cancel(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespo
         try:
             cancel_offboarding(account, by=request.user)
         except (NotAllowed, LostRace) as refused:
-            messages.warning(request, getattr(refused, "reason", _("It has begun a moment ago, so it cannot be called off any more.")))
+            messages.warning(request, getattr(refused, "reason", _("It has begun a moment ago, so it cannot be cancelled any more.")))
         else:
-            messages.success(request, _("The offboarding is called off. Nothing was touched."))
+            messages.success(request, _("The offboarding is cancelled. Nothing was touched."))
         return _back(request, account)
-    title = _("Call off the offboarding of %(name)s") % {"name": account}
+    title = _("Cancel offboarding: %(name)s") % {"name": account}
     reason = why_not_as_staff(request.user) or why_not_cancel(open_one(account))
     context = {"account": account, "reason": reason, "title": title, "crumbs": account_crumbs(account, title)}
     return render(request, "offboarding/offboarding_cancel.html", context)
@@ -105,7 +105,7 @@ def offboarding_check(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespon
         is_asked = look_again(account)
     except NotAllowed:
         is_asked = False
-    messages.info(request, _("It is being looked at now.") if is_asked else _("It was looked at a moment ago."))
+    messages.info(request, _("Your cloud is being asked now.") if is_asked else _("Your cloud was asked a moment ago."))
     return _back(request, account)
 
 

@@ -25,5 +25,5 @@ def _need(row: Offboarding) -> Need:
     if row.state == OffboardingState.BLOCKED:
         detail = _("It was to begin, and something is in the way. Nothing was touched.")
         return Need("attention", _("The offboarding of %(name)s is blocked") % names, detail, _("See what is in the way"), url)
-    detail = _("Nothing of ours is left but the kit. You remove it, as the last step.")
+    detail = _("Only the kit is left. You remove it, as the last step.")
     return Need("attention", _("Remove the kit from %(name)s") % names, detail, _("See the command"), url)
