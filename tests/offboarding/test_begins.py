@@ -114,5 +114,5 @@ def test_second_tab_starts_no_second_one_and_calls_off_nothing_that_has_begun(pl
     turn(OFFBOARD)
     answer = client.post(url(planned, "cancel/"), follow=True)
 
-    assert "There is no planned offboarding that could be called off" in answer.text
+    assert "There is no planned offboarding to cancel" in answer.text
     assert Offboarding.objects.get().has_begun
