@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.actions.connect import issue_kit
 from accounts.actions.environment import request_assessment
-from accounts.environment.assessments import start_by_schedule, why_not_build
+from accounts.environment.assessments import CHECK_ENVIRONMENT, start_by_schedule, why_not_build
 from accounts.models import Assessment, CloudAccount, EnvironmentFinding, Kit, TrustCheck
 from accounts.states import AccountState, KitState
 from accounts.steps.environment import PATIENCE
@@ -16,6 +16,7 @@ from portal.audit.models import Event
 from portal.operations.availability import NotAllowed
 from portal.operations.engine import OperationInProgress
 from portal.operations.models import Operation, Step
+from portal.operations.registry import KINDS
 from portal.operations.states import OperationState
 from portal.operations.tasks import advance, ring_due_operations
 from tests import kill_server
@@ -295,8 +296,8 @@ def killer(sandbox_process, django_db_setup, django_db_blocker):
 @pytest.mark.parametrize("point", POINTS)
 def test_worker_killed_at_every_step_changes_nothing(account, alice, killer, point):
     assessment = request_assessment(account, region=REGION, by=alice)
-    for step in ("look", "conclude"):
-        killer.run_until_killed(assessment.operation_id, point=point, step=step)
+    for step in KINDS[CHECK_ENVIRONMENT].steps:
+        killer.run_until_killed(assessment.operation_id, point=point, step=step.name)
         lose_lease(assessment.operation_id)
 
     for _round in range(10):

@@ -9,6 +9,7 @@ from cells.models import Cell
 from cells.states import CellState
 from portal.audit.models import Event
 from portal.operations.actions import request_retry
+from portal.operations.registry import KINDS
 from tests.cells.byhand import Hand
 from tests.cells.deaths import check_environment
 from tests.cells.factories import make_plan
@@ -18,6 +19,10 @@ from tests.worker import flush_broker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DEATHS = [("aws", point) for point in POINTS] + [("azure", POINTS[0]), ("azure", POINTS[-1]), ("gcp", POINTS[0]), ("gcp", POINTS[-1])]
+
+
+STEPS = [step.name for step in KINDS["delete_cell"].steps]
+HELD = STEPS.index("infrastructure_goes")  # where what is held is found
 
 
 def die(killer, point: str, *steps: str) -> None:
@@ -42,13 +47,13 @@ def test_worker_killed_while_a_cell_is_taken_away_keeps_the_list_true(cloud, poi
     hand.do("leave")
 
     request_cell_deletion(cell, by=alice)
-    die(killer, point, "empty", "listed", "components_leave", "agent_leaves", "infrastructure_goes")
+    die(killer, point, *STEPS[: HELD + 1])
     failed = drive_to_failure("delete_cell")
     remaining = list(cell.resources.remaining())
     assert stood <= set(cell.resources.values_list("made", flat=True))
     keep_resources(cell, ids=[str(row.pk) for row in remaining], why="Ours", by=alice)
     request_retry(failed, by=alice)
-    die(killer, point, "infrastructure_goes", "sweep")
+    die(killer, point, *STEPS[HELD:])
     drive_to_end()
 
     cell.refresh_from_db()

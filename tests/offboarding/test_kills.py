@@ -6,6 +6,7 @@ from accounts.offboarding.models import Offboarding, SignIn
 from portal.audit.models import Event
 from portal.audit.verify_certificate import check, fingerprint
 from portal.operations.models import Operation
+from portal.operations.registry import KINDS
 from tests.cells.deaths import ALL, check_environment
 from tests.cells.living import drive_to_wait, newest, turn
 from tests.kill import POINTS, lose_lease
@@ -13,7 +14,7 @@ from tests.offboarding.leaving import OFFBOARD, Leaver
 from tests.worker import flush_broker
 
 pytestmark = pytest.mark.django_db(transaction=True)
-BEFORE_THE_KIT = ("begin", "remove", "sweep", "access_ends")
+*BEFORE_THE_KIT, KIT = (step.name for step in KINDS[OFFBOARD].steps)
 
 
 @pytest.mark.parametrize("points", [ALL[n:] + ALL[:n] for n in range(len(ALL))], ids=ALL)
@@ -32,11 +33,11 @@ def test_worker_killed_at_every_step_of_an_offboarding(cloud, points, stand, kil
     leaver.remove_kit()
     for point in POINTS:
         if newest(OFFBOARD).is_live and not proven():
-            die(killer, point, "kit_removed", meanwhile=lambda: None)
+            die(killer, point, KIT, meanwhile=lambda: None)
             assert leaver.account.state == "ready_to_offboard"
     drive_to_wait(OFFBOARD, "offboarding_kit_seen")
     leaver.let_half_a_minute_pass()
-    die(killer, points[-1] if points[-1] in POINTS else "after_effect", "kit_removed", meanwhile=lambda: None)
+    die(killer, points[-1] if points[-1] in POINTS else "after_effect", KIT, meanwhile=lambda: None)
     leaver.until(account="offboarded")
 
     assert_left_once(leaver, stood)
