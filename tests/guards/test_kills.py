@@ -18,6 +18,7 @@ KILLED = {
     "create_instance": ("cells/test_kills.py", "create_instance"),
     "delete_cell": ("cells/test_kills.py", "delete_cell"),
     "delete_instance": ("cells/test_kills.py", "delete_instance"),
+    "keep_instance": ("cells/test_kills_of_backups.py", "keep_instance"),
     "modify_instance": ("cells/test_kills_of_acts.py", "modify_instance"),
     "offboard_account": ("offboarding/test_kills.py", "OFFBOARD"),
     "open_support_access": ("support/test_kills.py", "OPEN"),
