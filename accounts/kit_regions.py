@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts import kits
 from accounts.availability import why_not_look
+from accounts.clouds.base import Target
 from accounts.environment.needs import STANDING
 from accounts.kit_links import publication, report_url
 from accounts.kits.base import CloudKit
@@ -27,6 +28,7 @@ class RegionRow:
     is_home: bool
     holds_a_cell: bool
     removal_command: str  # of what the kit made there; empty while it is needed
+    is_begun: bool = False  # not all that a cell needs stands there
 
 
 def has_kit_regions(account: CloudAccount) -> bool:
@@ -75,7 +77,11 @@ class KitRegions:
             is_home = code == self.kit.region
             removal = "" if is_home or holds or not self.can_connect else self.shipped.place_removal_command(target, code)
             rows.append(RegionRow(self._region(code), is_home, holds, removal))
-        return rows
+        return [*rows, *(self._begun(target, code) for code in self.kit.begun)]
+
+    def _begun(self, target: Target, code: str) -> RegionRow:
+        removal = self.shipped.place_removal_command(target, code) if self.can_connect else ""
+        return RegionRow(self._region(code), is_home=False, holds_a_cell=False, removal_command=removal, is_begun=True)
 
     def _region(self, code: str) -> Region:
         return next((one for one in self.shipped.regions if one.code == code), Region(code, code, False))
@@ -83,7 +89,7 @@ class KitRegions:
     @cached_property
     def others(self) -> Sequence[Region]:
         """What can still be added."""
-        taken = {row.region.code for row in self.rows}
+        taken = {row.region.code for row in self.rows if not row.is_begun}
         return [one for one in self.shipped.regions if one.code not in taken]
 
     @property
@@ -111,7 +117,12 @@ class KitRegions:
     @property
     def is_there(self) -> bool:
         """What was asked for has been found."""
-        return any(row.region.code == self.asked for row in self.rows)
+        return any(row.region.code == self.asked and not row.is_begun for row in self.rows)
+
+    @property
+    def is_begun(self) -> bool:
+        """What was asked for has been found, but not whole."""
+        return any(row.region.code == self.asked and row.is_begun for row in self.rows)
 
     @cached_property
     def command(self) -> str:

@@ -237,7 +237,7 @@ def regions_of(account: CloudAccount) -> list[str]:
     """Every region that a cell was ever placed in, a resource was ever seen in, or a kit was run for."""
     used = set(Cell.objects.filter(account=account).values_list("region", flat=True))
     used |= set(CellResource.objects.filter(account=account).values_list("region", flat=True))
-    used |= {*account.kits.values_list("region", flat=True), account.home_region}
+    used |= {*account.kits.regions(), account.home_region}
     return sorted(used - {""})
 
 

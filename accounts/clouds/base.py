@@ -101,9 +101,11 @@ class KitReport:
     detail: str = ""
     # As the kit states them: {ALLOW_CHANGES: "yes", ALLOW_SUPPORT: "yes"}.
     switches: Mapping[str, str] = field(default_factory=dict)
-    # Further regions where all that a cell needs of the kit stands as shipped, and known ones where nothing of it stands any more.
+    # Further regions where all that a cell needs of the kit stands as shipped, known ones where nothing of it stands any more, and
+    # others where something of it stands.
     places: Sequence[str] = ()
     gone: Sequence[str] = ()
+    begun: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -235,6 +235,10 @@ class KitQuerySet(models.QuerySet["Kit"]):
         """
         return self.exclude(state__in=TRUSTED_KIT_STATES).filter(ran_at__isnull=False, removed_at=None)
 
+    def regions(self) -> set[str]:
+        """Where any of them was run."""
+        return {region for home, places in self.values_list("region", "places") for region in (home, *places)}
+
 
 class Kit(models.Model):
     """One issued onboarding kit: a version of the template with this account's parameters. A retry issues the next generation."""
@@ -247,6 +251,8 @@ class Kit(models.Model):
     region = models.CharField(_("region"), max_length=40)
     # Further regions that the customer has run it for, where a kit makes the place of a cell in one region at a time: as last seen.
     places = models.JSONField(_("further regions"), default=list, blank=True)
+    # Others where something of it was seen, but not all that a cell needs: good for nothing, and to be removed with the rest.
+    begun = models.JSONField(_("regions it was begun in"), default=list, blank=True)
     state = models.CharField(_("state"), max_length=20, choices=KitState.choices, default=KitState.CURRENT)
     state_at = models.DateTimeField(default=timezone.now, editable=False)
     # What was said about the kit when it had run, by its own last line or by the customer: kept to look at, never believed.

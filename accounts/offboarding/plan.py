@@ -1,7 +1,7 @@
 """What the pages of an offboarding show: the plan, readable from day one, how far it is, the last step. Reads rows, starts nothing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -265,6 +265,7 @@ class Plan:
         found = []
         for kit in issued:
             target = target_of(self.account, kit)
+            target = replace(target, places=(*target.places, *kit.begun))  # what was only begun is to go as well
             refused = list(SignIn.objects.filter(offboarding=self.row, kit=kit).refused())
             command = shipped.removal_command(target, is_last=kit.pk == last)
             made, link = shipped.made_name(kit.suffix), shipped.removal_link(target, place)

@@ -32,7 +32,6 @@ from accounts.clouds.base import (
     is_off,
     require_current_kit,
 )
-from accounts.environment.needs import STANDING
 from accounts.issuer.tokens import KitReplaced
 from accounts.kits.recovery import RecoveryKit, is_recovery, recovery_of
 from accounts.mail import absolute_url, queue_mail
@@ -42,6 +41,7 @@ from accounts.models.trust import REFUSALS_EVERY, spread
 from accounts.states import LOOKED_AT_STATES, TRUST_VERDICTS, UNCONFIRMED, AccountState, KitState, Sight, TrustVerdict
 from accounts.steps.adapters import adapter_for, recovering_adapter
 from accounts.steps.endings import told_of_trust
+from accounts.steps.places import keep_places, places_now
 from accounts.steps.promises import require_promises, require_refused
 from accounts.steps.trust_checks import keep_permissions, keep_refusals, what_is_missing
 from accounts.targets import cloud_names, probes_of, target_of
@@ -92,6 +92,7 @@ class Look:
     evidence: str = ""
     switches: Mapping[str, str] | None = None
     places: Sequence[str] | None = None
+    begun: Sequence[str] = ()
     permissions: Sequence[PermissionResult] | None = None
     refusals: Sequence[RefusalResult] | None = None
 
@@ -153,7 +154,7 @@ def _ask(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> Look:
     report = adapter.describe_kit()
     if report.status == KitStatus.DELETING:
         return Look(Sight.OFF, SwitchedOff.KIT, evidence=report.detail, switches=report.switches)
-    places = _places(watch.account, kit, report)
+    places = places_now(watch.account, kit, report)
     if places != kit.places:
         kit.places = places
         target, adapter = target_of(watch.account, kit), adapter_for(watch.account, kit, was_trusted=True)
@@ -166,10 +167,10 @@ def _ask(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> Look:
         if error.code != "changes_switched_off":
             raise
         _compare(watch, kit, adapter, small)
-        return Look(Sight.OFF, SwitchedOff.CHANGES, switches=report.switches, places=places)
+        return Look(Sight.OFF, SwitchedOff.CHANGES, switches=report.switches, places=places, begun=report.begun)
     asked = small.probes(target) if small else probes_of(watch.account, kit, report.switches)
     permissions = adapter.check_permissions(asked)
-    seen = Look(Sight.GOOD, switches=report.switches, places=places, permissions=permissions)
+    seen = Look(Sight.GOOD, switches=report.switches, places=places, begun=report.begun, permissions=permissions)
     if missing := what_is_missing(permissions):
         return replace(seen, sight=Sight.BAD, code=missing.code, params=missing.params, evidence=missing.raw)
     _compare(watch, kit, adapter, small)
@@ -181,14 +182,6 @@ def _ask(watch: TrustWatch, kit: Kit, adapter: CloudAdapter) -> Look:
             require_promises(watch.account, kit, adapter)
         seen = replace(seen, refusals=adapter.check_refusals())
     return replace(seen, **_accepted(seen.refusals or ()))
-
-
-def _places(account: CloudAccount, kit: Kit, report: KitReport) -> list[str]:
-    """Further regions of the kit: those it was run for, less those that the customer has given back. Where a cell still stands nothing
-    is given back: what is missing there is a loss."""
-    standing = {name for tell in STANDING for name in tell(account)}
-    given_back = {place for place in report.gone if not any(name.endswith(f"-{place}") for name in standing)}
-    return sorted({*kit.places, *report.places} - given_back)
 
 
 def _recovery_kit(account: CloudAccount, report: KitReport) -> RecoveryKit | None:
@@ -245,26 +238,14 @@ def _write(watch: TrustWatch, kit: Kit, found: Look, *, started_at: datetime) ->
             return
         held.account = account
         _keep(held, found, started_at)
-        _keep_places(account, kit, found)
+        if found.places is not None and found.sight != Sight.BAD:
+            keep_places(account, kit, found.places, found.begun, by=WATCHER)
         held.lease_until = None
         held.last_try_at = started_at
         # Asked for while this look was under way: the answer may be older than what was mended, so look once more.
         is_asked_again = held.asked_at is not None and held.asked_at > started_at
         held.next_at = timezone.now() + (timedelta() if is_asked_again else _pause(held))
         held.save()
-
-
-def _keep_places(account: CloudAccount, kit: Kit, found: Look) -> None:
-    """For which further regions the customer has run the kit, or has given one back: one event for each."""
-    if found.places is None or found.sight == Sight.BAD:
-        return
-    was, now = set(Kit.objects.select_for_update().get(pk=kit.pk).places), set(found.places)
-    for row in account.kits.all() if was != now else ():  # what is given back is gone for earlier kits too
-        Kit.objects.filter(pk=row.pk).update(places=sorted(now if row.pk == kit.pk else set(row.places) - (was - now)))
-    for action, places in (("region_added", now - was), ("region_given_back", was - now)):
-        for place in sorted(places):
-            named, about, details = f"cloud_account.{action}", subject_of(account), {"region": place}
-            record(organisation_id=account.organisation_id, action=named, actor=WATCHER, subject=about, details=details)
 
 
 def _keep(watch: TrustWatch, found: Look, at: datetime) -> None:

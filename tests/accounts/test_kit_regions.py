@@ -96,6 +96,49 @@ def test_location_that_was_given_back_is_forgotten_unless_a_cell_stands_there(st
 
 
 @pytest.mark.django_db(transaction=True)
+def test_location_that_was_only_begun_is_told_with_both_ways_on(standing, client, alice):
+    """The script was stopped half-way: “Check now” says so, and the page has the commands that finish it or take it away."""
+    client.force_login(alice)
+    standing.hand.run_kit(cellLocation=AWAY)
+    own = f"byoc-{standing.account.pk.hex[:8]}"
+    janitor = f"/resourceGroups/{own}-g1-kit/providers/Microsoft.Logic/workflows/{own}-g1-janitor-{AWAY}"
+    assert standing.hand.account.owner("DELETE", janitor, version="2019-05-01").status == 200
+    asked = f"{page_of(standing.account)}?region={AWAY}"
+
+    standing.look()
+
+    assert (places(standing), standing.watch.verdict, events(standing.account)) == ([], "holds", [])
+    shown = read(client, asked)
+    assert f"What the kit makes for {AWAY} is not complete." in shown
+    assert f"--add-region {AWAY}" in shown
+    assert "North Europe (Ireland) · not complete: no cell can stand there yet" in shown
+    assert f"az group delete --subscription {standing.account.external_id} --name {own}-cell-{AWAY} --yes" in shown
+    assert f"{HOME}, {AWAY}" not in read(client, standing.account.get_absolute_url())
+
+    standing.hand.run_kit(cellLocation=AWAY)
+    standing.look()
+    assert (places(standing), standing.account.kits.get(state="current").begun) == ([AWAY], [])
+    assert f"{AWAY} is there: cells can stand in it now." in read(client, asked)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_begun_location_that_was_taken_away_is_forgotten(standing, client, alice):
+    client.force_login(alice)
+    group = f"/resourceGroups/byoc-{standing.account.pk.hex[:8]}-cell-{AWAY}"
+    standing.hand.account.owner("PUT", group, {"location": AWAY, "tags": {"byoc-account": str(standing.account.pk)}})
+    standing.look()
+    assert standing.account.kits.get(state="current").begun == [AWAY]
+
+    standing.hand.remove(group)
+    standing.look()
+
+    assert standing.account.kits.get(state="current").begun == []
+    shown = read(client, f"{page_of(standing.account)}?region={AWAY}")
+    assert f"The last look did not find the kit in {AWAY}." in shown
+    assert "not complete" not in shown
+
+
+@pytest.mark.django_db(transaction=True)
 def test_edit_in_a_further_location_is_a_loss_of_trust(standing):
     standing.hand.run_kit(cellLocation=AWAY)
     standing.look()
@@ -211,6 +254,17 @@ def test_check_now_asks_for_a_look_and_keeps_what_was_asked(client, alice, accou
     assert answer.headers["Location"] == f"{page_of(own)}?region={AWAY}"
     assert client.post(page_of(own, check=True), {"region": "//evil"}).headers["Location"] == page_of(own)
     assert TrustWatch.objects.get(account=own).is_looking
+
+
+@pytest.mark.django_db
+def test_page_says_that_the_last_look_had_no_answer(client, alice, account):
+    client.force_login(alice)
+    own = account()
+    TrustWatch.objects.start(own)
+    TrustWatch.objects.filter(account=own).update(asked_at=None, last_try_at=timezone.now(), unclear_code="kit_not_finished")
+
+    assert "The last look had no answer." in read(client, f"{page_of(own)}?region={AWAY}")
+    assert "The last look" not in read(client, page_of(own))
 
 
 @pytest.mark.django_db

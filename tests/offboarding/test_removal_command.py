@@ -9,6 +9,7 @@ import pytest
 
 from accounts import kits
 from accounts.targets import target_of
+from portal.audit.verify_certificate import check
 from tests.accounts.test_connect_gcp import Shell
 from tests.cells.living import drive_to_wait
 from tests.clouds.azure.account import SUBSCRIPTION
@@ -51,6 +52,32 @@ def ours_on_gcp(leaver: Leaver) -> set[str]:
     bound = {bound["role"] for bindings in state["policies"].values() for bound in bindings}
     # A provider of a deleted pool is gone with it, and is listed as live.
     return {name for name in found | bound if leaver.standing.pk.hex[:8] in name and "/providers/" not in name}
+
+
+@pytest.mark.parametrize("stands", ["whole", "without its janitor", "as a group alone"])
+def test_az_lines_reach_a_location_that_nobody_had_seen_yet(stands, leaver):
+    """The kit was run, or begun, for it just before its account leaves, and no cell ever stood there."""
+    leaver = leaver("azure")
+    hand, own = leaver.standing.hand, f"byoc-{leaver.standing.pk.hex[:8]}"
+    if stands == "as a group alone":
+        tags = {"byoc-account": str(leaver.standing.pk)}
+        assert hand.account.owner("PUT", f"/resourceGroups/{own}-cell-uksouth", {"location": "uksouth", "tags": tags}).status == 201
+    else:
+        hand.run_kit(cellLocation="uksouth")
+    if stands == "without its janitor":
+        janitor = f"/resourceGroups/{own}-g1-kit/providers/Microsoft.Logic/workflows/{own}-g1-janitor-uksouth"
+        assert hand.account.owner("DELETE", janitor, version="2019-05-01").status == 200
+    leaver.start()
+    leaver.until_ready()
+    shell = Browser(process(leaver.sandbox))
+    shell.sign_in_to_shell(OWNER, SUBSCRIPTION)
+
+    shell.run(command_of_page(leaver))  # it says of what was not made there that it is not there
+
+    assert ours_on_azure(leaver) == set()
+    leaver.until_offboarded()
+    looked_at = [one["region"] for one in check(leaver.row.certificate)["coverage"] if one["looked_at"]]
+    assert looked_at == (["uksouth", "westeurope"] if stands == "whole" else ["westeurope"])
 
 
 def test_az_lines_of_the_page_leave_nothing_of_ours_in_the_subscription(leaver):

@@ -158,7 +158,7 @@ class AzureAdapter:
         tags = group.tags or {}
         status, detail = self._status(group)
         generation = tags.get("byoc-generation", "")
-        places, gone = self._find_places() if status is KitStatus.COMPLETE else ([], [])
+        places, gone, begun = self._find_places() if status is KitStatus.COMPLETE else ([], [], [])
         return KitReport(
             status=status,
             version=tags.get("byoc-kit-version", ""),
@@ -170,19 +170,21 @@ class AzureAdapter:
             switches={name: tags[tag] for name, tag in SWITCHES.items() if tag in tags},
             places=places,
             gone=gone,
+            begun=begun,
         )
 
-    def _find_places(self) -> tuple[Sequence[str], Sequence[str]]:
-        """Further locations for which the kit was run to the end, and known ones of which nothing stands any more.
+    def _find_places(self) -> tuple[Sequence[str], Sequence[str], Sequence[str]]:
+        """Further locations for which the kit was run to the end, known ones of which nothing stands any more, and those only begun.
 
-        What a customer has just begun somewhere is no location yet, and no edit.
+        What a customer has just begun somewhere is no location yet, and no edit; but it is to go when the kit goes.
         """
         groups = self._ask("ListGroups", lambda session: every(session.resources(self.target.external_id).resource_groups.list()))
         own = sorted(word(group.name).lower() for group in groups if (group.tags or {}).get("byoc-account") == self.target.account)
         prefix = self._cell_prefix.lower()
         named = [name.removeprefix(prefix) for name in own if re.fullmatch(re.escape(prefix) + LOCATION, name)]
         found = [place for place in named if place != self.target.region and self._is_whole(place)]
-        return found, [place for place in self.target.places if place not in named]
+        known = {self.target.region, *self.target.places, *found}
+        return found, [place for place in self.target.places if place not in named], [place for place in named if place not in known]
 
     def _is_whole(self, place: str) -> bool:
         try:

@@ -61,7 +61,7 @@ def look_of(account: CloudAccount) -> Look | None:
 def regions_of(account: CloudAccount) -> list[str]:
     """Every region that was ever used: of a kit, of a cell, of a resource that was seen."""
     used = {region for part in parts() for region in part.regions(account)}
-    used |= {*account.kits.values_list("region", flat=True), account.home_region}
+    used |= {*account.kits.regions(), account.home_region}
     return sorted(used - {""})
 
 

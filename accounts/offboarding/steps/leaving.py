@@ -30,6 +30,7 @@ from accounts.offboarding.parts import ACCESS_ENDED, NOTHING_BUILT, Look, Part, 
 from accounts.offboarding.states import CANCELLABLE, KIT_UNTOLD, OffboardingState
 from accounts.offboarding.transitions import move_offboarding
 from accounts.states import ALLOWED_USES, AccountState, KitState, Use
+from accounts.steps.places import look_at_places
 from accounts.targets import cloud_names
 from accounts.transitions import move_account, move_kit, retire_kits
 from portal.audit import Actor
@@ -133,6 +134,12 @@ def sweep(ctx: StepContext) -> Outcome:
     row = offboarding_of(ctx)
     if Use.REMOVE not in ALLOWED_USES[AccountState(row.account.state)]:
         return Done()  # ended meanwhile: closed with leftovers
+    try:
+        look_at_places(row.account, by=WORKER)
+    except CloudError as error:
+        # Where the cloud does not let us look, what is known counts: nobody is kept from leaving by that.
+        if error.retryable and error.code != "trust_refused":
+            return _refused(ctx, row, error)
     for part in (part for part in parts() if part.asks_cloud):
         try:
             look = part.look(row.account)

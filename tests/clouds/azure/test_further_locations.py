@@ -66,6 +66,7 @@ def test_further_location_is_found_once_it_is_whole(wide: PlayedAzure) -> None:
     report = wide.adapter().describe_kit()
 
     assert (report.status, report.region, list(report.places), list(report.gone)) == (KitStatus.COMPLETE, HOME, [AWAY], [])
+    assert list(report.begun) == []
     wide.adapter().check_trust_unedited()
     known(wide).adapter().check_trust_unedited()
 
@@ -74,8 +75,10 @@ def test_location_that_was_only_begun_is_none_and_no_edit(wide: PlayedAzure) -> 
     """The script was stopped half-way: the account goes on working where it did."""
     assert wide.account.owner("DELETE", JANITOR, version=LOGIC).status == 200
 
-    assert list(wide.adapter().describe_kit().places) == []
+    report = wide.adapter().describe_kit()
+    assert (list(report.places), list(report.gone), list(report.begun)) == ([], [], [AWAY])
     wide.adapter().check_trust_unedited()
+    assert list(known(wide).adapter().describe_kit().begun) == []
     assert refusal(known(wide).adapter().check_trust_unedited).code in {"role_deleted", "kit_not_found", "provider_deleted"}
 
 
