@@ -229,7 +229,12 @@ class Demo:
             "static": [["run", "collectstatic", "--noinput", "--clear", "--verbosity=0"]],
             "schema": [self._wait("database"), ["run", "migrate", "--verbosity=0"], *grant],
             "people": [self._wait("schema"), ["run", "load_demo", "--quiet"]],
-            "kits": [self._wait("sandbox"), ["run", "publish_kits"], ["run", "publish_plans"]],
+            "kits": [
+                self._wait("sandbox"),
+                ["run", "publish_kits"],
+                ["run", "publish_plans"],
+                ["run", "write_recovery_kits", str(self._recovery_kits)],
+            ],
         }
         lanes = [
             {
@@ -267,10 +272,16 @@ class Demo:
         scripts = [
             *sorted((ROOT / "accounts" / "kits").glob("*/kit.sh")),
             ROOT / "accounts" / "offboarding" / "leftovers" / "byoc-leftovers.sh",
+            self._recovery_kits,
         ]
         command += [word for script in scripts for word in ("--kit-script", str(script))]
         environment = self._environment(PORTAL_DEMO_TOTP_SECRET=self.secrets["PORTAL_DEMO_TOTP_SECRET"])
         return Child("Local AWS", [*command, "--state-dir", self.data.path / "aws"], environment)
+
+    @property
+    def _recovery_kits(self) -> Path:
+        """They are made by the program: the preparation writes them there."""
+        return self.data.path / "recovery-kits"
 
     def _web(self) -> Child:
         addresses = [f"--bind=127.0.0.1:{self.port}", *([f"--bind=[::1]:{self.port}"] if has_ipv6() else [])]

@@ -17,7 +17,7 @@ class Options:
     gcp_port: int
     azure_port: int
     portal_url: str  # what a customer's shell may call back
-    kit_scripts: tuple[Path, ...]  # the only scripts that the played shell runs; the portal's own
+    kit_scripts: tuple[Path, ...]  # the only scripts that the played shell runs, or folders of them; the portal's own
     is_any_script_run: bool  # for tests: whatever lies in the bucket, under whatever hash
     issuers: dict[str, str]  # issuer origin -> the origin that answers for it
     state_dir: Path | None  # None keeps everything in memory
@@ -34,7 +34,13 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--smtp-port", type=int, default=0, help="takes mail")
     parser.add_argument("--gcp-port", type=int, default=0, help="the portal's and the customers' Google endpoint")
     parser.add_argument("--azure-port", type=int, default=0, help="the portal's and the customers' Azure endpoint, TLS")
-    parser.add_argument("--kit-script", action="append", default=[], type=Path, help="a script the played shell may run; may be repeated")
+    parser.add_argument(
+        "--kit-script",
+        action="append",
+        default=[],
+        type=Path,
+        help="a script, or a folder of them, that the played shell may run; may be repeated",
+    )
     parser.add_argument("--any-script", action="store_true", help="the played shell runs any script of the bucket (tests only)")
     parser.add_argument("--portal-url", default="", help="the portal, the only address that the played shell's curl calls")
     parser.add_argument(

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -153,10 +153,10 @@ class SandboxProcess:
         self.process.communicate(timeout=10)
 
 
-def start_sandbox(*arguments: str) -> SandboxProcess:
+def start_sandbox(*arguments: str, scripts: Sequence[str] = ("--any-script",)) -> SandboxProcess:
     """Starts one and waits until it listens."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "portal.sandbox", "--any-script", *arguments],
+        [sys.executable, "-m", "portal.sandbox", *scripts, *arguments],
         stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).resolve().parents[2],

@@ -113,7 +113,9 @@ class Runs:
     def _is_kit(self, sha256: str) -> bool:
         """The hash in the command is the caller's own word: any program of this machine could have put a script into the bucket."""
         options = self.sandbox.options
-        return options.is_any_script_run or sha256 in {hashlib.sha256(path.read_bytes()).hexdigest() for path in options.kit_scripts}
+        # A folder may be filled only after this process has begun.
+        scripts = [script for path in options.kit_scripts for script in (path.glob("*.sh") if path.suffix != ".sh" else [path])]
+        return options.is_any_script_run or sha256 in {hashlib.sha256(script.read_bytes()).hexdigest() for script in scripts}
 
     async def _run_lines(self, run: Run, wanted: command.GcloudLines, folder: Path, environment: Mapping[str, str]) -> int:
         """One after the other; the last one's exit code, as a terminal would leave it."""

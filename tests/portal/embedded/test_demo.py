@@ -116,6 +116,14 @@ def test_demo_secrets_reach_neither_output_nor_logs(demo):
     assert secrets["PORTAL_DEMO_PASSWORD"] not in logs
 
 
+def test_demo_shell_may_run_the_recovery_kits_of_each_cloud(demo):
+    """They lie in no file of the program, and every other script is refused there."""
+    folder = demo.folder / "data" / "recovery-kits"
+
+    assert f"--kit-script {folder}" in command_of(demo.children()["aws"])
+    assert {path.name for path in folder.glob("*.sh")} == {"azure-byoc-recovery.sh", "gcp-byoc-recovery.sh"}
+
+
 def test_demo_web_and_worker_have_no_aws_key(demo):
     children = demo.children()
     for name in ("web", "worker"):
