@@ -29,7 +29,6 @@ SYSTEM_PATH = "/usr/bin:/bin"
 LONGEST_SECONDS = 600.0
 OUTPUT_BYTES = 256 * 1024
 RUNS_KEPT = 20
-PROGRAMS = {command.GcloudLines: "gcloud", command.AzLines: "az", command.AwsLines: "aws"}
 NO_HOST, NOT_FOUND, MISMATCH, KILLED = 6, 22, 1, 124
 
 
@@ -119,7 +118,7 @@ class Runs:
 
     async def _run_lines(self, run: Run, wanted: command.GcloudLines, folder: Path, environment: Mapping[str, str]) -> int:
         """One after the other; the last one's exit code, as a terminal would leave it."""
-        program, code = PROGRAMS[type(wanted)], 0
+        program, code = command.PROGRAMS[type(wanted)], 0
         for line in wanted.lines:
             run.say(f"$ {program} {shlex.join(line)}")
             code = await self._execute(run, [str(folder / "bin" / program), *line], folder, environment)

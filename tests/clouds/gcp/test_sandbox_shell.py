@@ -126,6 +126,33 @@ def test_lines_of_gcloud_are_understood_with_comments() -> None:
     assert parse(text) == GcloudLines((("iam", "roles", "delete", "a", "--project=p", "--quiet"), ("projects", "describe", "p")))
 
 
+TWO = (
+    "gcloud iam workload-identity-pools delete byoc-3f9a1c2e-g1 --location=global --project=acme-data-prod --quiet; gcloud iam"
+    " service-accounts delete byoc-3f9a1c2e-g1-operator@acme-data-prod.iam.gserviceaccount.com --project=acme-data-prod --quiet"
+)
+
+
+@pytest.mark.parametrize("program", ["gcloud", "aws", "az"])
+def test_two_commands_on_one_line_are_two(program: str) -> None:
+    found = parse(TWO.replace("gcloud", program) + f" ;{program} a --b='c; d' \"e;f\";")
+
+    assert isinstance(found, GcloudLines)
+    assert [line[:3] for line in found.lines] == [
+        ("iam", "workload-identity-pools", "delete"), ("iam", "service-accounts", "delete"), ("a", "--b=c; d", "e;f")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["; id", " && id", " | cat", " 'open", ' "open', " $(id)", " ;; id", " a'b' \"c\"'"])
+@pytest.mark.parametrize("start", [TWO, f"{GOOD} {'a' * 4000}", f"gcloud {'a' * 20000}", "az " + "a'b'" * 4000, "aws " + "a 'b' " * 3000])
+def test_what_is_refused_is_refused_at_once(start: str, end: str) -> None:
+    began = time.process_time()
+
+    with pytest.raises(NotAKitCommandError):
+        parse(start + end)
+
+    assert time.process_time() - began < 1
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -134,6 +161,7 @@ def test_lines_of_gcloud_are_understood_with_comments() -> None:
         f'{GOOD} "$(id)"', f'{GOOD} "`id`"', f"{GOOD} $HOME", f"{GOOD} *", f"{GOOD} ~", f"{GOOD} & id", f"{GOOD}\nid", f"{GOOD} 'open",
         GOOD.replace("bash byoc-kit.sh", "bash other.sh"), GOOD.replace("curl -fsSLo", "curl -o"), GOOD.replace(" | sha256sum --check", ""),
         GOOD.replace(SHA, "0" * 63), f"{GOOD} {'a' * 24000}", "gcloud", "gcloud auth login; id", "gcloud a $(id)", "gcloud a\nrm -rf /",
+        "; gcloud a", "gcloud a;; gcloud b", "gcloud a; az b", "gcloud a;" * 200,
     ],
 )  # fmt: skip
 def test_anything_else_is_refused(text: str) -> None:
