@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.access import Permission
 from accounts.models import CloudAccount, Membership, Organisation, User
+from accounts.states import Use
 from accounts.support.clouds import DIRECT_CLOUDS, has_support, kit_too_old
 from accounts.support.models import AccessPolicy, AccessRequest, Decision
 from accounts.support.models.policies import Mode, Outside
@@ -184,3 +185,10 @@ def approvers_missing(organisation: Organisation, policy: AccessPolicy) -> int:
     needed = 1 if policy.mode == Mode.ONE else 2
     able = sum(bool(one.has_second_factor) for one in approvers_of(organisation))  # type: ignore[attr-defined]  # annotated
     return max(0, needed - able)
+
+
+def why_not_compare(request: AccessRequest) -> str:
+    """Empty while the cloud can be asked for its log."""
+    if request.account.obstacle_to(Use.PROVE) is None:
+        return ""
+    return _("Our access to this account has ended, so its log cannot be read any more.")

@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.clouds.base import CloudError
+from accounts.models import CloudAccount
+from accounts.states import Use
 from accounts.support import hooks
 from accounts.support.brokering import correlation
 from accounts.support.brokering.correlation import COMPARE
@@ -39,7 +41,9 @@ def due_for(kind: str, now: datetime) -> AccessRequestQuerySet:
     done = Operation.objects.filter(kind=kind, subject_kind="support_request", subject_id=Cast(OuterRef("pk"), TextField()))
     busy = Operation.objects.live().filter(subject_kind="support_request", subject_id=Cast(OuterRef("pk"), TextField()))
     was_open = Exists(Door.objects.filter(request=OuterRef("pk"))) | Exists(Opening.objects.that_may_stand().filter(request=OuterRef("pk")))
-    ended = AccessRequest.objects.filter(~Exists(done), ~Exists(busy), was_open, state__in=sorted(ENDED_AS))
+    # Of an account that has left, or is disconnected, nobody can ask the cloud.
+    accounts = CloudAccount.objects.usable_for(Use.PROVE)
+    ended = AccessRequest.objects.filter(~Exists(done), ~Exists(busy), was_open, state__in=sorted(ENDED_AS), account__in=accounts)
     if kind == TIDY:
         return ended.filter(granted_until__range=(now - FOR, now - SPARE))
     return ended.filter(ended_at__range=(now - FOR, now - LATE))

@@ -17,6 +17,7 @@ from accounts.support.models import AccessRequest, Receipt
 from accounts.support.proof.evidence import VERIFIER, archive_of, verifier
 from accounts.support.proof.receipts import receipt_of
 from accounts.support.rules.acts import act_title
+from accounts.support.rules.availability import why_not_compare
 from accounts.support.rules.policy import policy_of
 from accounts.support.views.answers import do_and_return
 from accounts.support.views.cases import case_or_404, desk_tabs
@@ -36,6 +37,7 @@ def _page(asked: AccessRequest) -> dict[str, Any]:
         "changes": [(act, act_title(act)) for act in receipt.changes],
         "missing": [(one, act_title(one.act)) for one in receipt.missing],
         "cloud": cloud_names(asked.account.cloud)["cloud"],
+        "why_not_compare": why_not_compare(asked),
     }
 
 
@@ -79,7 +81,7 @@ def access_receipt(request: OrganisationRequest, pk: UUID) -> HttpResponse:
         "json": reverse("support:access_receipt_json", args=way),
         "evidence": reverse("support:access_evidence", args=way),
         "verifier": reverse("support:access_verifier", args=[request.organisation.slug]),
-        "compare": reverse("support:access_receipt_compare", args=way) if can_compare else "",
+        "compare": reverse("support:access_receipt_compare", args=way) if can_compare and not context["why_not_compare"] else "",
     }
     if written := receipt.written:
         context["command"] = f"python3 {VERIFIER} access-evidence-{asked.pk}.zip --known {written.event}"
