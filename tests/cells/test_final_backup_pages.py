@@ -145,7 +145,7 @@ def test_delete_all_counts_who_can_be_backed_up_and_names_why_not(account, cell,
     shown = signed_in.get(url)
     for words in (
         "1 instance can be backed up a last time first.",
-        "Of 2 instances no final backup can be taken",
+        "No final backup can be taken of 2 instances",
         "No final backup: The plan Plain has no backups.",
         "No final backup: It has never run, so there is nothing to back up.",
         "Take a final backup of 1 instance first. It is not removed before that stands.",
