@@ -125,7 +125,8 @@ class Offboarding(models.Model):
 
     @property
     def badge(self) -> str:
-        return BADGES[OffboardingState(self.state)]
+        # Closed with leftovers is over, and not as it should be.
+        return "neutral" if self.was_closed_with_leftovers else BADGES[OffboardingState(self.state)]
 
     @property
     def is_open(self) -> bool:

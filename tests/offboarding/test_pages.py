@@ -60,7 +60,16 @@ def test_account_says_on_its_own_page_that_its_offboarding_is_planned(acme, alic
 
 
 def test_account_says_on_its_own_page_that_its_offboarding_is_stuck(acme, alice, page):
-    assert "The offboarding of this account is stuck" in page(make_stuck(acme, alice), "")
+    account = make_stuck(acme, alice)
+    shown = page(account, "")
+    assert "The offboarding of this account is stuck" in shown
+    assert "Do not remove the kit yet." in shown
+
+    Offboarding.objects.update(code="offboarding_kit_gone")
+
+    shown = page(account, "")
+    assert "The kit was removed before cleanup finished." in shown
+    assert "Do not remove the kit" not in shown
 
 
 def test_question_of_the_provider_stands_first_and_nothing_is_handed_over_beside_it(acme, alice, page):
@@ -92,7 +101,7 @@ def test_one_closed_with_leftovers_claims_no_refusal(acme, alice, page):
     told = {"reason": "Given back", "asked_by": asked.email, "consent_by": alice.email, "closed_by": closed.email, "listed": []}
     certificate = canonical(CERTIFICATE | {"closed_with_leftovers": told})
     done = {"state": "complete", "certificate": certificate, "sha256": "0" * 64, "completed_at": timezone.now()}
-    make_offboarding(account=account, by=alice, **people, **done)
+    assert make_offboarding(account=account, by=alice, **people, **done).badge == "neutral"
 
     for name in ("offboarding/", "offboarding/certificate/"):
         shown = page(account, name)
