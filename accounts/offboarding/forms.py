@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms.trust import DisconnectForm
+from accounts.models import CloudAccount
 from accounts.offboarding.models import DEFAULT_DELAY
 
 WHEN = (
@@ -31,9 +32,14 @@ class StartForm(DisconnectForm):
     )
     field_order = ("when", "name")
 
+    def __init__(self, *args: Any, account: CloudAccount, **kwargs: Any) -> None:
+        super().__init__(*args, account=account, **kwargs)
+        if not account.was_connected:
+            del self.fields["when"]  # nothing was ever built: it begins at once
+
     @property
     def scheduled_for(self) -> datetime:
-        return timezone.now() + DELAYS[self.cleaned_data["when"]]
+        return timezone.now() + DELAYS[self.cleaned_data.get("when", "now")]
 
 
 class ConsentForm(DisconnectForm):

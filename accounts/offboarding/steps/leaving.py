@@ -87,11 +87,12 @@ def _until(row: Offboarding) -> Wait:
 
 def empty_from_now(account: CloudAccount, row: Offboarding) -> None:
     """The move that cannot be taken back. Account and row are locked by the caller."""
+    # Before its work is ended: a connecting that is cancelled puts an account back to what it was before only while it still connects.
+    move_account(account, AccountState.OFFBOARDING, by=WORKER, action="cloud_account.offboarding_begun")
     end_work(account, AccountState.OFFBOARDING, by=row.requested_by)
-    account.refresh_from_db()  # what connected it may have been cancelled, which moved it
+    account.refresh_from_db()
     for kit in account.kits.filter(state=KitState.CANDIDATE):
         move_kit(kit, KitState.OUTDATED)
-    move_account(account, AccountState.OFFBOARDING, by=WORKER, action="cloud_account.offboarding_begun")
     move_offboarding(row, OffboardingState.IN_PROGRESS, by=WORKER, is_recorded=False, irreversible_at=timezone.now())
 
 

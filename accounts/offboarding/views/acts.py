@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -55,12 +56,20 @@ def offboarding_start(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespon
 
 def _start(request: OrganisationRequest, account: CloudAccount, form: StartForm) -> HttpResponse:
     try:
-        start_offboarding(account, scheduled_for=form.scheduled_for, by=request.user)
+        row = start_offboarding(account, scheduled_for=form.scheduled_for, by=request.user)
     except NotAllowed as refused:
         messages.warning(request, refused.reason)
     else:
-        messages.success(request, _("The offboarding is planned. The owners and your contacts get a mail."))
+        messages.success(request, _begun() if row.scheduled_for <= timezone.now() else _planned())
     return _back(request, account)
+
+
+def _begun() -> str:
+    return _("The offboarding begins now. The owners and your contacts get a mail.")
+
+
+def _planned() -> str:
+    return _("The offboarding is planned. The owners and your contacts get a mail.")
 
 
 def _blocked(request: OrganisationRequest, plan: Plan) -> HttpResponse:
