@@ -73,7 +73,7 @@ def test_place_that_only_the_kits_region_has_sends_nobody_to_connect_an_account_
 
 @pytest.mark.parametrize(
     ("cloud", "label"),
-    [("aws", "Region for the kit"), ("gcp", "Home region of the project"), ("azure", "Location for the kit and the cell")],
+    [("aws", "Region for the kit"), ("gcp", "Home region of the project"), ("azure", "Location for the kit and the first cell")],
 )
 def test_kits_own_region_is_no_promise_of_where_cells_stand(cloud, label):
     kit = kits.load(cloud)

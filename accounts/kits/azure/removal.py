@@ -56,14 +56,18 @@ def _shared(target: Target, here: str, *, is_last: bool) -> list[str]:
     purges = [_purge(one) for one in in_each_place(target)]
     if is_last:
         return [
-            "# The cell's resource group goes too, with its vault. Nothing of ours runs there any more.",
+            "# The cell's resource group goes too, with its vault. Nothing of ours runs there any more."
+            if len(groups) == 1
+            else "# The cells' resource groups go too, with their vaults. Nothing of ours runs there any more.",
             "# What you have put there yourself goes with it.",
             *(f"az group delete {here} --name {group} --yes" for group in groups),
             "# Azure keeps the deleted vault for 90 days. That costs nothing. To be rid of it sooner:",
             *purges,
         ]
     return [
-        "# The cell's resource group is still there. If you need nothing in it, no cell, no newer kit and nothing of yours, delete it too:",
+        "# The cell's resource group is still there. If you need nothing in it, no cell, no newer kit and nothing of yours, delete it too:"
+        if len(groups) == 1
+        else "# The cells' resource groups are still there. Delete those where you need nothing: no cell, no newer kit, nothing of yours:",
         *(f"# az group delete {here} --name {group}" for group in groups),
         "# Azure keeps a deleted vault for 90 days, and with it its name. To connect this account here again before that:",
         *purges,

@@ -25,7 +25,7 @@ WORDS = Words(
         "who may give roles can give every role."
     ),
     identity_command_label=gettext_lazy("This prints the subscription and the tenant you are signed in to"),
-    place_label=gettext_lazy("Location for the kit and the cell"),
+    place_label=gettext_lazy("Location for the kit and the first cell"),
     place_help=gettext_lazy(
         "The kit makes one resource group here for the first deployment cell. Cannot be changed once the account is connected. Cells in "
         "other locations are possible later: you then run the kit for each of them."

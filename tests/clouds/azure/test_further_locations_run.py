@@ -103,6 +103,8 @@ def test_location_is_given_back_and_taken_again_once_its_vault_is_purged(connect
 def test_whoever_leaves_removes_every_location(connected: PlayedAzure) -> None:
     assert add(connected)[0] == 0
     command = AzureKit().removal_command(replace(connected.target, places=(AWAY,)), is_last=True)
+    assert "# The cells' resource groups go too, with their vaults." in command
+    assert "# The cell's resource group goes too" in AzureKit().removal_command(connected.target, is_last=True)
 
     code, said = shell(connected).run(command)
 
