@@ -13,7 +13,7 @@ from tests.accounts.signing_in import let_proof_grow_old
 from tests.cells.factories import make_instance
 from tests.cells.living import newest, turn
 from tests.factories import make_membership
-from tests.offboarding.guards import make_connected, make_offboarding, make_planned
+from tests.offboarding.guards import make_asked_to_consent, make_connected, make_offboarding, make_planned, make_untold
 from tests.offboarding.leaving import OFFBOARD
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,6 +104,21 @@ def test_start_asks_for_a_fresh_proof_of_identity_when_the_last_one_has_grown_ol
 
     assert "/reauthenticate/" in answer["Location"]
     assert not Offboarding.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("make", "page", "written"), [(make_asked_to_consent, "consent/", "consent_by"), (make_untold, "never-run/", "never_told_by")]
+)
+def test_owners_word_asks_for_a_fresh_proof_of_identity_when_the_last_one_has_grown_old(make, page, written, acme, alice, client):
+    account = make(acme, alice)
+    client.force_login(alice)
+    listed = Offboarding.objects.get().listing
+    let_proof_grow_old(client)
+
+    answer = client.post(url(account, page), {"name": "Main", "listed": listed})
+
+    assert "/reauthenticate/" in answer["Location"]
+    assert getattr(Offboarding.objects.get(), written) is None
 
 
 def test_second_tab_starts_no_second_one_and_calls_off_nothing_that_has_begun(planned, acme, client):
