@@ -23,8 +23,7 @@ from accounts.kits.base import Report
 from accounts.kits.recovery import recovery_of
 from accounts.models import CloudAccount, Kit, Organisation, TrustWatch, User
 from accounts.models.cloud_accounts import KIT_LIFETIME, Cloud
-from accounts.states import TRUSTED_KIT_STATES, AccountState, KitState, TrustVerdict
-from accounts.steps.watch import KIT_IS_GONE
+from accounts.states import TRUSTED_KIT_STATES, AccountState, KitState
 from accounts.transitions import move_account, renewal_of, retire_kits, subject_of
 from portal.audit import Actor, Subject, record
 from portal.operations.actions import cancel_live, request_check, request_retry
@@ -194,7 +193,7 @@ def _is_of_recovery(kit: Kit, report: Report) -> bool:
     if account.state != AccountState.OFFBOARDING or recovery_of(account.cloud) is None:
         return False
     watch = TrustWatch.objects.filter(account=account).first()
-    is_gone = watch is not None and watch.verdict in {TrustVerdict.LOST, TrustVerdict.SWITCHED_OFF} and watch.code in KIT_IS_GONE
+    is_gone = watch is not None and watch.is_kit_gone
     tenants = {"", account.identity.get("tenant_id", "")}
     is_here = report.external_id in {"", account.external_id} and report.values.get("tenant_id", "") in tenants
     return is_gone and is_here

@@ -15,12 +15,16 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from accounts.models.cloud_accounts import CloudAccount
+from accounts.models.cloud_accounts import CloudAccount, SwitchedOff
 from accounts.states import WATCHED_STATES, TrustVerdict
 
 # Everybody's looks would fall on one moment after an outage; this spreads them again.
 JITTER = 0.1
 REFUSALS_EVERY = timedelta(days=1)
+# What follows from deleting the kit: explained once the deletion was seen.
+AFTER_DELETION = frozenset({"kit_deleting", "kit_not_found", "provider_deleted", "role_deleted", "trust_refused", "access_denied"})
+# What a verdict says that means that the kit itself is gone, not only what it may do.
+KIT_IS_GONE = AFTER_DELETION - {"access_denied"} | {SwitchedOff.KIT.value}
 
 
 class TrustWatchQuerySet(models.QuerySet["TrustWatch"]):
@@ -121,6 +125,11 @@ class TrustWatch(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account_id} {self.verdict}"
+
+    @property
+    def is_kit_gone(self) -> bool:
+        """Believed for good, by two looks."""
+        return self.verdict in {TrustVerdict.LOST, TrustVerdict.SWITCHED_OFF} and self.code in KIT_IS_GONE
 
     @property
     def is_looking(self) -> bool:

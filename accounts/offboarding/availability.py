@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from accounts.access import Permission
 from accounts.availability import why_not_use
-from accounts.models import CloudAccount, User
+from accounts.models import CloudAccount, TrustWatch, User
 from accounts.offboarding.models import Offboarding
 from accounts.offboarding.parts import Blocker, parts
 from accounts.offboarding.states import KIT_UNTOLD, OffboardingState
@@ -40,13 +40,24 @@ def _planner(planned: Offboarding | None) -> Sequence[Blocker]:
 
 
 def _trust(account: CloudAccount) -> Sequence[Blocker]:
-    """Without our access nothing of what we have built can be taken away: the trust is restored first, and goes last."""
+    """Without our access nothing of what we have built can be taken away: the trust is restored first, and goes last.
+
+    Of a kit that is gone nobody has to bring back every right in order to leave: the offboarding begins, and asks for one that can only
+    delete.
+    """
     # What leaves may use our access to remove; so it is asked as for building, which needs a trust that holds and is switched on.
     obstacle = account.obstacle_to(Use.BUILD)
     if obstacle not in PASSING_OBSTACLES or not any(part.needs_trust(account) for part in parts()):
         return []
+    if is_kit_gone(account):
+        return []
     url = reverse("accounts:account_trust", args=[account.organisation.slug, account.pk])
     return [Blocker(why_not_use(account, Use.BUILD), _("See the trust and restore it"), url)]
+
+
+def is_kit_gone(account: CloudAccount) -> bool:
+    watch = TrustWatch.objects.filter(account=account).first()
+    return watch is not None and watch.is_kit_gone
 
 
 def why_not_start(account: CloudAccount) -> str:

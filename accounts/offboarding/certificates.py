@@ -10,7 +10,7 @@ from django.conf import settings
 from accounts import kits
 from accounts.models import CloudAccount, Kit
 from accounts.offboarding.models import Offboarding, SignIn
-from accounts.offboarding.parts import ACCESS_ENDED, NOTHING_BUILT, KeptBackup, Remnant, parts
+from accounts.offboarding.parts import ACCESS_ENDED, NOTHING_BUILT, KeptBackup, OpenedAccess, Remnant, parts
 from accounts.offboarding.proofs import SIGN_IN, kits_to_remove
 from accounts.targets import target_of
 from portal.audit.chain import head_of
@@ -51,6 +51,7 @@ def _document(offboarding: Offboarding, now: datetime) -> dict[str, Any]:
         "regions": _regions(found, [backup for part in parts() for backup in part.backups(account)]),
         "totals": _totals(found),
         "kits": [_kit(offboarding, kit) for kit in _kits(offboarding)],
+        "support_access": [_access(one) for part in parts() for one in part.accesses(account)],
         "last_accepted": _last_accepted(offboarding),
         "first_refused": _first_refused(offboarding),
         "closed_with_leftovers": _closing(offboarding),
@@ -79,6 +80,18 @@ def _regions(found: Sequence[Remnant], backups: Sequence[KeptBackup]) -> list[di
 
 def _backup(one: KeptBackup) -> dict[str, Any]:
     return {"instance": one.of, "location": one.location, "bytes": one.bytes, "sha256": one.sha256, "taken_at": moment(one.taken_at)}
+
+
+def _access(one: OpenedAccess) -> dict[str, str]:
+    """Without a refusal the end is what we say, and the document says so by leaving it out."""
+    return {
+        "case": one.case,
+        "engineer": one.engineer,
+        "opened_at": moment(one.opened_at),
+        "ended_as": one.ended_as,
+        "ended_at": moment(one.ended_at) if one.ended_at else "",
+        "refused_at": moment(one.refused_at) if one.refused_at else "",
+    }
 
 
 def _coverage(offboarding: Offboarding) -> list[dict[str, str]]:

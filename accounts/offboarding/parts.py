@@ -106,6 +106,18 @@ class KeptBackup:
     taken_at: datetime
 
 
+@dataclass(frozen=True)
+class OpenedAccess:
+    """A support access that was opened in this account, how it ended, and when the cloud refused it; None where no refusal is known."""
+
+    case: str
+    engineer: str
+    opened_at: datetime
+    ended_as: str
+    ended_at: datetime | None
+    refused_at: datetime | None
+
+
 def _none(account: CloudAccount) -> Sequence[Any]:
     return ()
 
@@ -129,6 +141,7 @@ class Part:
     look: Callable[[CloudAccount], Look] = lambda _account: GONE
     remainder: Callable[[CloudAccount], Sequence[Remnant]] = _none
     backups: Callable[[CloudAccount], Sequence[KeptBackup]] = _none
+    accesses: Callable[[CloudAccount], Sequence[OpenedAccess]] = _none
     # Every region in which something of it ever was.
     regions: Callable[[CloudAccount], Sequence[str]] = _none
     # Looked for in the cloud itself once everything else is gone; its `look` raises CloudError.

@@ -19,7 +19,7 @@ from accounts.kits.manifest import Permission
 from accounts.kits.recovery import recovery_of
 from accounts.models import CloudAccount, Kit, TrustWatch
 from accounts.offboarding import proofs
-from accounts.offboarding.availability import blockers, why_not_confirm_never_run, why_not_start
+from accounts.offboarding.availability import blockers, is_kit_gone, why_not_confirm_never_run, why_not_start
 from accounts.offboarding.certificates import standing
 from accounts.offboarding.handing_over import handed_over
 from accounts.offboarding.models import Offboarding, SignIn
@@ -152,7 +152,12 @@ class Plan:
     @property
     def must_keep_kit(self) -> bool:
         """The warning that stands wherever somebody might think of deleting the kit."""
-        return self.account.state == AccountState.OFFBOARDING or (self.account.is_watched and not self.is_short)
+        return self.account.state == AccountState.OFFBOARDING or (self.account.is_watched and not self.is_short and not self.has_lost_kit)
+
+    @cached_property
+    def has_lost_kit(self) -> bool:
+        """Before anything has begun: what begins then begins with the recovery kit."""
+        return self.account.is_watched and not self.is_short and is_kit_gone(self.account)
 
     # --- under way ---
 

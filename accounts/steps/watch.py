@@ -37,7 +37,7 @@ from accounts.kits.recovery import RecoveryKit, is_recovery, recovery_of
 from accounts.mail import absolute_url, queue_mail
 from accounts.models import CloudAccount, Kit, TrustChange, TrustWatch
 from accounts.models.cloud_accounts import SwitchedOff
-from accounts.models.trust import REFUSALS_EVERY, spread
+from accounts.models.trust import AFTER_DELETION, REFUSALS_EVERY, spread
 from accounts.states import LOOKED_AT_STATES, TRUST_VERDICTS, UNCONFIRMED, AccountState, KitState, Sight, TrustVerdict
 from accounts.steps.adapters import adapter_for, recovering_adapter
 from accounts.steps.endings import told_of_trust
@@ -74,10 +74,6 @@ LOSSES = frozenset({
 })  # fmt: skip
 # What only the slower part of a look finds: looked for at every look while it is so.
 TOO_WIDE = frozenset({"too_much_granted", "trust_too_wide"})
-# What follows from deleting the kit: explained once the deletion was seen.
-AFTER_DELETION = frozenset({"kit_deleting", "kit_not_found", "provider_deleted", "role_deleted", "trust_refused", "access_denied"})
-# What a verdict says that means that the kit itself is gone, not only what it may do.
-KIT_IS_GONE = AFTER_DELETION - {"access_denied"} | {SwitchedOff.KIT.value}
 # Hear each verdict on an account that is being emptied, in the transaction that writes it: the seam for offboarding.
 WHILE_LEAVING: list[Callable[[TrustWatch], None]] = []
 

@@ -12,6 +12,7 @@ The certificate is one line of canonical JSON: UTF-8, keys sorted, no white spac
 
     the form     the bytes are those of the canonical JSON of the same object, and the format is byoc-offboarding/1
     the counts   of each region and in all: found = removed + kept + left, and as many resources are listed
+    the support  each access that was opened ended before the end; without a time of refusal its end is the provider's word
     the backups  each final backup that was kept is named with its place, size, SHA-256 and time, which is not after the end. Whether a
                  file is that backup, its own SHA-256 tells
     the end      each kit was refused twice, at least 30 seconds apart, because the cloud knows its identity no more, and after the last
@@ -79,6 +80,7 @@ def check(text: str) -> dict[str, Any]:
     try:
         _check_counts(document)
         _check_backups(document)
+        _check_access(document)
         _check_end(document)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Wrong("It does not have the shape of a certificate: " + type(error).__name__ + ".") from error
@@ -114,6 +116,14 @@ def _check_backups(document: dict[str, Any]) -> None:
                 raise Wrong("A final backup in " + region["region"] + " is not named with its place, size and hash.")
             if _time(backup["taken_at"]) > _time(document["completed_at"]):
                 raise Wrong("A final backup in " + region["region"] + " was taken after the end.")
+
+
+def _check_access(document: dict[str, Any]) -> None:
+    """Certificates of before name none."""
+    for one in document.get("support_access", []):
+        ends = [_time(one[name]) for name in ("ended_at", "refused_at") if one[name]]
+        if not one["case"] or any(end < _time(one["opened_at"]) or end > _time(document["completed_at"]) for end in ends):
+            raise Wrong("A support access has no case, or did not end between its beginning and the end of the offboarding.")
 
 
 def _check_end(document: dict[str, Any]) -> None:
@@ -248,6 +258,9 @@ def _told(document: dict[str, Any], sha256: str, is_anchored: bool) -> str:
         for one in region.get("backups", []):
             where = region["region"] + ": final backup of " + one["instance"] + " kept in your own cloud: " + one["location"]
             lines.append(where + ", " + str(one["bytes"]) + " bytes, SHA-256 " + one["sha256"])
+    for one in document.get("support_access", []):
+        seen = "refused by the cloud " + one["refused_at"] if one["refused_at"] else "no refusal of the cloud is known"
+        lines.append("Support access " + one["case"] + ", opened " + one["opened_at"] + ": " + one["ended_as"] + ", " + seen)
     for kit in document["kits"]:
         if kit.get("asked_for") and kit["refusals"]:
             lines.append("Kit number " + str(kit["generation"]) + ": only this identity was asked for: " + kit["asked_for"])

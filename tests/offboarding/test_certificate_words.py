@@ -132,7 +132,7 @@ def test_final_backups_are_told_as_kept_in_their_region(acme, alice, client, tmp
     client.force_login(alice)
     shown = client.get(f"/o/acme/accounts/{account.pk}/offboarding/certificate/").text
     for words in (
-        "Kept: final backups. They are in your own cloud, and Fernhill has no copy.",
+        "Kept: final backups. They are in your own cloud, and Fernhill has no copy and can delete none. They stay, and cost there, until",
         "Final backup of orders-prod",
         "s3://acme/last.dump",
         "ab" * 32,

@@ -14,19 +14,21 @@ from accounts.clouds.base import CloudError
 from accounts.kit_links import report_url
 from accounts.kits.recovery import RECOVERY_KITS, recovery_of
 from accounts.models import CloudAccount, TrustWatch
+from accounts.offboarding.models import Offboarding
 from accounts.targets import target_of
 from cells.actions.instances import create_instance, delete_instance
 from cells.models import Cell
 from cells.orders import order_of, stacks_of
 from portal.audit.verify_certificate import check
+from portal.operations.driver import advance
 from tests.accounts.test_connect_gcp import Shell
 from tests.accounts.test_twenty_failures import read
-from tests.cells.factories import make_plan
-from tests.cells.living import drive_to_end, wish
-from tests.factories import make_cloud_account, make_kit
+from tests.cells.factories import make_cell, make_plan
+from tests.cells.living import drive_to_end, newest, wish
+from tests.factories import make_cloud_account, make_kit, make_watched_account
 from tests.offboarding import recovering
 from tests.offboarding.guards import make_offboarding
-from tests.offboarding.leaving import Leaver
+from tests.offboarding.leaving import OFFBOARD, Leaver
 from tests.offboarding.test_orders_and_faults import see
 from tests.offboarding.test_stuck import run_lines_before_the_kit
 from tests.standing import SECOND
@@ -224,3 +226,40 @@ def test_what_the_kits_own_command_took_from_google_comes_back_as_the_recovery_k
     see(leaver, later=SECOND)
 
     assert leaver.row.state == "in_progress"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("verdict", "code", "state", "is_gone"),
+    [
+        ("lost", "provider_deleted", "needs_attention", True),
+        ("lost", "role_deleted", "needs_attention", True),
+        ("switched_off", "kit", "connected", True),
+        ("lost", "policy_edited", "needs_attention", False),
+        ("lost", "access_denied", "needs_attention", False),
+        ("switched_off", "changes", "connected", False),
+        ("doubted", "provider_deleted", "connected", None),
+    ],
+)
+def test_kit_that_is_gone_is_in_nobodys_way_to_leave(verdict, code, state, is_gone, acme, alice, client):
+    """Every right, to create too, had to be given back first. What is lost otherwise is restored."""
+    found = {"verdict": verdict, "code": code, "switched_off": code if verdict == "switched_off" else ""}
+    account = make_watched_account(organisation=acme, created_by=alice, name="Main", state=state, **found)
+    make_cell(account=account)
+    client.force_login(alice)
+
+    plan, start = (read(client.get(f"/o/acme/accounts/{account.pk}/offboarding/{page}")) for page in ("", "start/"))
+
+    assert ("The kit was removed already" in plan, "Do not remove the kit in AWS yet" in plan) == (bool(is_gone), not is_gone)
+    assert ("See the trust and restore it" in plan) == (is_gone is False)
+    assert ("The kit was removed already: the plan then gives you a recovery kit" in start) == bool(is_gone)
+    client.post(f"/o/acme/accounts/{account.pk}/offboarding/start/", {"when": "now", "name": "Main"})
+    assert Offboarding.objects.filter(account=account).exists() == (is_gone is not False)
+    assert not Offboarding.objects.exists() or begun(account, is_gone)
+
+
+def begun(account, is_gone) -> bool:
+    """What is gone is looked at again at once: the watch says that it is stuck, and why."""
+    advance(newest(OFFBOARD).pk)
+    assert CloudAccount.objects.get(pk=account.pk).state == "offboarding"
+    return (TrustWatch.objects.get(account=account).next_at <= timezone.now()) or not is_gone

@@ -22,7 +22,7 @@ from accounts.clouds.base import CloudError
 from accounts.issuer.tokens import KitReplaced
 from accounts.models import CloudAccount, TrustWatch
 from accounts.offboarding import proofs
-from accounts.offboarding.availability import blockers
+from accounts.offboarding.availability import blockers, is_kit_gone
 from accounts.offboarding.certificates import certificate_of
 from accounts.offboarding.models import BETWEEN_REFUSALS, Offboarding
 from accounts.offboarding.notices import tell
@@ -94,6 +94,9 @@ def empty_from_now(account: CloudAccount, row: Offboarding) -> None:
     for kit in account.kits.filter(state=KitState.CANDIDATE):
         move_kit(kit, KitState.OUTDATED)
     move_offboarding(row, OffboardingState.IN_PROGRESS, by=WORKER, is_recorded=False, irreversible_at=timezone.now())
+    if is_kit_gone(account):
+        # The watch says at once that it is stuck, and what brings it on.
+        TrustWatch.objects.filter(account=account, next_at__isnull=False).update(next_at=timezone.now())
 
 
 def _locked(ctx: StepContext) -> tuple[CloudAccount, Offboarding]:

@@ -8,7 +8,6 @@ from accounts.offboarding.states import OffboardingState
 from accounts.offboarding.steps.leaving import KIT_GONE, TRUST_CODES, WORKER, be_stuck
 from accounts.offboarding.transitions import move_offboarding, subject_of
 from accounts.states import TrustVerdict
-from accounts.steps.watch import KIT_IS_GONE
 from accounts.targets import cloud_names
 from portal.operations.actions import request_retry
 from portal.operations.availability import NotAllowed
@@ -41,7 +40,7 @@ def _take_up(row: Offboarding) -> None:
 
 def _code(watch: TrustWatch) -> str:
     is_off = watch.verdict == TrustVerdict.SWITCHED_OFF
-    if watch.code in KIT_IS_GONE:
+    if watch.is_kit_gone:
         return KIT_GONE
     return "offboarding_switched_off" if is_off else "offboarding_trust_lost"
 
