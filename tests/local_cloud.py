@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +65,10 @@ class LocalCloud:
 
 
 @contextmanager
-def running(portal_url: str, log: Path) -> Iterator[LocalCloud]:
+def running(portal_url: str, log: Path, *more: str, scripts: Sequence[str] = ("--any-script",)) -> Iterator[LocalCloud]:
     """A sandbox without delays that resolves the issuer to `portal_url`."""
     command = [sys.executable, "-m", "portal.sandbox", "--issuer-resolve", f"{ISSUER}={portal_url}", "--pace", "0", "--propagation", "0"]
-    command += ["--portal-url", portal_url, "--any-script"]
+    command += ["--portal-url", portal_url, *scripts, *more]
     process = spawn(command, cwd=ROOT, output=subprocess.PIPE)
     assert process.stdout
     first = process.stdout.readline()
