@@ -4,12 +4,13 @@ from http import HTTPStatus
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.access import Role
 from accounts.actions.connect import DuplicateAccount, accept_review, discard_draft, issue_kit, save_identity, save_place
 from accounts.actions.preparations import decline_preparation, prepare_connection
 from accounts.actions.renewal import start_renewal
-from accounts.models import CloudAccount, Preparation
+from accounts.models import CloudAccount, Organisation, Preparation
 from accounts.models.cloud_accounts import Cloud
 from accounts.states import AccountState
 from portal.operations.availability import NotAllowed
@@ -112,6 +113,13 @@ def test_start_connection_says_what_is_wrong(office, acme):  # noqa: F811
     assert short.text.count("An AWS account number has 12 digits. You entered 1.") == 2  # above the form and at the field
     assert "<title>Error: Start a connection for Acme" in short.text
     assert "The customer has this account already, as “There”." in double.text
+
+
+def test_start_connection_is_not_offered_for_an_organisation_that_has_closed(office, acme):  # noqa: F811
+    page, start = (reverse(f"admin:accounts_organisation_{name}", args=[acme.pk]) for name in ("change", "start_connection"))
+    Organisation.objects.filter(pk=acme.pk).update(closed_at=timezone.now())
+
+    assert (f'href="{start}"' in office.get(page).text, office.get(start).status_code) == (False, HTTPStatus.NOT_FOUND)
 
 
 @pytest.mark.parametrize("place", ["not-a-uuid", "0a1b2c3d-0000-4000-8000-000000000000"])
