@@ -90,6 +90,7 @@ def keep(offboarding: Offboarding, kit: Kit, answer: Answer) -> None:
             Kit.objects.filter(pk=kit.pk, ran_at=None).update(ran_at=at)
             seen = {"asked_at": at, "call": SIGN_IN, "evidence": answer.evidence}
             SignIn.objects.update_or_create(offboarding=offboarding, kit=kit, is_refused=False, defaults=seen)
+            CloudAccount.objects.filter(pk=offboarding.account_id).update(last_contact_at=at)
         elif answer.is_gone:
             refused = list(rows.refused())
             if not refused or (len(refused) == 1 and at - refused[0].asked_at >= BETWEEN_REFUSALS):

@@ -13,7 +13,7 @@ from accounts.offboarding.actions import ask_to_close, close_with_leftovers, con
 from accounts.offboarding.certificates import certificate_of
 from accounts.offboarding.models import Offboarding, SignIn
 from accounts.offboarding.parts import parts
-from accounts.offboarding.proofs import kits_to_remove
+from accounts.offboarding.proofs import Answer, keep, kits_to_remove
 from cells.actions.cells import request_cell_deletion
 from cells.models import AgentKey, CellResource, Enrolment, Instance
 from portal.audit.verify_certificate import Wrong, check, check_in_log, main
@@ -51,6 +51,18 @@ def test_azure_identity_that_only_lost_its_role_is_no_end(stand, acme, alice, cl
     assert not SignIn.objects.refused().exists()
     assert leaver.states == ("ready_to_offboard", "waiting_for_you")
     assert newest(OFFBOARD).waiting_why == "offboarding_kit_unclear"
+
+
+@pytest.mark.django_db
+def test_last_contact_of_the_account_is_the_last_sign_in_that_its_certificate_names(acme, alice):
+    account = make_leaving(acme, alice)
+    offboarding, kit = make_offboarding(account=account, by=alice), account.kits.get()
+    for answer in (Answer(is_accepted=True, evidence="arn"), Answer(is_accepted=False, code="role_deleted")):
+        keep(offboarding, kit, answer)
+
+    assert [one.is_refused for one in SignIn.objects.order_by("asked_at", "pk")] == [False, True]
+    account.refresh_from_db()
+    assert account.last_contact_at == SignIn.objects.accepted().get().asked_at
 
 
 @pytest.mark.django_db
