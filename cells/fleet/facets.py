@@ -4,7 +4,7 @@ One statement each. The rows are counted in an index before names are looked up,
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from uuid import UUID
 
@@ -25,6 +25,9 @@ CELLS = """
         WHERE organisation_id = %s AND state <> 'deleted' GROUP BY region, account_id
     ) f JOIN accounts_cloudaccount a ON a.id = f.account_id
 """
+ACCOUNT = """
+    SELECT id::text, coalesce(nullif(name, ''), external_id) FROM accounts_cloudaccount WHERE organisation_id = %s AND id::text = %s
+"""
 # The value of the account filter for what the provider hosts.
 HOSTED = "provider"
 REMEMBERED = 30  # seconds
@@ -38,6 +41,12 @@ class Facets:
     regions: Pairs
     accounts: Pairs  # by id; `HOSTED` where it is the provider's
     plans: Pairs
+
+    def and_account(self, organisation: UUID, given: str) -> "Facets":
+        """With the name of an account that the address asks for, where none of the rows that count is in it: it may have left."""
+        if not given or given in dict(self.accounts):
+            return self
+        return replace(self, accounts=(*self.accounts, *_named(organisation, given)))
 
     @property
     def choices(self) -> dict[str, Pairs]:
@@ -61,6 +70,13 @@ def _now() -> int:
 def _remembered(statement: str, organisation: UUID, provider: str, total: int, now: int) -> Facets:
     """As long as there are as many as before, what to choose among may be this old: counting it anew costs more than a page of rows."""
     return _facets(statement, organisation, provider)
+
+
+def _named(organisation: UUID, given: str) -> Pairs:
+    """Whole ids only, and nobody else's accounts."""
+    with connection.cursor() as cursor:
+        cursor.execute(ACCOUNT, [organisation, given])
+        return tuple(cursor.fetchall())
 
 
 def _facets(statement: str, organisation: UUID, provider: str) -> Facets:

@@ -185,6 +185,7 @@ def _answer(request: OrganisationRequest, listed: Listed) -> HttpResponse:
             return unchanged
     if facets is None and (form.query or not is_fragment):
         facets = listed.facets(total=found.total)
+    facets = facets and facets.and_account(request.organisation.pk, form.value("account"))
     context |= {"chips": form.chips(facets), "drawn": draw_rows(listed.templates.row, context["rows"])}
     context["shown"] = Shown(**{name: context[name] for name in Shown._fields})
     if is_fragment:

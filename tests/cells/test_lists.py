@@ -1,5 +1,6 @@
 """The lists of instances and cells: what they find, in which order, how much of it, and what that costs."""
 
+import html
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -222,6 +223,20 @@ def test_filtered_to_nothing_keeps_the_filters_and_offers_to_clear_them(there, s
     text = signed_in.get(there, {"q": "nothing like it"}).text
 
     assert ("Nothing matches" in text, 'value="nothing like it"' in text, "Clear the filters" in text) == (True, True, True)
+
+
+@pytest.mark.parametrize(("there", "make"), [(INSTANCES, make_instance), (CELLS, make_cell)])
+@pytest.mark.parametrize("query", [{}, {"state": "deleted"}])
+def test_account_without_rows_is_called_by_its_name(there, make, query, signed_in, acme, account):
+    make(account=account)
+    left = make_cloud_account(organisation=acme, state="offboarded", name="Gone for good")
+    strangers = make_cloud_account(state="offboarded", name="Somebody else's")
+
+    response = signed_in.get(there, {**query, "account": str(left.pk)})
+
+    assert response.context["chips"][-1].value == "Gone for good"
+    assert f'<option value="{left.pk}" selected>Gone for good</option>' in response.text
+    assert "Somebody else" not in html.unescape(signed_in.get(there, {"account": str(strangers.pk)}).text)
 
 
 # --- Price ---------------------------------------------------------------------------------------------------------------
