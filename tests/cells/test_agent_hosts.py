@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 import yaml
@@ -24,11 +24,13 @@ from cells.transitions import touch_desired
 from cells.views import agent as views
 from portal.embedded.process import is_alive
 from portal.sandbox.agents import AgentHosts, UserDataError, read_user_data
+from portal.sandbox.azure.seed import ACME
 from portal.sandbox.console.machines import MachinePages
 from portal.sandbox.request import Request
 from tests.cells.agents import until
 from tests.cells.factories import make_cell, make_enrolment, make_instance
-from tests.local_cloud import ROOT
+from tests.clouds.azure.account import SUBSCRIPTION
+from tests.local_cloud import ROOT, running
 
 MACHINE = "i-0abc"
 
@@ -209,6 +211,29 @@ def test_page_of_the_machines_has_a_switch_for_each_agent(hosts):
     assert hosts.list()[0].pid
     assert asked(hosts, "POST", act="stop", machine="i-none").status == 404
     assert asked(hosts, "POST", act="explode", machine=MACHINE).status == 404
+
+
+SHELLS = {"aws": "admin@acme.example 111122223333", "gcp": "owner@acme.example acme-data-prod", "azure": f"a@acme.example {SUBSCRIPTION}"}
+MENUS = {
+    "/console/cloudformation/stacks": "played_account=111122223333",
+    "/console/azure/groups": f"played_azure={ACME}.Owner",
+    **{f"/console/shell/{cloud}": f"played_shell_{cloud}={quote(who)}" for cloud, who in SHELLS.items()},
+}
+
+
+def test_menus_of_the_consoles_lead_to_the_machines_once_there_is_one(hosts, tmp_path):
+    def led(sandbox):
+        asked = (urllib.request.Request(f"{sandbox.customer_url}{path}", headers={"Cookie": cookie}) for path, cookie in MENUS.items())
+        pages = [urllib.request.urlopen(one, timeout=5).read().decode() for one in asked]
+        assert all("Switch" in page for page in pages)
+        return ['<li><a href="/machines/">Machines</a></li>' in page for page in pages]
+
+    with running("http://localhost:1", tmp_path / "log", "--state-dir", str(tmp_path)) as sandbox:
+        assert led(sandbox) == [False] * len(MENUS)
+    hosts.boot(MACHINE, user_data())
+    hosts.close()
+    with running("http://localhost:1", tmp_path / "log", "--state-dir", str(tmp_path)) as sandbox:
+        assert led(sandbox) == [True] * len(MENUS)
 
 
 def test_sandbox_serves_the_page_and_its_control(sandbox_process):

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 if TYPE_CHECKING:
     from portal.sandbox.front import Front
 from portal.sandbox import wire
+from portal.sandbox.console import machines
 from portal.sandbox.console.aws import Aws, AwsRefusedError
 from portal.sandbox.console.html import Markup, fill, form_field, hidden, join, page, redirect
 from portal.sandbox.request import Request
@@ -62,10 +63,11 @@ class Visit:
         entries = (("CloudFormation stacks", "cloudformation/stacks"), ("IAM roles", "iam/roles"), ("Identity providers", "iam/providers"))
         links = join(fill('<li><a href="{href}">{name}</a></li>', href=self.link(path), name=name) for name, path in entries)
         return fill(
-            '<header><nav aria-label="Services"><ul>{links}</ul></nav>'
+            '<header><nav aria-label="Services"><ul>{links}{machines}</ul></nav>'
             "<p>Account <strong>{account}</strong>, region <strong>{region}</strong>. "
             '<a href="/console/signin?{leave}">Switch account</a></p></header>',
-            links=links, account=self.account, region=self.region, leave=urlencode({"next": self.link("cloudformation/stacks")}),
+            links=links, machines=machines.entry(self.sandbox.agents),
+            account=self.account, region=self.region, leave=urlencode({"next": self.link("cloudformation/stacks")}),
         )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from portal.sandbox.azure.control import owner_token
 from portal.sandbox.azure.deployments import requests as templates
 from portal.sandbox.azure.errors import ArmError
 from portal.sandbox.azure.front import AzureFront, ask
+from portal.sandbox.console import machines
 from portal.sandbox.console.html import NOTHING, Markup, fill, form_field, hidden, join, page, redirect, table
 from portal.sandbox.request import Request
 
@@ -83,10 +84,10 @@ class Visit:
             for name, path in entries
         )
         return fill(
-            '<header><nav aria-label="Services"><ul>{links}</ul></nav>'
+            '<header><nav aria-label="Services"><ul>{links}{machines}</ul></nav>'
             "<p>Signed in as <strong>{role}</strong> of <strong>{tenant}</strong>. "
             '<a href="{switch}">Switch</a></p></header>',
-            links=links, role=self.role, tenant=self.tenant.name, switch=link("signin"),
+            links=links, machines=machines.entry(self.front.sandbox.agents), role=self.role, tenant=self.tenant.name, switch=link("signin"),
         )  # fmt: skip
 
 

@@ -6,10 +6,15 @@ from dataclasses import asdict
 
 from portal.sandbox import wire
 from portal.sandbox.agents import AgentHost, AgentHosts, Workload
-from portal.sandbox.console.html import Markup, fill, form_field, hidden, join, page, redirect, table
+from portal.sandbox.console.html import NOTHING, Markup, fill, form_field, hidden, join, page, redirect, table
 from portal.sandbox.request import Request
 
 BANNER = "Machines of the demo \u2013 the agents of all cells, and what they run, as processes on this computer"
+
+
+def entry(agents: AgentHosts) -> Markup:
+    """For the menu of each played console, once there is a machine."""
+    return fill('<li><a href="/machines/">Machines</a></li>') if agents.machines else NOTHING
 
 
 class MachinePages:

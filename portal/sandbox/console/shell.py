@@ -7,6 +7,7 @@ from typing import Protocol
 from urllib.parse import quote, unquote, urlencode
 
 from portal.sandbox import wire
+from portal.sandbox.console import machines
 from portal.sandbox.console.html import NOTHING, Markup, fill, form_field, hidden, join, page, redirect
 from portal.sandbox.request import Request
 from portal.sandbox.shell.command import NotAKitCommandError, parse
@@ -63,6 +64,7 @@ class ShellPages:
         if who is None:
             return redirect(f"{path}/signin?{urlencode({'project': form_field(request.query, 'project')})}")
         visit = _Visit(request, stage, path, *who)
+        visit.menu = machines.entry(self.runs.sandbox.agents)
         return self._start(visit) if request.method == "POST" else self._show(visit)
 
     def _start(self, visit: "_Visit") -> wire.Reply:
@@ -84,6 +86,8 @@ class ShellPages:
 
 
 class _Visit:
+    menu: Markup = NOTHING
+
     def __init__(self, request: Request, stage: Stage, path: str, email: str, project: str) -> None:
         self.request = request
         self.stage = stage
@@ -93,9 +97,10 @@ class _Visit:
 
     def page(self, *body: object, refresh: bool = False, status: int = 200) -> wire.Reply:
         navigation = fill(
-            "<header><p>Signed in as <strong>{email}</strong>, {place} <strong>{project}</strong>.</p>"
+            "<header>{menu}<p>Signed in as <strong>{email}</strong>, {place} <strong>{project}</strong>.</p>"
             '<p><a href="{path}/signin">Switch</a></p></header>',
             email=self.email, place=self.stage.place, project=self.project, path=self.path,
+            menu=fill('<nav aria-label="Services"><ul>{entry}</ul></nav>', entry=self.menu) if self.menu else NOTHING,
         )  # fmt: skip
         return page(self.stage.title, join(body), banner=self.stage.banner, navigation=navigation, refresh=refresh, status=status)
 
