@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts.closing.parts import harmless
 from accounts.models import CloudAccount, Kit, TrustChange, User
 from accounts.offboarding.parts import (
     ACCESS_ENDED,
@@ -117,7 +118,7 @@ def _instance_costs(account: CloudAccount) -> list[Cost]:
 
 
 def _instance_configuration(account: CloudAccount) -> list[dict[str, object]]:
-    """As it is asked for now. Parameters that are secret were never kept here in the clear."""
+    """As it is asked for now. What is named or shaped like a secret stays here."""
     told = []
     for instance in instances_of(account).select_related("plan"):
         revision = InstanceRevision.objects.select_related("release", "size").get(instance=instance, number=instance.revision)
@@ -129,7 +130,7 @@ def _instance_configuration(account: CloudAccount) -> list[dict[str, object]]:
                 "version": revision.release.version,
                 "size": revision.size.code,
                 "region": instance.region,
-                "parameters": sorted(revision.parameters),
+                "parameters": harmless(revision.parameters),
                 "endpoints": instance.endpoints,
             }
         )
@@ -266,7 +267,11 @@ def _sweep_region(account: CloudAccount, kit: Kit, region: str) -> list[CellReso
 
 
 def _remainder(account: CloudAccount) -> list[Remnant]:
-    rows = CellResource.objects.filter(account=account).select_related("kept_by")
+    """In each region what was made last comes first: what hangs on something stands before it, so it can be deleted in this order."""
+    made_at = {part.get("made"): place for cell in Cell.objects.filter(account=account) for place, part in enumerate(cell.parts)}
+    found = CellResource.objects.filter(account=account).select_related("kept_by")
+    # What no document names was made by a part of the cell itself, after all of them.
+    rows = sorted(found, key=lambda row: (row.region, -made_at.get(row.made, len(made_at))))
     return [
         Remnant(
             row.region,

@@ -62,7 +62,7 @@ PEOPLE = Term(
         "A person who is then in no other organisation here also loses the sign-in: name, e-mail address, password and second factors. "
         "The provider's security record keeps the name and e-mail address of earlier sign-ins: see “What stays”."
     ),
-    gettext_lazy("Owners can download the export until then, and everybody can read what happened."),
+    gettext_lazy("Owners can download the export until then, and everybody who was a member reads that it is closed."),
 )
 FLEET = Term(
     "fleet",

@@ -13,7 +13,7 @@ from accounts.closing.tasks import close_due_organisations, erase_term
 from tests.cells.factories import make_cell, make_instance
 from tests.closing.guards import make_closed
 from tests.closing.test_closing import make_due
-from tests.factories import make_cloud_account, make_contact, make_organisation
+from tests.factories import make_cloud_account, make_contact, make_membership, make_organisation
 from tests.portal.test_admin_site import make_staff, sign_in
 
 
@@ -35,6 +35,7 @@ def broken(acme, monkeypatch):
 
 def test_closing_that_raises_is_noted_and_the_next_one_closes(broken, alice):
     other = make_organisation(name="Other")
+    make_membership(organisation=other, user=alice, role="owner")
     first, second = make_due(broken, alice), make_due(other, alice)
 
     close_due_organisations()
@@ -49,6 +50,7 @@ def test_closing_that_raises_is_noted_and_the_next_one_closes(broken, alice):
 def test_closing_that_failed_is_tried_after_the_others(broken, alice, monkeypatch):
     monkeypatch.setattr(tasks, "BATCH", 1)
     other = make_organisation(name="Other")
+    make_membership(organisation=other, user=alice, role="owner")
     make_due(broken, alice)
     second = make_due(other, alice)
     Closing.objects.filter(pk=second.pk).update(scheduled_for=timezone.now())
@@ -72,6 +74,7 @@ def test_closing_that_works_again_is_no_longer_noted(acme, alice):
 
 def test_deletion_that_raises_is_noted_and_tried_after_the_others(acme, alice):
     other = make_organisation(name="Other")
+    make_membership(organisation=other, user=alice, role="owner")
     account = make_cloud_account(organisation=acme, created_by=alice, state="offboarded")
     make_instance(cell=make_cell(account=account), created_by=alice)
     make_contact(organisation=acme)

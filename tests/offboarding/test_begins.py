@@ -1,5 +1,6 @@
 """Between the plan and its time: whoever planned it loses the role, what is in the way stays, and each end is told."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -131,3 +132,23 @@ def test_second_tab_starts_no_second_one_and_calls_off_nothing_that_has_begun(pl
 
     assert "There is no planned offboarding to cancel" in answer.text
     assert Offboarding.objects.get().has_begun
+
+
+def test_page_that_is_open_is_another_one_in_another_state(planned, acme, client):
+    """Its badge, its plan and what was just said would else stand beside the new state."""
+    shown = client.get(url(planned)).text
+    polled = re.search(r'hx-get="([^"]*status/[^"]*)"', shown)[1]
+    assert "<section" in client.get(polled, headers={"HX-Request": "true"}).text
+    turn(OFFBOARD)
+    assert Offboarding.objects.get().state != "planned"
+
+    answer = client.get(polled, headers={"HX-Request": "true"})
+    assert (answer.headers.get("HX-Refresh"), answer.content) == ("true", b"")
+
+
+def test_file_of_the_plan_holds_the_settings_and_no_secret(planned, acme, client):
+    instance = make_instance(account=planned, organisation=acme, name="orders")
+    instance.revisions.update(parameters={"edition": "team", "admin_password": "hunter2-hunter2"})
+    (told,) = client.get(url(planned, "plan.json")).json()["configuration"]["instances"]
+    assert told["parameters"]["edition"] == "team"
+    assert "hunter2" not in str(told)

@@ -6,6 +6,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
+from django_htmx.http import HttpResponseClientRefresh
 
 from accounts.access import OrganisationRequest, Permission, requires
 from accounts.models import CloudAccount
@@ -28,9 +29,12 @@ def offboarding_plan(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
 @gate
 @require_GET
 def offboarding_status(request: OrganisationRequest, pk: uuid.UUID) -> HttpResponse:
-    """The live part of that page, polled while it is under way."""
+    """The live part of that page, polled while it is under way. In another state than it was polled from, the whole page is another."""
     account = find_account(request, pk)
-    return render(request, "offboarding/_offboarding_status.html", _context(request, account, plan_of(account)))
+    plan = plan_of(account)
+    if request.htmx and plan.row and request.GET.get("state") not in {None, plan.row.state}:
+        return HttpResponseClientRefresh()
+    return render(request, "offboarding/_offboarding_status.html", _context(request, account, plan))
 
 
 @gate
