@@ -25,7 +25,8 @@ from accounts.offboarding.handing_over import handed_over
 from accounts.offboarding.models import Offboarding, SignIn
 from accounts.offboarding.parts import ACCESS_ENDED, NOTHING_BUILT, Blocker, Cost, Counted, parts
 from accounts.offboarding.states import OffboardingState
-from accounts.offboarding.steps.leaving import KIT_GONE, OFFBOARD, TRUST_CODES
+from accounts.offboarding.steps.leaving import OFFBOARD
+from accounts.offboarding.steps.removing import KIT_GONE, TRUST_CODES
 from accounts.offboarding.transitions import subject_of
 from accounts.states import AccountState, KitState
 from accounts.targets import cloud_names, target_of

@@ -9,7 +9,7 @@ from accounts.offboarding.certificates import certificate_of
 from accounts.offboarding.models import Offboarding, SignIn
 from accounts.offboarding.parts import parts
 from accounts.offboarding.plan import plan_of
-from accounts.offboarding.steps.leaving import _keep_coverage
+from accounts.offboarding.steps.removing import _keep_coverage
 from cells.models import FinalBackup
 from portal.audit.verify_certificate import check, main
 from portal.operations.models import Step

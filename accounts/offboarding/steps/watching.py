@@ -5,7 +5,7 @@ from contextlib import suppress
 from accounts.models import TrustWatch
 from accounts.offboarding.models import Offboarding
 from accounts.offboarding.states import OffboardingState
-from accounts.offboarding.steps.leaving import KIT_GONE, TRUST_CODES, WORKER, be_stuck
+from accounts.offboarding.steps.removing import KIT_GONE, TRUST_CODES, WORKER, be_stuck
 from accounts.offboarding.transitions import move_offboarding, subject_of
 from accounts.states import TrustVerdict
 from accounts.targets import cloud_names
