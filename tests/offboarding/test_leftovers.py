@@ -97,6 +97,27 @@ def test_look_lists_what_is_left_and_says_when_nothing_is(cloud, leaver):
     assert "Nothing of the portal is left here." in told
 
 
+def test_look_after_a_teardown_believes_the_services_and_not_the_list_of_tags(stand, acme, alice, client, sandbox, settings, live_server):
+    """AWS's list goes on naming what a cell was made of; the customer's own look says what the certificate says."""
+    settings.PORTAL_URL = live_server.url
+    leaver = Leaver(stand("aws"), acme, alice, client, sandbox)
+    sandbox.control("POST", "knobs", {"tag_index_mark": "before the teardown"})
+    hand = leaver.standing.hand
+    index = hand.customer.client("resourcegroupstaggingapi", hand.region)
+    remembered = {one["ResourceARN"] for one in index.get_resources()["ResourceTagMappingList"]}
+    leaver.start()
+    leaver.until_ready()
+    shells.run(sandbox, "aws", leaver.account.external_id, leaver.removal_command())
+    leaver.until_offboarded()
+
+    code, report, told = look(leaver)
+
+    kinds = {arn.split(":")[2] + ":" + arn.split(":")[5].split("/")[0] for arn in remembered}
+    assert kinds >= {"ec2:instance", "ec2:vpc", "eks:cluster", "cloudformation:stack"}
+    assert {one["ResourceARN"] for one in index.get_resources()["ResourceTagMappingList"]} == remembered
+    assert (code, report["is_clean"], report["found"], report["not_looked_at"]) == (0, True, [], []), told
+
+
 def whole(removal: str) -> str:
     """With what the kit's own words tell to take away last: the group of cells."""
     return re.sub(r"^# (az group delete)(.*)$", r"\1\2 --yes", removal, flags=re.MULTILINE)

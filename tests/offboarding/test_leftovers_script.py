@@ -30,12 +30,17 @@ def look(folder, cloud: str, answers: dict[str, tuple[int, str, str]], *, place:
         "sys.stdout.write(found[0][1]), sys.stderr.write(found[0][2]), sys.exit(found[0][0])\n"
     )
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
-    words = ["--cloud", cloud, "--account", ACCOUNT, "--place", place, "--regions", "eu-north-1", "--kept", kept, "--json"]
-    done = subprocess.run(
+    done = run(folder, cloud, place, "--kept", kept, "--json")
+    return done.returncode, json.loads(done.stdout)
+
+
+def run(folder, cloud: str, place: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """Beside the tool that `look` has made."""
+    words = ["--cloud", cloud, "--account", ACCOUNT, "--place", place, "--regions", "eu-north-1", *more]
+    return subprocess.run(
         ["bash", leftovers.SCRIPT, *words],
         env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}, cwd=folder, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    return done.returncode, json.loads(done.stdout)
 
 
 def google(named: str, *, switched_on: tuple[int, str, str]) -> dict[str, tuple[int, str, str]]:
@@ -80,10 +85,8 @@ def test_words_of_google_excuse_no_other_cloud(tmp_path):
     assert (code, report["is_whole"]) == (2, False)
 
 
-ROLE, PROFILE = (
-    f"arn:aws:iam::123456789012:role/byoc-{ACCOUNT[:8]}-cell-a",
-    f"arn:aws:iam::123456789012:instance-profile/byoc-{ACCOUNT[:8]}-cell-a",
-)
+HERE = "eu-north-1:123456789012"
+ROLE, VPC = f"arn:aws:iam::123456789012:role/byoc-{ACCOUNT[:8]}-cell-a", f"arn:aws:ec2:{HERE}:vpc/byoc-{ACCOUNT[:8]}-cell-a"
 
 
 def aws(*arns: str) -> dict[str, tuple[int, str, str]]:
@@ -95,13 +98,14 @@ def aws(*arns: str) -> dict[str, tuple[int, str, str]]:
     ("kept", "sorts"),
     [
         (leftovers._whole("AWS::IAM::Role", f"byoc-{ACCOUNT[:8]}-cell-a"), ["kept", "left"]),
-        (PROFILE, ["left", "kept"]),
+        (VPC, ["left", "kept"]),
         (f"byoc-{ACCOUNT[:8]}-cell-a", ["left", "left"]),
         ("a", ["left", "left"]),
     ],
 )
 def test_kept_is_the_whole_id_of_one_kind(kept, sorts, tmp_path):
-    _code, report = look(tmp_path, "aws", aws(ROLE, PROFILE), place="123456789012", kept=kept)
+    answers = aws(ROLE, VPC) | {"iam list-roles": (0, f"{ROLE}\n", ""), "ec2 describe-vpcs": (0, "there\n", "")}
+    _code, report = look(tmp_path, "aws", answers, place="123456789012", kept=kept)
 
     assert [one["sort"] for one in report["found"]] == sorts
 
@@ -120,10 +124,51 @@ def test_kept_is_the_whole_id_of_one_kind(kept, sorts, tmp_path):
     ],
 )
 def test_kept_of_aws_is_known_by_its_short_id_too(kind, made, arn, tmp_path):
-    answers = aws(arn) | {"ec2 describe": (0, "there\n", "")}
+    answers = aws(arn) | {"ec2 describe": (0, "there\n", ""), "elbv2 describe": (0, "there\n", "")}
     _code, report = look(tmp_path, "aws", answers, place="123456789012", kept=leftovers._whole(kind, made))
 
     assert [one["sort"] for one in report["found"]] == ["kept"]
+
+
+GONE, UNKNOWN = (0, "", ""), (254, "", "\nAn error occurred ({}) when calling the operation: {}\n")
+
+
+@pytest.mark.parametrize(
+    ("thing", "command", "answer", "sort"),
+    [
+        ("ec2:{}:instance/i-1", "ec2 describe-instances", (0, "running\n", ""), "left"),
+        ("ec2:{}:instance/i-1", "ec2 describe-instances", (0, "terminated\n", ""), ""),
+        ("ec2:{}:instance/i-1", "ec2 describe-instances", GONE, ""),
+        ("ec2:{}:elastic-ip/eipalloc-1", "ec2 describe-addresses", (0, "eipalloc-1\n", ""), "left"),
+        ("ec2:{}:elastic-ip/eipalloc-1", "ec2 describe-addresses", GONE, ""),
+        ("ec2:{}:launch-template/lt-1", "ec2 describe-launch-templates", GONE, ""),
+        ("eks:{}:nodegroup/byoc/n/1", "eks describe-cluster", (0, "byoc\n", ""), "left"),
+        ("eks:{}:nodegroup/byoc/n/1", "eks describe-cluster", (*UNKNOWN[:2], UNKNOWN[2].format("ResourceNotFoundException", "No")), ""),
+        ("kms:{}:key/1", "kms describe-key", (0, "PendingDeletion\n", ""), ""),
+        ("kms:{}:key/1", "kms describe-key", (*UNKNOWN[:2], UNKNOWN[2].format("NotFoundException", "Key")), ""),
+        ("kms:{}:key/1", "kms describe-key", (*UNKNOWN[:2], UNKNOWN[2].format("AccessDeniedException", "Key does not exist?")), "named"),
+        ("cloudformation:{}:stack/a/1", "cloudformation describe-stacks", (0, "DELETE_COMPLETE\n", ""), ""),
+        ("ec2:{}:fleet/fleet-1", "ec2", GONE, "named"),
+        ("sns:{}:topic", "sns", GONE, "named"),
+    ],
+)
+def test_services_have_the_last_word_on_what_the_list_of_tags_names(thing, command, answer, sort, tmp_path):
+    arn = f"arn:aws:{thing.format(HERE)}"
+    answers = aws(arn) | {"cloudformation describe-stacks --region eu-north-1 --query": GONE, command: answer}
+    code, report = look(tmp_path, "aws", answers, place="123456789012")
+
+    assert [(one["id"], one["sort"]) for one in report["found"]] == ([(arn, sort)] if sort else [])
+    assert (code, report["is_clean"]) == {"left": (1, False), "named": (2, False), "": (0, True)}[sort]
+
+
+def test_what_nobody_but_the_list_of_tags_names_has_a_heading_of_its_own(tmp_path):
+    _code, _report = look(tmp_path, "aws", aws(f"arn:aws:sns:{HERE}:topic"), place="123456789012")
+
+    told = run(tmp_path, "aws", "123456789012").stdout
+    assert "Named by AWS's list of tags alone, so not counted as left over." in told
+    assert "0 left over, 0 of the kit, 0 kept on purpose." in told
+    assert "Left over, and may cost:" not in told
+    assert "Nothing of the portal is left here." not in told
 
 
 def test_kept_of_google_is_one_path(tmp_path):

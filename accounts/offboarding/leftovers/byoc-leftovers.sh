@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What is left of the portal in your cloud: AWS, Google Cloud or Azure. Version 1.1.0.
+# What is left of the portal in your cloud: AWS, Google Cloud or Azure. Version 1.2.0.
 #
 # It only lists. Nothing is created, changed or deleted, and nothing is sent to anybody: the report is printed here, and stays with you.
 # It uses your own sign-in and the tool of your cloud: aws, gcloud or az. Each cloud's shell has everything. To read is right enough.
 #
 # It looks for what bears the account's mark (a tag, a label, a description) and for what is named as the kit names it.
 # Exit code: 0 nothing is left · 1 something is left · 2 it could not look at everything, so it does not say that nothing is left.
+# AWS: its list of tags remembers deleted things for hours to days, so each service is asked about what the list names.
 set -ufo pipefail
 
 cloud='' account='' place='' regions='' kept='' is_json=''
@@ -49,13 +50,13 @@ IFS=, read -r -a keep <<<"$kept"
 
 kinds=() wheres=() names=() sorts=() troubles=() empties=()
 
-note() { # kind, region, id
-  local index sort=left one
+note() { # kind, region, id; `named` where nobody but the list of tags tells of it
+  local index sort=${4:-left} one
   for index in "${!names[@]}"; do
     [[ ${names[index]} == "$3" ]] && return
   done
   # The names of the kit bear its number: byoc-3f9a1c2e-g1. Its trust is in the address that it trusts.
-  [[ $3 =~ ${prefix//-/[-_]}g[0-9] || $3 == *"/trust/$account/g"* ]] && sort=kit
+  [[ $sort == left ]] && [[ $3 =~ ${prefix//-/[-_]}g[0-9] || $3 == *"/trust/$account/g"* ]] && sort=kit
   for one in ${keep[@]+"${keep[@]}"}; do
     is_same "$one" "$3" && sort=kept
   done
@@ -81,9 +82,12 @@ ask() {
     printf '%s\n' "$told"
   elif [[ $1 == gcloud ]] && is_switched_off; then
     printf '%s\n' "$service" >>"$off"
+  elif [[ -n ${by_id-} ]] && grep -qE '\((ResourceNotFound|NotFound)Exception\)|\(ValidationError\).* does not exist' "$errors"; then
+    return 0
   else
     told=$(grep -v '^[[:space:]]*$' "$errors" | tail -n 1 | tr -d '\r')
     printf '%s %s %s: %s\n' "$1" "${2-}" "${3-}" "${told:0:200}" >>"$failed"
+    return 1
   fi
 }
 
@@ -122,7 +126,7 @@ look_aws() {
   [[ $here == "$place" ]] || stop "You are signed in to account $here. This is about account $place."
   for region in ${regions//,/ }; do
     while IFS= read -r arn; do
-      [[ -n $arn && $arn != None ]] && aws_stands "$arn" "$region" && note "$(cut -d: -f3 <<<"$arn")" "$region" "$arn"
+      [[ -n $arn && $arn != None ]] && aws_named "$arn" "$region"
     done < <(ask aws resourcegroupstaggingapi get-resources --region "$region" --tag-filters "Key=byoc:account,Values=$account" \
       --query 'ResourceTagMappingList[].[ResourceARN]' --output text)
     each cloudformation "$region" < <(ask aws cloudformation describe-stacks --region "$region" \
@@ -135,27 +139,47 @@ look_aws() {
 }
 
 # The list of tags remembers for a while what is gone. Where a service can tell, it has the last word.
-aws_stands() { # arn, region
-  local state='' id=${1##*/}
-  case $1 in
-    arn:*:ec2:*:vpc/*) aws_lists "$2" vpcs vpc-id "$id" 'Vpcs[].[VpcId]'; return ;;
-    arn:*:ec2:*:subnet/*) aws_lists "$2" subnets subnet-id "$id" 'Subnets[].[SubnetId]'; return ;;
-    arn:*:ec2:*:security-group/*) aws_lists "$2" security-groups group-id "$id" 'SecurityGroups[].[GroupId]'; return ;;
-    arn:*:ec2:*:volume/*) aws_lists "$2" volumes volume-id "$id" 'Volumes[].[VolumeId]'; return ;;
-    arn:*:ec2:*:instance/*)
-      state=$(ask aws ec2 describe-instances --region "$2" --filters "Name=instance-id,Values=$id" \
-        --query 'Reservations[].Instances[].[State.Name]' --output text) ;;
-    arn:*:ec2:*:natgateway/*)
-      state=$(ask aws ec2 describe-nat-gateways --region "$2" --filter "Name=nat-gateway-id,Values=$id" \
-        --query 'NatGateways[].[State]' --output text) ;;
-    arn:*:kms:*:key/*)
-      state=$(ask aws kms describe-key --region "$2" --key-id "$id" --query 'KeyMetadata.[KeyState]' --output text) ;;
-  esac
-  [[ ! $state =~ ^(terminated|shutting-down|deleted|deleting|PendingDeletion)$ ]]
+aws_named() { # arn, region
+  local told sort=left
+  told=$(aws_shows "$1" "$2") || sort=named
+  [[ $sort == left ]] && ! grep -qvE '^(terminated|shutting-down|deleted|deleting|PendingDeletion|DELETE_COMPLETE|None)?$' <<<"$told" && return
+  note "$(cut -d: -f3 <<<"$1")" "$2" "$1" "$sort"
 }
 
-aws_lists() { # region, what, filter, id, query
-  [[ -n $(ask aws ec2 "describe-$2" --region "$1" --filters "Name=$3,Values=$4" --query "$5" --output text) ]]
+# What its service shows of it: a state or an id, and nothing where it is not there. Fails where no service can be asked.
+aws_shows() { # arn, region
+  local by_id=yes id=${1##*/} name=${1#arn:*:*:*:*:}
+  case $1 in
+    arn:*:ec2:*:instance/*) aws_ec2 "$2" instances instance-id "$id" 'Reservations[].Instances[] | ' InstanceId State.Name ;;
+    arn:*:ec2:*:natgateway/*) aws_ec2 "$2" nat-gateways nat-gateway-id "$id" NatGateways NatGatewayId State --filter ;;
+    arn:*:ec2:*:vpc/*) aws_ec2 "$2" vpcs vpc-id "$id" Vpcs VpcId ;;
+    arn:*:ec2:*:subnet/*) aws_ec2 "$2" subnets subnet-id "$id" Subnets SubnetId ;;
+    arn:*:ec2:*:security-group/*) aws_ec2 "$2" security-groups group-id "$id" SecurityGroups GroupId ;;
+    arn:*:ec2:*:volume/*) aws_ec2 "$2" volumes volume-id "$id" Volumes VolumeId State ;;
+    arn:*:ec2:*:elastic-ip/*) aws_ec2 "$2" addresses allocation-id "$id" Addresses AllocationId ;;
+    arn:*:ec2:*:internet-gateway/*) aws_ec2 "$2" internet-gateways internet-gateway-id "$id" InternetGateways InternetGatewayId ;;
+    arn:*:ec2:*:network-interface/*) aws_ec2 "$2" network-interfaces network-interface-id "$id" NetworkInterfaces NetworkInterfaceId ;;
+    arn:*:ec2:*:route-table/*) aws_ec2 "$2" route-tables route-table-id "$id" RouteTables RouteTableId ;;
+    arn:*:ec2:*:launch-template/*)
+      ask aws ec2 describe-launch-templates --region "$2" --query "LaunchTemplates[?LaunchTemplateId=='$id'].[LaunchTemplateId]" --output text ;;
+    arn:*:eks:*:cluster/* | arn:*:eks:*:nodegroup/* | arn:*:eks:*:addon/* | arn:*:eks:*:access-entry/*)
+      name=${name#*/} # without its cluster nothing of it is there
+      ask aws eks describe-cluster --region "$2" --name "${name%%/*}" --query 'cluster.[name]' --output text ;;
+    arn:*:kms:*:key/*) ask aws kms describe-key --region "$2" --key-id "$id" --query 'KeyMetadata.[KeyState]' --output text ;;
+    arn:*:cloudformation:*:stack/*)
+      ask aws cloudformation describe-stacks --region "$2" --stack-name "$1" --query 'Stacks[].[StackStatus]' --output text ;;
+    arn:*:iam::*:role/*) ask aws iam list-roles --region "$2" --query "Roles[?Arn=='$1'].[Arn]" --output text ;;
+    arn:*:iam::*:policy/*) ask aws iam list-policies --region "$2" --scope Local --query "Policies[?Arn=='$1'].[Arn]" --output text ;;
+    arn:*:iam::*:oidc-provider/*)
+      ask aws iam list-open-id-connect-providers --region "$2" --query "OpenIDConnectProviderList[?Arn=='$1'].[Arn]" --output text ;;
+    arn:*:elasticloadbalancing:*:loadbalancer/*/*)
+      ask aws elbv2 describe-load-balancers --region "$2" --query "LoadBalancers[?LoadBalancerArn=='$1'].[LoadBalancerArn]" --output text ;;
+    *) return 1 ;;
+  esac
+}
+
+aws_ec2() { # region, what, filter, id; in the answer: list, name of the id, what is told; the word for a filter where it is another
+  ask aws ec2 "describe-$2" --region "$1" "${8:---filters}" "Name=$3,Values=$4" --query "$5[?$6=='$4'].[${7:-$6}]" --output text
 }
 
 # --- Google Cloud -------------------------------------------------------------------------------------------------------
@@ -260,9 +284,9 @@ errors=$folder/errors failed=$folder/failed off=$folder/off
 "look_$cloud"
 while IFS= read -r line; do troubles+=("$line"); done <"$failed"
 while IFS= read -r line; do empties+=("$line"); done < <(sort -u "$off")
-left=$(count left) of_kit=$(count kit) on_purpose=$(count kept)
+left=$(count left) of_kit=$(count kit) on_purpose=$(count kept) named=$(count named)
 is_clean=false is_whole=true code=1
-((${#troubles[@]})) && is_whole=false
+((${#troubles[@]} + named)) && is_whole=false
 ((left + of_kit == 0)) && [[ $is_whole == true ]] && is_clean=true code=0
 [[ $is_whole == false ]] && code=2
 
@@ -274,7 +298,8 @@ printf 'What is left of the portal in %s, regions %s\n' "$place" "${regions//,/,
 listed left 'Left over, and may cost:'
 listed kit 'Of the kit. Remove it last, with the command on the page of the offboarding:'
 listed kept 'Kept on purpose, as you have decided:'
-if [[ $is_whole == false ]]; then
+listed named "Named by AWS's list of tags alone, so not counted as left over. AWS forgets deleted things within hours to days: run this again."
+if ((${#troubles[@]})); then
   printf '\nNot looked at, so it is not known whether something is left there:\n'
   printf '  %s\n' "${troubles[@]}"
 fi
