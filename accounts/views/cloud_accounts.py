@@ -8,6 +8,7 @@ from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
@@ -22,7 +23,7 @@ from accounts.kits.manifest import PermissionGroup, grouped
 from accounts.kits.recovery import recovery_of
 from accounts.models import CloudAccount, Kit, TrustCheck, TrustWatch
 from accounts.models.cloud_accounts import SHOWN_STATES, CloudAccountQuerySet
-from accounts.states import KitState, TrustVerdict
+from accounts.states import AccountState, KitState, TrustVerdict
 from accounts.transitions import renewal_of, subject_of
 from accounts.trust_panel import trust_panel
 
@@ -171,17 +172,26 @@ def find_account(request: OrganisationRequest, pk: uuid.UUID) -> CloudAccount:
     return get_object_or_404(request.organisation.cloud_accounts.select_related("organisation", "created_by"), pk=pk)
 
 
+TABS = (
+    ("accounts:account_detail", gettext_lazy("Overview")),
+    ("accounts:account_environment", gettext_lazy("Environment")),
+    ("accounts:account_trust", gettext_lazy("Trust")),
+    ("accounts:account_permissions", gettext_lazy("Permissions")),
+    ("accounts:account_kit", gettext_lazy("Kit")),
+    ("accounts:account_activity", gettext_lazy("Activity")),
+    ("offboarding:offboarding_plan", gettext_lazy("Offboarding")),
+)
+
+
+def account_tabs(account: CloudAccount, current: str) -> list[dict[str, Any]]:
+    """The pages of one account. Of a draft nothing was made yet, so there is nothing to leave."""
+    args = [account.organisation.slug, account.pk]
+    shown = TABS[:-1] if account.state == AccountState.DRAFT else TABS
+    return [{"label": label, "url": reverse(tab, args=args), "is_current": tab == current} for tab, label in shown]
+
+
 def account_tab(request: OrganisationRequest, account: CloudAccount, name: str, **context: Any) -> HttpResponse:
-    tabs = (
-        ("account_detail", _("Overview")),
-        ("account_environment", _("Environment")),
-        ("account_trust", _("Trust")),
-        ("account_permissions", _("Permissions")),
-        ("account_kit", _("Kit")),
-        ("account_activity", _("Activity")),
-    )
-    args = [request.organisation.slug, account.pk]
-    items = [{"label": label, "url": reverse(f"accounts:{tab}", args=args), "is_current": tab == name} for tab, label in tabs]
+    items = account_tabs(account, f"accounts:{name}")
     crumbs = account_crumbs(account)
     can_connect = request.membership.can(Permission.CONNECT_ACCOUNTS)
     context |= {"account": account, "tabs": items, "crumbs": crumbs, "can_connect": can_connect}

@@ -98,6 +98,6 @@ def test_who_only_looks_finds_the_plan_too(acme, alice, charlie, client):
     make_membership(organisation=acme, user=charlie, role="auditor")
     client.force_login(charlie)
     page = client.get(f"/o/acme/accounts/{account.pk}/").text
-    assert f'href="/o/acme/accounts/{account.pk}/offboarding/">Read the plan' in page
+    assert f'href="/o/acme/accounts/{account.pk}/offboarding/">Offboarding</a>' in page
     assert "Rename" not in page
     assert "/disconnect/" not in page

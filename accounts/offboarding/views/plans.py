@@ -12,7 +12,7 @@ from accounts.access import OrganisationRequest, Permission, requires
 from accounts.models import CloudAccount
 from accounts.offboarding.leftovers import look_of
 from accounts.offboarding.plan import Plan, plan_of
-from accounts.views.cloud_accounts import account_crumbs, find_account
+from accounts.views.cloud_accounts import account_crumbs, account_tabs, find_account
 
 gate = requires(Permission.VIEW)
 
@@ -23,7 +23,8 @@ def offboarding_plan(request: OrganisationRequest, pk: uuid.UUID) -> HttpRespons
     account = find_account(request, pk)
     plan = plan_of(account)
     look = look_of(account) if plan.row and (plan.row.has_begun or not plan.row.is_open) else None
-    return render(request, "offboarding/offboarding_plan.html", {**_context(request, account, plan), "look": look})
+    tabs = account_tabs(account, "offboarding:offboarding_plan")
+    return render(request, "offboarding/offboarding_plan.html", {**_context(request, account, plan), "look": look, "tabs": tabs})
 
 
 @gate
