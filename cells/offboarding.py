@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.closing.parts import harmless
+from accounts.clouds.stacks import StackPart
 from accounts.models import CloudAccount, Kit, TrustChange, User
 from accounts.offboarding.parts import (
     ACCESS_ENDED,
@@ -33,7 +34,7 @@ from cells.models import AgentKey, Cell, CellResource, FinalBackup, Instance, In
 from cells.models.instances import InstanceQuerySet
 from cells.orders import stacks_of
 from cells.states import LEAVING_INSTANCES, CellState
-from cells.steps.inventory import take_stock_of_region
+from cells.steps.inventory import find_row, take_stock_of_region
 from portal.operations.availability import NotAllowed
 from portal.operations.catalogue import failure_text
 from portal.operations.durations import usual_durations
@@ -44,6 +45,7 @@ from portal.operations.states import OperationState, Party
 from portal.operations.transitions import LostRace
 
 MOST_OBSTRUCTIONS = 100
+BEFORE_LEAVING = "As the stack said before the offboarding began. Nobody could look since."
 
 
 # --- Instances: the customer deletes them, or has them deleted, before anything begins --------------------------------
@@ -272,7 +274,8 @@ def _remainder(account: CloudAccount) -> list[Remnant]:
     found = CellResource.objects.filter(account=account).select_related("kept_by")
     # What no document names was made by a part of the cell itself, after all of them.
     rows = sorted(found, key=lambda row: (row.region, -made_at.get(row.made, len(made_at))))
-    return [
+    unlooked = list(_not_looked_at(account))
+    return unlooked + [
         Remnant(
             row.region,
             row.kind,
@@ -287,6 +290,15 @@ def _remainder(account: CloudAccount) -> list[Remnant]:
         )
         for row in rows
     ]
+
+
+def _not_looked_at(account: CloudAccount) -> Iterator[Remnant]:
+    """What is known of cells whose deletion has not looked yet, and cannot where the kit was removed too early: it stands, and costs."""
+    for cell in cells_of(account):
+        rows = list(cell.resources.all())
+        for part in reversed([StackPart(**one) for one in cell.parts]):
+            if part.made and part.state != "deleted" and find_row(rows, part) is None:
+                yield Remnant(cell.region, part.kind, part.name, part.made, "found", part.link, cell.drift_at, BEFORE_LEAVING)
 
 
 register(
