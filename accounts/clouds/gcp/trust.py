@@ -67,12 +67,17 @@ def _check_members(policy: Mapping[str, Any], account: ShippedAccount) -> None:
     for binding in policy.get("bindings", []):
         if binding.get("condition"):
             raise CloudError("trust_policy_edited", raw=f"{account.email}: {binding['role']} under a condition")
-        for member in binding.get("members", []):
+        for member in filter(_is_there, binding.get("members", [])):
             found.setdefault(member, []).append(binding["role"])
     shipped = {member: sorted(roles) for member, roles in account.members.items()}
     for member in sorted({*found, *shipped}):
         if sorted(found.get(member, [])) != shipped.get(member, []):
             raise CloudError("trust_policy_edited", raw=f"{account.email}: {member} has {', '.join(found.get(member, [])) or 'nothing'}")
+
+
+def _is_there(member: str) -> bool:
+    """What Google goes on naming once it was deleted opens nothing. Brought back, it is named as before."""
+    return not member.startswith("deleted:")
 
 
 def check_roles(session: Session, shipped: ShippedKit) -> None:
@@ -115,7 +120,7 @@ def check_bindings(session: Session, shipped: ShippedKit) -> None:
 def _check_lent(binding: "Binding", shipped: ShippedKit) -> None:
     """Google holds the operator to these roles, but not to whom it gives them: that is seen here."""
     emails = {f"serviceAccount:{shipped.accounts[name].email}" for name in shipped.supporters}
-    if strangers := [member for member in binding.members if member not in emails and not member.startswith("deleted:")]:
+    if strangers := [member for member in binding.members if member not in emails and _is_there(member)]:
         raise CloudError("policy_edited", raw=f"{strangers[0]} has {binding.role}")
     if not is_ours(binding, shipped, datetime.now(UTC)):
         raise CloudError("policy_edited", raw=f"{binding.role} is given where {binding.condition.expression or 'nothing limits it'}")

@@ -186,3 +186,15 @@ def test_gcp_operator_deleted_while_a_session_is_open(standing):
     standing.google.done("DELETE", f"{IAM}/serviceAccounts/{standing.email('operator')}")
 
     assert refusal(adapter.describe_kit).code in {"trust_refused", "trust_not_ready"}
+
+
+def test_gcp_account_that_was_deleted_and_made_anew_opens_what_it_opened(played):
+    """Google goes on naming the old one beside the new one. Nobody can sign in as it any more, so it is no edit."""
+    assert played.run_script().returncode == 0
+    operator = played.email("operator")
+    played.google.done("DELETE", f"{IAM}/serviceAccounts/{operator}")
+    assert played.run_script().returncode == 0
+    named = {member.partition("?")[0] for binding in played.policy(played.email("builder"))["bindings"] for member in binding["members"]}
+    assert named == {f"serviceAccount:{operator}", f"deleted:serviceAccount:{operator}"}
+
+    played.adapter().check_trust_unedited()
