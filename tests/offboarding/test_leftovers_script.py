@@ -75,6 +75,21 @@ def test_service_that_may_be_on_was_not_looked_at(named, switched_on, tmp_path):
     assert any("compute disks" in line for line in report["not_looked_at"])
 
 
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_role_of_a_deleted_account_is_told_with_what_takes_it_away(is_deleted, tmp_path):
+    """The page's command names the account that stands, so it does not reach that of a deleted one."""
+    member = f"serviceAccount:byoc-{ACCOUNT[:8]}-g1-operator@{PROJECT}.iam.gserviceaccount.com"
+    member = f"deleted:{member}?uid=1234" if is_deleted else member
+    policy = json.dumps({"bindings": [{"role": "roles/viewer", "members": [member]}]})
+    answers = {"projects describe": (0, f"{PROJECT}\t{NUMBER}\n", ""), "projects get-iam-policy": (0, policy, "")}
+    code, report = look(tmp_path, "gcp", answers)
+    told = run(tmp_path, "gcp", PROJECT).stdout
+
+    assert code == 1
+    assert member in str(report)
+    assert ("--member='THE WHOLE NAME'" in told) == is_deleted
+
+
 def test_words_of_google_excuse_no_other_cloud(tmp_path):
     answers = {
         "account show": (0, "8e6f2a10-0000-4000-8000-000000000001\n", ""),

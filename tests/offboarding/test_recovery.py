@@ -231,6 +231,10 @@ def test_what_the_kits_own_command_took_from_google_comes_back_as_the_recovery_k
     see(leaver, later=SECOND)
 
     assert leaver.row.state == "in_progress"
+    # The lines that remove it later name the accounts that stand: what names deleted ones would stay, and a new kit could not be run.
+    policy = Shell(sandbox.console_port).run(f"gcloud projects get-iam-policy {leaver.account.external_id} --format=json")
+    assert f"byoc-{kit.suffix}-operator" in policy
+    assert "deleted:" not in policy
 
 
 @pytest.mark.django_db

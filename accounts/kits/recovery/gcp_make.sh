@@ -14,6 +14,20 @@ for account in "${SUPPORTERS[@]}"; do
   for role in support support_clusters support_logs; do unbind "$account" "$(custom "$role")" || refused unbind "$account" "$role"; done
 done
 
+# Whoever deleted an account left its roles with it, under the name that Google Cloud gives to what is deleted. The one that is made here is
+# another one, and the lines that remove the kit would not find them.
+unbind_deleted() { # service account, role
+  local member
+  gcloud projects get-iam-policy "$PROJECT_ID" --format=json >"$POLICY" 2>"$LOG" || return 1
+  grep -qF "\"$2\"" "$POLICY" || return 0
+  for member in $(members "$1" | grep '^deleted:'); do
+    gcloud projects remove-iam-policy-binding "$PROJECT_ID" --member="$member" --role="$2" --all --format=none >/dev/null 2>"$LOG" \
+      || grep -qiE 'policy bindings? .*not found' "$LOG" || return 1
+  done
+}
+for role in verify cells; do unbind_deleted "$OPERATOR" "$(custom "$role")" || refused unbind "$OPERATOR" "$role"; done
+for role in build clusters store; do unbind_deleted "$BUILDER" "$(custom "$role")" || refused unbind "$BUILDER" "$role"; done
+
 say "Making roles"
 %(roles)s
 

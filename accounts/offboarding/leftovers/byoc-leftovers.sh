@@ -297,6 +297,12 @@ fi
 printf 'What is left of the portal in %s, regions %s\n' "$place" "${regions//,/, }"
 listed left 'Left over, and may cost:'
 listed kit 'Of the kit. Remove it last, with the command on the page of the offboarding:'
+if [[ " ${names[*]-}" == *' deleted:'* ]]; then
+  printf '\nA name that begins with deleted: is an account that was deleted before its roles were taken away. The command on that page does not\n'
+  printf 'reach it. Look up its roles, and take each away:\n'
+  printf '  gcloud projects get-iam-policy %s --format=json\n' "$place"
+  printf "  gcloud projects remove-iam-policy-binding %s --member='THE WHOLE NAME' --role=ITS_ROLE --all\n" "$place"
+fi
 listed kept 'Kept on purpose, as you have decided:'
 listed named "Named by AWS's list of tags alone, so not counted as left over. AWS forgets deleted things within hours to days: run this again."
 if ((${#troubles[@]})); then
