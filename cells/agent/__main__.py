@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import logging
 import signal
@@ -16,6 +17,8 @@ from cells.agent.identity import Config
 from cells.agent.local.runtime import LocalRuntime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cells.agent.runtime import Runtime
 
 
@@ -33,11 +36,16 @@ def main(argv: list[str] | None = None) -> int:
     look_every = 0.5 if given.runtime == "local" else 10.0
     pace = Pace(look_every, given.report_every, given.longest_wait, given.rotate_every)
     agent = Agent(config, given.state, runtime, pace)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: agent.stop())
+    stop_at_signals(agent.stop)
     with held:
         agent.run()
     return 0
+
+
+def stop_at_signals(stop: Callable[[], None]) -> None:
+    """In a thread of its own: a handler runs in the midst of what the main thread does, and would wait for ever for what that holds."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: _thread.start_new_thread(stop, ()))
 
 
 def _runtime(given: argparse.Namespace, config: Config) -> Runtime:
