@@ -9,10 +9,10 @@ from cells.actions.instances import deletable_instances, delete_all_instances, d
 from cells.availability import why_no_backup
 from cells.models import Cell, CellStatus, FinalBackup, Instance
 from cells.states import InstanceState
-from portal.audit.models import Event
 from portal.operations.actions import request_retry
 from portal.operations.availability import NotAllowed
 from portal.operations.models import Operation
+from tests.cells.backed_up import events, look, wanted
 from tests.cells.factories import make_cell, make_instance, make_plan
 from tests.cells.living import let_time_pass, newest, turn
 from tests.cells.protocol.test_final_backups import done, failed
@@ -43,23 +43,8 @@ def agent(cell):
     return speaker(cell)
 
 
-def look(instance):
-    instance.refresh_from_db()
-    return instance.state, instance.failed_while
-
-
 def backup_of(instance):
     return instance.final_backups.first()
-
-
-def present(agent):
-    desired = agent.desired().json()
-    return [one["is_present"] for one in desired["instances"]], len(desired["final_backups"])
-
-
-def events(instance):
-    found = Event.objects.filter(subject_kind="instance", subject_id=str(instance.pk)).order_by("sequence")
-    return list(found.values_list("action", flat=True))
 
 
 def remove(agent, *instances):
@@ -71,13 +56,13 @@ def test_instance_is_removed_only_after_its_backup_stands(instance, agent, alice
     delete_instance(instance, by=alice, final_backup=True)
     assert look(instance) == ("backing_up", "")
     turn()
-    assert present(agent) == ([True], 1)
+    assert wanted(agent) == ([True], 1)
     waiting = newest(KIND)
     assert (waiting.state, waiting.waiting_why) == ("waiting", "agent_silent")
 
     agent.post("backups", done(backup_of(instance)))
     turn()
-    assert (look(instance), present(agent)) == (("deleting", ""), ([False], 0))
+    assert (look(instance), wanted(agent)) == (("deleting", ""), ([False], 0))
     remove(agent, instance)
     turn()
 
@@ -107,7 +92,7 @@ def test_failed_backup_leaves_the_instance_and_a_retry_asks_for_another(instance
     operation = newest(KIND)
     assert (operation.state, operation.failure_code, operation.failure_evidence) == ("failed", "final_backup_failed", "backup_job_failed")
     assert look(instance) == ("failed", "backing_up")
-    assert present(agent) == ([True], 0)
+    assert wanted(agent) == ([True], 0)
     assert list(Instance.objects.left_behind()) == []
     assert list(Instance.objects.holding_their_cell()) == [instance]
 
@@ -147,7 +132,7 @@ def test_backup_that_has_grown_old_before_the_retry_is_taken_anew(instance, agen
     request_retry(newest(KIND), by=alice)
     turn()
 
-    assert (look(instance), present(agent)) == (("backing_up", ""), ([True], 1))
+    assert (look(instance), wanted(agent)) == (("backing_up", ""), ([True], 1))
     assert list(instance.final_backups.order_by("attempt").values_list("outcome", flat=True)) == ["taken", ""]
 
 
@@ -160,7 +145,7 @@ def test_whoever_decides_against_it_waits_no_more(instance, agent, alice):
     delete_instance(Instance.objects.get(), by=alice)
 
     assert look(instance) == ("deleting", "")
-    assert (FinalBackup.objects.get().outcome, present(agent)) == ("given_up", ([False], 0))
+    assert (FinalBackup.objects.get().outcome, wanted(agent)) == ("given_up", ([False], 0))
     assert events(instance)[-1] == "instance.deletion_without_backup_started"
     turn()
     remove(agent, instance)
@@ -243,4 +228,4 @@ def test_failed_removal_does_not_bring_the_instance_back(cell, instance, agent, 
     turn()
 
     assert look(instance) == ("failed", "deleting")
-    assert present(agent) == ([False], 0)
+    assert wanted(agent) == ([False], 0)

@@ -5,11 +5,11 @@ from django.urls import reverse
 
 from cells.actions.instances import delete_instance, keep_instance, stop_instance
 from cells.models import FinalBackup, Instance
-from portal.audit.models import Event
 from portal.operations.actions import request_retry
 from portal.operations.availability import NotAllowed
 from portal.operations.driver import advance
 from portal.operations.models import Operation
+from tests.cells.backed_up import events, look, wanted
 from tests.cells.factories import make_cell, make_instance, make_plan
 from tests.cells.living import let_time_pass, newest, turn
 from tests.cells.protocol.test_final_backups import done, failed
@@ -34,21 +34,6 @@ def instance(cell):
 @pytest.fixture
 def agent(cell):
     return speaker(cell)
-
-
-def look(instance):
-    instance.refresh_from_db()
-    return instance.state, instance.failed_while
-
-
-def wanted(agent):
-    desired = agent.desired().json()
-    return [one["is_present"] for one in desired["instances"]], len(desired["final_backups"])
-
-
-def events(instance):
-    found = Event.objects.filter(subject_kind="instance", subject_id=str(instance.pk)).order_by("sequence")
-    return list(found.values_list("action", flat=True))
 
 
 def hear(agent, instance, number=7, **values):

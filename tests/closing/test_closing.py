@@ -12,7 +12,7 @@ from accounts.closing.models import Closing
 from accounts.closing.steps import close_due
 from accounts.closing.tasks import close_due_organisations
 from accounts.issuer.seal import unseal
-from accounts.models import CloudAccount, Invitation, Organisation, OutgoingMail, User
+from accounts.models import CloudAccount, Invitation, Organisation, OutgoingMail
 from accounts.models.people import token_hash
 from accounts.support.actions.bundles import release_bundle
 from accounts.support.models import Bundle
@@ -22,6 +22,7 @@ from tests.activity import assert_no_event
 from tests.cells.factories import make_instance
 from tests.closing.guards import make_closed, make_closing
 from tests.factories import make_cloud_account, make_contact, make_invitation, make_membership, make_organisation
+from tests.losing import LOSSES, lose
 from tests.support.factories import make_approver
 from tests.support.guards import make_bundle, make_collected
 
@@ -229,17 +230,11 @@ def test_what_came_in_the_way_meanwhile_calls_it_off(what, acme, alice, bob):
     assert not ChainEnd.objects.exists()
 
 
-@pytest.mark.parametrize("loss", ["role", "membership", "sign-in"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_closing_planned_by_somebody_who_is_an_owner_no_more_is_called_off(loss, client, acme, alice, bob):
     make_due(acme, alice)
     acme.memberships.filter(user=bob).update(role="owner")
-    held = acme.memberships.filter(user=alice)
-    if loss == "role":
-        held.update(role="operator")
-    elif loss == "membership":
-        held.delete()
-    else:
-        User.objects.filter(pk=alice.pk).update(is_active=False)
+    lose(loss, acme, alice, role="operator")
     client.force_login(bob)
     page = client.get(reverse("closing:closing_home", args=["acme"])).text
     assert f"{alice}, who planned the closing, is an owner no more." in page

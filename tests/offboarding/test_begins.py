@@ -14,6 +14,7 @@ from tests.accounts.signing_in import let_proof_grow_old
 from tests.cells.factories import make_instance
 from tests.cells.living import newest, turn
 from tests.factories import make_membership
+from tests.losing import LOSSES, lose
 from tests.offboarding.guards import make_asked_to_consent, make_connected, make_offboarding, make_planned, make_untold
 from tests.offboarding.leaving import OFFBOARD
 
@@ -31,17 +32,10 @@ def url(account, page=""):
     return f"/o/acme/accounts/{account.pk}/offboarding/{page}"
 
 
-@pytest.mark.parametrize("loss", ["role", "membership", "sign-in"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_plan_of_somebody_who_may_not_any_more_does_not_begin(loss, planned, acme, alice, charlie, client):
     make_membership(organisation=acme, user=charlie, role="owner")
-    held = acme.memberships.filter(user=alice)
-    if loss == "role":
-        held.update(role="auditor")
-    elif loss == "membership":
-        held.delete()
-    else:
-        alice.is_active = False
-        alice.save()
+    lose(loss, acme, alice, role="auditor")
     turn(OFFBOARD)
 
     planned.refresh_from_db()

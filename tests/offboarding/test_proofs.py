@@ -24,6 +24,7 @@ from tests.cells.living import newest, turn
 from tests.cells.protocol.answers import refused
 from tests.cells.spoken import speaker
 from tests.factories import make_kit, make_membership, make_user
+from tests.losing import LOSSES, lose
 from tests.offboarding.guards import (
     LEFTOVER,
     make_asked_to_consent,
@@ -137,18 +138,12 @@ def test_whoever_asks_or_closes_for_the_provider_does_not_consent_for_the_custom
 
 @pytest.mark.django_db
 @pytest.mark.django_db
-@pytest.mark.parametrize("loss", ["role", "membership", "sign-in"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_consent_of_somebody_who_is_an_owner_no_more_is_none(loss, acme, alice, charlie):
     account = make_asked_to_consent(acme, alice)
     row = Offboarding.objects.get(account=account)
     consent_to_leftovers(account, listed=row.listing, by=alice)
-    held = acme.memberships.filter(user=alice)
-    if loss == "role":
-        held.update(role="operator")
-    elif loss == "membership":
-        held.delete()
-    else:
-        User.objects.filter(pk=alice.pk).update(is_active=False)
+    lose(loss, acme, alice, role="operator")
     pat = make_user(is_staff=True)
     with pytest.raises(NotAllowed, match="is an owner no more"):
         close_with_leftovers(row, by=pat)
